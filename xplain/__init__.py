@@ -1,0 +1,134 @@
+"""Explain predictions: compute attributions, keep them as documents, draw them.
+
+Every public name is imported on first use, so ``import xplain`` costs nothing and needs neither torch nor matplotlib.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from xplain.api import (
+        convert,
+        explain,
+        explain_batch,
+        formats,
+        from_document,
+        methods,
+        predict,
+        read,
+        render,
+        schema,
+        to_document,
+        validate,
+        write,
+    )
+    from xplain.errors import (
+        AttributionError,
+        DocumentError,
+        FidelityError,
+        InputError,
+        MissingExtraError,
+        UnknownNameError,
+        XplainError,
+    )
+    from xplain.explanation import (
+        Attribution,
+        Box,
+        Explanation,
+        Grid,
+        Heatmap,
+        Item,
+        Mask,
+        Polygon,
+        Prediction,
+        Provenance,
+        Results,
+        SignalScores,
+        Source,
+        Span,
+        Window,
+        Word,
+        WordScores,
+    )
+    from xplain.kernels import rle
+    from xplain.models import ImageClassifier, Preprocess, pretrained
+
+_HOMES = {
+    "xplain.api": (
+        "convert explain explain_batch formats from_document methods predict read render schema to_document "
+        "validate write"
+    ),
+    "xplain.errors": (
+        "AttributionError DocumentError FidelityError InputError MissingExtraError UnknownNameError XplainError"
+    ),
+    "xplain.explanation": (
+        "Attribution Box Explanation Grid Heatmap Item Mask Polygon Prediction Provenance Results SignalScores "
+        "Source Span Window Word WordScores"
+    ),
+    "xplain.models": "ImageClassifier Preprocess pretrained",
+}
+_HOME = {name: module for module, names in _HOMES.items() for name in names.split()}
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Attribution",
+    "AttributionError",
+    "Box",
+    "DocumentError",
+    "Explanation",
+    "FidelityError",
+    "Grid",
+    "Heatmap",
+    "ImageClassifier",
+    "InputError",
+    "Item",
+    "Mask",
+    "MissingExtraError",
+    "Polygon",
+    "Prediction",
+    "Preprocess",
+    "Provenance",
+    "Results",
+    "SignalScores",
+    "Source",
+    "Span",
+    "UnknownNameError",
+    "Window",
+    "Word",
+    "WordScores",
+    "XplainError",
+    "__version__",
+    "convert",
+    "explain",
+    "explain_batch",
+    "formats",
+    "from_document",
+    "methods",
+    "predict",
+    "pretrained",
+    "read",
+    "render",
+    "rle",
+    "schema",
+    "to_document",
+    "validate",
+    "write",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "rle":
+        value: Any = importlib.import_module("xplain.kernels.rle")
+    elif name in _HOME:
+        value = getattr(importlib.import_module(_HOME[name]), name)
+    else:
+        raise AttributeError(f"module 'xplain' has no attribute {name!r}")
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,277 @@
+"""What an attribution says: heat maps, masks, word scores, signal scores, coarse grids.
+
+Arrays are copied, checked once and read-only afterwards, so a value can be shared between threads. Values compare by
+content. How a heat map becomes a mask is the caller's decision (`Heatmap.to_mask`), never a formatter's.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from xplain.errors import InputError
+from xplain.explanation import _check
+from xplain.explanation.regions import Box
+from xplain.kernels import rle
+
+__all__ = ["Evidence", "Grid", "Heatmap", "Mask", "SignalScores", "Word", "WordScores"]
+
+
+class _ByContent:
+    """Equality and hash of frozen dataclasses that hold arrays."""
+
+    __slots__ = ()
+
+    def _values(self) -> tuple[Any, ...]:
+        return tuple(getattr(self, field.name) for field in fields(self))  # type: ignore[arg-type]
+
+    def __eq__(self, other: object) -> bool:
+        if type(self) is not type(other) or not isinstance(other, _ByContent):
+            return NotImplemented
+        pairs = zip(self._values(), other._values(), strict=True)
+        return all(np.array_equal(a, b) if isinstance(a, np.ndarray) else a == b for a, b in pairs)
+
+    def __hash__(self) -> int:
+        # Zeros are one value with two signs, which bytes would tell apart.
+        values = ((v.shape, (v + 0).tobytes()) if isinstance(v, np.ndarray) else v for v in self._values())
+        return hash((type(self), *values))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Through the constructor: a pickled array would come back writeable.
+        return type(self), self._values()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Mask(_ByContent):
+    """A binary image as run lengths: column-major, zeros first.
+
+    Parameters
+    ----------
+    counts : sequence of int
+        Lengths of the alternating runs of 0 and 1 down the columns, starting with zeros (0 if the first pixel is set).
+        They sum to height * width. Kept as a read-only uint32 array without empty inner runs, so equal masks are equal.
+    height, width : int
+        Size in pixels, at most 2**32 - 1 pixels in all.
+
+    Raises
+    ------
+    DocumentError
+        If the counts do not describe an image of this size.
+
+    Examples
+    --------
+    >>> mask = Mask.from_array([[0, 1], [1, 1]])
+    >>> mask.counts.tolist(), mask.area
+    ([1, 3], 3)
+    """
+
+    counts: npt.NDArray[np.uint32]
+    height: int
+    width: int
+
+    def __post_init__(self) -> None:
+        height = _check.integer("Mask.height", self.height, least=0)
+        width = _check.integer("Mask.width", self.width, least=0)
+        counts = rle.canonical(rle.check(self.counts, height, width))
+        counts.flags.writeable = False
+        object.__setattr__(self, "counts", counts)
+        object.__setattr__(self, "height", height)
+        object.__setattr__(self, "width", width)
+
+    @classmethod
+    def from_array(cls, mask: npt.ArrayLike) -> Mask:
+        """Encode a (height, width) array; any non-zero element is set."""
+        array = np.asarray(mask)
+        counts = rle.encode(array)
+        return cls(counts, *array.shape)
+
+    def to_array(self) -> npt.NDArray[np.bool_]:
+        """Decode to a new bool array (height, width) in C order."""
+        return rle.decode(self.counts, self.height, self.width)
+
+    @property
+    def area(self) -> int:
+        """Number of set pixels."""
+        return rle.area(self.counts)
+
+    @property
+    def bbox(self) -> Box | None:
+        """The tightest box around the set pixels, in pixels; None if none is set."""
+        if not self.area:
+            return None
+        x, y, width, height = rle.bbox(self.counts, self.height)
+        return Box(x, y, x + width, y + height, "pixel")
+
+    def iou(self, other: Mask) -> float:
+        """Intersection over union with a mask of the same size; 0.0 if both are empty."""
+        if (self.height, self.width) != (other.height, other.width):
+            raise InputError(f"other must be {self.height}x{self.width} as this mask, got {other.height}x{other.width}")
+        return rle.iou(self.counts, other.counts)
+
+    def __repr__(self) -> str:
+        return f"Mask({self.height}x{self.width}, {self.area} set)"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Heatmap(_ByContent):
+    """A score for each pixel of the original image.
+
+    Parameters
+    ----------
+    values : array_like
+        (height, width), finite; stored as read-only float32. Signed (positive speaks for the target) and not
+        normalised.
+    """
+
+    values: npt.NDArray[np.float32]
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "values", _check.frozen_float32("Heatmap.values", self.values, "(height, width)"))
+
+    def to_mask(self, keep: float | None = None, threshold: float | None = None) -> Mask:
+        """Reduce to the pixels that speak most for the target.
+
+        Parameters
+        ----------
+        keep : float, optional
+            Fraction of all pixels to keep, 0..1: those with the largest values, of which only positive ones count. At
+            most ``round(keep * pixels)`` are set; ties go to the pixel that comes first in reading order. 0.1 if
+            neither is given.
+        threshold : float, optional
+            Keep each pixel whose value is at least this.
+
+        Returns
+        -------
+        Mask
+            The kept pixels.
+        """
+        if keep is not None and threshold is not None:
+            raise InputError("keep must be left out when threshold is given, got both")
+        height, width = self.values.shape
+        if threshold is not None:
+            limit = _check.number("threshold", threshold)
+            return Mask(rle.encode(self.values, threshold=limit), height, width)
+        fraction = _check.number("keep", 0.1 if keep is None else keep)
+        if not 0 <= fraction <= 1:
+            raise _check.wrong("keep", "between 0 and 1", keep)
+        count = round(fraction * self.values.size)
+        flat = self.values.ravel()
+        if count == 0:
+            return Mask.from_array(np.zeros_like(self.values, dtype=bool))
+        limit = float(np.partition(flat, flat.size - count)[flat.size - count])
+        chosen = flat > max(limit, 0.0)
+        if limit > 0:
+            ties = np.flatnonzero(flat == limit)
+            chosen[ties[: count - int(chosen.sum())]] = True
+        return Mask.from_array(chosen.reshape(height, width))
+
+    def __repr__(self) -> str:
+        height, width = self.values.shape
+        low, high = (self.values.min(), self.values.max()) if self.values.size else (0.0, 0.0)
+        return f"Heatmap({height}x{width}, {low:.4g}..{high:.4g})"
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """One word and its score.
+
+    Parameters
+    ----------
+    text : str
+        The word as it stands in the text.
+    score : float
+        Finite; positive speaks for the target.
+    index : int or None
+        Position in ``text.split()`` of the explained text.
+    start, stop : int or None
+        Half-open range of code points in the explained text.
+    """
+
+    text: str
+    score: float
+    index: int | None = None
+    start: int | None = None
+    stop: int | None = None
+
+    def __post_init__(self) -> None:
+        _check.string("Word.text", self.text)
+        object.__setattr__(self, "score", _check.number("Word.score", self.score))
+        if self.index is not None:
+            object.__setattr__(self, "index", _check.integer("Word.index", self.index, least=0))
+        if (self.start is None) != (self.stop is None):
+            raise InputError(f"Word.start and Word.stop must be given together, got {self.start} and {self.stop}")
+        if self.start is not None and self.stop is not None:
+            start = _check.integer("Word.start", self.start, least=0)
+            object.__setattr__(self, "start", start)
+            object.__setattr__(self, "stop", _check.integer("Word.stop", self.stop, least=start))
+
+
+@dataclass(frozen=True, slots=True)
+class WordScores:
+    """Scores of the words of a text.
+
+    Parameters
+    ----------
+    words : sequence of Word
+        In the order of the text; a repeated word occurs once for each place.
+    """
+
+    words: tuple[Word, ...]
+
+    def __post_init__(self) -> None:
+        words = _check.tuple_of("WordScores.words", self.words, Word)
+        object.__setattr__(self, "words", words)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SignalScores(_ByContent):
+    """A score for each reading of a signal.
+
+    Parameters
+    ----------
+    values : array_like
+        (axes, time), finite; stored as read-only float32. Positive speaks for the target.
+    """
+
+    values: npt.NDArray[np.float32]
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "values", _check.frozen_float32("SignalScores.values", self.values, "(axes, time)"))
+
+    def __repr__(self) -> str:
+        return f"SignalScores({self.values.shape[0]} axes x {self.values.shape[1]} readings)"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Grid(_ByContent):
+    """A coarse grid of scores over an image, such as a visual anomaly grid.
+
+    Parameters
+    ----------
+    values : array_like
+        (rows, columns), finite; stored as read-only float32. The cells divide the image evenly.
+    """
+
+    values: npt.NDArray[np.float32]
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "values", _check.frozen_float32("Grid.values", self.values, "(rows, columns)"))
+
+    @property
+    def rows(self) -> int:
+        """Number of cells from top to bottom."""
+        return int(self.values.shape[0])
+
+    @property
+    def columns(self) -> int:
+        """Number of cells from left to right."""
+        return int(self.values.shape[1])
+
+    def __repr__(self) -> str:
+        return f"Grid({self.rows}x{self.columns})"
+
+
+Evidence = Heatmap | Mask | WordScores | SignalScores | Grid

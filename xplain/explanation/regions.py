@@ -1,0 +1,179 @@
+"""Where a prediction applies: boxes, polygons, spans of text and windows of time.
+
+Coordinates carry their unit, since no vendor's document gives what is needed to convert all of them at read time.
+Images have x to the right and y down; a pixel is a unit square, so a box of whole pixels is half open.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from xplain.errors import InputError
+from xplain.explanation import _check
+
+__all__ = ["Box", "LengthUnit", "Polygon", "Span", "TextUnit", "Window"]
+
+LengthUnit = Literal["fraction", "pixel"]
+TextUnit = Literal["codepoint", "utf16_byte"]
+
+LENGTH_UNITS = ("fraction", "pixel")
+TEXT_UNITS = ("codepoint", "utf16_byte")
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """An upright rectangle, half open.
+
+    Parameters
+    ----------
+    x0, y0 : float
+        Left and top edge.
+    x1, y1 : float
+        Right and bottom edge, not before the left and top.
+    unit : {"fraction", "pixel"}
+        Fractions of the image's width and height, or pixels.
+
+    Examples
+    --------
+    >>> Box(0.25, 0.5, 0.75, 1.0).to("pixel", size=(200, 400))
+    Box(x0=100.0, y0=100.0, x1=300.0, y1=200.0, unit='pixel')
+    """
+
+    x0: float
+    y0: float
+    x1: float
+    y1: float
+    unit: LengthUnit = "fraction"
+
+    def __post_init__(self) -> None:
+        for name in ("x0", "y0", "x1", "y1"):
+            object.__setattr__(self, name, _check.number(f"Box.{name}", getattr(self, name)))
+        _check.choice("Box.unit", self.unit, LENGTH_UNITS)
+        if self.x1 < self.x0 or self.y1 < self.y0:
+            raise InputError(f"Box must have x0 <= x1 and y0 <= y1, got {(self.x0, self.y0, self.x1, self.y1)}")
+
+    def to(self, unit: LengthUnit, size: tuple[int, int]) -> Box:
+        """Convert to another unit.
+
+        Parameters
+        ----------
+        unit : {"fraction", "pixel"}
+            The unit wanted.
+        size : tuple of int
+            (height, width) of the image in pixels.
+
+        Returns
+        -------
+        Box
+            The same rectangle in that unit.
+        """
+        sx, sy = _scale(self.unit, unit, size)
+        return Box(self.x0 * sx, self.y0 * sy, self.x1 * sx, self.y1 * sy, unit)
+
+
+@dataclass(frozen=True, slots=True)
+class Polygon:
+    """A closed polygon or, with fewer than three points, a line or a point.
+
+    Parameters
+    ----------
+    points : sequence of (float, float)
+        x and y of each vertex, at least one.
+    unit : {"fraction", "pixel"}
+        Fractions of the image's width and height, or pixels.
+    """
+
+    points: tuple[tuple[float, float], ...]
+    unit: LengthUnit = "fraction"
+
+    def __post_init__(self) -> None:
+        try:
+            points = tuple(
+                (_check.number("Polygon.points", x), _check.number("Polygon.points", y)) for x, y in self.points
+            )
+        except (TypeError, ValueError) as error:
+            if isinstance(error, InputError):
+                raise
+            raise _check.wrong("Polygon.points", "a sequence of (x, y) pairs", self.points) from None
+        if not points:
+            raise InputError("Polygon.points must hold at least one point, got none")
+        object.__setattr__(self, "points", points)
+        _check.choice("Polygon.unit", self.unit, LENGTH_UNITS)
+
+    def to(self, unit: LengthUnit, size: tuple[int, int]) -> Polygon:
+        """Convert to another unit; ``size`` is (height, width) in pixels."""
+        sx, sy = _scale(self.unit, unit, size)
+        return Polygon(tuple((x * sx, y * sy) for x, y in self.points), unit)
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A half-open range of a text.
+
+    Parameters
+    ----------
+    start, stop : int
+        First position and the one after the last, 0 <= start <= stop.
+    unit : {"codepoint", "utf16_byte"}
+        Unicode code points (positions in a Python str) or bytes of the UTF-16 encoding.
+    """
+
+    start: int
+    stop: int
+    unit: TextUnit = "codepoint"
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "start", _check.integer("Span.start", self.start, least=0))
+        object.__setattr__(self, "stop", _check.integer("Span.stop", self.stop, least=self.start))
+        _check.choice("Span.unit", self.unit, TEXT_UNITS)
+
+    def to(self, unit: TextUnit, text: str) -> Span:
+        """Convert to another unit over ``text``, the whole text that the span refers to."""
+        if unit == self.unit:
+            return self
+        if unit == "utf16_byte":
+            if self.stop > len(text):
+                raise InputError(f"Span.stop must be at most {len(text)}, the text's length, got {self.stop}")
+            return Span(_utf16_bytes(text[: self.start]), _utf16_bytes(text[: self.stop]), "utf16_byte")
+        data = text.encode("utf-16-le", "surrogatepass")
+        if self.stop > len(data):
+            raise InputError(f"Span.stop must be at most {len(data)}, the text's length, got {self.stop}")
+        try:
+            start, stop = (len(data[:at].decode("utf-16-le")) for at in (self.start, self.stop))
+        except UnicodeDecodeError:
+            raise InputError(f"Span must not split a character, got UTF-16 bytes {self.start}..{self.stop}") from None
+        return Span(start, stop, "codepoint")
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A range of a signal's time.
+
+    Parameters
+    ----------
+    start_ms, end_ms : float
+        Milliseconds from the signal's start, start_ms <= end_ms.
+    """
+
+    start_ms: float
+    end_ms: float
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "start_ms", _check.number("Window.start_ms", self.start_ms))
+        object.__setattr__(self, "end_ms", _check.number("Window.end_ms", self.end_ms))
+        if self.end_ms < self.start_ms:
+            raise InputError(f"Window must have start_ms <= end_ms, got {self.start_ms} > {self.end_ms}")
+
+
+def _utf16_bytes(text: str) -> int:
+    return len(text.encode("utf-16-le", "surrogatepass"))
+
+
+def _scale(have: str, want: str, size: tuple[int, int]) -> tuple[float, float]:
+    """Factors for x and y between two units of length."""
+    _check.choice("unit", want, LENGTH_UNITS)
+    if have == want:
+        return 1.0, 1.0
+    height, width = (_check.integer("size", side, least=1) for side in size)
+    return (float(width), float(height)) if want == "pixel" else (1.0 / width, 1.0 / height)
