@@ -1,0 +1,182 @@
+"""Photos as people see them: any image that a caller may hold becomes upright 8-bit RGB pixels.
+
+EXIF orientation is applied, transparency is composited over white, and grey, palette, CMYK and 16-bit images are
+converted, so that a model, an attribution and a picture all speak of the same pixels.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, ImageOps
+
+from xplain.errors import InputError
+
+__all__ = ["Loaded", "load"]
+
+_KINDS = (
+    "a path, bytes, a PIL image, a NumPy array (height, width[, channels]) or a torch tensor (channels, height, width)"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A decoded image.
+
+    Parameters
+    ----------
+    pixels : numpy.ndarray
+        uint8 (height, width, 3), RGB, upright.
+    values : numpy.ndarray
+        What an array or a tensor held, as (height, width, channels) in its own type; `pixels` for anything else.
+    sha256 : str
+        Digest of the file's bytes, or of the array's.
+    name : str or None
+        File name without its folder.
+    """
+
+    pixels: npt.NDArray[np.uint8]
+    values: npt.NDArray[Any]
+    sha256: str
+    name: str | None
+
+
+def load(image: Any, name: str = "image") -> Loaded:
+    """Decode an image.
+
+    Parameters
+    ----------
+    image : path, bytes, PIL.Image.Image, numpy.ndarray or torch.Tensor
+        Arrays are (height, width), (height, width, 1), (height, width, 3) or (height, width, 4): uint8 0..255, uint16
+        0..65535, bool, or floats, which are shown as 0..1 if they lie there and from their least to their greatest
+        value if not. Tensors are (channels, height, width), or (1, channels, height, width).
+    name : str, optional
+        The argument's name in messages.
+
+    Returns
+    -------
+    Loaded
+        Pixels, digest and name.
+
+    Raises
+    ------
+    InputError
+        If it is of no such kind, cannot be decoded, is empty, or is not finite.
+
+    Examples
+    --------
+    >>> load(np.zeros((2, 3), np.uint8)).pixels.shape
+    (2, 3, 3)
+    """
+    if isinstance(image, (str, os.PathLike)):
+        path = Path(image)
+        if not path.is_file():
+            raise InputError(f"{name} must be an existing file, got {str(path)!r}")
+        return _from_bytes(path.read_bytes(), path.name, name)
+    if isinstance(image, (bytes, bytearray, memoryview)):
+        return _from_bytes(bytes(image), None, name)
+    if isinstance(image, Image.Image):
+        pixels = _rgb(_upright(image, name))
+        return Loaded(pixels, pixels, _digest(pixels), None)
+    torch = sys.modules.get("torch")
+    if torch is not None and isinstance(image, torch.Tensor):
+        return _from_array(_tensor_values(image, name), name)
+    if isinstance(image, np.ndarray):
+        return _from_array(image, name)
+    raise InputError(f"{name} must be {_KINDS}, got {type(image).__name__}")
+
+
+def _from_bytes(data: bytes, file: str | None, name: str) -> Loaded:
+    try:
+        with Image.open(io.BytesIO(data)) as opened:
+            pixels = _rgb(_upright(opened, name))
+    except Image.DecompressionBombError as error:
+        raise InputError(f"{name} must be of a reasonable size, got a decompression bomb: {error}") from error
+    except (OSError, SyntaxError, ValueError, EOFError) as error:
+        if isinstance(error, InputError):
+            raise
+        shown = repr(file) if file else f"{len(data)} bytes"
+        raise InputError(f"{name} must be an image that Pillow can decode, got {shown}: {error}") from error
+    return Loaded(pixels, pixels, hashlib.sha256(data).hexdigest(), file)
+
+
+def _upright(image: Image.Image, name: str) -> Image.Image:
+    image.load()
+    if 0 in image.size:
+        raise InputError(f"{name} must hold at least one pixel, got {image.height}x{image.width}")
+    return ImageOps.exif_transpose(image)
+
+
+def _rgb(image: Image.Image) -> npt.NDArray[np.uint8]:
+    """Convert any Pillow mode; Pillow itself clips 16-bit images instead of scaling them."""
+    if image.mode.startswith("I"):
+        return _to_rgb8(np.asarray(image).astype(np.uint16)[:, :, np.newaxis])
+    if image.mode == "F":
+        return _to_rgb8(np.asarray(image)[:, :, np.newaxis])
+    if image.mode in ("LA", "PA", "La", "RGBA", "RGBa") or "transparency" in image.info:
+        return _to_rgb8(np.asarray(image.convert("RGBA")))
+    return np.array(image.convert("RGB"))
+
+
+def _tensor_values(tensor: Any, name: str) -> npt.NDArray[Any]:
+    if tensor.ndim == 4 and tensor.shape[0] == 1:
+        tensor = tensor[0]
+    if tensor.ndim != 3:
+        raise InputError(
+            f"{name} must be a tensor (channels, height, width), got shape {tuple(tensor.shape)}"
+            + ("; explain_batch takes several images" if tensor.ndim == 4 else "")
+        )
+    tensor = tensor.detach().cpu()
+    if tensor.is_floating_point():
+        tensor = tensor.float()
+    values: npt.NDArray[Any] = tensor.permute(1, 2, 0).numpy()
+    return values
+
+
+def _from_array(array: npt.NDArray[Any], name: str) -> Loaded:
+    values = array[:, :, np.newaxis] if array.ndim == 2 else array
+    if values.ndim != 3 or values.dtype.kind not in "buif":
+        raise InputError(
+            f"{name} must be an array of numbers (height, width[, channels]), got shape {array.shape} of {array.dtype}"
+        )
+    if 0 in values.shape:
+        raise InputError(f"{name} must hold at least one pixel, got shape {array.shape}")
+    if values.dtype.kind == "f" and not np.isfinite(values).all():
+        raise InputError(f"{name} must be finite, got NaN or infinity")
+    return Loaded(_to_rgb8(values), values, _digest(values), None)
+
+
+def _to_rgb8(values: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
+    """(height, width, channels) of any number type to what is shown of it."""
+    channels = values.shape[2]
+    if values.dtype == np.bool_:
+        values = values.astype(np.uint8) * np.uint8(255)
+    elif values.dtype == np.uint16:
+        values = (values >> 8).astype(np.uint8)
+    elif values.dtype != np.uint8:
+        values = values.astype(np.float32)
+        low, high = float(values.min()), float(values.max())
+        if low < 0 or high > 1:
+            values = (values - low) / ((high - low) or 1.0)
+        values = np.rint(values * 255).astype(np.uint8)
+    if channels == 3:
+        return np.array(values)
+    if channels == 4:
+        alpha = values[:, :, 3:].astype(np.uint16)
+        blended = values[:, :, :3] * alpha + np.uint16(255) * (255 - alpha)
+        return ((blended + 127) // 255).astype(np.uint8)
+    grey = values[:, :, 0] if channels == 1 else values.mean(axis=2).astype(np.uint8)
+    return np.repeat(grey[:, :, np.newaxis], 3, axis=2)
+
+
+def _digest(array: npt.NDArray[Any]) -> str:
+    head = f"{array.dtype.str} {array.shape}\n".encode()
+    return hashlib.sha256(head + np.ascontiguousarray(array).tobytes()).hexdigest()

@@ -1,0 +1,11 @@
+"""What is explained: models behind one face, whatever they are made of.
+
+A model prepares an input (with the geometry back to the original), scores batches of prepared inputs, and turns scores
+into predictions. Attribution methods ask for nothing else, besides the torch module when they need gradients or layers.
+"""
+
+from xplain.models.geometry import Geometry, Preprocess
+from xplain.models.image import ImageClassifier, Prepared
+from xplain.models.pretrained import NETWORKS, pretrained
+
+__all__ = ["NETWORKS", "Geometry", "ImageClassifier", "Prepared", "Preprocess", "pretrained"]

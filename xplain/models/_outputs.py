@@ -1,0 +1,80 @@
+"""What models return, brought to one shape."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from xplain.errors import InputError
+
+__all__ = ["class_scores", "softmax", "tensor_of"]
+
+
+def tensor_of(output: Any) -> Any:
+    """Return the class scores inside a model's output.
+
+    A tensor or an array is itself; a mapping or an object gives its ``logits``, else its only or first tensor; a
+    sequence gives its first tensor.
+    """
+    logits = output.get("logits") if isinstance(output, Mapping) else getattr(output, "logits", None)
+    if logits is not None:
+        return logits
+    if isinstance(output, Mapping):
+        output = list(output.values())
+    if isinstance(output, (tuple, list)):
+        found = [part for part in output if hasattr(part, "ndim") and part.ndim >= 1]
+        if found:
+            return found[0]
+    return output
+
+
+def class_scores(output: Any, count: int) -> npt.NDArray[np.float64]:
+    """Check a model's output for a batch and return it as numbers.
+
+    Parameters
+    ----------
+    output : torch.Tensor or array_like
+        (batch, classes); (batch,) is one class.
+    count : int
+        Size of the batch.
+
+    Returns
+    -------
+    numpy.ndarray
+        float64 (batch, classes), finite.
+
+    Raises
+    ------
+    InputError
+        If the shape is another or a score is not finite.
+    """
+    torch = sys.modules.get("torch")
+    if torch is not None and isinstance(output, torch.Tensor):
+        output = output.detach().double().cpu().numpy()
+    try:
+        scores = np.asarray(output, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise InputError(f"model output must be numbers (batch, classes), got {type(output).__name__}") from None
+    check_shape(scores.shape, count)
+    if scores.ndim == 1:
+        scores = scores[:, np.newaxis]
+    if not np.isfinite(scores).all():
+        raise InputError("model output must be finite, got NaN or infinity")
+    return scores
+
+
+def check_shape(shape: tuple[int, ...], count: int) -> None:
+    """Raise unless ``shape`` is (count, classes) or (count,)."""
+    if len(shape) not in (1, 2) or shape[0] != count or shape[-1] == 0:
+        raise InputError(f"model output must be of shape ({count}, classes) for a batch of {count}, got {tuple(shape)}")
+
+
+def softmax(scores: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Softmax over the last axis."""
+    shifted = np.exp(scores - scores.max(axis=-1, keepdims=True))
+    result: npt.NDArray[np.float64] = shifted / shifted.sum(axis=-1, keepdims=True)
+    return result

@@ -1,0 +1,241 @@
+"""From a photo to a model's input, and back.
+
+A `Preprocess` says what is done to a photo; applied to one it yields the input together with a `Geometry`, the affine
+map between the two pixel grids, so that evidence found on the input is shown on the photo. Resize and crop are one
+resampling step of the original pixels: there is no intermediate rounding to undo.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from xplain.errors import InputError
+from xplain.explanation import _check
+
+__all__ = ["Geometry", "Preprocess"]
+
+_RESIZES = ("shorter-side", "stretch", "letterbox", "none")
+_CHANNELS = {"RGB": 3, "BGR": 3, "L": 1}
+_FILTERS = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUBIC}
+
+
+@dataclass(frozen=True, slots=True)
+class Geometry:
+    """Where a model's input lies on the original image.
+
+    A point (x, y) of the original, in pixels from its top left corner, is (x * scale_x + offset_x, y * scale_y +
+    offset_y) on the input. Pixel (row, column) covers the unit square from that corner, so its centre is at + 0.5.
+
+    Parameters
+    ----------
+    height, width : int
+        Size of the original in pixels.
+    input_height, input_width : int
+        Size of the model's input in pixels.
+    scale_y, scale_x : float
+        Input pixels per original pixel, positive.
+    offset_y, offset_x : float
+        Input coordinates of the original's top left corner.
+    """
+
+    height: int
+    width: int
+    input_height: int
+    input_width: int
+    scale_y: float = 1.0
+    scale_x: float = 1.0
+    offset_y: float = 0.0
+    offset_x: float = 0.0
+
+    @classmethod
+    def identity(cls, height: int, width: int) -> Geometry:
+        """Return the geometry of an image that is given to the model as it is."""
+        return cls(height, width, height, width)
+
+    def to_original(self, values: npt.ArrayLike) -> npt.NDArray[np.float32]:
+        """Resample a map of the input onto the original's pixels.
+
+        Parameters
+        ----------
+        values : array_like
+            (rows, columns) of any resolution, covering the input evenly.
+
+        Returns
+        -------
+        numpy.ndarray
+            float32 (height, width): linear interpolation, averaged where the original is coarser; 0 where the model saw
+            nothing.
+        """
+        array = np.ascontiguousarray(values, dtype=np.float32)
+        rows, columns = array.shape
+        top, bottom, y0, y1 = _overlap(self.height, self.input_height, self.scale_y, self.offset_y, rows)
+        left, right, x0, x1 = _overlap(self.width, self.input_width, self.scale_x, self.offset_x, columns)
+        seen = Image.fromarray(array).resize(
+            (right - left, bottom - top), Image.Resampling.BILINEAR, box=(x0, y0, x1, y1)
+        )
+        result = np.zeros((self.height, self.width), np.float32)
+        result[top:bottom, left:right] = np.asarray(seen)
+        return result
+
+    def to_input(self, labels: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """Look up labels of the original's pixels at each input pixel.
+
+        Parameters
+        ----------
+        labels : numpy.ndarray
+            (height, width), such as a feature mask.
+
+        Returns
+        -------
+        numpy.ndarray
+            (input_height, input_width) of the same type: the label under each input pixel's centre; padding takes the
+            nearest.
+        """
+        rows = _sources(self.input_height, self.scale_y, self.offset_y, self.height)
+        columns = _sources(self.input_width, self.scale_x, self.offset_x, self.width)
+        found: npt.NDArray[Any] = labels[np.ix_(rows, columns)]
+        return found
+
+
+def _overlap(size: int, input_size: int, scale: float, offset: float, cells: int) -> tuple[int, int, float, float]:
+    """Along one axis: the original pixels [first, last) whose centre the input covers, and their cells of a map."""
+    first = max(0, math.ceil(-offset / scale - 0.5 - 1e-9))
+    last = min(size, math.floor((input_size - offset) / scale - 0.5 + 1e-9) + 1)
+    factor = cells / input_size
+    start = min(max((first * scale + offset) * factor, 0.0), float(cells))
+    stop = min(max((last * scale + offset) * factor, 0.0), float(cells))
+    return first, last, start, stop
+
+
+def _sources(input_size: int, scale: float, offset: float, size: int) -> npt.NDArray[np.intp]:
+    centres = (np.arange(input_size) + 0.5 - offset) / scale
+    sources: npt.NDArray[np.intp] = np.clip(np.floor(centres), 0, size - 1).astype(np.intp)
+    return sources
+
+
+@dataclass(frozen=True, slots=True)
+class Preprocess:
+    """What is done to a photo before a model sees it.
+
+    Parameters
+    ----------
+    size : int or (int, int), optional
+        Side of the square input, or its (height, width). None keeps the photo's size and needs ``resize="none"``.
+    resize : {"shorter-side", "stretch", "letterbox", "none"}
+        Scale so that the input is filled and crop the centre; ignore the aspect ratio; fit the whole photo and pad with
+        grey; or leave the size alone.
+    mean, std : float or sequence of float
+        Subtracted and divided by, for each channel, where pixels are 0..1: ``(pixel / 255 - mean) / std``.
+    channels : {"RGB", "BGR", "L"}
+        Order of the channels, or one grey channel.
+    crop : float
+        With "shorter-side": the part of the shorter side that is kept, 0..1 (224 / 256 for "resize to 256, crop 224").
+    interpolation : {"bilinear", "bicubic"}
+        Resampling filter, widened when shrinking.
+    fill : int
+        Grey value of the padding, 0..255.
+
+    Examples
+    --------
+    >>> preprocess = Preprocess(size=4, mean=0.5, std=0.5)
+    >>> array, geometry = preprocess(np.full((8, 16, 3), 255, np.uint8))
+    >>> array.shape, float(array.max()), geometry.offset_x
+    ((3, 4, 4), 1.0, -2.0)
+    """
+
+    size: int | tuple[int, int] | None = 224
+    resize: str = "shorter-side"
+    mean: float | tuple[float, ...] = 0.0
+    std: float | tuple[float, ...] = 1.0
+    channels: str = "RGB"
+    crop: float = 1.0
+    interpolation: str = "bilinear"
+    fill: int = 127
+
+    def __post_init__(self) -> None:
+        _check.choice("Preprocess.resize", self.resize, _RESIZES)
+        _check.choice("Preprocess.channels", self.channels, tuple(_CHANNELS))
+        _check.choice("Preprocess.interpolation", self.interpolation, tuple(_FILTERS))
+        if (self.size is None) != (self.resize == "none"):
+            raise InputError(
+                f"Preprocess.size must be None exactly when resize is 'none', got size={self.size!r} "
+                f"and resize={self.resize!r}"
+            )
+        if self.size is not None:
+            sides = (self.size, self.size) if np.isscalar(self.size) else self.size
+            if not isinstance(sides, (tuple, list)) or len(sides) != 2:
+                raise _check.wrong("Preprocess.size", "an integer or (height, width)", self.size)
+            object.__setattr__(self, "size", tuple(_check.integer("Preprocess.size", side, least=1) for side in sides))
+        for name in ("mean", "std"):
+            object.__setattr__(self, name, self._per_channel(name))
+        if 0.0 in self._per_channel("std"):
+            raise _check.wrong("Preprocess.std", "non-zero", self.std)
+        if not 0 < _check.number("Preprocess.crop", self.crop) <= 1:
+            raise _check.wrong("Preprocess.crop", "above 0 and at most 1", self.crop)
+        if not 0 <= _check.integer("Preprocess.fill", self.fill) <= 255:
+            raise _check.wrong("Preprocess.fill", "between 0 and 255", self.fill)
+
+    def _per_channel(self, name: str) -> tuple[float, ...]:
+        value = getattr(self, name)
+        count = _CHANNELS[self.channels]
+        values = (value,) * count if np.isscalar(value) else tuple(value)
+        if len(values) != count:
+            raise InputError(f"Preprocess.{name} must have {count} values for {self.channels}, got {len(values)}")
+        return tuple(_check.number(f"Preprocess.{name}", v) for v in values)
+
+    def __call__(self, pixels: npt.NDArray[np.uint8]) -> tuple[npt.NDArray[np.float32], Geometry]:
+        """Apply to a photo.
+
+        Parameters
+        ----------
+        pixels : numpy.ndarray
+            uint8 (height, width, 3), RGB.
+
+        Returns
+        -------
+        array : numpy.ndarray
+            float32 (channels, input height, input width).
+        geometry : Geometry
+            Where that lies on the photo.
+        """
+        resized, geometry = self._resample(pixels)
+        if self.channels == "L":
+            resized = np.asarray(Image.fromarray(resized).convert("L"))[:, :, np.newaxis]
+        elif self.channels == "BGR":
+            resized = resized[:, :, ::-1]
+        scaled = resized.astype(np.float32) / np.float32(255)
+        normalised = (scaled - np.asarray(self.mean, np.float32)) / np.asarray(self.std, np.float32)
+        return np.ascontiguousarray(normalised.transpose(2, 0, 1)), geometry
+
+    def _resample(self, pixels: npt.NDArray[np.uint8]) -> tuple[npt.NDArray[np.uint8], Geometry]:
+        height, width = pixels.shape[:2]
+        if not isinstance(self.size, tuple):
+            return pixels, Geometry.identity(height, width)
+        h, w = self.size
+        photo = Image.fromarray(pixels)
+        filter_ = _FILTERS[self.interpolation]
+        if self.resize == "letterbox":
+            ratio = min(h / height, w / width)
+            inner_h, inner_w = max(1, round(height * ratio)), max(1, round(width * ratio))
+            top, left = (h - inner_h) // 2, (w - inner_w) // 2
+            canvas = np.full((h, w, 3), self.fill, np.uint8)
+            canvas[top : top + inner_h, left : left + inner_w] = np.asarray(photo.resize((inner_w, inner_h), filter_))
+            return canvas, Geometry(height, width, h, w, inner_h / height, inner_w / width, float(top), float(left))
+        box_h, box_w = float(height), float(width)
+        if self.resize == "shorter-side":
+            ratio = min(height / h, width / w) * self.crop
+            box_h, box_w = h * ratio, w * ratio
+        y0, x0 = (height - box_h) / 2, (width - box_w) / 2
+        resized = photo.resize((w, h), filter_, box=(x0, y0, x0 + box_w, y0 + box_h))
+        scale_y, scale_x = h / box_h, w / box_w
+        return np.asarray(resized), Geometry(height, width, h, w, scale_y, scale_x, -y0 * scale_y, -x0 * scale_x)
+
+    def describe(self) -> dict[str, Any]:
+        """Return the settings as JSON values."""
+        return {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(self).items()}

@@ -1,0 +1,275 @@
+"""Image classifiers: torch modules, or any callable that scores a batch of images."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from xplain import _images
+from xplain.errors import InputError
+from xplain.explanation import Prediction, Source, _check
+from xplain.models import _labels, _outputs, _state
+from xplain.models.geometry import Geometry, Preprocess
+
+if TYPE_CHECKING:
+    import torch
+
+__all__ = ["ImageClassifier", "Prepared"]
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """An input as a model is given it.
+
+    Parameters
+    ----------
+    source : Source
+        What it was made from.
+    array : numpy.ndarray
+        One input without its batch axis: float32 (channels, height, width) or, for a callable without preprocessing,
+        the image itself: uint8 (height, width, 3), or float32 if the caller gave floats.
+    geometry : Geometry
+        Where the input lies on the original.
+    """
+
+    source: Source
+    array: npt.NDArray[Any]
+    geometry: Geometry
+
+
+class ImageClassifier:
+    """A model that scores the classes of an image.
+
+    Parameters
+    ----------
+    model : torch.nn.Module or callable
+        A module maps float32 (batch, channels, height, width) to (batch, classes), alone or in a tuple, a mapping or an
+        object with ``logits``. A callable is a black box: without ``preprocess`` it is given uint8 (batch, height,
+        width, 3), with it float32 (batch, channels, height, width), and returns an array or a tensor (batch, classes).
+    labels : sequence of str, or mapping of int to str, optional
+        The classes' labels; a label may be a path, as a tuple of str. The class numbers if left out.
+    preprocess : Preprocess, optional
+        What is done to a photo. Without it a module is given the image itself: 8-bit pixels as 0..1, arrays of floats
+        as they are.
+    output : {"logit", "probability"}
+        What the model returns.
+    multilabel : bool
+        Whether classes are independent of each other (logits pass a sigmoid, not a softmax). A single class always is.
+    layer : str, optional
+        Name of the module's layer for the class activation maps; found by a probe if left out.
+    name : str, optional
+        The model's name in documents.
+
+    Examples
+    --------
+    >>> def brightness(images):
+    ...     mean = images.mean(axis=(1, 2, 3)) / 255
+    ...     return np.stack([1 - mean, mean], axis=1)
+    >>> model = ImageClassifier(brightness, labels=["dark", "bright"], output="probability")
+    >>> model.predict(np.full((4, 4, 3), 255, np.uint8))[0].label
+    ('bright',)
+    """
+
+    task = "image-classification"
+
+    def __init__(
+        self,
+        model: Any,
+        labels: Any = None,
+        preprocess: Preprocess | None = None,
+        *,
+        output: str = "logit",
+        multilabel: bool = False,
+        layer: str | None = None,
+        name: str | None = None,
+    ) -> None:
+        inner = _state.unwrap(model)
+        if not callable(inner):
+            raise _check.wrong("model", "a torch module or a callable", model)
+        if preprocess is not None and not isinstance(preprocess, Preprocess):
+            raise _check.wrong("preprocess", "a Preprocess or None", preprocess)
+        self.module: torch.nn.Module | None = inner if _is_module(inner) else None
+        self.function: Callable[[Any], Any] = inner
+        self.labels = _labels.label_table(labels)
+        self.preprocess = preprocess
+        self.output = _check.choice("output", output, ("logit", "probability"))
+        self.multilabel = bool(multilabel)
+        self.layer = layer
+        self.name: str = name or getattr(inner, "__name__", None) or type(inner).__name__
+        self._fingerprint: tuple[Any, str] | None = None
+
+    def __repr__(self) -> str:
+        kind = "black box" if self.module is None else "torch module"
+        return f"ImageClassifier({self.name}, {kind})"
+
+    @property
+    def channel_axis(self) -> int:
+        """Axis of the channels in `Prepared.array`."""
+        return -1 if self.module is None and self.preprocess is None else 0
+
+    def prepare(self, image: Any) -> Prepared:
+        """Decode an image and preprocess it.
+
+        Parameters
+        ----------
+        image : path, bytes, PIL.Image.Image, numpy.ndarray (height, width, channels) or torch.Tensor (channels, height,
+        width)
+            The photo.
+
+        Returns
+        -------
+        Prepared
+            The model's input, its source and the geometry between them.
+        """
+        loaded = _images.load(image)
+        height, width = loaded.pixels.shape[:2]
+        source = Source(
+            "image",
+            name=loaded.name,
+            sha256=loaded.sha256,
+            height=height,
+            width=width,
+            content=loaded.pixels,
+        )
+        if self.preprocess is not None:
+            values = loaded.values
+            if values.dtype.kind == "f" and (values.min() < 0 or values.max() > 1):
+                raise InputError(
+                    f"image must hold floats from 0 to 1 where the model has a preprocess, got {values.min():.4g} to "
+                    f"{values.max():.4g}; leave out preprocess for an image that is normalised already"
+                )
+            array, geometry = self.preprocess(loaded.pixels)
+            return Prepared(source, array, geometry)
+        values = loaded.values
+        if self.module is None and values.dtype.kind != "f":
+            values = loaded.pixels
+        elif values.dtype == np.uint8:
+            values = values.astype(np.float32) / np.float32(255)
+        else:
+            values = values.astype(np.float32)
+        if self.channel_axis == 0:
+            values = np.ascontiguousarray(values.transpose(2, 0, 1))
+        return Prepared(source, values, Geometry.identity(height, width))
+
+    def forward(self, batch: torch.Tensor) -> torch.Tensor:
+        """Return the class scores (batch, classes) of the module; gradients flow."""
+        scores = _outputs.tensor_of(self.function(batch))
+        _outputs.check_shape(tuple(getattr(scores, "shape", ())), len(batch))
+        result: torch.Tensor = scores[:, None] if scores.ndim == 1 else scores
+        return result
+
+    def scores(self, batch: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
+        """Score a batch in one call of the model, without gradients.
+
+        Parameters
+        ----------
+        batch : numpy.ndarray
+            (batch, ...) of `Prepared.array`.
+
+        Returns
+        -------
+        numpy.ndarray
+            float64 (batch, classes): the model's own output.
+        """
+        if self.module is None:
+            scores = _outputs.class_scores(_outputs.tensor_of(self.function(batch)), len(batch))
+        else:
+            with _state.evaluation(self.module, gradients=False):
+                scores = _outputs.class_scores(self.forward(self.to_tensor(batch)), len(batch))
+        if self.labels is not None and len(self.labels) != scores.shape[1]:
+            raise InputError(
+                f"labels must be {scores.shape[1]} labels, one for each output of the model, got {len(self.labels)}"
+            )
+        return scores
+
+    def to_tensor(self, batch: npt.NDArray[Any]) -> torch.Tensor:
+        """Return a batch as a tensor of the module's device and floating type."""
+        import torch
+
+        if self.module is None:
+            raise _check.wrong("model", "a torch module", self.function)
+        like = next((p for p in (*self.module.parameters(), *self.module.buffers()) if p.is_floating_point()), None)
+        tensor = torch.from_numpy(np.ascontiguousarray(batch))
+        return tensor if like is None else tensor.to(device=like.device, dtype=like.dtype)
+
+    def probabilities(self, scores: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        """Return the probabilities (..., classes) that the model's output stands for."""
+        if self.output == "probability":
+            return scores
+        if self.multilabel or scores.shape[-1] == 1:
+            return np.exp(-np.logaddexp(0.0, -scores))
+        return _outputs.softmax(scores)
+
+    def targets(self, target: Any, scores: npt.NDArray[np.float64]) -> tuple[int, ...]:
+        """Return the class numbers that ``target`` asks for; ``scores`` is float64 (classes,).
+
+        None is the predicted class, ``"top-3"`` the first three; else a class number, a label, or a sequence of those.
+        """
+        return _labels.resolve_targets(target, scores, self.labels)
+
+    def prediction(self, scores: npt.NDArray[np.float64], index: int) -> Prediction:
+        """Return one class as a Prediction; ``scores`` is float64 (classes,)."""
+        label = self.labels[index] if self.labels else (str(index),)
+        return Prediction(label, float(self.probabilities(scores)[index]), id=index)
+
+    def predictions(self, scores: npt.NDArray[np.float64], top: int = 5) -> tuple[Prediction, ...]:
+        """Return the ``top`` classes by decreasing score; ``scores`` is float64 (classes,)."""
+        order = np.argsort(-scores, kind="stable")[:top]
+        return tuple(self.prediction(scores, int(i)) for i in order)
+
+    def predict(self, image: Any, top: int = 5) -> tuple[Prediction, ...]:
+        """Classify one image.
+
+        Parameters
+        ----------
+        image : path, bytes, PIL.Image.Image, numpy.ndarray or torch.Tensor
+            The photo.
+        top : int
+            How many classes to return.
+
+        Returns
+        -------
+        tuple of Prediction
+            By decreasing score, which is a probability 0..1.
+        """
+        return self.predictions(self.scores(self.prepare(image).array[np.newaxis])[0], top)
+
+    def describe(self) -> dict[str, Any]:
+        """Return the preprocessing as JSON values."""
+        return self.preprocess.describe() if self.preprocess else {}
+
+    def fingerprint(self) -> str | None:
+        """Return the sha256 of the module's weights and buffers; None for a black box."""
+        if self.module is None:
+            return None
+        state = {key: value for key, value in self.module.state_dict().items() if hasattr(value, "detach")}
+        # A digest costs as much as a forward pass; a tensor's version counter tells whether it is still true.
+        version = tuple(
+            (key, value.data_ptr(), None if value.is_inference() else value._version) for key, value in state.items()
+        )
+        if self._fingerprint is None or self._fingerprint[0] != version:
+            digest = hashlib.sha256()
+            for key in sorted(state):
+                value = state[key].detach().cpu().contiguous()
+                digest.update(f"{key} {value.dtype} {tuple(value.shape)}\n".encode())
+                digest.update(_bytes_of(value))
+            self._fingerprint = (version, digest.hexdigest())
+        return self._fingerprint[1]
+
+
+def _bytes_of(tensor: torch.Tensor) -> bytes:
+    import torch
+
+    return tensor.reshape(-1).view(torch.uint8).numpy().tobytes()
+
+
+def _is_module(model: Any) -> bool:
+    import sys
+
+    torch = sys.modules.get("torch")
+    return torch is not None and isinstance(model, torch.nn.Module)
