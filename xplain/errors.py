@@ -109,8 +109,9 @@ class UnknownNameError(XplainError, LookupError):
         super().__init__(kind, name, self.known)
 
     def __str__(self) -> str:
-        near = difflib.get_close_matches(str(self.name), self.known, n=1, cutoff=0.5)
-        hint = f"; did you mean {near[0]!r}?" if near else ""
+        folded = {name.casefold(): name for name in self.known}
+        near = difflib.get_close_matches(str(self.name).casefold(), folded, n=1, cutoff=0.5)
+        hint = f"; did you mean {folded[near[0]]!r}?" if near else ""
         names = ", ".join(self.known) if len(self.known) <= 24 else f"{len(self.known)} names"
         return f"{self.kind} must be one of {names}, got {self.name!r}{hint}"
 

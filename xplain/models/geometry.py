@@ -107,6 +107,9 @@ def _overlap(size: int, input_size: int, scale: float, offset: float, cells: int
     """Along one axis: the original pixels [first, last) whose centre the input covers, and their cells of a map."""
     first = max(0, math.ceil(-offset / scale - 0.5 - 1e-9))
     last = min(size, math.floor((input_size - offset) / scale - 0.5 + 1e-9) + 1)
+    if last <= first:  # the model sees less than a pixel: the one under its centre
+        first = min(max(math.floor((input_size / 2 - offset) / scale), 0), size - 1)
+        last = first + 1
     factor = cells / input_size
     start = min(max((first * scale + offset) * factor, 0.0), float(cells))
     stop = min(max((last * scale + offset) * factor, 0.0), float(cells))
@@ -230,7 +233,7 @@ class Preprocess:
         box_h, box_w = float(height), float(width)
         if self.resize == "shorter-side":
             ratio = min(height / h, width / w) * self.crop
-            box_h, box_w = h * ratio, w * ratio
+            box_h, box_w = min(h * ratio, box_h), min(w * ratio, box_w)
         y0, x0 = (height - box_h) / 2, (width - box_w) / 2
         resized = photo.resize((w, h), filter_, box=(x0, y0, x0 + box_w, y0 + box_h))
         scale_y, scale_x = h / box_h, w / box_w
