@@ -17,8 +17,8 @@ def encoded(image: Image.Image, format: str = "PNG", **options) -> bytes:
 
 
 @pytest.fixture
-def photo(rng=np.random.default_rng(0)) -> np.ndarray:
-    return rng.integers(0, 256, (5, 7, 3), dtype=np.uint8)
+def photo() -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 256, (5, 7, 3), dtype=np.uint8)
 
 
 def test_path_bytes_pil_array_and_tensor_hold_the_same_pixels(photo, tmp_path):

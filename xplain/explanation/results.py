@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
 
 from xplain.errors import InputError
 from xplain.explanation import _check
@@ -74,10 +73,11 @@ class Results:
         _check.string("Results.job", self.job)
         items = _check.tuple_of("Results.items", self.items, Item)
         object.__setattr__(self, "items", items)
-        seen: dict[str, Any] = {}
+        seen: set[str] = set()
         for item in items:
-            if seen.setdefault(item.name, item) is not item:
+            if item.name in seen:
                 raise InputError(f"Results.items must have unique names, got {item.name!r} twice")
+            seen.add(item.name)
 
     @property
     def total(self) -> int:
