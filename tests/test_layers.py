@@ -7,7 +7,7 @@ import xplain
 
 ROOT = Path(xplain.__file__).parent
 ORDER = [
-    {"errors", "_lazy", "_images"},
+    {"errors", "_lazy", "_images", "_files"},
     {"kernels"},
     {"explanation"},
     {"models", "formats", "render", "quality"},

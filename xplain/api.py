@@ -1,0 +1,405 @@
+"""The verbs: predict, explain, write, read, convert, validate, render.
+
+Each loads what it needs when it is called, so that reading and drawing a saved explanation imports neither torch nor
+captum.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, overload
+
+from xplain import _files, _images
+from xplain.errors import InputError, XplainError
+from xplain.explanation import Explanation, Prediction, Results, core
+
+if TYPE_CHECKING:
+    from xplain.formats import Problem
+    from xplain.models import ImageClassifier
+    from xplain.render import Picture
+
+__all__ = [
+    "Explanations",
+    "convert",
+    "explain",
+    "explain_batch",
+    "formats",
+    "from_document",
+    "methods",
+    "predict",
+    "read",
+    "render",
+    "schema",
+    "to_document",
+    "validate",
+    "write",
+]
+
+Progress = Callable[[int, int], None]
+
+
+class Explanations(Sequence[Explanation]):
+    """Explanations of several inputs, in their order; in a notebook it shows them on one scale.
+
+    Parameters
+    ----------
+    items : iterable of Explanation
+        What it holds.
+    """
+
+    def __init__(self, items: Iterable[Explanation]) -> None:
+        self._items = tuple(items)
+
+    @overload
+    def __getitem__(self, index: int) -> Explanation: ...
+    @overload
+    def __getitem__(self, index: slice) -> Explanations: ...
+    def __getitem__(self, index: int | slice) -> Explanation | Explanations:
+        return Explanations(self._items[index]) if isinstance(index, slice) else self._items[index]
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def __eq__(self, other: object) -> bool:
+        return self._items == other._items if isinstance(other, Explanations) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self._items)
+
+    def __repr__(self) -> str:
+        return f"Explanations({list(self._items)!r})"
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
+        return _notebook_display(self)
+
+
+def predict(model: ImageClassifier, input: Any, top: int = 5) -> tuple[Prediction, ...]:
+    """Return a model's ``top`` predictions for one input, by decreasing score."""
+    return model.predict(input, top)
+
+
+def explain(
+    model: ImageClassifier,
+    input: Any,
+    method: str | None = None,
+    target: Any = None,
+    *,
+    seed: int = 0,
+    batch_size: int | None = None,
+    memory: int | None = None,
+    progress: Progress | None = None,
+    **options: Any,
+) -> Explanation:
+    """Explain one prediction.
+
+    Parameters
+    ----------
+    model : ImageClassifier
+        What predicts: `xplain.ImageClassifier` around a torch module or a callable, or `xplain.pretrained`.
+    input : path, bytes, PIL.Image.Image, numpy.ndarray (height, width, channels) or torch.Tensor (channels, height,
+    width)
+        The photo.
+    method : str, optional
+        A key of `xplain.methods`; the best that the model can answer if left out.
+    target : int, str, "top-k", or a sequence of those, optional
+        Class or classes to explain; the predicted class if left out.
+    seed : int
+        Seed of the method's own random numbers. The same seed gives the same bits.
+    batch_size : int, optional
+        Inputs in one call of the model; chosen for speed and memory if left out.
+    memory : int, optional
+        Bytes that perturbed inputs and activations of a batch may take.
+    progress : callable, optional
+        Called with (evaluations done, evaluations planned).
+    **options
+        Options of the method; its docstring names them, provenance records them.
+
+    Returns
+    -------
+    Explanation
+        Predictions, and for each target one attribution in the pixels of the original photo.
+
+    Raises
+    ------
+    InputError
+        If an argument or the photo cannot be used.
+    UnknownNameError
+        If there is no such method, option or target.
+    AttributionError
+        If the method cannot give a correct answer for this model; the message says why and what to do.
+
+    Examples
+    --------
+    >>> import numpy as np, xplain
+    >>> def brightness(images):
+    ...     left = images[:, :, :4].mean(axis=(1, 2, 3)) / 255
+    ...     return np.stack([1 - left, left], axis=1)
+    >>> model = xplain.ImageClassifier(brightness, labels=["dark", "bright"], output="probability")
+    >>> photo = np.full((8, 8, 3), 200, np.uint8)
+    >>> e = xplain.explain(model, photo, method="occlusion", window=2, stride=2)
+    >>> e.attributions[0].evidence.values[0, [0, 7]].round(3).tolist()
+    [0.098, 0.0]
+    """
+    explained = _explain(
+        model, [input], [target], method, seed=seed, batch_size=batch_size, memory=memory, progress=progress, **options
+    )
+    return explained[0]
+
+
+def explain_batch(
+    model: ImageClassifier,
+    inputs: Iterable[Any],
+    method: str | None = None,
+    target: Any = None,
+    *,
+    seed: int = 0,
+    batch_size: int | None = None,
+    memory: int | None = None,
+    progress: Progress | None = None,
+    **options: Any,
+) -> Explanations:
+    """Explain several inputs; the arguments are those of `explain`.
+
+    Parameters
+    ----------
+    model : ImageClassifier
+        What predicts.
+    inputs : iterable
+        Inputs as `explain` takes them; also one array or tensor with a batch axis.
+    method : str, optional
+        A key of `xplain.methods`.
+    target : int, str, "top-k", or list, optional
+        One target for all inputs, or a list with one entry for each input.
+    seed, batch_size, memory, progress, **options
+        As for `explain`.
+
+    Returns
+    -------
+    Explanations
+        One for each input, in their order.
+    """
+    if isinstance(inputs, (str, bytes, os.PathLike)):
+        raise InputError(f"inputs must be a sequence of inputs, got {inputs!r}; explain takes a single one")
+    items = list(inputs)
+    targets = list(target) if isinstance(target, (list, tuple)) else [target] * len(items)
+    if len(targets) != len(items):
+        raise InputError(f"target must have one entry for each of the {len(items)} inputs, got {len(targets)}")
+    explained = _explain(
+        model, items, targets, method, seed=seed, batch_size=batch_size, memory=memory, progress=progress, **options
+    )
+    return Explanations(explained)
+
+
+def _explain(
+    model: ImageClassifier, inputs: Sequence[Any], targets: Sequence[Any], method: str | None, **arguments: Any
+) -> list[Explanation]:
+    from xplain import attributions
+    from xplain.models import ImageClassifier
+
+    if not isinstance(model, ImageClassifier):
+        raise InputError(
+            f"model must be an xplain model, got {type(model).__name__}; wrap it: xplain.ImageClassifier(model, ...)"
+        )
+    return attributions.run(model, [model.prepare(one) for one in inputs], targets, method=method, **arguments)
+
+
+def methods() -> Mapping[str, str]:
+    """Return the attribution methods: name to summary."""
+    from xplain.attributions import METHODS
+
+    return {name: method.summary for name, method in METHODS.items()}
+
+
+def formats() -> Mapping[str, str]:
+    """Return the document formats: name to summary."""
+    from xplain.formats import FORMATS
+
+    return dict(FORMATS)
+
+
+def schema(format: str = "native") -> dict[str, Any]:
+    """Return the JSON Schema of a format."""
+    from xplain import formats
+
+    return formats.schema(format)
+
+
+def to_document(
+    explanation: Explanation | Results, format: str = "native", *, lossy: bool = False, **options: Any
+) -> Any:
+    """Return an explanation as a document: JSON values.
+
+    Parameters
+    ----------
+    explanation : Explanation or Results
+        What to write.
+    format : str
+        A key of `xplain.formats`.
+    lossy : bool
+        Whether to drop what the format cannot hold instead of refusing.
+    **options
+        Options of the format.
+
+    Returns
+    -------
+    dict
+        Values that `json.dumps` takes.
+
+    Raises
+    ------
+    FidelityError
+        If the format cannot hold it all and ``lossy`` is False; the message names each loss.
+
+    Examples
+    --------
+    >>> import xplain
+    >>> cat = xplain.Prediction("cat", 0.9)
+    >>> mask = xplain.Mask.from_array([[0, 1], [1, 1]])
+    >>> e = xplain.Explanation("image-classification", xplain.Source("image", height=2, width=2), [cat],
+    ...                        [xplain.Attribution(cat, mask)])
+    >>> xplain.to_document(e, "modzy")["explanation"]
+    {'maskRLE': [[1, 3]], 'dimensions': {'height': 2, 'width': 2}}
+    """
+    from xplain import formats
+
+    return formats.to_document(explanation, format, lossy=lossy, **options)
+
+
+def from_document(document: Any, format: str | None = None) -> Explanation | Results:
+    """Return what a document says; the format is recognised if left out.
+
+    Raises
+    ------
+    DocumentError
+        If the document follows no format, or not its own; the message gives the ``$`` path.
+    """
+    from xplain import formats
+
+    return formats.from_document(document, format)
+
+
+def write(
+    explanation: Explanation | Results,
+    path: str | os.PathLike[str],
+    format: str = "native",
+    *,
+    lossy: bool = False,
+    overwrite: bool = True,
+    **options: Any,
+) -> None:
+    """Write an explanation to a file, whole or not at all.
+
+    Parameters
+    ----------
+    explanation : Explanation or Results
+        What to write.
+    path : path
+        The file.
+    format, lossy, **options
+        As for `to_document`.
+    overwrite : bool
+        Whether an existing file may be replaced.
+    """
+    from xplain import formats
+
+    document = formats.to_document(explanation, format, lossy=lossy, **options)
+    _files.write(path, formats.dumps(document).encode("utf-8"), overwrite=overwrite)
+
+
+def read(path: str | os.PathLike[str] | io.IOBase, format: str | None = None) -> Explanation | Results:
+    """Read a document from a file or an open binary file; the format is recognised if left out.
+
+    Raises
+    ------
+    InputError
+        If there is no such file.
+    DocumentError
+        If it is not JSON, follows no format, or not its own; the message gives the ``$`` path.
+    """
+    from xplain import formats
+
+    return formats.from_document(formats.loads(_files.read(path)), format)
+
+
+def convert(document: Any, to: str, format: str | None = None, *, lossy: bool = False, **options: Any) -> Any:
+    """Return a document in another format.
+
+    Parameters
+    ----------
+    document : dict
+        The document.
+    to : str
+        The format wanted.
+    format : str, optional
+        The document's format; recognised if left out.
+    lossy, **options
+        As for `to_document`.
+    """
+    return to_document(from_document(document, format), to, lossy=lossy, **options)
+
+
+def validate(document: Any, format: str | None = None) -> list[Problem]:
+    """Return every problem of a document, each with its ``$`` path; empty means valid.
+
+    Parameters
+    ----------
+    document : dict, or path
+        A document, or the file that holds one.
+    format : str, optional
+        The format it must follow; recognised if left out.
+    """
+    from xplain import formats
+
+    if isinstance(document, (str, os.PathLike)):
+        return formats.validate_text(_files.read(document), format)
+    return formats.validate(document, format)
+
+
+def render(
+    subject: Explanation | Results | Sequence[Explanation],
+    image: Any = None,
+    *,
+    kind: str | None = None,
+    target: Any = None,
+    cmap: str | None = None,
+    scale: Any = None,
+    **style: Any,
+) -> Picture:
+    """Draw an explanation, or several side by side on one scale.
+
+    Parameters
+    ----------
+    subject : Explanation, sequence of Explanation, or Results
+        What to draw; of results, the successful items.
+    image : path, bytes, PIL.Image.Image, numpy.ndarray or torch.Tensor, optional
+        The photo that was explained. An explanation made in this process still holds it.
+    kind, target, cmap, scale, **style
+        As for `xplain.render.draw`.
+
+    Returns
+    -------
+    Picture
+        Shows itself in a notebook; ``.save("out.png")`` writes it.
+    """
+    from xplain.render import draw
+
+    pixels = None if image is None else _images.load(image).pixels
+    if isinstance(subject, Results):
+        subject = [item.explanation for item in subject.items if item.explanation is not None]
+    return draw(subject, pixels, kind=kind, target=target, cmap=cmap, scale=scale, **style)
+
+
+def _notebook_display(value: Any) -> dict[str, Any]:
+    """Text always, and the picture where one can be drawn: a display hook that raises would fail the cell."""
+    bundle: dict[str, Any] = {"text/plain": repr(value)}
+    try:
+        picture = render(value)
+    except XplainError as error:
+        bundle["text/plain"] += f"\n(no picture: {error})"
+        return bundle
+    return bundle | {"image/png": picture.png(), "text/plain": picture.alt}
+
+
+core.notebook_display = _notebook_display

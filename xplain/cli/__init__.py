@@ -1,0 +1,217 @@
+"""The ``xplain`` command.
+
+Data goes to standard output and everything else to standard error. The exit status is 0 if all is well, 1 if some
+inputs failed, 2 for wrong usage or a bad document, and 130 after Ctrl-C. A file is never overwritten without
+``--force``. The work of each sub-command is in a module of its own, which is imported when the sub-command is called.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+
+from xplain import __version__
+from xplain.errors import XplainError
+
+__all__ = ["main"]
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line.
+
+    Parameters
+    ----------
+    argv : sequence of str, optional
+        Arguments without the program's name; those of the process if left out.
+
+    Returns
+    -------
+    int
+        The exit status.
+    """
+    arguments = _parser().parse_args(argv)
+    module, _, function = arguments.run.partition(":")
+    try:
+        status: int = getattr(importlib.import_module(module), function)(arguments)
+        sys.stdout.flush()
+        return status
+    except XplainError as error:
+        print(f"xplain: error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("xplain: interrupted", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        # The reader has gone, as in `xplain ... | head`; Python would complain once more at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="xplain",
+        description="Explain predictions of models, keep the explanations as documents, and draw them.",
+        epilog="Run 'xplain COMMAND --help' for a command's options.",
+    )
+    parser.add_argument("--version", action="version", version=f"xplain {__version__}")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    _add_explain(commands)
+    _add_render(commands)
+    _add_convert(commands)
+    _add_validate(commands)
+    _add_tables(commands)
+    _add_demo(commands)
+    return parser
+
+
+def _command(
+    commands: argparse._SubParsersAction, name: str, run: str, help: str, epilog: str = ""
+) -> argparse.ArgumentParser:  # type: ignore[type-arg]
+    parser: argparse.ArgumentParser = commands.add_parser(
+        name, help=help, description=help[0].upper() + help[1:] + ".", epilog=epilog
+    )
+    parser.set_defaults(run=run)
+    return parser
+
+
+def _add_explain(commands: argparse._SubParsersAction) -> None:  # type: ignore[type-arg]
+    parser = _command(
+        commands,
+        "explain",
+        "xplain.cli.explain:run",
+        "explain a model's prediction for images",
+        "Example: xplain explain cat.jpg --method grad-cam -o cat.png",
+    )
+    parser.add_argument(
+        "inputs",
+        nargs="+",
+        metavar="INPUT",
+        help='image file, glob, - for an image on standard input, or .jsonl file with a path or {"image": path, '
+        '"target": ...} a line',
+    )
+    parser.add_argument(
+        "--model",
+        default="efficientnet-lite0",
+        help="pretrained network, or MODULE:FACTORY, a Python function that returns an xplain model "
+        "(default: %(default)s)",
+    )
+    parser.add_argument("--method", help="attribution method, see 'xplain methods' (default: the best for the model)")
+    parser.add_argument(
+        "--option",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="option of the method, its value as JSON; may be repeated",
+    )
+    parser.add_argument(
+        "--target",
+        action="append",
+        metavar="T",
+        help="class number, label or top-K; may be repeated (default: the predicted class)",
+    )
+    parser.add_argument("--seed", type=int, default=0, help="seed of random numbers (default: %(default)s)")
+    parser.add_argument("--batch-size", type=int, metavar="N", help="inputs in one call of the model (default: chosen)")
+    parser.add_argument(
+        "--keep", type=float, metavar="F", help="turn heat maps into masks of this fraction of the pixels"
+    )
+    parser.add_argument("--threshold", type=float, metavar="S", help="turn heat maps into masks of scores from S up")
+    parser.add_argument(
+        "--stamp", action="store_true", help="record the time and duration, so that two runs differ in their documents"
+    )
+    parser.add_argument(
+        "-o",
+        "--output",
+        default="-",
+        metavar="OUT",
+        help="document (.json, .jsonl), picture (.png, .html, .svg, .txt), folder for several inputs, or - (default)",
+    )
+    parser.add_argument(
+        "--format", default="native", help="document format, see 'xplain formats' (default: %(default)s)"
+    )
+    parser.add_argument("--lossy", action="store_true", help="drop what the format cannot hold")
+    _add_force(parser)
+    parser.add_argument("--json", action="store_true", help="print one line of JSON for each input")
+
+
+def _add_render(commands: argparse._SubParsersAction) -> None:  # type: ignore[type-arg]
+    parser = _command(
+        commands,
+        "render",
+        "xplain.cli.documents:render",
+        "draw saved explanations; needs neither the model nor torch",
+        "Example: xplain render cat.json --image cat.jpg -o cat.png",
+    )
+    parser.add_argument(
+        "documents", nargs="+", metavar="DOCUMENT", help="document, .jsonl file, or - for standard input"
+    )
+    parser.add_argument("--image", help="the photo that was explained")
+    parser.add_argument(
+        "-o",
+        "--output",
+        required=True,
+        metavar="OUT",
+        help="picture (.png, .html, .svg, .txt), or - for a PNG on stdout",
+    )
+    parser.add_argument("--from", dest="format", help="format of the document (default: recognised)")
+    parser.add_argument(
+        "--kind", help="overlay, heatmap, mask, bars or side-by-side (default: what suits the document)"
+    )
+    parser.add_argument("--target", help="which attribution: its number, or the label that it explains")
+    parser.add_argument("--cmap", help="colour map")
+    parser.add_argument("--scale", help="score at full colour: a number, 'max' or 'robust'")
+    parser.add_argument("--alpha", type=float, help="opacity of the evidence, 0 to 1")
+    _add_force(parser)
+
+
+def _add_convert(commands: argparse._SubParsersAction) -> None:  # type: ignore[type-arg]
+    parser = _command(commands, "convert", "xplain.cli.documents:convert", "write a document in another format")
+    parser.add_argument("document", metavar="DOCUMENT", help="document, or - for standard input")
+    parser.add_argument("--to", required=True, help="format wanted, see 'xplain formats'")
+    parser.add_argument("--from", dest="format", help="format of the document (default: recognised)")
+    parser.add_argument(
+        "--keep", type=float, metavar="F", help="turn heat maps into masks of this fraction of the pixels"
+    )
+    parser.add_argument("--threshold", type=float, metavar="S", help="turn heat maps into masks of scores from S up")
+    parser.add_argument("--lossy", action="store_true", help="drop what the format cannot hold")
+    parser.add_argument("-o", "--output", default="-", metavar="OUT", help="file, or - for standard output (default)")
+    _add_force(parser)
+
+
+def _add_validate(commands: argparse._SubParsersAction) -> None:  # type: ignore[type-arg]
+    parser = _command(
+        commands, "validate", "xplain.cli.documents:validate", "print every problem of documents, with its place"
+    )
+    parser.add_argument("documents", nargs="+", metavar="DOCUMENT", help="document, or - for standard input")
+    parser.add_argument("--from", dest="format", help="format to follow (default: recognised)")
+    parser.add_argument("--json", action="store_true", help="print one line of JSON for each document")
+
+
+def _add_tables(commands: argparse._SubParsersAction) -> None:  # type: ignore[type-arg]
+    info = _command(
+        commands, "info", "xplain.cli.tables:info", "describe a document, or what is installed if none is given"
+    )
+    info.add_argument("document", nargs="?", metavar="DOCUMENT", help="document, or - for standard input")
+    info.add_argument("--json", action="store_true", help="print JSON")
+    for name, help in (("methods", "list the attribution methods"), ("formats", "list the document formats")):
+        parser = _command(commands, name, f"xplain.cli.tables:{name}", help)
+        parser.add_argument("--json", action="store_true", help="print JSON")
+    schema = _command(commands, "schema", "xplain.cli.tables:schema", "print the JSON Schema of a format")
+    schema.add_argument("format", nargs="?", default="native", metavar="FORMAT", help="default: %(default)s")
+
+
+def _add_demo(commands: argparse._SubParsersAction) -> None:  # type: ignore[type-arg]
+    parser = _command(
+        commands,
+        "demo",
+        "xplain.cli.demo:run",
+        "explain a real photo with a real network, and write it all to a folder",
+    )
+    parser.add_argument("-o", "--output", default="demo-output", metavar="FOLDER", help="default: %(default)s")
+    _add_force(parser)
+
+
+def _add_force(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("-f", "--force", action="store_true", help="overwrite existing files")

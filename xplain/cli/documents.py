@@ -1,0 +1,108 @@
+"""Commands on saved documents: render, convert, validate."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from xplain import api, formats
+from xplain.cli import _io
+from xplain.errors import InputError
+from xplain.explanation import Explanation, Results
+from xplain.kernels import _jit
+
+__all__ = ["convert", "load", "render", "validate", "with_masks"]
+
+
+def load(name: str, format: str | None = None) -> Explanation | Results:
+    """Read one document; ``-`` is standard input."""
+    return formats.from_document(formats.loads(_io.read_bytes(name)), format)
+
+
+def with_masks(subject: Explanation | Results, keep: float | None, threshold: float | None) -> Explanation | Results:
+    """Turn heat maps into masks where the command line asks for it."""
+    if keep is None and threshold is None:
+        return subject
+    if isinstance(subject, Explanation):
+        return subject.with_masks(keep, threshold)
+    items = (
+        replace(item, explanation=item.explanation and item.explanation.with_masks(keep, threshold))
+        for item in subject.items
+    )
+    return replace(subject, items=tuple(items))
+
+
+def render(arguments: argparse.Namespace) -> int:
+    """Draw the explanations of one or more documents as one picture."""
+    _jit.one_shot()
+    output = arguments.output
+    if output != "-" and Path(output).suffix.lower() not in _io.PICTURES:
+        raise InputError(f"output must end in {', '.join(_io.PICTURES)}, got {output!r}")
+    explanations = [e for name in arguments.documents for e in _explanations(name, arguments.format)]
+    if not explanations:
+        raise InputError("document must hold an explanation, got none")
+    scale = arguments.scale
+    if scale is not None and scale not in ("max", "robust"):
+        scale = _number("scale", scale)
+    target = arguments.target
+    style = {} if arguments.alpha is None else {"alpha": arguments.alpha}
+    picture = api.render(
+        explanations[0] if len(explanations) == 1 else explanations,
+        arguments.image,
+        kind=arguments.kind,
+        target=int(target) if target is not None and target.isdecimal() else target,
+        cmap=arguments.cmap,
+        scale=scale,
+        **style,
+    )
+    _io.write_bytes(output, picture.encoded(Path(output).suffix.lower() or ".png"), force=arguments.force)
+    return 0
+
+
+def convert(arguments: argparse.Namespace) -> int:
+    """Write a document in another format."""
+    subject = with_masks(load(arguments.document, arguments.format), arguments.keep, arguments.threshold)
+    document = formats.to_document(subject, arguments.to, lossy=arguments.lossy)
+    _io.write_bytes(arguments.output, (formats.dumps(document) + "\n").encode("utf-8"), force=arguments.force)
+    return 0
+
+
+def validate(arguments: argparse.Namespace) -> int:
+    """Print the problems of each document; 2 if there are any."""
+    bad = False
+    for name in arguments.documents:
+        problems = formats.validate_text(_io.read_bytes(name), arguments.format)
+        bad = bad or bool(problems)
+        if arguments.json:
+            found = [{"path": problem.path, "message": problem.message} for problem in problems]
+            _io.print_json({"document": name, "valid": not problems, "problems": found})
+        else:
+            for problem in problems:
+                print(f"{name}: {problem.path}: {problem.message}")
+            if not problems:
+                print(f"{name}: valid")
+    return 2 if bad else 0
+
+
+def _explanations(name: str, format: str | None) -> Iterator[Explanation]:
+    """Yield what a document or a .jsonl file explains."""
+    data = _io.read_bytes(name)
+    documents = data.splitlines() if name.lower().endswith(".jsonl") else [data]
+    for document in documents:
+        if not document.strip():
+            continue
+        subject = formats.from_document(formats.loads(document), format)
+        if isinstance(subject, Explanation):
+            yield subject
+        else:
+            yield from (item.explanation for item in subject.items if item.explanation is not None)
+
+
+def _number(name: str, text: Any) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise InputError(f"{name} must be a number, 'max' or 'robust', got {text!r}") from None

@@ -1,0 +1,230 @@
+"""``xplain explain``: images in, documents or pictures out."""
+
+from __future__ import annotations
+
+import argparse
+import glob
+import importlib
+import json
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from xplain import api, formats
+from xplain.cli import _io
+from xplain.errors import InputError, XplainError
+from xplain.explanation import Explanation
+
+__all__ = ["load_model", "progress", "run"]
+
+Sink = Callable[[str, Explanation], str]
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """One input: its name, what `api.explain` takes (``-`` for standard input), and its target."""
+
+    name: str
+    image: Any
+    target: Any
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Explain each input; 1 if some failed."""
+    if arguments.json and arguments.output == "-":
+        raise InputError("output must be a file or a folder with --json, got -; add -o OUT")
+    jobs = [job for text in arguments.inputs for job in _jobs(text, _targets(arguments.target))]
+    options = dict(_option(text) for text in arguments.option)
+    failed = 0
+    with _sink(arguments, jobs) as write:
+        model = load_model(arguments.model)
+        for job in jobs:
+            try:
+                explanation = _explain(model, job, options, arguments)
+                output = write(job.name, explanation)
+                line = {"input": job.name, "status": "successful", "output": output}
+                line |= {"label": explanation.predictions[0].name, "score": explanation.predictions[0].score}
+            except XplainError as error:
+                failed += 1
+                line = {"input": job.name, "status": "failed", "error": str(error)}
+                _io.note(f"error: {job.name}: {error}")
+            if arguments.json:
+                _io.print_json(line)
+    if failed and len(jobs) > 1:
+        _io.note(f"{failed} of {len(jobs)} inputs failed")
+    return 1 if failed else 0
+
+
+def load_model(name: str) -> Any:
+    """Return a pretrained network, or what the factory ``module:function`` returns."""
+    from xplain.models import ImageClassifier, pretrained
+
+    module, colon, factory = name.partition(":")
+    if not colon:
+        return pretrained(name)
+    sys.path.insert(0, str(Path.cwd()))  # the user's own module lies where the command is run
+    try:
+        model = getattr(importlib.import_module(module), factory)()
+    except (ImportError, AttributeError, TypeError) as error:
+        raise InputError(f"model must be a network's name or MODULE:FACTORY, got {name!r}: {error}") from error
+    finally:
+        sys.path.pop(0)
+    if not isinstance(model, ImageClassifier):
+        raise InputError(
+            f"model factory {name} must return an xplain model, got {type(model).__name__}; "
+            "wrap it: xplain.ImageClassifier(module, ...)"
+        )
+    return model
+
+
+@contextmanager
+def progress(name: str) -> Iterator[Callable[[int, int], None] | None]:
+    """Yield a callback that shows progress on the terminal after a second; None where standard error is no terminal."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    start = last = time.monotonic()
+    shown = False
+
+    def show(done: int, total: int) -> None:
+        nonlocal last, shown
+        now = time.monotonic()
+        if now - start > 1 and now - last > 0.1:
+            last, shown = now, True
+            sys.stderr.write(f"\r{name}: {done}/{total} evaluations")
+            sys.stderr.flush()
+
+    try:
+        yield show
+    finally:
+        if shown:
+            sys.stderr.write("\r\x1b[K")
+
+
+def _explain(model: Any, job: _Job, options: dict[str, Any], arguments: argparse.Namespace) -> Explanation:
+    image = sys.stdin.buffer.read() if job.image == "-" else job.image
+    with progress(job.name) as show:
+        explanation = api.explain(
+            model,
+            image,
+            arguments.method,
+            job.target,
+            seed=arguments.seed,
+            batch_size=arguments.batch_size,
+            progress=show,
+            **options,
+        )
+    if not arguments.stamp:
+        explanation = replace(explanation, provenance=replace(explanation.provenance, created=None, seconds=None))
+    if arguments.keep is None and arguments.threshold is None:
+        return explanation
+    return explanation.with_masks(arguments.keep, arguments.threshold)
+
+
+def _jobs(text: str, target: Any) -> Iterator[_Job]:
+    """Yield the inputs that one argument names."""
+    if text == "-":
+        yield _Job("stdin", "-", target)
+    elif text.lower().endswith(".jsonl"):
+        yield from _lines(text, target)
+    elif glob.has_magic(text) and not Path(text).exists():
+        found = sorted(glob.glob(text, recursive=True))  # noqa: PTH207 - absolute patterns too
+        if not found:
+            raise InputError(f"input must match at least one file, got {text!r}, which matches none")
+        yield from (_Job(name, name, target) for name in found)
+    elif Path(text).is_dir():
+        raise InputError(f"input must be a file, got the folder {text!r}; name its files: '{text}/*.jpg'")
+    else:
+        yield _Job(text, text, target)
+
+
+def _lines(file: str, target: Any) -> Iterator[_Job]:
+    """Yield the inputs of a .jsonl file: a path, or an object with ``image`` and maybe ``target``, a line."""
+    for number, line in enumerate(_io.read_bytes(file).splitlines(), start=1):
+        if not line.strip():
+            continue
+        value = formats.loads(line)
+        entry = {"image": value} if isinstance(value, str) else value
+        if not isinstance(entry, dict) or not isinstance(entry.get("image"), str):
+            raise InputError(
+                f'{file}, line {number}, must be a path or {{"image": path, "target": ...}}, got {value!r}'
+            )
+        yield _Job(entry["image"], entry["image"], entry.get("target", target))
+
+
+def _targets(texts: list[str] | None) -> Any:
+    """Return the targets of the command line: whole numbers are classes, anything else a label."""
+    if texts is None:
+        return None
+    targets = [int(text) if text.isdecimal() else text for text in texts]
+    return targets[0] if len(targets) == 1 else targets
+
+
+def _option(text: str) -> tuple[str, Any]:
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise InputError(f"option must be NAME=VALUE, got {text!r}")
+    try:
+        return name.replace("-", "_"), json.loads(value)
+    except ValueError:
+        return name.replace("-", "_"), value
+
+
+@contextmanager
+def _sink(arguments: argparse.Namespace, jobs: list[_Job]) -> Iterator[Sink]:
+    """Yield what writes one explanation and returns where it went: a stream, one file, or one file an input."""
+    output = arguments.output
+    suffix = Path(output).suffix.lower()
+    if output == "-" or suffix == ".jsonl":
+        if output != "-" and Path(output).exists() and not arguments.force:
+            raise InputError(f"output must be a new file, got {output!r}, which exists; --force overwrites it")
+        with nullcontext(sys.stdout.buffer) if output == "-" else Path(output).open("wb") as stream:
+
+            def append(name: str, explanation: Explanation) -> str:
+                stream.write(_encoded(explanation, ".json", arguments))
+                stream.flush()
+                return str(output)
+
+            yield append
+        return
+    one_each = "{name}" in output or not suffix or Path(output).is_dir()
+    if not one_each and len(jobs) > 1:
+        raise InputError(
+            f"output must be a folder, a .jsonl file, or hold {{name}} for {len(jobs)} inputs, got {output!r}; "
+            "for pictures: -o 'folder/{name}.png'"
+        )
+    template = output if "{name}" in output or not one_each else str(Path(output) / "{name}.json")
+    suffix = Path(template).suffix.lower()
+    if suffix not in (*_io.PICTURES, ".json"):
+        raise InputError(f"output must end in .json, .jsonl, {', '.join(_io.PICTURES)}, got {output!r}")
+    taken: set[str] = set()
+
+    def write(name: str, explanation: Explanation) -> str:
+        path = template.replace("{name}", _unique(Path(name).stem, taken))
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        _io.write_bytes(path, _encoded(explanation, suffix, arguments), force=arguments.force)
+        return path
+
+    yield write
+
+
+def _unique(stem: str, taken: set[str]) -> str:
+    """Return the stem, numbered if another input had the same."""
+    name, number = stem, 1
+    while name in taken:
+        number += 1
+        name = f"{stem}-{number}"
+    taken.add(name)
+    return name
+
+
+def _encoded(explanation: Explanation, suffix: str, arguments: argparse.Namespace) -> bytes:
+    if suffix in _io.PICTURES:
+        data: bytes = api.render(explanation).encoded(suffix)
+        return data
+    document = formats.to_document(explanation, arguments.format, lossy=arguments.lossy)
+    return (formats.dumps(document) + "\n").encode("utf-8")

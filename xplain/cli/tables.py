@@ -1,0 +1,106 @@
+"""Commands that list things: info, methods, formats, schema."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+import shutil
+import sys
+from importlib import metadata
+from typing import Any
+
+import xplain
+from xplain import api
+from xplain.cli import _io
+from xplain.cli.documents import load
+from xplain.explanation import Explanation, Results
+
+__all__ = ["formats", "info", "methods", "schema"]
+
+_PACKAGES = ("numpy", "pillow", "numba", "torch", "captum", "scikit-image", "matplotlib", "isal")
+
+
+def methods(arguments: argparse.Namespace) -> int:
+    """List the attribution methods with what each needs and costs."""
+    from xplain.attributions import METHODS
+
+    if arguments.json:
+        rows = {name: {"summary": m.summary, "needs": m.needs, "cost": m.cost} for name, m in METHODS.items()}
+        _io.print_json(rows)
+    else:
+        _print_table(
+            ("method", "needs", "evaluations", "what it shows"),
+            [(name, m.needs, m.cost, m.summary) for name, m in METHODS.items()],
+        )
+    return 0
+
+
+def formats(arguments: argparse.Namespace) -> int:
+    """List the document formats."""
+    if arguments.json:
+        _io.print_json(dict(api.formats()))
+    else:
+        _print_table(("format", "what it holds"), list(api.formats().items()))
+    return 0
+
+
+def schema(arguments: argparse.Namespace) -> int:
+    """Print the JSON Schema of a format."""
+    print(json.dumps(api.schema(arguments.format), indent=2))
+    return 0
+
+
+def info(arguments: argparse.Namespace) -> int:
+    """Describe a document, or the installation."""
+    facts = _installation() if arguments.document is None else _contents(load(arguments.document))
+    if arguments.json:
+        _io.print_json(facts)
+        return 0
+    for key, value in facts.items():
+        lines = value if isinstance(value, list) else [value]
+        for i, line in enumerate(lines):
+            print(f"{key if i == 0 else '':<16} {line}")
+    return 0
+
+
+def _installation() -> dict[str, Any]:
+    facts: dict[str, Any] = {"xplain": xplain.__version__, "python": platform.python_version()}
+    for package in _PACKAGES:
+        try:
+            facts[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            facts[package] = "not installed"
+    facts["machine"] = f"{platform.system()} {platform.machine()}"
+    return facts
+
+
+def _contents(subject: Explanation | Results) -> dict[str, Any]:
+    if isinstance(subject, Results):
+        states = [f"{item.name}: {item.status}" + (f" ({item.error})" if item.error else "") for item in subject.items]
+        return {
+            "job": subject.job,
+            "items": f"{subject.total}, {subject.completed} successful, {subject.failed} failed",
+            "item": states,
+        }
+    source, provenance = subject.source, subject.provenance
+    size = f" {source.height}x{source.width}" if source.height is not None else ""
+    facts: dict[str, Any] = {"task": subject.task, "source": f"{source.name or source.kind}{size}"}
+    facts["prediction"] = [f"{p.name}  {p.score:.4g}" for p in subject.predictions]
+    facts["attribution"] = [
+        f"{a.target.name}: {a.evidence!r}" + (f" by {a.method}" if a.method else "") for a in subject.attributions
+    ]
+    for name in ("method", "seed", "model", "model_sha256", "evaluations", "created", "seconds"):
+        if getattr(provenance, name) is not None:
+            facts[name] = getattr(provenance, name)
+    facts["versions"] = [f"{name} {version}" for name, version in provenance.versions.items()]
+    return {key: value for key, value in facts.items() if value != []}
+
+
+def _print_table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
+    """Print columns; the last one is cut at the terminal's edge, but never when piped."""
+    widths = [max(len(row[i]) for row in [head, *rows]) for i in range(len(head) - 1)]
+    limit = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+    for row in [head, *rows]:
+        cells = [cell.ljust(width) for cell, width in zip(row[:-1], widths, strict=True)]
+        print("  ".join([*cells, row[-1]])[:limit].rstrip())
