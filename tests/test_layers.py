@@ -14,7 +14,8 @@ ORDER = [
     {"attributions"},
     {"api"},
     {"jobs"},
-    {"cli", "service", "__main__"},
+    {"cli", "service"},
+    {"__main__"},
 ]
 RANK = {name: rank for rank, names in enumerate(ORDER) for name in names}
 FORBIDDEN = {

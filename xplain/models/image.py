@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +11,8 @@ import numpy.typing as npt
 from xplain import _images
 from xplain.errors import InputError
 from xplain.explanation import Prediction, Source, _check
-from xplain.models import _labels, _outputs, _state
+from xplain.models import _outputs, _state
+from xplain.models._classifier import Classifier
 from xplain.models.geometry import Geometry, Preprocess
 
 if TYPE_CHECKING:
@@ -42,7 +41,7 @@ class Prepared:
     geometry: Geometry
 
 
-class ImageClassifier:
+class ImageClassifier(Classifier):
     """A model that scores the classes of an image.
 
     Parameters
@@ -88,24 +87,11 @@ class ImageClassifier:
         layer: str | None = None,
         name: str | None = None,
     ) -> None:
-        inner = _state.unwrap(model)
-        if not callable(inner):
-            raise _check.wrong("model", "a torch module or a callable", model)
+        super().__init__(model, labels, output, multilabel, name)
         if preprocess is not None and not isinstance(preprocess, Preprocess):
             raise _check.wrong("preprocess", "a Preprocess or None", preprocess)
-        self.module: torch.nn.Module | None = inner if _is_module(inner) else None
-        self.function: Callable[[Any], Any] = inner
-        self.labels = _labels.label_table(labels)
         self.preprocess = preprocess
-        self.output = _check.choice("output", output, ("logit", "probability"))
-        self.multilabel = bool(multilabel)
         self.layer = layer
-        self.name: str = name or getattr(inner, "__name__", None) or type(inner).__name__
-        self._fingerprint: tuple[Any, str] | None = None
-
-    def __repr__(self) -> str:
-        kind = "black box" if self.module is None else "torch module"
-        return f"ImageClassifier({self.name}, {kind})"
 
     @property
     def channel_axis(self) -> int:
@@ -176,51 +162,16 @@ class ImageClassifier:
         numpy.ndarray
             float64 (batch, classes): the model's own output.
         """
-        if self.module is None:
-            scores = _outputs.class_scores(_outputs.tensor_of(self.function(batch)), len(batch))
-        else:
-            with _state.evaluation(self.module, gradients=False):
-                scores = _outputs.class_scores(self.forward(self.to_tensor(batch)), len(batch))
-        if self.labels is not None and len(self.labels) != scores.shape[1]:
-            raise InputError(
-                f"labels must be {scores.shape[1]} labels, one for each output of the model, got {len(self.labels)}"
-            )
-        return scores
+        with _state.evaluation(self.module, gradients=False):
+            given = batch if self.module is None else self.to_tensor(batch)
+            return self.check_scores(self.function(given), len(batch))
 
     def to_tensor(self, batch: npt.NDArray[Any]) -> torch.Tensor:
         """Return a batch as a tensor of the module's device and floating type."""
         import torch
 
-        if self.module is None:
-            raise _check.wrong("model", "a torch module", self.function)
-        like = next((p for p in (*self.module.parameters(), *self.module.buffers()) if p.is_floating_point()), None)
-        tensor = torch.from_numpy(np.ascontiguousarray(batch))
-        return tensor if like is None else tensor.to(device=like.device, dtype=like.dtype)
-
-    def probabilities(self, scores: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-        """Return the probabilities (..., classes) that the model's output stands for."""
-        if self.output == "probability":
-            return scores
-        if self.multilabel or scores.shape[-1] == 1:
-            return np.exp(-np.logaddexp(0.0, -scores))
-        return _outputs.softmax(scores)
-
-    def targets(self, target: Any, scores: npt.NDArray[np.float64]) -> tuple[int, ...]:
-        """Return the class numbers that ``target`` asks for; ``scores`` is float64 (classes,).
-
-        None is the predicted class, ``"top-3"`` the first three; else a class number, a label, or a sequence of those.
-        """
-        return _labels.resolve_targets(target, scores, self.labels)
-
-    def prediction(self, scores: npt.NDArray[np.float64], index: int) -> Prediction:
-        """Return one class as a Prediction; ``scores`` is float64 (classes,)."""
-        label = self.labels[index] if self.labels else (str(index),)
-        return Prediction(label, float(self.probabilities(scores)[index]), id=index)
-
-    def predictions(self, scores: npt.NDArray[np.float64], top: int = 5) -> tuple[Prediction, ...]:
-        """Return the ``top`` classes by decreasing score; ``scores`` is float64 (classes,)."""
-        order = np.argsort(-scores, kind="stable")[:top]
-        return tuple(self.prediction(scores, int(i)) for i in order)
+        device, dtype = self.placement()
+        return torch.from_numpy(np.ascontiguousarray(batch)).to(device=device, dtype=dtype)
 
     def predict(self, image: Any, top: int = 5) -> tuple[Prediction, ...]:
         """Classify one image.
@@ -242,34 +193,3 @@ class ImageClassifier:
     def describe(self) -> dict[str, Any]:
         """Return the preprocessing as JSON values."""
         return self.preprocess.describe() if self.preprocess else {}
-
-    def fingerprint(self) -> str | None:
-        """Return the sha256 of the module's weights and buffers; None for a black box."""
-        if self.module is None:
-            return None
-        state = {key: value for key, value in self.module.state_dict().items() if hasattr(value, "detach")}
-        # A digest costs as much as a forward pass; a tensor's version counter tells whether it is still true.
-        version = tuple(
-            (key, value.data_ptr(), None if value.is_inference() else value._version) for key, value in state.items()
-        )
-        if self._fingerprint is None or self._fingerprint[0] != version:
-            digest = hashlib.sha256()
-            for key in sorted(state):
-                value = state[key].detach().cpu().contiguous()
-                digest.update(f"{key} {value.dtype} {tuple(value.shape)}\n".encode())
-                digest.update(_bytes_of(value))
-            self._fingerprint = (version, digest.hexdigest())
-        return self._fingerprint[1]
-
-
-def _bytes_of(tensor: torch.Tensor) -> bytes:
-    import torch
-
-    return tensor.reshape(-1).view(torch.uint8).numpy().tobytes()
-
-
-def _is_module(model: Any) -> bool:
-    import sys
-
-    torch = sys.modules.get("torch")
-    return torch is not None and isinstance(model, torch.nn.Module)
