@@ -1,0 +1,53 @@
+"""The golden documents, and every way to break one field of them."""
+
+import copy
+import json
+from pathlib import Path
+
+DATA = Path(__file__).parents[1] / "data"
+GOLDEN = sorted(DATA.glob("*/*.json"))
+
+#: Keys under which anything may stand.
+FREE = {"attributes", "quality", "options", "preprocessing", "drift", "row", "elapsedTime", "submittedByKey", "extra"}
+
+
+def read(path):
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def identify(path):
+    return f"{path.parent.name}-{path.stem}"
+
+
+def places(value, keys=()):
+    """Yield the keys that lead to every known field and array element."""
+    children = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, child in children:
+        if key in FREE:
+            continue
+        yield (*keys, key)
+        yield from places(child, (*keys, key))
+
+
+def at(document, keys):
+    for key in keys:
+        document = document[key]
+    return document
+
+
+def broken(document, keys):
+    """Return a copy in which one field has a type that no format gives it."""
+    changed = copy.deepcopy(document)
+    at(changed, keys[:-1])[keys[-1]] = 0.5 if isinstance(at(document, keys), list) else []
+    return changed
+
+
+def deleted(document, keys):
+    changed = copy.deepcopy(document)
+    del at(changed, keys[:-1])[keys[-1]]
+    return changed
+
+
+def path(keys):
+    steps = (f"[{key}]" if isinstance(key, int) else f".{key}" if key.isidentifier() else f"[{key!r}]" for key in keys)
+    return "$" + "".join(steps)

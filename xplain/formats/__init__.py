@@ -1,0 +1,225 @@
+"""Documents: explanations in our own format and in those of vendors.
+
+A dialect is a module with ``CARRIES`` (what it can hold), ``sniff``, ``decode`` (a reader, see `xplain.formats._wire`)
+and ``encode``. It becomes a format by a line in `FORMATS`; the module is named like the format and imported when a
+document of it may be at hand.
+
+::
+
+    document = loads(text)
+    for problem in validate(document): print(problem)
+    value = from_document(document)                 # sniffed: exactly one dialect must claim the document
+    text = dumps(to_document(value, "modzy"))       # refuses what would be lost
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.resources
+import inspect
+import json
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any, Protocol, cast
+
+from xplain.errors import DocumentError, InputError, UnknownNameError
+from xplain.explanation import Explanation, Results
+from xplain.formats import _wire
+from xplain.formats._fit import Carries, fit
+from xplain.formats._text import dumps, loads
+from xplain.formats._wire import Problem
+
+__all__ = [
+    "FORMATS",
+    "Problem",
+    "dumps",
+    "from_document",
+    "loads",
+    "schema",
+    "sniff",
+    "to_document",
+    "validate",
+    "validate_text",
+]
+
+FORMATS: Mapping[str, str] = MappingProxyType(
+    {
+        "native": "xplain's own: lossless and compact",
+        "modzy": "Modzy explainability objects (masks, word importances); reads job results",
+    }
+)
+"""Name and summary of each format."""
+
+
+class _Dialect(Protocol):
+    CARRIES: Mapping[str, Carries] | None
+    sniff: Callable[[Any], bool]
+    decode: _wire.Reader[Explanation | Results]
+    encode: Callable[..., dict[str, Any]]
+
+
+def _dialect(format: str) -> _Dialect:
+    if format not in FORMATS:
+        raise UnknownNameError("format", format, FORMATS)
+    return cast(_Dialect, importlib.import_module(f"{__name__}.{format.replace('-', '_')}"))
+
+
+def to_document(
+    explanation: Explanation | Results, format: str = "native", lossy: bool = False, **options: Any
+) -> dict[str, Any]:
+    """Turn an explanation into a document.
+
+    Parameters
+    ----------
+    explanation : Explanation or Results
+        What to write; not every format holds the results of a job.
+    format : str
+        One of `FORMATS`.
+    lossy : bool
+        Write what the format can hold, whatever is lost. Metadata (provenance, quality, names and digests of the
+        source, numbers of labels) is no loss for a vendor's format: it is a message, not an archive.
+    **options
+        Options of the format. native: ``quantize`` (8 or 16 bits an element of a heat map; exact if left out).
+
+    Returns
+    -------
+    dict
+        JSON values only; the same explanation gives the same document.
+
+    Raises
+    ------
+    FidelityError
+        If predictions or evidence would be lost; it lists all losses.
+    InputError
+        If the format has nothing for such a task, or a free-form value (attributes, quality, options) is no JSON value.
+    UnknownNameError
+        If there is no such format or option.
+
+    Examples
+    --------
+    >>> from xplain.explanation import Explanation, Prediction, Source
+    >>> explanation = Explanation("image-classification", Source("image"), [Prediction("tabby", 0.5)])
+    >>> to_document(explanation, "modzy")["result"]
+    {'classPredictions': [{'class': 'tabby', 'score': 0.5}]}
+    """
+    dialect = _dialect(format)
+    if not isinstance(explanation, (Explanation, Results)):
+        raise InputError(f"explanation must be an Explanation or Results, got {type(explanation).__name__}")
+    known = list(inspect.signature(dialect.encode).parameters)[1:]
+    for option in options:
+        if option not in known:
+            raise UnknownNameError(f"option of format {format!r}", option, known)
+    return dialect.encode(fit(explanation, dialect.CARRIES, format=format, lossy=lossy), **options)
+
+
+def from_document(document: Any, format: str | None = None) -> Explanation | Results:
+    """Turn a document into the explanation or the results that it holds.
+
+    Parameters
+    ----------
+    document : dict
+        JSON values, as `loads` gives them.
+    format : str, optional
+        One of `FORMATS`; sniffed if left out.
+
+    Returns
+    -------
+    Explanation or Results
+        What the document says.
+
+    Raises
+    ------
+    DocumentError
+        If the document does not follow its format (``.path`` is the ``$`` path of the first problem; `validate` gives
+        all), or if not exactly one format claims it.
+
+    Examples
+    --------
+    >>> from_document({"result": {"classPredictions": [{"class": "tabby", "score": "0.5"}]}, "explanation": None})
+    Explanation(task='image-classification', source=Source(kind='image', name=None, sha256=None, height=None, \
+width=None, text=None, sample_rate_hz=None), predictions=(Prediction(label=('tabby',), score=0.5, region=None, \
+threshold=None, id=None, attributes={}),), attributions=(), provenance=Provenance(method=None, options={}, seed=None, \
+model=None, model_sha256=None, preprocessing={}, versions={}, created=None, seconds=None, evaluations=None))
+    """
+    format = sniff(document) if format is None else format
+    return _wire.read(_dialect(format).decode, document, format)
+
+
+def validate(document: Any, format: str | None = None) -> list[Problem]:
+    """List everything that is wrong with a document.
+
+    Parameters
+    ----------
+    document : dict
+        JSON values, as `loads` gives them.
+    format : str, optional
+        One of `FORMATS`; sniffed if left out.
+
+    Returns
+    -------
+    list of Problem
+        Path and message of each; empty if `from_document` would read it.
+
+    Examples
+    --------
+    >>> for problem in validate({"xplain": 1, "type": "results", "items": [{"name": "a.jpg", "status": "done"}]}):
+    ...     print(problem)
+    $.job: must be a string, got nothing
+    $.items[0].status: must be one of 'waiting', 'running', 'successful', 'failed', got 'done'
+    """
+    if format is None:
+        try:
+            format = sniff(document)
+        except DocumentError as error:
+            return [Problem(error.path, error.message)]
+    return _wire.problems(_dialect(format).decode, document)
+
+
+def validate_text(text: str | bytes, format: str | None = None) -> list[Problem]:
+    """List everything that is wrong with JSON text: `loads`, then `validate`."""
+    try:
+        document = loads(text, format)
+    except DocumentError as error:
+        return [Problem(error.path, error.message)]
+    return validate(document, format)
+
+
+def sniff(document: Any) -> str:
+    """Find the format of a document.
+
+    Returns
+    -------
+    str
+        The one format that claims it.
+
+    Raises
+    ------
+    DocumentError
+        If none claims it, or more than one.
+    """
+    claims = [name for name in FORMATS if _dialect(name).sniff(document)]
+    if len(claims) != 1:
+        claimed = " and ".join(claims) or "none"
+        raise DocumentError(f"must be of exactly one of the formats {', '.join(FORMATS)}, got {claimed}; pass format=")
+    return claims[0]
+
+
+def schema(format: str = "native") -> dict[str, Any]:
+    """Return the JSON Schema (2020-12) of a format's documents.
+
+    Parameters
+    ----------
+    format : str
+        A format that has one: native.
+
+    Returns
+    -------
+    dict
+        The schema, a new one at each call.
+    """
+    _dialect(format)
+    resource = importlib.resources.files(__name__) / f"{format}.schema.json"
+    if not resource.is_file():
+        raise InputError(f"format must be one that has a JSON Schema, got {format!r}; its vendor defines it")
+    found: dict[str, Any] = json.loads(resource.read_text(encoding="utf-8"))
+    return found
