@@ -1,0 +1,55 @@
+"""A run without a model: the methods' own view of the engine, for scores that are plain functions."""
+
+from types import SimpleNamespace
+
+import numpy as np
+
+from xplain.attributions import Run
+from xplain.models.geometry import Geometry
+
+
+class Board(Run):
+    """Scores are ``function(batch) -> (n, T)``, float64 and the same for any batch size.
+
+    uint8 images have their channels last, others first. `calls` counts the inputs that were scored.
+    """
+
+    def __init__(self, function, image, seed=0, batch_size=5, geometry=None):
+        last = image.dtype == np.uint8
+        height, width = image.shape[:2] if last else image.shape[1:]
+        self.model = SimpleNamespace(channel_axis=-1 if last else 0)
+        self.prepared = SimpleNamespace(array=image, geometry=geometry or Geometry.identity(height, width))
+        self.rng = np.random.default_rng(seed)
+        self.quality, self.quality_each, self._known = {}, [], {}
+        self.function, self.batch_size = function, batch_size
+        self.own_scores = self._call(image[np.newaxis])[0]
+        self.calls = 1
+
+    @property
+    def targets(self):
+        return tuple(range(len(self.own_scores)))
+
+    @property
+    def class_scores(self):
+        return self.own_scores
+
+    def each(self, name):
+        """What was noted for each target, as an array (T,)."""
+        return np.array([notes[name] for notes in self.quality_each])
+
+    def evaluate(self, make, count):
+        for start in range(0, count, self.batch_size):
+            part = slice(start, min(start + self.batch_size, count))
+            batch = self._as_input(make(part.start, part.stop))
+            self.calls += len(batch)
+            yield part, self._call(batch)
+
+    def _call(self, batch):
+        # One input at a time: a matrix product over a batch may round differently for another batch size.
+        return np.concatenate([self.function(one[np.newaxis]) for one in batch])
+
+
+def linear(weights, bias=0.0):
+    """Scores sum(weights_t * input) + bias for each of T weight arrays (T, *shape)."""
+    flat = np.asarray(weights, np.float64).reshape(len(weights), -1)
+    return lambda batch: np.asarray(batch, np.float64).reshape(len(batch), -1) @ flat.T + bias

@@ -1,0 +1,232 @@
+"""Perturbation masks: which parts of an input a batch of perturbed copies keeps.
+
+Three families, each made for a few copies at a time so that no array ever grows with the number of perturbations times
+the number of pixels: sliding windows (occlusion), coalitions of regions (ablation, LIME, Shapley values) and random
+cells that are enlarged bilinearly (RISE). Nothing is validated here; the attribution methods do that.
+
+Enlarging is separable, so a mask is a product of three small matrices, ``rows.T @ cells @ columns``, and the weighted
+sum of any number of masks is a product of three larger ones (`weighted_sum`), for which no mask is made.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = ["blend", "cells", "coverage", "enlarge", "enlargement", "keep", "starts", "weighted_sum"]
+
+Bool = npt.NDArray[np.bool_]
+Float32 = npt.NDArray[np.float32]
+Float64 = npt.NDArray[np.float64]
+Int = npt.NDArray[np.int64]
+
+
+def starts(size: int, window: int, stride: int) -> Int:
+    """Place windows along one axis so that they cover it.
+
+    Parameters
+    ----------
+    size, window, stride : int
+        Pixels, 1 <= window <= size and stride >= 1.
+
+    Returns
+    -------
+    int64 array (positions,)
+        First pixel of each window, increasing and distinct; the last window is moved back to end with the axis.
+
+    Examples
+    --------
+    >>> starts(10, 4, 4).tolist()
+    [0, 4, 6]
+    """
+    return np.append(np.arange(0, size - window, stride), size - window)
+
+
+def coverage(first: Int, window: int, size: int) -> Float64:
+    """Indicate which pixels of an axis each window covers.
+
+    Parameters
+    ----------
+    first : int64 array (positions,)
+        From `starts`.
+    window, size : int
+        Pixels.
+
+    Returns
+    -------
+    float64 array (positions, size)
+        1.0 inside, 0.0 outside.
+    """
+    pixel = np.arange(size)
+    inside = (pixel >= first[:, None]) & (pixel < first[:, None] + window)
+    return inside.astype(np.float64)
+
+
+def keep(coalitions: Bool, labels: Int, image: npt.NDArray[Any], baseline: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Copy an image once for each coalition: its regions from the image, the rest from the baseline.
+
+    Parameters
+    ----------
+    coalitions : bool array (n, players)
+        Which players each copy keeps.
+    labels : int array
+        The player that each pixel belongs to, 0..players-1, in a shape that broadcasts to the image's.
+    image, baseline : array
+        Of one shape and dtype.
+
+    Returns
+    -------
+    array (n, *image.shape)
+        With the dtype of the image.
+    """
+    copies = np.empty((len(coalitions), *image.shape), image.dtype)
+    copies[:] = baseline
+    np.copyto(copies, image, where=np.take(coalitions, labels, axis=1))
+    return copies
+
+
+def cells(
+    key: int, start: int, stop: int, shape: tuple[int, int], p: float, shifts: tuple[int, int]
+) -> tuple[Bool, Int]:
+    """Draw the random cells of the masks ``start..stop-1``.
+
+    The generator is counter-based [1]_: a mask depends on the key and on its own index, never on how the masks are
+    divided into batches.
+
+    Parameters
+    ----------
+    key : int
+        0..2**64-1.
+    start, stop : int
+        Range of mask indices.
+    shape : (int, int)
+        Rows and columns of cells.
+    p : float
+        Probability that a cell is kept, 0 < p < 1.
+    shifts : (int, int)
+        Number of vertical and horizontal offsets to draw from; 1 means that there is no shift.
+
+    Returns
+    -------
+    kept : bool array (stop - start, rows, columns)
+    offsets : int64 array (stop - start, 2)
+        Vertical and horizontal offset in pixels.
+
+    References
+    ----------
+    .. [1] Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011.
+    """
+    count = shape[0] * shape[1]
+    blocks = -(-(count + 2) // 4)  # a Philox counter stands for four 64-bit numbers
+    generator = np.random.Philox(key=key, counter=start * blocks)
+    raw = generator.random_raw((stop - start) * blocks * 4).reshape(stop - start, blocks * 4)
+    kept = raw[:, :count] < np.uint64(int(p * 2**64))
+    high = raw[:, count : count + 2] >> np.uint64(32)
+    offsets = (high * np.array(shifts, dtype=np.uint64)) >> np.uint64(32)
+    return kept.reshape(stop - start, *shape), offsets.astype(np.int64)
+
+
+def enlargement(count: int, size: int, shifts: int) -> Float64:
+    """Weights that enlarge one axis of a cell grid bilinearly, one matrix for each shift.
+
+    Without a shift, `count` cells are stretched over `size` pixels. With shifts, they are stretched over one cell more
+    than is needed, and the matrices are the crops of `size` pixels that start at 0, 1, ..., shifts - 1. Beyond the
+    centre of the outermost cell its value continues.
+
+    Parameters
+    ----------
+    count, size : int
+        Cells and pixels along the axis.
+    shifts : int
+        1, or the pixels of one cell, ``ceil(size / count)``.
+
+    Returns
+    -------
+    float64 array (shifts, count, size)
+        Read-only view. Each column sums to 1.
+    """
+    length = size if shifts == 1 else (count + 1) * math.ceil(size / count)
+    centre = np.clip((np.arange(length) + 0.5) * (count / length) - 0.5, 0, count - 1)
+    weights = np.maximum(0.0, 1.0 - np.abs(centre - np.arange(count)[:, None]))
+    crops = np.lib.stride_tricks.sliding_window_view(weights, size, axis=1)[:, :shifts]
+    return crops.transpose(1, 0, 2)
+
+
+def enlarge(kept: Bool, offsets: Int, rows: Float32, columns: Float32) -> Float32:
+    """Enlarge random cells to masks.
+
+    Parameters
+    ----------
+    kept : bool array (n, r, c)
+    offsets : int64 array (n, 2)
+        From `cells`.
+    rows : float32 array (shifts, r, height)
+    columns : float32 array (shifts, c, width)
+        From `enlargement`.
+
+    Returns
+    -------
+    float32 array (n, height, width)
+        In 0..1.
+    """
+    across = kept.astype(columns.dtype) @ _pick(columns, offsets[:, 1])
+    made: Float32 = _pick(rows, offsets[:, 0]).transpose(0, 2, 1) @ across
+    return made
+
+
+def weighted_sum(weights: Float64, kept: Bool, offsets: Int, rows: Float64, columns: Float64) -> Float64:
+    """Sum masks, each times a weight, without making the masks.
+
+    Parameters
+    ----------
+    weights : float64 array (n, sums)
+    kept, offsets, rows, columns
+        As in `enlarge`, the matrices in float64.
+
+    Returns
+    -------
+    float64 array (sums, height, width)
+        ``np.tensordot(weights.T, enlarge(...), 1)``.
+    """
+    n, sums = weights.shape
+    shifts, r, height = rows.shape
+    across = kept.astype(np.float64) @ _pick(columns, offsets[:, 1])
+    width = across.shape[2]
+    placed = np.zeros((n, sums, shifts))  # masks with one vertical offset share their last product
+    placed[np.arange(n), :, offsets[:, 0]] = weights
+    parts = placed.reshape(n, -1).T @ across.reshape(n, -1)
+    result: Float64 = rows.reshape(shifts * r, height).T @ parts.reshape(sums, shifts * r, width)
+    return result
+
+
+def blend(masks: Float32, difference: Float32, baseline: Float32 | None, channel_axis: int) -> Float32:
+    """Fade from a baseline to an image by masks.
+
+    Parameters
+    ----------
+    masks : float32 array (n, height, width)
+        1 shows the image, 0 the baseline.
+    difference : float32 array
+        Image minus baseline, (channels, height, width) or (height, width, channels).
+    baseline : float32 array or None
+        None is zero everywhere.
+    channel_axis : {0, -1}
+        Where the channels are.
+
+    Returns
+    -------
+    float32 array (n, *difference.shape)
+        ``baseline + masks * difference``.
+    """
+    result: Float32 = np.expand_dims(masks, 1 if channel_axis == 0 else -1) * difference
+    if baseline is not None:
+        result += baseline
+    return result
+
+
+def _pick(matrices: npt.NDArray[Any], offsets: Int) -> npt.NDArray[Any]:
+    """One matrix for each offset; a single matrix is broadcast, not copied."""
+    return matrices if len(matrices) == 1 else matrices[offsets]
