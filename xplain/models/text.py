@@ -1,0 +1,318 @@
+"""Text classifiers: transformers, any module over an embedding, or any callable that scores a list of strings."""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from xplain.errors import InputError
+from xplain.explanation import Prediction, Source, _check
+from xplain.models import _outputs, _state
+from xplain.models._classifier import Classifier
+from xplain.models.words import Unit, units
+
+if TYPE_CHECKING:
+    import torch
+
+__all__ = ["PreparedText", "TextClassifier", "TokenWindow"]
+
+
+@dataclass(frozen=True, slots=True)
+class TokenWindow:
+    """Tokens of a text, or of a part of a text that is longer than the model reads at once.
+
+    Parameters
+    ----------
+    ids : numpy.ndarray
+        int64 (tokens,), special tokens included.
+    spans : tuple of (int, int) or None
+        Half-open range of code points of each token in the whole text; None for a special token.
+    """
+
+    ids: npt.NDArray[np.int64]
+    spans: tuple[tuple[int, int] | None, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedText:
+    """A text as a model is given it.
+
+    Parameters
+    ----------
+    source : Source
+        The explained text, which the model's own preprocessing may have changed.
+    words : tuple of Unit
+        Its words.
+    windows : tuple of TokenWindow
+        Its tokens; empty for a black box. Several windows overlap, and the model's score is their mean.
+    """
+
+    source: Source
+    words: tuple[Unit, ...]
+    windows: tuple[TokenWindow, ...]
+
+    @property
+    def text(self) -> str:
+        """The explained text."""
+        return self.source.text or ""
+
+
+class TextClassifier(Classifier):
+    """A model that scores the classes of a text.
+
+    Parameters
+    ----------
+    model : torch.nn.Module or callable
+        A module maps int64 token ids (batch, tokens) to (batch, classes), alone or in a tuple, a mapping or an object
+        with ``logits``; it is given ``input_ids`` and ``attention_mask`` by name if it takes them. A callable is a
+        black box from a list of strings to scores (batch, classes), such as the ``predict_proba`` of a scikit-learn
+        pipeline.
+    tokenizer : callable, optional
+        For a module: a fast tokenizer of transformers, or a function from a string to a list of ids and a list of their
+        (start, stop) code points (None for a special token).
+    labels : sequence of str, or mapping of int to str, optional
+        The classes' labels; a label may be a path, as a tuple of str. Read from ``model.config.id2label`` if left out.
+    preprocess : callable, optional
+        From the raw text to the one that is tokenised, explained, and kept in documents.
+    output : {"logit", "probability"}
+        What the model returns.
+    multilabel : bool
+        Whether classes are independent of each other (logits pass a sigmoid, not a softmax). A single class always is.
+    max_length : int, optional
+        Most tokens that the module reads at once; longer texts are read in overlapping windows, whose scores are
+        averaged. Read from the tokenizer if left out.
+    baseline_id : int, optional
+        Token that stands for an absent one. The tokenizer's mask token, else its padding, else its unknown token.
+    name : str, optional
+        The model's name in documents.
+
+    Examples
+    --------
+    >>> def polarity(texts):
+    ...     good = np.array([text.count("good") - 2.0 * text.count("not good") for text in texts])
+    ...     return np.stack([-good, good], axis=1)
+    >>> model = TextClassifier(polarity, labels=["negative", "positive"])
+    >>> model.predict("not good")[0].label
+    ('negative',)
+    """
+
+    task = "text-classification"
+
+    def __init__(
+        self,
+        model: Any,
+        tokenizer: Any = None,
+        labels: Any = None,
+        *,
+        preprocess: Callable[[str], str] | None = None,
+        output: str = "logit",
+        multilabel: bool = False,
+        max_length: int | None = None,
+        baseline_id: int | None = None,
+        name: str | None = None,
+    ) -> None:
+        if labels is None:
+            labels = getattr(getattr(_state.unwrap(model), "config", None), "id2label", None)
+        super().__init__(model, labels, output, multilabel, name)
+        if (self.module is None) != (tokenizer is None):
+            needed = "left out for a callable that takes strings" if self.module is None else "given for a torch module"
+            raise InputError(f"tokenizer must be {needed}, got {type(tokenizer).__name__}")
+        if tokenizer is not None and not callable(tokenizer):
+            raise _check.wrong("tokenizer", "a fast tokenizer or a callable", tokenizer)
+        if hasattr(tokenizer, "is_fast") and not tokenizer.is_fast:
+            raise InputError(
+                f"tokenizer must be a fast tokenizer, got {type(tokenizer).__name__}, which gives no offsets; "
+                "use AutoTokenizer.from_pretrained(..., use_fast=True)"
+            )
+        self.tokenizer = tokenizer
+        self.preprocess = preprocess
+        self.max_length = self._limit(max_length)
+        self._baseline_id = baseline_id
+        parameters = inspect.signature(self.module.forward).parameters if self.module is not None else {}
+        self._by_name = "input_ids" in parameters
+        self._masked = "attention_mask" in parameters
+
+    def _limit(self, max_length: int | None) -> int | None:
+        if max_length is not None:
+            return _check.integer("max_length", max_length, least=8)
+        limit = getattr(self.tokenizer, "model_max_length", None)
+        if limit is None or limit > 1_000_000:  # transformers' sign for "unknown"
+            limit = getattr(getattr(self.module, "config", None), "max_position_embeddings", None)
+        return limit
+
+    @property
+    def baseline_id(self) -> int:
+        """Token id that stands for an absent token."""
+        if self._baseline_id is not None:
+            return self._baseline_id
+        for name in ("mask_token_id", "pad_token_id", "unk_token_id"):
+            found = getattr(self.tokenizer, name, None)
+            if found is not None:
+                return int(found)
+        raise InputError(
+            "baseline_id must be given where the tokenizer has no mask, padding or unknown token, got none"
+        )
+
+    def prepare(self, text: Any) -> PreparedText:
+        """Split a text into words and tokens.
+
+        Parameters
+        ----------
+        text : str
+            With at least one word.
+
+        Returns
+        -------
+        PreparedText
+            What is explained.
+
+        Raises
+        ------
+        InputError
+            If it is no string or holds only whitespace.
+        """
+        raw = _check.string("text", text)
+        explained = raw if self.preprocess is None else _check.string("preprocess(text)", self.preprocess(raw))
+        words = units(explained)
+        if not words:
+            raise InputError(f"text must hold a word, got {explained[:40]!r}")
+        digest = hashlib.sha256(raw.encode("utf-8", "surrogatepass")).hexdigest()
+        source = Source("text", text=explained, sha256=digest)
+        return PreparedText(source, words, () if self.module is None else self._windows(explained))
+
+    def scores(self, texts: Sequence[str]) -> npt.NDArray[np.float64]:
+        """Score texts, without gradients.
+
+        Parameters
+        ----------
+        texts : sequence of str
+            As the model is given them (`preprocess` is not applied).
+
+        Returns
+        -------
+        numpy.ndarray
+            float64 (texts, classes): the model's own output; the mean over the windows of a long text.
+        """
+        if self.module is None:
+            return self.check_scores(self.function(list(texts)), len(texts))
+        windows = [self._windows(text) for text in texts]
+        scores = self.token_scores([window.ids for one in windows for window in one])
+        ends = np.cumsum([len(one) for one in windows])
+        return np.stack([part.mean(axis=0) for part in np.split(scores, ends[:-1])])
+
+    def token_scores(self, sequences: Sequence[npt.NDArray[np.int64]], batch_size: int = 16) -> npt.NDArray[np.float64]:
+        """Score sequences of token ids, without gradients.
+
+        Sequences of one length share a batch, so nothing is padded and a result does not depend on its neighbours'
+        length.
+
+        Parameters
+        ----------
+        sequences : sequence of numpy.ndarray
+            int64 (tokens,) each.
+        batch_size : int
+            Most sequences in one call of the module.
+
+        Returns
+        -------
+        numpy.ndarray
+            float64 (sequences, classes).
+        """
+        order = sorted(range(len(sequences)), key=lambda i: len(sequences[i]))
+        found: list[npt.NDArray[np.float64]] = [np.empty(0)] * len(sequences)
+        with _state.evaluation(self.module, gradients=False):
+            for rows in _equal_lengths(order, sequences, batch_size):
+                output = self.forward(self.to_tensor(np.stack([sequences[i] for i in rows])))
+                for i, score in zip(rows, self.check_scores(output, len(rows)), strict=True):
+                    found[i] = score
+        return np.stack(found)
+
+    def forward(self, ids: torch.Tensor) -> torch.Tensor:
+        """Return the class scores (batch, classes) of unpadded token ids (batch, tokens); gradients flow."""
+        import torch
+
+        mask = {"attention_mask": torch.ones_like(ids)} if self._masked else {}
+        output = self.function(input_ids=ids, **mask) if self._by_name else self.function(ids, **mask)
+        scores = _outputs.tensor_of(output)
+        _outputs.check_shape(tuple(getattr(scores, "shape", ())), len(ids))
+        result: torch.Tensor = scores[:, None] if scores.ndim == 1 else scores
+        return result
+
+    def to_tensor(self, ids: npt.NDArray[np.int64]) -> torch.Tensor:
+        """Return token ids (batch, tokens) as a tensor on the module's device."""
+        import torch
+
+        return torch.from_numpy(np.ascontiguousarray(ids)).to(device=self.placement()[0])
+
+    def predict(self, text: str, top: int = 5) -> tuple[Prediction, ...]:
+        """Classify one text; the ``top`` classes by decreasing score, which is a probability 0..1."""
+        prepared = self.prepare(text)
+        return self.predictions(self.scores([prepared.text])[0], top)
+
+    def describe(self) -> dict[str, Any]:
+        """Return the preprocessing as JSON values."""
+        if self.module is None:
+            return {}
+        return {"tokenizer": type(self.tokenizer).__name__, "max_length": self.max_length}
+
+    def _windows(self, text: str) -> tuple[TokenWindow, ...]:
+        """Tokenise, in overlapping windows if the text is longer than the model reads."""
+        if not hasattr(self.tokenizer, "is_fast"):
+            return tuple(self._split(*self._own_tokens(text)))
+        limit: Mapping[str, Any] = {}
+        if self.max_length is not None:
+            limit = {"truncation": True, "max_length": self.max_length, "stride": self.max_length // 4}
+        encoded = self.tokenizer(
+            text,
+            return_offsets_mapping=True,
+            return_special_tokens_mask=True,
+            return_overflowing_tokens=True,
+            **limit,
+        )
+        fields = (encoded[key] for key in ("input_ids", "offset_mapping", "special_tokens_mask"))
+        return tuple(
+            TokenWindow(
+                np.array(ids, np.int64),
+                tuple(None if is_special else tuple(span) for span, is_special in zip(spans, special, strict=True)),
+            )
+            for ids, spans, special in zip(*fields, strict=True)
+        )
+
+    def _own_tokens(self, text: str) -> tuple[npt.NDArray[np.int64], tuple[tuple[int, int] | None, ...]]:
+        """Call a tokenizer that is a plain function, and check what it returns."""
+        try:
+            ids, spans = self.tokenizer(text)
+            array = np.array([_check.integer("token id", i, least=0) for i in ids], np.int64)
+            pairs = tuple(None if span is None else (int(span[0]), int(span[1])) for span in spans)
+        except (TypeError, ValueError, IndexError) as error:
+            raise InputError(f"tokenizer must return ids and (start, stop) spans, got an error: {error}") from error
+        if len(array) != len(pairs) or not len(array):
+            raise InputError(f"tokenizer must return as many spans as ids, got {len(array)} ids and {len(pairs)} spans")
+        return array, pairs
+
+    def _split(self, ids: npt.NDArray[np.int64], spans: tuple[tuple[int, int] | None, ...]) -> Iterator[TokenWindow]:
+        size = self.max_length or len(ids)
+        step = size - size // 4
+        for start in range(0, max(len(ids) - size, 0) + step, step) if len(ids) > size else (0,):
+            first = min(start, max(len(ids) - size, 0))
+            yield TokenWindow(ids[first : first + size], spans[first : first + size])
+
+
+def _equal_lengths(
+    order: Sequence[int], sequences: Sequence[npt.NDArray[np.int64]], batch_size: int
+) -> Iterator[list[int]]:
+    """Yield runs of ``order`` of equal length, at most ``batch_size`` long."""
+    rows: list[int] = []
+    for i in order:
+        if rows and (len(rows) == batch_size or len(sequences[i]) != len(sequences[rows[0]])):
+            yield rows
+            rows = []
+        rows.append(i)
+    if rows:
+        yield rows
