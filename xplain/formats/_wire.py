@@ -36,6 +36,7 @@ __all__ = [
     "integer",
     "json_object",
     "listing",
+    "mapping",
     "nullable",
     "number",
     "optional",
@@ -44,6 +45,7 @@ __all__ = [
     "read",
     "record",
     "string",
+    "table",
     "tagged",
 ]
 

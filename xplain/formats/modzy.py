@@ -287,12 +287,17 @@ def _item(at: At, failure: bool = False) -> Item:
         build,
         status=nullable(choice(*_STATUSES), "FAILED") if failure else choice(*_STATUSES),
         explanation=nullable(_OUTPUT, key=_output_key(fields)),
-        error=nullable(string),
+        error=nullable(_error),
         engine=nullable(string),
         started=nullable(string, key="startTime"),
         updated=nullable(string, key="updateTime"),
         ended=nullable(string, key="endTime"),
     )(at)
+
+
+def _error(at: At) -> str:
+    """Read why an item failed: the platform gives a string, a model an object."""
+    return string(at["error_message"]) if isinstance(at.value, dict) else string(at)
 
 
 def _failure(at: At) -> Item:
