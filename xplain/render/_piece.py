@@ -1,0 +1,123 @@
+"""A panel made ready: its evidence as a map or a mask, and the colours that it gets."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from xplain.explanation import Heatmap, Mask
+from xplain.render import colormaps
+from xplain.render._legend import Key, Message, Ramp, Swatch
+from xplain.render._paint import OUTLINE, Colouring, paint_mask, paint_values
+from xplain.render._subject import Panel
+from xplain.render.colormaps import Cmap
+from xplain.render.scale import Extent, Scale, choose, number
+
+__all__ = ["Piece", "Style", "coloured", "ready"]
+
+_SEQUENTIAL, _DIVERGING = "inferno", "RdBu_r"
+
+
+@dataclass(frozen=True, slots=True)
+class Style:
+    """What the caller chose: see `xplain.render.draw`."""
+
+    alpha: float
+    keep: float
+    cmap: Cmap | None
+    font: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """One panel.
+
+    Parameters
+    ----------
+    panel : Panel
+        What is drawn and on what.
+    kind : {"overlay", "heatmap", "mask", "contour"}
+        How.
+    style : Style
+        With which options.
+    values : float32 array (height, width) or None
+        Of a map.
+    extent : Extent or None
+        Of a map.
+    mask : Mask or None
+        Of a mask, or of a heat map that is drawn as one.
+    scale : Scale or None
+        None for a mask, or if there is nothing to see.
+    colouring : Colouring or None
+        Of the scale.
+    """
+
+    panel: Panel
+    kind: str
+    style: Style
+    values: npt.NDArray[np.float32] | None = None
+    extent: Extent | None = None
+    mask: Mask | None = None
+    scale: Scale | None = None
+    colouring: Colouring | None = None
+
+    @property
+    def photo(self) -> npt.NDArray[np.uint8] | None:
+        """What it lies on."""
+        return None if self.kind == "heatmap" else self.panel.photo
+
+    def paint(self, out: npt.NDArray[np.uint8]) -> None:
+        """Fill ``out``, C-contiguous uint8 (height, width, 3)."""
+        if self.mask is not None:
+            paint_mask(self.photo, self.mask.to_array(), self.style.alpha, self.kind != "contour", out)
+        elif self.values is not None:
+            paint_values(self.photo, self.values, self.colouring, out)
+
+    def key(self) -> Key:
+        """What its colours mean."""
+        if self.mask is not None:
+            return Swatch(OUTLINE, "evidence" if self.mask.area else "no evidence: the mask is empty")
+        if self.scale is None or self.colouring is None:
+            return Message(self.extent.nothing if self.extent else "")
+        limit = number(self.scale.limit)
+        high = f">= {limit}" if self.scale.clips_high else limit
+        if self.style.cmap.diverging if self.style.cmap else self.scale.signed:
+            low = f"<= -{limit}" if self.scale.clips_low else f"-{limit}"
+            return Ramp(self.colouring.ramp, (low, "0", high), ("speaks against", "speaks for"))
+        if self.scale.signed:
+            return Ramp(self.colouring.ramp, ("<= 0", high), ("none, or against", "speaks for"))
+        return Ramp(self.colouring.ramp, ("0", high), ("no evidence", "speaks for"))
+
+
+def ready(panel: Panel, kind: str | None, style: Style) -> Piece:
+    """Turn the evidence of a panel into what the kind of picture needs."""
+    evidence = panel.attribution.evidence
+    if isinstance(evidence, Mask):
+        return Piece(panel, kind if kind in ("contour", "heatmap") else "mask", style, mask=evidence)
+    values = panel.values()
+    if kind in ("mask", "contour"):
+        heat = evidence if isinstance(evidence, Heatmap) else Heatmap(values)
+        return Piece(panel, kind, style, mask=heat.to_mask(style.keep))
+    extent = Extent.of(values, panel.attribution.target.score)
+    alone = kind == "heatmap" or panel.photo is None
+    return Piece(panel, "heatmap" if alone else "overlay", style, values=values, extent=extent)
+
+
+def coloured(pieces: Sequence[Piece], scale: str | float | None, shared: bool) -> list[Piece]:
+    """Give the maps their colours: of one scale, or each of its own."""
+    maps = [piece.extent for piece in pieces if piece.extent is not None]
+    common = choose(maps, scale)
+    result = []
+    for piece in pieces:
+        if piece.extent is not None:
+            chosen = common if shared else choose([piece.extent], scale)
+            # A map in which nothing is to be seen is drawn without colours, unless the caller fixed the scale.
+            if chosen is not None and (chosen.fixed or not piece.extent.nothing):
+                cmap = piece.style.cmap or colormaps.CMAPS[_DIVERGING if chosen.signed else _SEQUENTIAL]
+                alpha = None if piece.kind == "heatmap" else piece.style.alpha
+                piece = replace(piece, scale=chosen, colouring=Colouring.of(chosen, cmap, alpha))
+        result.append(piece)
+    return result

@@ -1,0 +1,147 @@
+"""Text and bars on strips of paper: the only part of the renderer that draws with Pillow."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, ImageDraw, ImageFont
+
+from xplain.errors import InputError
+
+__all__ = ["INK", "PAPER", "QUIET", "Sheet"]
+
+Colour = tuple[int, int, int]
+
+PAPER: Colour = (255, 255, 255)
+INK: Colour = (24, 27, 31)
+QUIET: Colour = (92, 99, 108)
+LINE: Colour = (190, 195, 201)
+
+# Fonts that are common on Linux, macOS and Windows, for labels that the font in Pillow cannot write.
+_FALLBACKS = ("DejaVuSans.ttf", "Arial Unicode.ttf", "arial.ttf", "NotoSans-Regular.ttf", "NotoSansCJK-Regular.ttc")
+
+
+class Sheet:
+    """A strip of white paper to write on.
+
+    Parameters
+    ----------
+    width, height : int
+        In pixels.
+    size : int
+        Height of plain text in pixels; every distance is a multiple of it.
+    font : str, optional
+        A font file; the one in Pillow if left out.
+    """
+
+    def __init__(self, width: int, height: int, size: int, font: str | None = None) -> None:
+        self.size = size
+        self._font = font
+        self._image = Image.new("RGB", (width, height), PAPER)
+        self._draw = ImageDraw.Draw(self._image)
+
+    def text(
+        self,
+        at: tuple[float, float],
+        text: str,
+        *,
+        room: float,
+        scale: float = 1.0,
+        colour: Colour = INK,
+        anchor: str = "ls",
+    ) -> float:
+        """Write one line, shortened with an ellipsis if there is no room.
+
+        Parameters
+        ----------
+        at : tuple of float
+            x and y of the anchor: the base line at the left, middle or right of the text.
+        text : str
+            Control characters and line breaks become spaces.
+        room : float
+            Width in pixels that it may take.
+        scale : float
+            Height as a multiple of plain text.
+        colour : tuple of int
+            RGB.
+        anchor : {"ls", "ms", "rs"}
+            Pillow's names for where ``at`` is.
+
+        Returns
+        -------
+        float
+            Width that it takes.
+        """
+        font, text = _fitting(" ".join(text.split()), round(self.size * scale), self._font)
+        text = _shortened(text, font, room)
+        self._draw.text((round(at[0]), round(at[1])), text, fill=colour, font=font, anchor=anchor)
+        return float(font.getlength(text))
+
+    def width_of(self, text: str, scale: float = 1.0) -> float:
+        """Width in pixels of one line."""
+        font, text = _fitting(" ".join(text.split()), round(self.size * scale), self._font)
+        return float(font.getlength(text))
+
+    def box(self, x0: float, y0: float, x1: float, y1: float, fill: Colour | None, line: Colour | None = None) -> None:
+        """Draw a rectangle, half open."""
+        corners = (round(x0), round(y0), max(round(x0), round(x1) - 1), max(round(y0), round(y1) - 1))
+        self._draw.rectangle(corners, fill=fill, outline=line, width=max(1, self.size // 13) if line else 0)
+
+    def ramp(self, x0: float, y0: float, x1: float, y1: float, colours: npt.NDArray[np.uint8]) -> None:
+        """Draw colours (n, 3) from left to right in a frame."""
+        width, height = round(x1) - round(x0), round(y1) - round(y0)
+        columns = colours[np.arange(width) * len(colours) // width]
+        self._image.paste(Image.fromarray(np.repeat(columns[None], height, axis=0)), (round(x0), round(y0)))
+        self.box(x0, y0, x1, y1, None, LINE)
+
+    def pixels(self) -> npt.NDArray[np.uint8]:
+        """The sheet as uint8 (height, width, 3)."""
+        return np.asarray(self._image)
+
+
+def _shortened(text: str, font: Any, room: float) -> str:
+    if font.getlength(text) <= room:
+        return text
+    fits, too_long = 0, len(text)
+    while too_long - fits > 1:
+        middle = (fits + too_long) // 2
+        if font.getlength(text[:middle].rstrip() + "…") <= room:
+            fits = middle
+        else:
+            too_long = middle
+    return text[:fits].rstrip() + "…"
+
+
+@lru_cache(maxsize=256)
+def _fitting(text: str, size: int, path: str | None) -> tuple[Any, str]:
+    """A font that has the characters of a text, and the text with those replaced that no font here has."""
+    font = _load(path, size)
+    if not (path or text.isascii()):
+        others = (_load(name, size) for name in _FALLBACKS)
+        font = next((other for other in (font, *others) if other is not None and not _lacking(other, text)), font)
+    lacking = set() if text.isascii() else _lacking(font, text)
+    return font, "".join("?" if character in lacking else character for character in text)
+
+
+def _lacking(font: Any, text: str) -> set[str]:
+    """Characters for which a font draws its sign for a missing character, as it does for a non-character."""
+    missing = bytes(font.getmask("\uffff"))
+    return {
+        character for character in set(text) if not character.isspace() and bytes(font.getmask(character)) == missing
+    }
+
+
+@lru_cache(maxsize=64)
+def _load(path: str | None, size: int) -> Any:
+    """A scalable font, or None if a fallback is not installed."""
+    if path is None:
+        return ImageFont.load_default(size)
+    try:
+        return ImageFont.truetype(path, size)
+    except OSError as error:
+        if path in _FALLBACKS:
+            return None
+        raise InputError(f"font must be a TrueType or OpenType file, got {path!r}: {error}") from error
