@@ -1,0 +1,12 @@
+"""Attribution: which parts of an input speak for a prediction.
+
+`METHODS` lists the methods, `run` computes them. A method is a function of a `Run`, which owns what all of them need:
+the model in evaluation mode and left as it was, gradients, batches that fit into memory, seeds, counts of evaluations.
+The table is data and importing this package does not import torch.
+"""
+
+from xplain.attributions._engine import run
+from xplain.attributions._methods import METHODS, Method
+from xplain.attributions._run import Run
+
+__all__ = ["METHODS", "Method", "Run", "run"]

@@ -1,0 +1,213 @@
+"""The table of attribution methods: plain data, so that listing them imports nothing heavy."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = ["METHODS", "Method"]
+
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    """What is known about an attribution method before it runs.
+
+    Parameters
+    ----------
+    name : str
+        The name that callers use.
+    summary : str
+        What it computes, in one line.
+    needs : {"gradients", "layers", "scores"}
+        What it asks of a model: gradients of the input, gradients at an inner layer, or its scores only.
+    cost : str
+        Single inputs through the model for one explanation, as a formula of the options; a gradient method's inputs go
+        through forwards and backwards. The predictions are one more where the method does not need them itself.
+    paper : str
+        Where it is defined.
+    home : str
+        ``"module:function"``; the function takes a `Run` and keyword options and returns float (T, h', w'), a map for
+        each of T targets in the frame of the model's input, at any resolution.
+    random : bool
+        Whether it draws random numbers.
+    """
+
+    name: str
+    summary: str
+    needs: str
+    cost: str
+    paper: str
+    home: str
+    random: bool = False
+
+    def load(self) -> Callable[..., npt.NDArray[np.floating[Any]]]:
+        """Import the function that computes it: ``function(run, **options)``."""
+        module, _, function = self.home.partition(":")
+        loaded: Callable[..., npt.NDArray[np.floating[Any]]] = getattr(importlib.import_module(module), function)
+        return loaded
+
+
+_HERE = "xplain.attributions"
+
+_ALL = (
+    Method(
+        "saliency",
+        "Largest absolute gradient over the channels.",
+        needs="gradients",
+        cost="1",
+        paper="Simonyan et al. 2013, arXiv:1312.6034",
+        home=f"{_HERE}.gradients:saliency",
+    ),
+    Method(
+        "input-x-gradient",
+        "Gradient times input minus baseline.",
+        needs="gradients",
+        cost="1",
+        paper="Shrikumar et al. 2016, arXiv:1605.01713",
+        home=f"{_HERE}.gradients:input_x_gradient",
+    ),
+    Method(
+        "integrated-gradients",
+        "Gradients averaged on the straight path from a baseline; adds up to the change of the score.",
+        needs="gradients",
+        cost="n_steps + 1",
+        paper="Sundararajan et al. 2017, arXiv:1703.01365",
+        home=f"{_HERE}.gradients:integrated_gradients",
+    ),
+    Method(
+        "smoothgrad",
+        "Gradient averaged over noisy copies of the input, or its variance.",
+        needs="gradients",
+        cost="n_samples",
+        paper="Smilkov et al. 2017, arXiv:1706.03825; Adebayo et al. 2018, arXiv:1810.03307",
+        home=f"{_HERE}.gradients:smoothgrad",
+        random=True,
+    ),
+    Method(
+        "gradient-shap",
+        "Expected gradients: integrated gradients over random points, baselines and noise.",
+        needs="gradients",
+        cost="n_samples + number of baselines",
+        paper="Lundberg & Lee 2017, arXiv:1705.07874; Erion et al. 2021, arXiv:1906.10670",
+        home=f"{_HERE}.gradients:gradient_shap",
+        random=True,
+    ),
+    Method(
+        "deep-lift",
+        "Differences from a baseline carried back through each nonlinearity (Rescale rule).",
+        needs="gradients",
+        cost="2",
+        paper="Shrikumar et al. 2017, arXiv:1704.02685",
+        home=f"{_HERE}.propagation:deep_lift",
+    ),
+    Method(
+        "guided-backprop",
+        "Gradient that drops negative flow at every ReLU; sharp, but weakly tied to the class.",
+        needs="gradients",
+        cost="1",
+        paper="Springenberg et al. 2014, arXiv:1412.6806",
+        home=f"{_HERE}.propagation:guided_backprop",
+    ),
+    Method(
+        "grad-cam",
+        "Feature maps of a layer weighted by their mean gradients.",
+        needs="layers",
+        cost="1",
+        paper="Selvaraju et al. 2017, arXiv:1610.02391",
+        home=f"{_HERE}.cams:grad_cam",
+    ),
+    Method(
+        "guided-grad-cam",
+        "Guided backpropagation where Grad-CAM is positive.",
+        needs="layers",
+        cost="2",
+        paper="Selvaraju et al. 2017, arXiv:1610.02391",
+        home=f"{_HERE}.cams:guided_grad_cam",
+    ),
+    Method(
+        "hires-cam",
+        "Feature maps of a layer times their gradients, place by place.",
+        needs="layers",
+        cost="1",
+        paper="Draelos & Carin 2020, arXiv:2011.08891",
+        home=f"{_HERE}.cams:hires_cam",
+    ),
+    Method(
+        "occlusion",
+        "Loss of score when a window is covered.",
+        needs="scores",
+        cost="number of window positions + 1",
+        paper="Zeiler & Fergus 2014, arXiv:1311.2901",
+        home=f"{_HERE}.occlusion:occlusion",
+    ),
+    Method(
+        "feature-ablation",
+        "Loss of score when one region is replaced by the baseline.",
+        needs="scores",
+        cost="number of regions + 1",
+        paper="Zeiler & Fergus 2014, arXiv:1311.2901",
+        home=f"{_HERE}.occlusion:feature_ablation",
+    ),
+    Method(
+        "lime",
+        "Ridge regression of the score on random subsets of regions, near ones weighted.",
+        needs="scores",
+        cost="n_samples",
+        paper="Ribeiro et al. 2016, arXiv:1602.04938",
+        home=f"{_HERE}.surrogate:lime",
+        random=True,
+    ),
+    Method(
+        "kernel-shap",
+        "Shapley values of regions by weighted regression.",
+        needs="scores",
+        cost="budget",
+        paper="Lundberg & Lee 2017, arXiv:1705.07874",
+        home=f"{_HERE}.surrogate:kernel_shap",
+        random=True,
+    ),
+    Method(
+        "shapley",
+        "Shapley values of regions: exact for few, by random permutations for many.",
+        needs="scores",
+        cost="2 ** regions if within the budget, else budget",
+        paper="Shapley 1953; Castro et al. 2009, doi:10.1016/j.cor.2008.04.004; Mitchell et al. 2022, arXiv:2104.12199",
+        home=f"{_HERE}.shapley:shapley",
+        random=True,
+    ),
+    Method(
+        "rise",
+        "What a pixel adds to the mean score over random smooth masks that keep it.",
+        needs="scores",
+        cost="n_samples",
+        paper="Petsiuk et al. 2018, arXiv:1806.07421",
+        home=f"{_HERE}.rise:rise",
+        random=True,
+    ),
+    Method(
+        "random",
+        "Control: noise; a method that does not beat it says nothing.",
+        needs="scores",
+        cost="0",
+        paper="Clark et al. 2024, arXiv:2306.12816",
+        home=f"{_HERE}.controls:random",
+        random=True,
+    ),
+    Method(
+        "sobel",
+        "Control: edges of the input, whatever the model.",
+        needs="scores",
+        cost="0",
+        paper="Clark et al. 2024, arXiv:2306.12816",
+        home=f"{_HERE}.controls:sobel",
+    ),
+)
+
+METHODS: Mapping[str, Method] = MappingProxyType({method.name: method for method in _ALL})
+"""Every method by name."""

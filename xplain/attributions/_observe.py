@@ -1,0 +1,105 @@
+"""One forward pass, watched: which layer suits a class activation map, and how much memory an input takes."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch.overrides import TorchFunctionMode
+
+from xplain.attributions._autograd import torch_module
+from xplain.models import ImageClassifier
+
+__all__ = ["Observation", "observe"]
+
+_ATTENTION = {"scaled_dot_product_attention", "multi_head_attention_forward", "_transformer_encoder_layer_fwd"}
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """What one forward pass of one input showed.
+
+    Parameters
+    ----------
+    scores : numpy.ndarray
+        float64 (classes,).
+    layer : str or None
+        The last part of the module that gives feature maps (channels, height > 1, width > 1) made by a convolution.
+    attention : bool
+        Whether attention mixes places after that layer, so that its maps do not say where the evidence is.
+    peak, total : int
+        Bytes of the largest activation and of all of them; 0 if the module hides them.
+    """
+
+    scores: npt.NDArray[np.float64]
+    layer: str | None
+    attention: bool
+    peak: int
+    total: int
+
+
+def observe(model: ImageClassifier, array: npt.NDArray[Any]) -> Observation:
+    """Score one input (...) and watch its forward pass."""
+    watch = _Watch()
+    with _watched(torch_module(model), watch), watch:
+        scores = model.scores(array[np.newaxis].copy())[0]
+    return Observation(scores, watch.layer, watch.attention, watch.peak, watch.total)
+
+
+class _Watch(TorchFunctionMode):
+    """Sees every torch function, so a functional convolution counts as much as a module."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.convolved = self.attention = False
+        self.peak = self.total = 0
+        self.layer: str | None = None
+        self._maps: torch.Tensor | None = None
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        result = func(*args, **(kwargs or {}))
+        name = getattr(func, "__name__", "").partition(".")[0]
+        if name.startswith("conv"):
+            self.convolved = True
+        elif name in _ATTENTION or (name == "softmax" and result.ndim >= 3):
+            self.attention = True
+        if isinstance(result, torch.Tensor):
+            size = result.numel() * result.element_size()
+            self.peak = max(self.peak, size)
+            self.total += size
+        return result
+
+    def leave(self, name: str, output: object, inner: bool) -> None:
+        """Take note of the output of a part of the module."""
+        if not self.convolved or not isinstance(output, torch.Tensor) or output.ndim != 4 or min(output.shape[2:]) < 2:
+            return
+        # A container that hands out its last part's result adds nothing; an in-place function hands out its argument.
+        if not inner or output is not self._maps:
+            self.layer, self._maps, self.attention = name, output, False
+
+
+@contextmanager
+def _watched(module: torch.nn.Module, watch: _Watch) -> Iterator[None]:
+    owner = threading.get_ident()
+    handles = []
+    for name, part in module.named_modules():
+        if not name:
+            continue
+
+        def hook(_: Any, __: Any, output: object, name: str = name, inner: bool = any(part.children())) -> None:
+            if threading.get_ident() == owner:
+                with torch._C.DisableTorchFunction():
+                    watch.leave(name, output, inner)
+
+        handles.append(part.register_forward_hook(hook))
+    try:
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()

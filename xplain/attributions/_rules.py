@@ -1,0 +1,243 @@
+"""Other derivatives for nonlinear functions, whichever way a model calls them.
+
+The rules watch torch's functions, not its modules: ``F.relu``, ``x.relu_()`` and one ``nn.ReLU`` used twice are
+replaced as well as any other. Hooks on modules miss those, and then give the plain gradient without a word.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import torch
+
+from xplain.attributions._autograd import Rules
+from xplain.errors import AttributionError
+
+__all__ = ["GuidedRelu", "Rescale"]
+
+_RELU_LIKE = {"relu", "relu6", "leaky_relu", "rrelu", "prelu", "elu", "celu", "selu", "hardtanh", "clamp", "clamp_min"}
+_RELU_LIKE |= {"clip", "threshold", "_threshold"}
+_ELEMENTWISE = _RELU_LIKE | {
+    "clamp_max",
+    "abs",
+    "absolute",
+    "square",
+    "sqrt",
+    "rsqrt",
+    "reciprocal",
+    "pow",
+    "float_power",
+}
+_ELEMENTWISE |= {"sigmoid", "tanh", "gelu", "silu", "mish", "hardswish", "hardsigmoid", "softplus", "softsign", "logit"}
+_ELEMENTWISE |= {"logsigmoid", "log_sigmoid", "hardshrink", "softshrink", "tanhshrink", "erf", "sin", "cos", "tan"}
+_ELEMENTWISE |= {"exp", "exp2", "expm1", "log", "log2", "log10", "log1p", "atan", "arctan", "sinh", "cosh", "asinh"}
+_POOLS = {
+    f"{kind}max_pool{n}d{suffix}": getattr(torch.nn.functional, f"{kind}max_pool{n}d_with_indices")
+    for kind in ("", "adaptive_")
+    for n in (1, 2, 3)
+    for suffix in ("", "_with_indices")
+}
+
+Function = Callable[[torch.Tensor], torch.Tensor]
+
+
+class _Replace(Rules):
+    """Replaces calls of elementwise functions of one tensor, and does what their in-place variants do."""
+
+    names: set[str]
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = dict(kwargs or {})
+        name = str(getattr(func, "__name__", "")).partition(".")[0]
+        if not args and "input" in kwargs:
+            args = (kwargs.pop("input"),)
+        if not args or not isinstance(args[0], torch.Tensor) or not args[0].requires_grad:
+            return func(*args, **kwargs)
+        if name.removesuffix("_") in self.names and _constants(name, args, kwargs):
+            return self._elementwise(func, name, args, kwargs)
+        return self.other(func, name, args, kwargs)
+
+    def _elementwise(self, func: Any, name: str, args: Any, kwargs: Any) -> torch.Tensor:
+        in_place = bool(kwargs.pop("inplace", False)) or name.endswith("_") or any(arg is True for arg in args[1:])
+        # On a clone, since an in-place function would change what its slope is computed from.
+        result = self.elementwise(lambda x: func(x.clone(), *args[1:], **kwargs), args[0])
+        written: torch.Tensor = args[0].copy_(result) if in_place else result
+        return written
+
+    def elementwise(self, function: Function, x: torch.Tensor) -> torch.Tensor:
+        """Return ``function(x)`` with another derivative."""
+        raise NotImplementedError
+
+    def other(self, func: Any, name: str, args: Any, kwargs: Any) -> Any:
+        """Call a function that is not elementwise."""
+        return func(*args, **kwargs)
+
+
+class GuidedRelu(_Replace):
+    """Guided backpropagation: a ReLU passes back what is positive, where its input was."""
+
+    names = _RELU_LIKE
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.replaced = 0
+
+    def elementwise(self, function: Function, x: torch.Tensor) -> torch.Tensor:
+        self.replaced += 1
+        result: torch.Tensor = _Guided.apply(x, function)  # type: ignore[no-untyped-call]
+        return result
+
+    def verify(self, outputs: torch.Tensor) -> None:
+        missed = sorted({name for name in _graph(outputs) if _is_relu(name)})
+        if missed:
+            raise AttributionError(
+                f"guided-backprop must replace every ReLU, got one out of reach ({', '.join(missed)}), in a scripted "
+                "part or an autograd function; use integrated-gradients"
+            )
+        if not self.replaced:
+            raise AttributionError(
+                "guided-backprop must have ReLUs to guide, got a model without any, where it would be the plain "
+                "gradient; use saliency or integrated-gradients"
+            )
+
+
+class Rescale(_Replace):
+    """DeepLIFT's Rescale rule, for batches whose second half are the baselines of the first.
+
+    Slopes are secants between input and baseline. Functions that the rule does not cover keep their derivative, which
+    shows in the sum of the attributions.
+    """
+
+    names = _ELEMENTWISE
+
+    def elementwise(self, function: Function, x: torch.Tensor) -> torch.Tensor:
+        result: torch.Tensor = _Secant.apply(x, function)  # type: ignore[no-untyped-call]
+        return result
+
+    def verify(self, outputs: torch.Tensor) -> None:
+        """Do nothing: whether the attributions add up shows more than any look at the functions."""
+
+    def other(self, func: Any, name: str, args: Any, kwargs: Any) -> Any:
+        if name not in _POOLS:
+            return func(*args, **kwargs)
+        wanted = kwargs.pop("return_indices", False) or name.endswith("_with_indices")
+        pool = _POOLS[name]
+        values, indices = _PoolSecant.apply(args[0], lambda x: pool(x, *args[1:], **kwargs))  # type: ignore[no-untyped-call]
+        return (values, indices) if wanted else values
+
+
+class _Guided(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: torch.Tensor, function: Function) -> torch.Tensor:
+        value, slope = _value_and_slope(function, x)
+        ctx.save_for_backward(slope)
+        return value
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: torch.Tensor) -> tuple[torch.Tensor, None]:
+        (slope,) = ctx.saved_tensors
+        return gradients[0].clamp(min=0) * slope, None
+
+
+class _Secant(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: torch.Tensor, function: Function) -> torch.Tensor:
+        value, slope = _value_and_slope(function, x)
+        change, same = _change(x)
+        # Where input and baseline agree, the secant is the tangent.
+        secant = torch.where(same, sum(_halves(slope)) / 2, _difference(value) / change)
+        ctx.save_for_backward(secant)
+        return value
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: torch.Tensor) -> tuple[torch.Tensor, None]:
+        (secant,) = ctx.saved_tensors
+        return gradients[0] * torch.cat([secant, secant]), None
+
+
+class _PoolSecant(torch.autograd.Function):
+    """Max pooling shares its difference between the largest place of the input and that of the baseline.
+
+    Windows may overlap: what several give to one place is added up.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, x: torch.Tensor, pool: Any) -> tuple[torch.Tensor, torch.Tensor]:
+        values, indices = pool(x)
+        ctx.save_for_backward(x, values, indices)
+        ctx.mark_non_differentiable(indices)
+        return values, indices
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: torch.Tensor) -> tuple[torch.Tensor, None]:
+        x, values, indices = ctx.saved_tensors
+        gradient, _ = _halves(gradients[0])
+        (value, reference), (at, reference_at) = _halves(values), _halves(indices)
+        most = torch.maximum(value, reference)
+        change, same = _change(x)
+        shares = _scattered(gradient * (most - reference), at, change) + _scattered(
+            gradient * (value - most), reference_at, change
+        )
+        slope = torch.where(same, _scattered(gradient, at, change), shares / change)
+        return torch.cat([slope, torch.zeros_like(slope)]), None
+
+
+def _constants(name: str, args: Any, kwargs: Any) -> bool:
+    """Whether all arguments but the first are constants (or the weights of a PReLU)."""
+    others = (*args[1:], *kwargs.values())
+    return name == "prelu" or not any(isinstance(other, torch.Tensor) and other.requires_grad for other in others)
+
+
+def _value_and_slope(function: Function, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    with torch.enable_grad():
+        point = x.detach().requires_grad_()
+        value = function(point)
+        (slope,) = torch.autograd.grad(value.sum(), point)
+    return value.detach(), slope
+
+
+def _halves(pair: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    if len(pair) % 2:
+        raise AttributionError(
+            f"the model must keep the batch in front, got a function of a tensor {tuple(pair.shape)} for a pair of "
+            "inputs; use integrated-gradients"
+        )
+    first, second = pair.chunk(2)
+    return first, second
+
+
+def _difference(pair: torch.Tensor) -> torch.Tensor:
+    first, second = _halves(pair)
+    return first - second
+
+
+def _change(pair: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return input - baseline, and where it is no more than rounding; there it is 1, to divide by."""
+    first, second = _halves(pair)
+    change = first - second
+    same = change.abs() <= 100 * torch.finfo(pair.dtype).eps * torch.maximum(first.abs(), second.abs())
+    return torch.where(same, torch.ones_like(change), change), same
+
+
+def _scattered(values: torch.Tensor, at: torch.Tensor, like: torch.Tensor) -> torch.Tensor:
+    """Add pooled values up at their places in the unpooled tensor."""
+    flat = torch.zeros_like(like).flatten(2)
+    return flat.scatter_add(2, at.flatten(2), values.flatten(2)).reshape(like.shape)
+
+
+def _graph(outputs: torch.Tensor) -> Iterator[str]:
+    """Names of the autograd nodes that a tensor comes from."""
+    seen: set[Any] = set()
+    waiting = [outputs.grad_fn]
+    while waiting:
+        node = waiting.pop()
+        if node is not None and node not in seen:
+            seen.add(node)
+            yield node.name()
+            waiting += [before for before, _ in node.next_functions]
+
+
+def _is_relu(node: str) -> bool:
+    parts = ("Hardtanh", "Elu", "Celu", "Clamp", "Threshold", "Prelu", "Rrelu")
+    return "relu" in node.lower() or any(part in node for part in parts)
