@@ -48,7 +48,7 @@ def observe(model: ImageClassifier, array: npt.NDArray[Any]) -> Observation:
     """Score one input (...) and watch its forward pass."""
     watch = _Watch()
     with _watched(torch_module(model), watch), watch:
-        scores = model.scores(array[np.newaxis].copy())[0]
+        scores = model.scores(array[np.newaxis])[0]
     return Observation(scores, watch.layer, watch.attention, watch.peak, watch.total)
 
 

@@ -229,7 +229,7 @@ class Run:
 
     def to_tensor(self, array: Array) -> torch.Tensor:
         """Return one input (...) as a new tensor of the module's device and type."""
-        return self.model.to_tensor(array[np.newaxis].copy())[0]
+        return self.model.to_tensor(array[np.newaxis])[0]
 
     def noise(self, start: int, stop: int) -> torch.Tensor:
         """Standard normal numbers (stop - start, ...) for the variants start..stop of `tensor`.

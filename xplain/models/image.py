@@ -167,11 +167,11 @@ class ImageClassifier(Classifier):
             return self.check_scores(self.function(given), len(batch))
 
     def to_tensor(self, batch: npt.NDArray[Any]) -> torch.Tensor:
-        """Return a batch as a tensor of the module's device and floating type."""
+        """Return a batch as a new tensor of the module's device and floating type: modules may work in place."""
         import torch
 
         device, dtype = self.placement()
-        return torch.from_numpy(np.ascontiguousarray(batch)).to(device=device, dtype=dtype)
+        return torch.tensor(batch, device=device, dtype=dtype)
 
     def predict(self, image: Any, top: int = 5) -> tuple[Prediction, ...]:
         """Classify one image.
