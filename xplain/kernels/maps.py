@@ -5,8 +5,6 @@ Each has two implementations that give the same bytes, ``_maps_numpy`` and ``_ma
 
 from __future__ import annotations
 
-import sys
-
 import numpy as np
 import numpy.typing as npt
 
@@ -85,8 +83,7 @@ def count_magnitudes(values: Float32) -> Int64:
     int64 array (MAGNITUDES,)
         How many values have ``magnitude_edge(i) <= |value| < magnitude_edge(i + 1)``. Zeros are in class 0.
     """
-    # Counting saves too little to bring Numba in; where `blend` has, its kernel is there.
-    home = sys.modules.get(_KERNELS, _maps_numpy)
+    home = _jit.loaded(_KERNELS, _maps_numpy)
     counts = np.zeros(MAGNITUDES, dtype=np.int64)
     home.count_magnitudes(values.reshape(-1).view(np.uint32), counts)
     return counts

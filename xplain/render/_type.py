@@ -40,6 +40,7 @@ class Sheet:
     def __init__(self, width: int, height: int, size: int, font: str | None = None) -> None:
         self.size = size
         self._font = font
+        self._line = max(1, size // 13)
         self._image = Image.new("RGB", (width, height), PAPER)
         self._draw = ImageDraw.Draw(self._image)
 
@@ -88,14 +89,16 @@ class Sheet:
     def box(self, x0: float, y0: float, x1: float, y1: float, fill: Colour | None, line: Colour | None = None) -> None:
         """Draw a rectangle, half open."""
         corners = (round(x0), round(y0), max(round(x0), round(x1) - 1), max(round(y0), round(y1) - 1))
-        self._draw.rectangle(corners, fill=fill, outline=line, width=max(1, self.size // 13) if line else 0)
+        self._draw.rectangle(corners, fill=fill, outline=line, width=self._line if line else 0)
 
     def ramp(self, x0: float, y0: float, x1: float, y1: float, colours: npt.NDArray[np.uint8]) -> None:
         """Draw colours (n, 3) from left to right in a frame."""
-        width, height = round(x1) - round(x0), round(y1) - round(y0)
-        columns = colours[np.arange(width) * len(colours) // width]
-        self._image.paste(Image.fromarray(np.repeat(columns[None], height, axis=0)), (round(x0), round(y0)))
         self.box(x0, y0, x1, y1, None, LINE)
+        edge = self._line
+        width, height = round(x1) - round(x0) - 2 * edge, round(y1) - round(y0) - 2 * edge
+        columns = colours[np.rint(np.linspace(0, len(colours) - 1, width)).astype(int)]
+        bar = Image.fromarray(np.repeat(columns[None], height, axis=0))
+        self._image.paste(bar, (round(x0) + edge, round(y0) + edge))
 
     def pixels(self) -> npt.NDArray[np.uint8]:
         """The sheet as uint8 (height, width, 3)."""
