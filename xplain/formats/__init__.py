@@ -135,11 +135,9 @@ def from_document(document: Any, format: str | None = None) -> Explanation | Res
 
     Examples
     --------
-    >>> from_document({"result": {"classPredictions": [{"class": "tabby", "score": "0.5"}]}, "explanation": None})
-    Explanation(task='image-classification', source=Source(kind='image', name=None, sha256=None, height=None, \
-width=None, text=None, sample_rate_hz=None), predictions=(Prediction(label=('tabby',), score=0.5, region=None, \
-threshold=None, id=None, attributes={}),), attributions=(), provenance=Provenance(method=None, options={}, seed=None, \
-model=None, model_sha256=None, preprocessing={}, versions={}, created=None, seconds=None, evaluations=None))
+    >>> output = {"data": {"result": {"classPredictions": [{"class": "tabby", "score": "0.5"}]}, "explanation": None}}
+    >>> from_document(output).predictions[0].score
+    0.5
     """
     format = sniff(document) if format is None else format
     return _wire.read(_dialect(format).decode, document, format)

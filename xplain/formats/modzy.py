@@ -82,7 +82,7 @@ def sniff(document: Any) -> bool:
     if "predictions" in document:
         batch = document["predictions"]
         return isinstance(batch, list) and bool(batch) and _is_output(batch[0])
-    return document.get("status") in _STATUSES or any(_is_output(value) for value in document.values())
+    return document.get("status") in list(_STATUSES) or any(_is_output(value) for value in document.values())
 
 
 def _is_object(value: Any) -> bool:
