@@ -85,7 +85,7 @@ class Mask(_ByContent):
     def from_array(cls, mask: npt.ArrayLike) -> Mask:
         """Encode a (height, width) array; any non-zero element is set."""
         array = np.asarray(mask)
-        counts = rle.encode(array)
+        counts = rle.encode(array if array.dtype.kind in "biu" else array != 0)
         return cls(counts, *array.shape)
 
     def to_array(self) -> npt.NDArray[np.bool_]:

@@ -9,7 +9,8 @@ that give the same results. `choose` picks one for a call:
 * `one_shot` raises the number of small calls that take the twins, for programs that make a few and end;
 * with ``NUMBA_DISABLE_JIT=1`` in the environment every call takes the twins.
 
-Which one is taken depends on the number of earlier calls and on the size, never on a clock.
+`loaded` is for calls that are too short to import anything for: the kernels if they are there, else the twins. Which
+one is taken depends on the earlier calls and on the size, never on a clock.
 
 Kernels take plain arrays of fixed dtypes and check nothing: the Python face in front of them does. A module of
 kernels must not use intrinsics or kernels of another module, since Numba's cache watches one file only and would keep
@@ -20,16 +21,16 @@ from __future__ import annotations
 
 import importlib
 import os
-import sys
 from collections.abc import Callable
 from types import ModuleType
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
-__all__ = ["SMALL", "choose", "kernel", "one_shot"]
+__all__ = ["SMALL", "choose", "kernel", "loaded", "one_shot"]
 
 SMALL = 2**25
 """Largest call, in elements, that may take a NumPy twin."""
 
+_loaded: dict[str, ModuleType] = {}
 _twin_calls_left = 1
 _disabled = os.environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0")
 
@@ -54,12 +55,11 @@ def kernel(function: F) -> F:
     """
     import numba
 
-    options = {"nogil": True, "boundscheck": False, "error_model": "numpy"}
+    options: dict[str, Any] = {"nogil": True, "boundscheck": False, "error_model": "numpy"}
     try:
-        compiled: F = numba.njit(cache=True, **options)(function)
+        return cast(F, numba.njit(cache=True, **options)(function))
     except RuntimeError:  # no cache directory can be written
-        compiled = numba.njit(**options)(function)
-    return compiled
+        return cast(F, numba.njit(**options)(function))
 
 
 def choose(work: int, kernels: str, twins: ModuleType) -> ModuleType:
@@ -80,15 +80,22 @@ def choose(work: int, kernels: str, twins: ModuleType) -> ModuleType:
         One of the two.
     """
     global _twin_calls_left
-    if kernels in sys.modules and not _disabled:
-        return importlib.import_module(kernels)  # waits for another thread that is importing it
+    module = _loaded.get(kernels)
+    if module is not None:
+        return module
     if _disabled:
         return twins
     if work <= SMALL and _twin_calls_left > 0:
         _twin_calls_left -= 1
         return twins
     _twin_calls_left = 0
-    return importlib.import_module(kernels)
+    module = _loaded[kernels] = importlib.import_module(kernels)
+    return module
+
+
+def loaded(kernels: str, twins: ModuleType) -> ModuleType:
+    """Pick the kernels if an earlier call has loaded them, and the twins if not; never import."""
+    return _loaded.get(kernels, twins)
 
 
 def one_shot(calls: int = 1000) -> None:

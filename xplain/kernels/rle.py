@@ -1,57 +1,427 @@
-"""Run-length encoded masks: column-major counts, zeros first (provisional NumPy version)."""
+"""Run-length encoded masks, as COCO defines them: column by column, zeros first.
+
+A mask of height H and width W is read down its first column, then down the second, and so on, as one row of H * W
+pixels. Its *counts* are the lengths of the alternating runs of 0 and 1 in that row, starting with zeros: the first
+count is 0 if the first pixel is set. For example, the 3x4 mask ::
+
+    0 1 1 0
+    0 1 0 0        columns: 000 111 100 001
+    0 1 0 1
+
+has the counts ``[3, 4, 4, 1]``: 3 zeros, 4 ones, 4 zeros, 1 one. They sum to H * W = 12.
+
+Counts take room in proportion to the outline of the mask and not to its pixels, and areas, boxes, overlaps and set
+operations are found by walking over them, without making any pixels. (For noise, which has as many runs as pixels,
+plain boolean arrays are smaller and faster.) They do not hold the size: where that matters, it is an argument.
+
+Counts returned from here are one-dimensional uint32 arrays and *canonical*: no run after the first is empty, so that
+equal masks of one size have equal counts. A mask without pixels is ``[0]``. A mask has at most 2**32 - 1 pixels. Counts
+taken as arguments may be any flat sequence or array of integers; empty runs are allowed. All numbers returned are
+Python's. The same functions work on documents: what is wrong with counts is a `DocumentError`, what is wrong with
+pixels an `InputError`.
+
+Bit for bit the format of pycocotools, https://github.com/cocodataset/cocoapi: the list form of its "counts" is ours,
+its compressed text is read and written by `from_coco` and `to_coco`.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from xplain.errors import DocumentError
+from xplain.errors import DocumentError, InputError
+from xplain.kernels import _jit, _rle_numpy
+from xplain.kernels._rle_coco import from_coco, to_coco
+from xplain.kernels._rle_counts import (
+    LIMIT,
+    PIXELS,
+    RUNS,
+    Counts,
+    as_array,
+    as_finite,
+    as_image,
+    as_length,
+    as_runs,
+    canonical,
+    check,
+    frozen,
+    total,
+)
 
-Counts = npt.NDArray[np.uint32]
+__all__ = [
+    "LIMIT",
+    "area",
+    "bbox",
+    "canonical",
+    "check",
+    "complement",
+    "decode",
+    "difference",
+    "encode",
+    "encode_batch",
+    "encode_levels",
+    "from_coco",
+    "intersection",
+    "iou",
+    "iou_matrix",
+    "to_coco",
+    "union",
+]
+
+_BYTES = np.zeros(1, np.uint8)  # the threshold of bytes, which is not looked at
 
 
-def check(counts: Any, height: int, width: int, path: str = "$") -> Counts:
-    array = np.asarray(counts)
-    if array.dtype.kind not in "iu" or array.ndim != 1:
-        raise DocumentError("counts must be a flat list of integers", path=path)
-    if (array < 0).any() or int(array.sum()) != height * width:
-        raise DocumentError(f"counts must sum to {height * width}, got {int(array.sum())}", path=path)
-    return array.astype(np.uint32)
-
-
-def canonical(counts: Counts) -> Counts:
-    return counts.copy()
+# ---------------------------------------------------------------- pixels to counts and back
 
 
 def encode(mask: npt.ArrayLike, threshold: float | None = None) -> Counts:
-    array = np.asarray(mask)
-    array = array >= threshold if threshold is not None else array != 0
-    flat = array.ravel(order="F")
-    edges = np.flatnonzero(np.diff(flat, prepend=False))
-    return np.diff(edges, prepend=0, append=flat.size).astype(np.uint32)
+    """Encode a mask, or the pixels of a map that reach a threshold.
+
+    Parameters
+    ----------
+    mask : array_like
+        (height, width), in any memory order. Without a threshold of booleans or integers, of which any but 0 is set.
+    threshold : float, optional
+        Pixels >= threshold are set; NaN never is. It is rounded to the dtype of a float map, as NumPy does. The map
+        is compared and encoded in one read, without a mask in between.
+
+    Returns
+    -------
+    counts : uint32 array
+        Canonical run lengths.
+
+    Raises
+    ------
+    InputError
+        If the mask is not two-dimensional, is neither boolean nor integer and has no threshold, or is too large.
+
+    Examples
+    --------
+    >>> encode([[0, 1, 1, 0], [0, 1, 0, 0], [0, 1, 0, 1]]).tolist()
+    [3, 4, 4, 1]
+    >>> encode([[0.1, 0.9], [0.4, 0.6]], threshold=0.4).tolist()
+    [1, 3]
+    """
+    values = as_image("mask", mask)
+    if threshold is not None:
+        return encode_levels(values, (threshold,))[0]
+    if values.dtype.kind not in "biu":
+        raise InputError(
+            f"mask must be of booleans or integers, got {values.dtype}; give a threshold to encode a map of scores"
+        )
+    if values.dtype.itemsize != 1:
+        values = values != 0
+    counts: Counts = _scan(values.view(np.uint8), _BYTES)[0]
+    return counts
+
+
+def encode_levels(values: npt.ArrayLike, thresholds: Iterable[float]) -> list[Counts]:
+    """Encode a map at several thresholds, reading it once.
+
+    Parameters
+    ----------
+    values : array_like
+        (height, width) of booleans, integers or floats. float32 and float64 are read in place.
+    thresholds : iterable of float
+        Finite, in any order.
+
+    Returns
+    -------
+    list of uint32 array
+        The counts of ``values >= threshold`` for each threshold, as `encode` gives them.
+
+    Raises
+    ------
+    InputError
+        If the map is not a real (height, width) array or a threshold is not a finite number.
+
+    Examples
+    --------
+    >>> [counts.tolist() for counts in encode_levels([[0.1, 0.9], [0.4, 0.6]], [0.4, 0.8])]
+    [[1, 3], [2, 1, 1]]
+    """
+    array = as_image("values", values)
+    limits = [as_finite("threshold", threshold) for threshold in thresholds]
+    if array.dtype.kind in "biu":
+        return [encode(array >= limit) for limit in limits]
+    if array.dtype.kind != "f":
+        raise InputError(f"values must be of real numbers, got {array.dtype}")
+    if array.dtype not in (np.float32, np.float64) or not array.flags.aligned:
+        array = array.astype(np.float32 if array.dtype.itemsize <= 4 else np.float64)
+    if not limits:
+        return []
+    with np.errstate(over="ignore"):  # beyond float32: no finite value reaches it, and all reach -inf
+        levels = np.array(limits).astype(array.dtype)
+    counts, ends = _scan(array, levels)
+    return [counts] if len(limits) == 1 else [level.copy() for level in np.split(counts, ends[:-1])]
+
+
+def encode_batch(masks: Iterable[npt.ArrayLike], threshold: float | None = None) -> list[Counts]:
+    """Encode each mask of a batch.
+
+    Parameters
+    ----------
+    masks : (N, height, width) array_like or iterable of (height, width) array_like
+        As for `encode`; the masks of a list may differ in size.
+    threshold : float, optional
+        As for `encode`.
+
+    Returns
+    -------
+    list of uint32 array
+        The counts of each mask.
+
+    Raises
+    ------
+    InputError
+        As `encode`.
+
+    Examples
+    --------
+    >>> [counts.tolist() for counts in encode_batch(np.eye(2)[np.newaxis] > 0)]
+    [[0, 1, 2, 1]]
+    """
+    return [encode(mask, threshold) for mask in masks]
 
 
 def decode(counts: npt.ArrayLike, height: int, width: int) -> npt.NDArray[np.bool_]:
-    array = np.asarray(counts)
-    flat = np.repeat(np.arange(array.size) % 2 == 1, array)
-    return np.ascontiguousarray(flat.reshape(width, height).T)
+    """Decode counts to pixels.
+
+    Parameters
+    ----------
+    counts : array_like
+        Run lengths that sum to height * width.
+    height, width : int
+        Size in pixels.
+
+    Returns
+    -------
+    mask : bool array
+        (height, width), in C order, new.
+
+    Raises
+    ------
+    DocumentError
+        If the counts do not describe an image of this size.
+
+    Examples
+    --------
+    >>> decode([3, 4, 4, 1], 3, 4).astype(int)
+    array([[0, 1, 1, 0],
+           [0, 1, 0, 0],
+           [0, 1, 0, 1]])
+    """
+    runs = check(counts, height, width)
+    if runs.size < 2 or height * width == 0:
+        return np.zeros((height, width), np.bool_)
+    pixels = _jit.choose(height * width, PIXELS, _rle_numpy)
+    mask: npt.NDArray[np.bool_] = pixels.decode(frozen(runs), int(height), int(width))
+    return mask
+
+
+def _scan(values: npt.NDArray[Any], thresholds: npt.NDArray[Any]) -> Any:
+    """Encode bytes or floats in the memory order that they have; what has neither order is copied."""
+    height, width = values.shape
+    if values.size == 0:
+        return np.zeros(thresholds.size, np.uint32), np.arange(1, thresholds.size + 1)
+    pixels = _jit.choose(values.size * thresholds.size, PIXELS, _rle_numpy)
+    if width < 64 or (values.flags.f_contiguous and not values.flags.c_contiguous):
+        return pixels.encode_columns(frozen(values.ravel(order="F")), thresholds)
+    return pixels.encode_rows(frozen(values.ravel()), height, width, thresholds)
+
+
+# ---------------------------------------------------------------- one mask
 
 
 def area(counts: npt.ArrayLike) -> int:
-    return int(np.asarray(counts)[1::2].sum())
+    """Return the number of set pixels.
+
+    Parameters
+    ----------
+    counts : array_like
+        Run lengths.
+
+    Examples
+    --------
+    >>> area([3, 4, 4, 1])
+    5
+    """
+    return int(_jit.loaded(RUNS, _rle_numpy).area(frozen(as_array(counts))))
 
 
 def bbox(counts: npt.ArrayLike, height: int) -> tuple[int, int, int, int]:
-    array = np.asarray(counts)
-    rows, columns = np.nonzero(decode(array, height, int(array.sum()) // height))
-    x, y = int(columns.min()), int(rows.min())
-    return x, y, int(columns.max()) + 1 - x, int(rows.max()) + 1 - y
+    """Return the tightest box around the set pixels, as COCO writes it.
+
+    Parameters
+    ----------
+    counts : array_like
+        Run lengths.
+    height : int
+        Of the mask, in pixels.
+
+    Returns
+    -------
+    x, y, width, height : int
+        Left and upper edge and size, in pixels; all 0 if no pixel is set.
+
+    Raises
+    ------
+    DocumentError
+        If the counts do not fill whole columns of this height.
+
+    Examples
+    --------
+    >>> bbox([3, 4, 4, 1], 3)
+    (1, 0, 3, 3)
+    """
+    runs, rows = as_runs(counts), as_length("height", height)
+    pixels = total(runs)
+    if pixels and (rows == 0 or pixels % rows):
+        raise DocumentError(f"height must divide the sum of the counts, {pixels}, got {rows}")
+    if runs.size < 2:
+        return 0, 0, 0, 0
+    x, y, box_width, box_height = _jit.choose(runs.size, RUNS, _rle_numpy).bbox(runs, rows)
+    return int(x), int(y), int(box_width), int(box_height)
+
+
+# ---------------------------------------------------------------- two masks
 
 
 def iou(a: npt.ArrayLike, b: npt.ArrayLike) -> float:
-    n = int(np.asarray(a).sum())
-    x, y = decode(a, n, 1), decode(b, n, 1)
-    union = int((x | y).sum())
-    return int((x & y).sum()) / union if union else 0.0
+    """Return intersection over union of two masks of one size.
+
+    Parameters
+    ----------
+    a, b : array_like
+        Run lengths.
+
+    Returns
+    -------
+    float
+        0..1; 0.0 if both are empty.
+
+    Raises
+    ------
+    InputError
+        If the masks have different numbers of pixels.
+
+    Examples
+    --------
+    >>> iou([0, 2, 2], [1, 2, 1])
+    0.3333333333333333
+    """
+    first, second = _pair(a, b)
+    common = _jit.choose(first.size + second.size, RUNS, _rle_numpy).overlap(first, second)
+    either = area(first) + area(second) - common
+    return common / either if either else 0.0
+
+
+def iou_matrix(a: Sequence[npt.ArrayLike], b: Sequence[npt.ArrayLike]) -> npt.NDArray[np.float64]:
+    """Return intersection over union of each mask of one sequence with each of another.
+
+    Parameters
+    ----------
+    a, b : sequence of array_like
+        Run lengths of N and of M masks, all of one size.
+
+    Returns
+    -------
+    (N, M) float64 array
+        0..1.
+
+    Raises
+    ------
+    InputError
+        If the masks have different numbers of pixels.
+
+    Examples
+    --------
+    >>> iou_matrix([[0, 2, 2]], [[0, 2, 2], [1, 2, 1], [2, 2]]).round(2).tolist()
+    [[1.0, 0.33, 0.0]]
+    """
+    first, second = [as_runs(counts) for counts in a], [as_runs(counts) for counts in b]
+    sizes = {total(runs) for runs in first + second}
+    if len(sizes) > 1:
+        raise InputError(f"all masks must have one number of pixels, got {min(sizes)} to {max(sizes)}")
+    if not first or not second:
+        return np.zeros((len(first), len(second)))
+    runs_a, runs_b = frozen(np.concatenate(first)), frozen(np.concatenate(second))
+    ends_a, ends_b = (np.cumsum([runs.size for runs in batch], dtype=np.int64) for batch in (first, second))
+    work = runs_a.size * len(second) + runs_b.size * len(first)
+    kernels = _jit.choose(work, RUNS, _rle_numpy)
+    result: npt.NDArray[np.float64] = kernels.iou_matrix(runs_a, ends_a, runs_b, ends_b)
+    return result
+
+
+def union(a: npt.ArrayLike, b: npt.ArrayLike) -> Counts:
+    """Return the counts of the pixels that are set in ``a`` or in ``b``.
+
+    Parameters
+    ----------
+    a, b : array_like
+        Run lengths of masks of one size.
+
+    Raises
+    ------
+    InputError
+        If the masks have different numbers of pixels.
+
+    Examples
+    --------
+    >>> union([0, 2, 2], [1, 2, 1]).tolist()
+    [0, 3, 1]
+    """
+    return _merge(a, b, 0b1110)
+
+
+def intersection(a: npt.ArrayLike, b: npt.ArrayLike) -> Counts:
+    """Return the counts of the pixels that are set in both; arguments and errors are those of `union`.
+
+    Examples
+    --------
+    >>> intersection([0, 2, 2], [1, 2, 1]).tolist()
+    [1, 1, 2]
+    """
+    return _merge(a, b, 0b1000)
+
+
+def difference(a: npt.ArrayLike, b: npt.ArrayLike) -> Counts:
+    """Return the counts of the pixels that are set in ``a`` but not in ``b``; otherwise as `union`.
+
+    Examples
+    --------
+    >>> difference([0, 2, 2], [1, 2, 1]).tolist()
+    [0, 1, 3]
+    """
+    return _merge(a, b, 0b0100)
+
+
+def complement(a: npt.ArrayLike) -> Counts:
+    """Return the counts of the pixels that are not set in ``a``.
+
+    Examples
+    --------
+    >>> complement([3, 4, 4, 1]).tolist()
+    [0, 3, 4, 4, 1]
+    """
+    runs = canonical(a)
+    if runs.size > 1 and runs[0] == 0:
+        return runs[1:].copy()
+    return np.concatenate([np.zeros(1, np.uint32), runs]) if total(runs) else runs
+
+
+def _pair(a: npt.ArrayLike, b: npt.ArrayLike) -> tuple[Counts, Counts]:
+    first, second = as_runs(a), as_runs(b)
+    pixels = total(first), total(second)
+    if pixels[0] != pixels[1]:
+        raise InputError(f"a and b must have one number of pixels, got {pixels[0]} and {pixels[1]}")
+    return first, second
+
+
+def _merge(a: npt.ArrayLike, b: npt.ArrayLike, table: int) -> Counts:
+    first, second = _pair(a, b)
+    counts: Counts = _jit.choose(first.size + second.size, RUNS, _rle_numpy).merge(first, second, table)
+    return counts

@@ -1,0 +1,141 @@
+"""Slow, obvious NumPy twins of the kernels of run-length masks: same names, same arguments, same results."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Counts = npt.NDArray[np.uint32]
+Boundaries = npt.NDArray[np.uint64]
+
+
+def _counts(boundaries: npt.NDArray[Any], pixels: int) -> Counts:
+    """Run lengths between boundaries, which are increasing positions less than ``pixels``."""
+    return np.diff(boundaries, prepend=0, append=pixels).astype(np.uint32)
+
+
+def _boundaries(counts: Counts) -> Boundaries:
+    return np.cumsum(counts, dtype=np.uint64)[:-1]
+
+
+# ---------------------------------------------------------------- pixels
+
+
+def encode_columns(values: npt.NDArray[Any], thresholds: npt.NDArray[Any]) -> tuple[Counts, npt.NDArray[np.int64]]:
+    """Encode a column-major image at each threshold; bytes are set if they are not 0."""
+    levels = []
+    for threshold in thresholds:
+        is_set = values != 0 if values.dtype == np.uint8 else values >= threshold
+        levels.append(_counts(np.flatnonzero(np.diff(is_set, prepend=False)), values.size))
+    return np.concatenate(levels), np.cumsum([level.size for level in levels])
+
+
+def encode_rows(
+    values: npt.NDArray[Any], height: int, width: int, thresholds: npt.NDArray[Any]
+) -> tuple[Counts, npt.NDArray[np.int64]]:
+    """Encode a row-major image at each threshold."""
+    return encode_columns(values.reshape(height, width).ravel(order="F"), thresholds)
+
+
+def decode(counts: Counts, height: int, width: int) -> npt.NDArray[np.bool_]:
+    """Decode to a new bool array (height, width)."""
+    columns = np.repeat(np.arange(counts.size) % 2 == 1, counts)
+    return np.ascontiguousarray(columns.reshape(width, height).T)
+
+
+# ---------------------------------------------------------------- runs
+
+
+def total(counts: Counts) -> int:
+    """Sum of all runs: the number of pixels."""
+    return int(np.sum(counts, dtype=np.uint64))
+
+
+def area(counts: Counts) -> int:
+    """Sum of the runs of ones."""
+    return total(counts[1::2])
+
+
+def has_empty(counts: Counts) -> bool:
+    """Whether a run after the first is empty."""
+    return not counts[1:].all()
+
+
+def bbox(counts: Counts, height: int) -> tuple[int, int, int, int]:
+    """x, y, width and height of the tightest box; needs at least one run of ones."""
+    ends = np.cumsum(counts, dtype=np.int64)
+    starts, stops = ends[:-1:2], ends[1::2]
+    left, right = int(starts[0]) // height, (int(stops[-1]) - 1) // height
+    if (starts // height != (stops - 1) // height).any():
+        top, bottom = 0, height - 1  # a run that goes on in the next column touches bottom and top
+    else:
+        top, bottom = int((starts % height).min()), int(((stops - 1) % height).max())
+    return left, top, right - left + 1, bottom - top + 1
+
+
+def merge(a: Counts, b: Counts, table: int) -> Counts:
+    """Combine two masks of one size; bit 2 * in_a + in_b of ``table`` says whether a pixel is set."""
+    ends_a, ends_b = _boundaries(a), _boundaries(b)
+    at = np.unique(np.concatenate([[np.uint64(0)], ends_a, ends_b]))
+    in_a = np.searchsorted(ends_a, at, side="right") % 2
+    in_b = np.searchsorted(ends_b, at, side="right") % 2
+    is_set = (table >> (2 * in_a + in_b)) & 1
+    return _counts(at[np.flatnonzero(np.diff(is_set, prepend=0))], total(a))
+
+
+def overlap(a: Counts, b: Counts) -> int:
+    """Area of the intersection of two masks."""
+    return area(merge(a, b, 0b1000))
+
+
+def iou_matrix(a: Counts, ends_a: Any, b: Counts, ends_b: Any) -> npt.NDArray[np.float64]:
+    """IoU of each mask of one batch with each of another; counts of a batch follow each other up to their ends."""
+    result = np.zeros((len(ends_a), len(ends_b)))
+    for i, one in enumerate(np.split(a, ends_a[:-1])):
+        for j, other in enumerate(np.split(b, ends_b[:-1])):
+            either = area(merge(one, other, 0b1110))
+            result[i, j] = overlap(one, other) / either if either else 0.0
+    return result
+
+
+# ---------------------------------------------------------------- COCO's text
+
+
+def write_text(counts: Counts) -> npt.NDArray[np.uint8]:
+    """COCO's characters: differences to the run before the last, 5 bits at a time, low ones first."""
+    text = bytearray()
+    runs = counts.tolist()
+    for i, run in enumerate(runs):
+        value = run - runs[i - 2] if i > 2 else run
+        while True:
+            bits = value & 31
+            value >>= 5
+            more = value != (-1 if bits & 16 else 0)
+            text.append(48 + bits + 32 * more)
+            if not more:
+                break
+    return np.frombuffer(bytes(text), np.uint8)
+
+
+def read_text(text: npt.NDArray[np.uint8]) -> tuple[Counts, int]:
+    """Inverse of `write_text`; also the index of the first character that cannot be right, or -1."""
+    counts: list[int] = []
+    start = value = 0
+    for i, code in enumerate(text.tolist()):
+        bits, shift = code - 48, 5 * (i - start)
+        if not 0 <= bits < 64 or shift > 30:
+            return np.array(counts, np.uint32), i
+        value |= (bits & 31) << shift
+        if bits & 32:
+            continue
+        if bits & 16:
+            value -= 1 << (shift + 5)
+        if len(counts) > 2:
+            value += counts[-2]
+        if not 0 <= value < 2**32:
+            return np.array(counts, np.uint32), start
+        counts.append(value)
+        start, value = i + 1, 0
+    return np.array(counts, np.uint32), -1 if start == text.size else start

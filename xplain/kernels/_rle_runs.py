@@ -1,0 +1,190 @@
+"""Areas, boxes, overlaps, set operations and COCO's text, all on run lengths without making pixels (Numba).
+
+A mask of k runs has k - 1 boundaries; every kernel here walks them once, with work in proportion to the runs and not to
+the pixels. Positions and areas are 64 bits wide. ``counts`` are uint32 arrays without empty inner runs.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from xplain.kernels._jit import kernel
+
+Counts = npt.NDArray[np.uint32]
+
+
+@kernel
+def total(counts: Counts) -> int:
+    """Sum of all runs: the number of pixels."""
+    pixels = 0
+    for i in range(counts.size):
+        pixels += counts[i]
+    return pixels
+
+
+@kernel
+def area(counts: Counts) -> int:
+    """Sum of the runs of ones."""
+    pixels = 0
+    for i in range(1, counts.size, 2):
+        pixels += counts[i]
+    return pixels
+
+
+@kernel
+def has_empty(counts: Counts) -> bool:
+    """Whether a run after the first is empty."""
+    empty = 0
+    for i in range(1, counts.size):
+        empty += counts[i] == 0
+    return empty > 0
+
+
+@kernel
+def bbox(counts: Counts, height: int) -> Any:
+    """x, y, width and height of the tightest box; needs at least one run of ones."""
+    row = np.int64(0)
+    top, bottom = height, 0
+    for i in range(1, counts.size, 2):
+        row += counts[i - 1]
+        if row >= height:  # no division for a run that ends in the next column
+            row -= height
+            if row >= height:
+                row %= height
+        top = min(top, row)
+        row += counts[i]
+        if row > height:
+            top, bottom = 0, height
+        else:
+            bottom = max(bottom, row)
+        if row >= height:
+            row %= height
+        if bottom - top == height:
+            break
+    first = np.int64(counts[0])
+    stop = total(counts) - (np.int64(counts[-1]) if counts.size % 2 else 0)
+    x = first // height
+    return x, top, (stop - 1) // height + 1 - x, bottom - top
+
+
+@kernel
+def overlap(a: Counts, b: Counts) -> Any:
+    """Area of the intersection of two masks."""
+    if a.size < 2 or b.size < 2:
+        return 0
+    common = i = j = 0
+    start_a, start_b = np.int64(a[0]), np.int64(b[0])
+    stop_a, stop_b = start_a + a[1], start_b + b[1]
+    while True:
+        common += max(min(stop_a, stop_b) - max(start_a, start_b), 0)
+        if stop_a <= stop_b:
+            i += 2
+            if i + 1 >= a.size:
+                return common
+            start_a = stop_a + a[i]
+            stop_a = start_a + a[i + 1]
+        else:
+            j += 2
+            if j + 1 >= b.size:
+                return common
+            start_b = stop_b + b[j]
+            stop_b = start_b + b[j + 1]
+
+
+@kernel
+def iou_matrix(a: Counts, ends_a: Any, b: Counts, ends_b: Any) -> npt.NDArray[np.float64]:
+    """IoU of each mask of one batch with each of another; counts of a batch follow each other up to their ends."""
+    result = np.zeros((ends_a.size, ends_b.size))
+    areas = np.empty(ends_b.size, np.int64)
+    start = 0
+    for j in range(ends_b.size):
+        areas[j] = area(b[start : ends_b[j]])
+        start = ends_b[j]
+    start_a = 0
+    for i in range(ends_a.size):
+        mine = a[start_a : ends_a[i]]
+        start_a = ends_a[i]
+        size = area(mine)
+        start_b = 0
+        for j in range(ends_b.size):
+            common = overlap(mine, b[start_b : ends_b[j]])
+            start_b = ends_b[j]
+            if common:
+                result[i, j] = common / (size + areas[j] - common)
+    return result
+
+
+@kernel
+def merge(a: Counts, b: Counts, table: int) -> Counts:
+    """Combine two masks of one size; bit 2 * in_a + in_b of ``table`` says whether a pixel is set."""
+    pixels = total(a)
+    out = np.empty(a.size + b.size, np.uint32)
+    i = j = n = inside = 0
+    next_a, next_b, last = np.int64(a[0]), np.int64(b[0]), np.int64(0)
+    while True:
+        here = min(next_a, next_b)
+        if here >= pixels:
+            break
+        if next_a == here:
+            i += 1
+            next_a += a[i]
+        if next_b == here:
+            j += 1
+            next_b += b[j]
+        now = (table >> (2 * (i & 1) + (j & 1))) & 1
+        out[n] = here - last
+        n += now ^ inside
+        last = here if now != inside else last
+        inside = now
+    out[n] = pixels - last
+    return out[: n + 1]
+
+
+@kernel
+def write_text(counts: Counts) -> npt.NDArray[np.uint8]:
+    """COCO's characters: differences to the run before the last, 5 bits at a time, low ones first."""
+    out = np.empty(7 * counts.size, np.uint8)
+    n = 0
+    for i in range(counts.size):
+        value = np.int64(counts[i])
+        if i > 2:
+            value -= np.int64(counts[i - 2])
+        while True:
+            bits = value & 31
+            value >>= 5
+            more = value != (-1 if bits & 16 else 0)
+            out[n] = 48 + bits + (32 if more else 0)
+            n += 1
+            if not more:
+                break
+    return out[:n]
+
+
+@kernel
+def read_text(text: npt.NDArray[np.uint8]) -> tuple[Counts, int]:
+    """Inverse of `write_text`; also the index of the first character that cannot be right, or -1."""
+    counts = np.empty(text.size, np.uint32)
+    n = start = 0
+    value = np.int64(0)
+    for i in range(text.size):
+        bits = np.int64(text[i]) - 48
+        shift = 5 * (i - start)
+        if bits < 0 or bits > 63 or shift > 30:
+            return counts[:n], i
+        value |= (bits & 31) << shift
+        if bits & 32:
+            continue
+        if bits & 16:
+            value -= np.int64(1) << (shift + 5)
+        if n > 2:
+            value += np.int64(counts[n - 2])
+        if value < 0 or value > 0xFFFFFFFF:
+            return counts[:n], start
+        counts[n] = value
+        n += 1
+        start = i + 1
+        value = np.int64(0)
+    return counts[:n], -1 if start == text.size else start
