@@ -44,6 +44,11 @@ def test_the_lazy_table_and_the_list_agree():
     assert set(xplain._HOME) | {"rle", "__version__"} == set(xplain.__all__)
 
 
+def test_no_module_hides_a_public_name():
+    # Importing a module binds its name in the package, over a verb of the same name.
+    assert {name.split(".")[1] for name in MODULES} & set(xplain.__all__) == set()
+
+
 def test_an_unknown_attribute_is_refused_as_python_does():
     with pytest.raises(AttributeError, match="module 'xplain' has no attribute 'explian'"):
         xplain.explian  # noqa: B018

@@ -16,7 +16,7 @@ from xplain.errors import InputError, XplainError
 from xplain.explanation import Explanation, Prediction, Results, core
 
 if TYPE_CHECKING:
-    from xplain.formats import Problem
+    from xplain.dialects import Problem
     from xplain.models import ImageClassifier
     from xplain.render import Picture
 
@@ -214,16 +214,16 @@ def methods() -> Mapping[str, str]:
 
 def formats() -> Mapping[str, str]:
     """Return the document formats: name to summary."""
-    from xplain.formats import FORMATS
+    from xplain.dialects import FORMATS
 
     return dict(FORMATS)
 
 
 def schema(format: str = "native") -> dict[str, Any]:
     """Return the JSON Schema of a format."""
-    from xplain import formats
+    from xplain.dialects import schema
 
-    return formats.schema(format)
+    return schema(format)
 
 
 def to_document(
@@ -262,9 +262,9 @@ def to_document(
     >>> xplain.to_document(e, "modzy")["explanation"]
     {'maskRLE': [[1, 3]], 'dimensions': {'height': 2, 'width': 2}}
     """
-    from xplain import formats
+    from xplain.dialects import to_document
 
-    return formats.to_document(explanation, format, lossy=lossy, **options)
+    return to_document(explanation, format, lossy=lossy, **options)
 
 
 def from_document(document: Any, format: str | None = None) -> Explanation | Results:
@@ -275,9 +275,9 @@ def from_document(document: Any, format: str | None = None) -> Explanation | Res
     DocumentError
         If the document follows no format, or not its own; the message gives the ``$`` path.
     """
-    from xplain import formats
+    from xplain.dialects import from_document
 
-    return formats.from_document(document, format)
+    return from_document(document, format)
 
 
 def write(
@@ -302,10 +302,10 @@ def write(
     overwrite : bool
         Whether an existing file may be replaced.
     """
-    from xplain import formats
+    from xplain.dialects import dumps
 
-    document = formats.to_document(explanation, format, lossy=lossy, **options)
-    _files.write(path, formats.dumps(document).encode("utf-8"), overwrite=overwrite)
+    document = to_document(explanation, format, lossy=lossy, **options)
+    _files.write(path, dumps(document).encode("utf-8"), overwrite=overwrite)
 
 
 def read(path: str | os.PathLike[str] | io.IOBase, format: str | None = None) -> Explanation | Results:
@@ -318,9 +318,9 @@ def read(path: str | os.PathLike[str] | io.IOBase, format: str | None = None) ->
     DocumentError
         If it is not JSON, follows no format, or not its own; the message gives the ``$`` path.
     """
-    from xplain import formats
+    from xplain.dialects import loads
 
-    return formats.from_document(formats.loads(_files.read(path)), format)
+    return from_document(loads(_files.read(path)), format)
 
 
 def convert(document: Any, to: str, format: str | None = None, *, lossy: bool = False, **options: Any) -> Any:
@@ -350,11 +350,11 @@ def validate(document: Any, format: str | None = None) -> list[Problem]:
     format : str, optional
         The format it must follow; recognised if left out.
     """
-    from xplain import formats
+    from xplain.dialects import validate, validate_text
 
     if isinstance(document, (str, os.PathLike)):
-        return formats.validate_text(_files.read(document), format)
-    return formats.validate(document, format)
+        return validate_text(_files.read(document), format)
+    return validate(document, format)
 
 
 def render(

@@ -6,10 +6,11 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from xplain import api, formats
+from xplain import api
 from xplain._lazy import require
 from xplain.cli import _io
 from xplain.cli.explain import load_model, progress
+from xplain.dialects import dumps, to_document
 from xplain.explanation import Explanation
 
 __all__ = ["run"]
@@ -51,4 +52,4 @@ def _explain(model: Any, photo: Path, method: str) -> Explanation:
 
 
 def _document(explanation: Explanation, format: str) -> bytes:
-    return (formats.dumps(formats.to_document(explanation, format)) + "\n").encode("utf-8")
+    return (dumps(to_document(explanation, format)) + "\n").encode("utf-8")

@@ -8,8 +8,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from xplain import api, formats
+from xplain import api
 from xplain.cli import _io
+from xplain.dialects import dumps, from_document, loads, to_document, validate_text
 from xplain.errors import InputError
 from xplain.explanation import Explanation, Results
 from xplain.kernels import _jit
@@ -19,7 +20,7 @@ __all__ = ["convert", "load", "render", "validate", "with_masks"]
 
 def load(name: str, format: str | None = None) -> Explanation | Results:
     """Read one document; ``-`` is standard input."""
-    return formats.from_document(formats.loads(_io.read_bytes(name)), format)
+    return from_document(loads(_io.read_bytes(name)), format)
 
 
 def with_masks(subject: Explanation | Results, keep: float | None, threshold: float | None) -> Explanation | Results:
@@ -65,8 +66,8 @@ def render(arguments: argparse.Namespace) -> int:
 def convert(arguments: argparse.Namespace) -> int:
     """Write a document in another format."""
     subject = with_masks(load(arguments.document, arguments.format), arguments.keep, arguments.threshold)
-    document = formats.to_document(subject, arguments.to, lossy=arguments.lossy)
-    _io.write_bytes(arguments.output, (formats.dumps(document) + "\n").encode("utf-8"), force=arguments.force)
+    document = to_document(subject, arguments.to, lossy=arguments.lossy)
+    _io.write_bytes(arguments.output, (dumps(document) + "\n").encode("utf-8"), force=arguments.force)
     return 0
 
 
@@ -74,7 +75,7 @@ def validate(arguments: argparse.Namespace) -> int:
     """Print the problems of each document; 2 if there are any."""
     bad = False
     for name in arguments.documents:
-        problems = formats.validate_text(_io.read_bytes(name), arguments.format)
+        problems = validate_text(_io.read_bytes(name), arguments.format)
         bad = bad or bool(problems)
         if arguments.json:
             found = [{"path": problem.path, "message": problem.message} for problem in problems]
@@ -94,7 +95,7 @@ def _explanations(name: str, format: str | None) -> Iterator[Explanation]:
     for document in documents:
         if not document.strip():
             continue
-        subject = formats.from_document(formats.loads(document), format)
+        subject = from_document(loads(document), format)
         if isinstance(subject, Explanation):
             yield subject
         else:

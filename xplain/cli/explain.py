@@ -14,8 +14,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from xplain import api, formats
+from xplain import api
 from xplain.cli import _io
+from xplain.dialects import dumps, loads, to_document
 from xplain.errors import InputError, XplainError
 from xplain.explanation import Explanation
 
@@ -147,7 +148,7 @@ def _lines(file: str, target: Any) -> Iterator[_Job]:
     for number, line in enumerate(_io.read_bytes(file).splitlines(), start=1):
         if not line.strip():
             continue
-        value = formats.loads(line)
+        value = loads(line)
         entry = {"image": value} if isinstance(value, str) else value
         if not isinstance(entry, dict) or not isinstance(entry.get("image"), str):
             raise InputError(
@@ -226,5 +227,5 @@ def _encoded(explanation: Explanation, suffix: str, arguments: argparse.Namespac
     if suffix in _io.PICTURES:
         data: bytes = api.render(explanation).encoded(suffix)
         return data
-    document = formats.to_document(explanation, arguments.format, lossy=arguments.lossy)
-    return (formats.dumps(document) + "\n").encode("utf-8")
+    document = to_document(explanation, arguments.format, lossy=arguments.lossy)
+    return (dumps(document) + "\n").encode("utf-8")

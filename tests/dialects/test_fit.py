@@ -3,6 +3,8 @@
 import pytest
 
 from tests.support import refuses
+from xplain.dialects import modzy
+from xplain.dialects._fit import fit
 from xplain.errors import FidelityError, InputError
 from xplain.explanation import (
     Attribution,
@@ -18,8 +20,6 @@ from xplain.explanation import (
     Word,
     WordScores,
 )
-from xplain.formats import modzy
-from xplain.formats._fit import fit
 
 CAT, DOG = Prediction("cat", 0.5), Prediction("dog", 0.25)
 MASK = Mask.from_array([[0, 1]])

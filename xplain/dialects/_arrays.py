@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from xplain.dialects._wire import Reader, array, choice, integer, number, optional, record, string
 from xplain.errors import DocumentError, InputError
-from xplain.formats._wire import Reader, array, choice, integer, number, optional, record, string
 
 __all__ = ["MAX_ELEMENTS", "pack", "unpack"]
 

@@ -7,8 +7,8 @@ import re
 from collections import Counter
 from typing import Any, NoReturn
 
+from xplain.dialects._wire import At
 from xplain.errors import DocumentError, InputError
-from xplain.formats._wire import At
 
 __all__ = ["dumps", "loads"]
 

@@ -9,11 +9,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.formats import golden, strategies
+from tests.dialects import golden, strategies
 from tests.support import refuses
-from xplain.errors import DocumentError, FidelityError, InputError, UnknownNameError, XplainError
-from xplain.explanation import TASKS, Explanation, Mask, Prediction, Source
-from xplain.formats import (
+from xplain.dialects import (
     FORMATS,
     dumps,
     from_document,
@@ -24,7 +22,9 @@ from xplain.formats import (
     validate,
     validate_text,
 )
-from xplain.formats._fit import fit
+from xplain.dialects._fit import fit
+from xplain.errors import DocumentError, FidelityError, InputError, UnknownNameError, XplainError
+from xplain.explanation import TASKS, Explanation, Mask, Prediction, Source
 
 each_format = pytest.mark.parametrize("format", FORMATS)
 each_golden = pytest.mark.parametrize("path", golden.GOLDEN, ids=golden.identify)
@@ -32,7 +32,7 @@ relaxed = settings(suppress_health_check=[HealthCheck.too_slow, HealthCheck.data
 
 
 def carries(format):
-    return importlib.import_module(f"xplain.formats.{format.replace('-', '_')}").CARRIES
+    return importlib.import_module(f"xplain.dialects.{format.replace('-', '_')}").CARRIES
 
 
 @each_format

@@ -14,6 +14,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
+from xplain.dialects._wire import At, Rejected, json_object
+from xplain.dialects._words import SplitText
 from xplain.errors import FidelityError, InputError
 from xplain.explanation import (
     Attribution,
@@ -27,8 +29,6 @@ from xplain.explanation import (
     Word,
     WordScores,
 )
-from xplain.formats._wire import At, Rejected, json_object
-from xplain.formats._words import SplitText
 
 __all__ = ["Carries", "fit"]
 

@@ -11,9 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.formats import golden, strategies, values
-from tests.formats.test_laws import relaxed
+from tests.dialects import golden, strategies, values
+from tests.dialects.test_laws import relaxed
 from tests.support import refuses
+from xplain.dialects import dumps, from_document, loads, schema, to_document, validate
+from xplain.dialects._arrays import MAX_ELEMENTS, pack
+from xplain.dialects._fit import fit
 from xplain.errors import DocumentError, InputError
 from xplain.explanation import (
     Attribution,
@@ -27,9 +30,6 @@ from xplain.explanation import (
     SignalScores,
     Source,
 )
-from xplain.formats import dumps, from_document, loads, schema, to_document, validate
-from xplain.formats._arrays import MAX_ELEMENTS, pack
-from xplain.formats._fit import fit
 
 SCHEMA = jsonschema.Draft202012Validator(schema())
 ENVELOPE = {"xplain": 1, "type": "explanation", "task": "image-classification", "source": {"kind": "image"}}

@@ -3,8 +3,8 @@
 import pytest
 
 from tests.support import refuses
+from xplain.dialects import dumps, loads
 from xplain.errors import DocumentError, InputError
-from xplain.formats import dumps, loads
 
 
 @pytest.mark.parametrize(

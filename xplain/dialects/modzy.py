@@ -28,10 +28,8 @@ import re
 from dataclasses import dataclass, replace
 from typing import Any
 
-from xplain.errors import DocumentError, InputError
-from xplain.explanation import Attribution, Explanation, Item, Mask, Prediction, Results, Source, Word, WordScores
-from xplain.formats._fit import Carries
-from xplain.formats._wire import (
+from xplain.dialects._fit import Carries
+from xplain.dialects._wire import (
     At,
     Field,
     Reader,
@@ -47,7 +45,9 @@ from xplain.formats._wire import (
     string,
     table,
 )
-from xplain.formats._words import SplitText
+from xplain.dialects._words import SplitText
+from xplain.errors import DocumentError, InputError
+from xplain.explanation import Attribution, Explanation, Item, Mask, Prediction, Results, Source, Word, WordScores
 from xplain.kernels import rle
 
 __all__ = ["CARRIES", "decode", "encode", "sniff"]

@@ -1,6 +1,6 @@
 """Documents: explanations in our own format and in those of vendors.
 
-A dialect is a module with ``CARRIES`` (what it can hold), ``sniff``, ``decode`` (a reader, see `xplain.formats._wire`)
+A dialect is a module with ``CARRIES`` (what it can hold), ``sniff``, ``decode`` (a reader, see `xplain.dialects._wire`)
 and ``encode``. It becomes a format by a line in `FORMATS`; the module is named like the format and imported when a
 document of it may be at hand.
 
@@ -22,12 +22,12 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any, Protocol, cast
 
+from xplain.dialects import _wire
+from xplain.dialects._fit import Carries, fit
+from xplain.dialects._text import dumps, loads
+from xplain.dialects._wire import Problem
 from xplain.errors import DocumentError, InputError, UnknownNameError
 from xplain.explanation import Explanation, Results
-from xplain.formats import _wire
-from xplain.formats._fit import Carries, fit
-from xplain.formats._text import dumps, loads
-from xplain.formats._wire import Problem
 
 __all__ = [
     "FORMATS",

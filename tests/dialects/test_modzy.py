@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from tests.formats import golden
+from tests.dialects import golden
 from tests.support import refuses
+from xplain.dialects import from_document, to_document, validate
 from xplain.errors import DocumentError, FidelityError, InputError
 from xplain.explanation import (
     Attribution,
@@ -17,7 +18,6 @@ from xplain.explanation import (
     Word,
     WordScores,
 )
-from xplain.formats import from_document, to_document, validate
 
 TABBY, LYNX = Prediction("tabby", 0.75), Prediction("lynx", 0.125)
 JOY, ANGER = Prediction("joy", 0.75), Prediction("anger", 0.25)

@@ -12,14 +12,33 @@
     {"xplain": 1, "type": "results", "job": "cats", "items": [{"name": "cat.jpg", "status": "successful", ...}]}
 
 Absent is None. A target is the index of a prediction, or a prediction of its own. Masks are plain run lengths
-(column-major, zeros first); arrays are base64 (see `xplain.formats._arrays`). The JSON Schema is
-``xplain/formats/native.schema.json``. ``Source.content`` is never written.
+(column-major, zeros first); arrays are base64 (see `xplain.dialects._arrays`). The JSON Schema is
+``xplain/dialects/native.schema.json``. ``Source.content`` is never written.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
+from xplain.dialects._arrays import pack, unpack
+from xplain.dialects._wire import (
+    At,
+    Reader,
+    array,
+    choice,
+    either,
+    integer,
+    json_object,
+    listing,
+    mapping,
+    number,
+    optional,
+    pair,
+    record,
+    string,
+    table,
+    tagged,
+)
 from xplain.errors import DocumentError, InputError
 from xplain.explanation import (
     STATUSES,
@@ -43,25 +62,6 @@ from xplain.explanation import (
     Window,
     Word,
     WordScores,
-)
-from xplain.formats._arrays import pack, unpack
-from xplain.formats._wire import (
-    At,
-    Reader,
-    array,
-    choice,
-    either,
-    integer,
-    json_object,
-    listing,
-    mapping,
-    number,
-    optional,
-    pair,
-    record,
-    string,
-    table,
-    tagged,
 )
 
 __all__ = ["CARRIES", "decode", "encode", "sniff"]
