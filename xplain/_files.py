@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import os
-import secrets
 from pathlib import Path
 
 from xplain.errors import InputError
@@ -49,7 +48,7 @@ def write(path: str | os.PathLike[str], data: bytes, *, overwrite: bool) -> None
     target = Path(path)
     if not overwrite and target.exists():
         raise InputError(f"path must be a new file, got {str(target)!r}, which exists; overwrite it or choose another")
-    temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
+    temporary = target.with_name(f".{target.name}.{os.urandom(4).hex()}")
     try:
         with temporary.open("xb") as file:
             file.write(data)

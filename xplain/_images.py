@@ -84,7 +84,8 @@ def load(image: Any, name: str = "image") -> Loaded:
     if isinstance(image, (bytes, bytearray, memoryview)):
         return _from_bytes(bytes(image), None, name)
     if isinstance(image, Image.Image):
-        pixels = _rgb(_upright(image, name))
+        _check_size(image, name)
+        pixels = _rgb(ImageOps.exif_transpose(image))
         return Loaded(pixels, pixels, _digest(pixels), None)
     torch = sys.modules.get("torch")
     if torch is not None and isinstance(image, torch.Tensor):
@@ -97,7 +98,9 @@ def load(image: Any, name: str = "image") -> Loaded:
 def _from_bytes(data: bytes, file: str | None, name: str) -> Loaded:
     try:
         with Image.open(io.BytesIO(data)) as opened:
-            pixels = _rgb(_upright(opened, name))
+            _check_size(opened, name)
+            ImageOps.exif_transpose(opened, in_place=True)  # a copy would double the peak memory
+            pixels = _rgb(opened)
     except Image.DecompressionBombError as error:
         raise InputError(f"{name} must be of a reasonable size, got a decompression bomb: {error}") from error
     except (OSError, SyntaxError, ValueError, EOFError) as error:
@@ -108,11 +111,10 @@ def _from_bytes(data: bytes, file: str | None, name: str) -> Loaded:
     return Loaded(pixels, pixels, hashlib.sha256(data).hexdigest(), file)
 
 
-def _upright(image: Image.Image, name: str) -> Image.Image:
+def _check_size(image: Image.Image, name: str) -> None:
     image.load()
     if 0 in image.size:
         raise InputError(f"{name} must hold at least one pixel, got {image.height}x{image.width}")
-    return ImageOps.exif_transpose(image)
 
 
 def _rgb(image: Image.Image) -> npt.NDArray[np.uint8]:
@@ -123,7 +125,7 @@ def _rgb(image: Image.Image) -> npt.NDArray[np.uint8]:
         return _to_rgb8(np.asarray(image)[:, :, np.newaxis])
     if image.mode in ("LA", "PA", "La", "RGBA", "RGBa") or "transparency" in image.info:
         return _to_rgb8(np.asarray(image.convert("RGBA")))
-    return np.array(image.convert("RGB"))
+    return np.array(image if image.mode == "RGB" else image.convert("RGB"))
 
 
 def _tensor_values(tensor: Any, name: str) -> npt.NDArray[Any]:

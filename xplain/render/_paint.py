@@ -27,7 +27,7 @@ _NEUTRAL = 232
 _OPACITY_EXPONENT = 0.7
 _COLOUR_EXPONENT = 0.5
 _DIMMED = 0.7
-_ROWS = 1 << 18  # elements of a block of rows
+_BLOCK = 1 << 16  # pixels
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,19 +85,26 @@ def paint_mask(photo: UInt8 | None, mask: Bool, alpha: float, dim: bool, out: UI
     if not alpha:
         return
     height, width = mask.shape
-    if dim:
-        darker = np.rint(np.arange(256) * (1 - _DIMMED * alpha)).astype(np.uint8)
-        step = max(1, _ROWS // (3 * width))
-        for start in range(0, height, step):
-            rows = out[start : start + step]
-            np.copyto(rows, darker[rows], where=~mask[start : start + step, :, None])
     thickness = max(2, round(min(height, width) / 220))
-    halo = _grown(mask, max(1, thickness // 2))
-    np.logical_and(halo, ~mask, out=halo)
-    out[halo] = _HALO
-    outside = _grown(~mask, thickness)
-    np.logical_and(outside, mask, out=outside)
-    out[outside] = OUTLINE
+    halo = max(1, thickness // 2)
+    weights = np.array([round(256 * (1 - _DIMMED * alpha)) if dim else 256, 256], dtype=np.uint16)
+    step = max(4 * thickness, _BLOCK // width)
+    for start in range(0, height, step):
+        band = out[start : start + step]
+        _weigh(band, mask[start : start + step], weights)
+        # With the rows around it from which its outline may come.
+        around = mask[max(0, start - thickness) : start + step + thickness]
+        inner = slice(min(start, thickness), min(start, thickness) + len(band))
+        band[(_grown(around, halo) & ~around)[inner]] = _HALO
+        band[(_grown(~around, thickness) & around)[inner]] = OUTLINE
+
+
+def _weigh(pixels: UInt8, mask: Bool, weights: npt.NDArray[np.uint16]) -> None:
+    """Multiply pixels by the 256ths that are given for outside and inside the mask."""
+    product = np.repeat(weights.take(mask.reshape(-1).view(np.uint8)), 3)
+    flat = pixels.reshape(-1)
+    product *= flat
+    np.right_shift(product, 8, out=flat, casting="unsafe")
 
 
 def _grown(mask: Bool, radius: int) -> Bool:
@@ -108,7 +115,7 @@ def _grown(mask: Bool, radius: int) -> Bool:
         reach = 0
         while reach < radius:
             step = min(2 * reach + 1, radius - reach)  # no gap: runs of 2 reach + 1 set pixels are shifted
-            before = lines.copy()
+            before = np.moveaxis(result.copy(), axis, 0)
             lines[step:] |= before[:-step]
             lines[:-step] |= before[step:]
             reach += step

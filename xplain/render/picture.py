@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import html
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -54,7 +53,7 @@ class Picture:
     def html(self) -> bytes:
         """Write one self-contained HTML page, without script."""
         height, width, _ = self.pixels.shape
-        alt = html.escape(self.alt)
+        alt = _escaped(self.alt)
         page = (
             '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
             '<meta name="viewport" content="width=device-width">\n'
@@ -67,7 +66,7 @@ class Picture:
     def svg(self) -> bytes:
         """Write an SVG image that holds the pixels."""
         height, width, _ = self.pixels.shape
-        alt = html.escape(self.alt)
+        alt = _escaped(self.alt)
         image = (
             f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" viewBox="0 0 {width} {height}" '
             f'role="img" aria-label="{alt}">\n<desc>{alt}</desc>\n'
@@ -131,3 +130,9 @@ _WRITERS: dict[str, Callable[[Picture], bytes]] = {
     ".svg": Picture.svg,
     ".txt": Picture.text,
 }
+
+
+def _escaped(text: str) -> str:
+    import html  # costs milliseconds, which a PNG need not wait for
+
+    return html.escape(text)

@@ -39,16 +39,17 @@ def encode(pixels: npt.NDArray[np.uint8], description: str = "") -> bytes:
     """
     height, width, _ = pixels.shape
     deflate = _deflate()
-    parts = [_SIGNATURE, _chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0))]
+    parts = [_SIGNATURE, *_chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0))]
     if description:
         # Keyword, end, not compressed, method 0, no language, no translated keyword.
-        parts.append(_chunk(b"iTXt", b"Description\0\0\0\0\0" + description.encode("utf-8", "replace")))
+        parts += _chunk(b"iTXt", b"Description\0\0\0\0\0" + description.encode("utf-8", "replace"))
     compressor = deflate.compressobj(1)
     rows = np.ascontiguousarray(pixels).reshape(height, 3 * width)
     step = max(1, _BLOCK // (3 * width))
-    data = [compressor.compress(_filtered(rows, start, min(start + step, height))) for start in range(0, height, step)]
-    parts.append(_chunk(b"IDAT", b"".join([*data, compressor.flush()]), deflate))
-    parts.append(_chunk(b"IEND", b""))
+    for start in range(0, height, step):
+        parts += _chunk(b"IDAT", compressor.compress(_filtered(rows, start, min(start + step, height))), deflate)
+    parts += _chunk(b"IDAT", compressor.flush(), deflate)
+    parts += _chunk(b"IEND", b"")
     return b"".join(parts)
 
 
@@ -65,10 +66,11 @@ def _filtered(rows: npt.NDArray[np.uint8], start: int, stop: int) -> npt.NDArray
     return out
 
 
-def _chunk(kind: bytes, data: bytes, deflate: Any = zlib) -> bytes:
-    return b"".join(
-        (struct.pack(">I", len(data)), kind, data, struct.pack(">I", deflate.crc32(data, zlib.crc32(kind))))
-    )
+def _chunk(kind: bytes, data: bytes, deflate: Any = zlib) -> tuple[bytes, ...]:
+    """Length, kind, data, checksum; nothing for a piece of the image in which the compressor held all back."""
+    if kind == b"IDAT" and not data:
+        return ()
+    return struct.pack(">I", len(data)), kind, data, struct.pack(">I", deflate.crc32(data, zlib.crc32(kind)))
 
 
 def _deflate() -> Any:
