@@ -84,8 +84,8 @@ def from_coco(rle: Mapping[str, Any], path: str = "$") -> tuple[Counts, int, int
 
 
 def _read_text(text: str | bytes, path: str) -> Counts:
-    # What is not ASCII becomes a character that the reader refuses, at the same index.
-    codes = text.encode("ascii", "replace") if isinstance(text, str) else text
+    # A character that is not ASCII becomes bytes that the reader refuses; up to there, bytes are characters.
+    codes = text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text
     counts: Counts
     counts, bad = _jit.choose(len(codes), RUNS, _rle_numpy).read_text(np.frombuffer(codes, np.uint8))
     if bad >= 0:

@@ -57,7 +57,7 @@ def check(counts: npt.ArrayLike, height: int, width: int, path: str = "$") -> Co
     array = as_array(counts, path)
     found = total(array)
     if found != pixels:
-        raise DocumentError(f"counts must sum to height * width = {pixels}, got {found}", path=path)
+        raise DocumentError(f"counts must sum to {pixels}, height * width, got {found}", path=path)
     return array
 
 
