@@ -49,13 +49,13 @@ def record_layer(model: ImageClassifier, batch: torch.Tensor, layer: str) -> Rec
         outputs = model.forward(batch)
     if not found:
         raise AttributionError(
-            f"layer must run in the forward pass, got no output of {layer!r}; scripted and exported modules do not "
-            "call hooks: explain the module that they were made from, or use integrated-gradients"
+            f"layer must run in the forward pass, got no output of {layer!r}; exported modules do not call hooks: "
+            "explain the module that they were made from, or use integrated-gradients"
         )
     if found[-1].ndim != 4:
         shape = tuple(found[-1].shape)
         raise AttributionError(
-            f"layer must give feature maps (batch, channels, height, width), got {shape} from {layer!r}"
+            f"layer must give feature maps (batch, channels, height, width), got shape {shape} from {layer!r}"
         )
     _require_gradients(outputs)
     return outputs, found[-1]
@@ -110,6 +110,11 @@ def submodule(model: ImageClassifier, layer: str) -> torch.nn.Module:
     parts: dict[str, torch.nn.Module] = dict(torch_module(model).named_modules())
     if layer not in parts or layer == "":
         raise UnknownNameError("layer", layer, [name for name in parts if name])
+    if isinstance(parts[layer], torch.jit.ScriptModule):
+        raise AttributionError(
+            f"layer must belong to a module that calls hooks, got {layer!r} of a scripted one; explain the module "
+            "that it was made from, or use integrated-gradients"
+        )
     return parts[layer]
 
 

@@ -207,8 +207,8 @@ def _refuse_maps(maps: npt.NDArray[Any], run: Run, entry: Method, options: Optio
         causes = ["the score does not depend on the input"]
         if entry.needs != "scores":
             causes.append("its gradient vanishes (explain logits, not saturated probabilities)")
-        if options.get("relu"):
-            causes.append("all evidence is negative (relu=False shows it)")
+        if entry.needs == "layers" and options.get("relu", True):
+            causes.append("all evidence is negative (hires-cam, or grad-cam with relu=False, shows it)")
         if "baseline" in options:
             causes.append("the baseline equals the input (choose another)")
         raise AttributionError(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -88,17 +88,18 @@ class _Watch(TorchFunctionMode):
 def _watched(module: torch.nn.Module, watch: _Watch) -> Iterator[None]:
     owner = threading.get_ident()
     handles = []
-    for name, part in module.named_modules():
-        if not name:
-            continue
 
-        def hook(_: Any, __: Any, output: object, name: str = name, inner: bool = any(part.children())) -> None:
+    def hook_of(name: str, inner: bool) -> Callable[..., None]:
+        def hook(_: object, __: object, output: object) -> None:
             if threading.get_ident() == owner:
-                with torch._C.DisableTorchFunction():
-                    watch.leave(name, output, inner)
+                watch.leave(name, output, inner)
 
-        handles.append(part.register_forward_hook(hook))
+        return hook
+
     try:
+        for name, part in module.named_modules():
+            if name and not isinstance(part, torch.jit.ScriptModule):
+                handles.append(part.register_forward_hook(hook_of(name, any(part.children()))))
         yield
     finally:
         for handle in handles:

@@ -52,7 +52,8 @@ class _Replace(Rules):
         name = str(getattr(func, "__name__", "")).partition(".")[0]
         if not args and "input" in kwargs:
             args = (kwargs.pop("input"),)
-        if not args or not isinstance(args[0], torch.Tensor) or not args[0].requires_grad:
+        # Inside an autograd function gradients are off: what it calls has no say in its derivative.
+        if not args or not isinstance(args[0], torch.Tensor) or not (args[0].requires_grad and torch.is_grad_enabled()):
             return func(*args, **kwargs)
         if name.removesuffix("_") in self.names and _constants(name, args, kwargs):
             return self._elementwise(func, name, args, kwargs)
@@ -89,11 +90,11 @@ class GuidedRelu(_Replace):
         return result
 
     def verify(self, outputs: torch.Tensor) -> None:
-        missed = sorted({name for name in _graph(outputs) if _is_relu(name)})
+        missed = sorted({node.name() for node in _graph(outputs) if _may_be_relu(node)})
         if missed:
             raise AttributionError(
-                f"guided-backprop must replace every ReLU, got one out of reach ({', '.join(missed)}), in a scripted "
-                "part or an autograd function; use integrated-gradients"
+                f"guided-backprop must reach every ReLU, got {', '.join(missed)}, from a scripted part or an autograd "
+                "function of the model's own; use integrated-gradients"
             )
         if not self.replaced:
             raise AttributionError(
@@ -226,18 +227,19 @@ def _scattered(values: torch.Tensor, at: torch.Tensor, like: torch.Tensor) -> to
     return flat.scatter_add(2, at.flatten(2), values.flatten(2)).reshape(like.shape)
 
 
-def _graph(outputs: torch.Tensor) -> Iterator[str]:
-    """Names of the autograd nodes that a tensor comes from."""
+def _graph(outputs: torch.Tensor) -> Iterator[Any]:
+    """Autograd's nodes that a tensor comes from."""
     seen: set[Any] = set()
     waiting = [outputs.grad_fn]
     while waiting:
         node = waiting.pop()
         if node is not None and node not in seen:
             seen.add(node)
-            yield node.name()
+            yield node
             waiting += [before for before, _ in node.next_functions]
 
 
-def _is_relu(node: str) -> bool:
-    parts = ("Hardtanh", "Elu", "Celu", "Clamp", "Threshold", "Prelu", "Rrelu")
-    return "relu" in node.lower() or any(part in node for part in parts)
+def _may_be_relu(node: Any) -> bool:
+    if isinstance(node, torch.autograd.function.BackwardCFunction):
+        return not isinstance(node, _Guided._backward_cls)
+    return any(part in node.name() for part in ("Relu", "Hardtanh", "Elu", "Celu", "Clamp", "Threshold", "Prelu"))

@@ -87,8 +87,8 @@ class Session:
         guess = 32 * self.inputs[0].array.size
         if self.model.module is None:
             return Batches(batch_size(guess, 4 * guess, "cpu", self.memory))
-        device = str(self.model.to_tensor(self.inputs[0].array[:0]).device)
         seen = self.observation
+        device = str(self.model.placement()[0] or "cpu")
         return Batches(batch_size(seen.peak or guess, 2 * (seen.total or 4 * guess), device, self.memory))
 
     def batches_for(self, count: int) -> Batches:

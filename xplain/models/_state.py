@@ -39,7 +39,9 @@ def evaluation(module: torch.nn.Module | None, *, gradients: bool) -> Iterator[N
     torch = require("torch", extra="torch")
     flags = [(part, part.training) for part in module.modules()]
     try:
-        module.eval()
+        # Not module.eval(): exported modules refuse it, and overrides of it may do more than flags can undo.
+        for part, _ in flags:
+            part.training = False
         with torch.inference_mode(False), torch.set_grad_enabled(gradients):
             yield
     finally:
