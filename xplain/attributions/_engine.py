@@ -18,17 +18,17 @@ from xplain.attributions._run import Run
 from xplain.attributions._session import Chunk, Progress, Session
 from xplain.errors import AttributionError, InputError, UnknownNameError
 from xplain.explanation import Attribution, Explanation, Heatmap, Provenance, _check
-from xplain.models import ImageClassifier, Prepared
+from xplain.models import ImageClassifier, TextClassifier
 from xplain.models._state import evaluation
 
-__all__ = ["run"]
+__all__ = ["refuse_black_box", "run"]
 
 Options = dict[str, Any]
 
 
 def run(
-    model: ImageClassifier,
-    inputs: Sequence[Prepared],
+    model: ImageClassifier | TextClassifier,
+    inputs: Sequence[Any],
     targets: Sequence[Any] | None = None,
     *,
     method: str | None = None,
@@ -93,6 +93,20 @@ def run(
     [[200.0, 0.0], [0.0, 0.0]]
     """
     inputs = list(inputs)
+    if isinstance(model, TextClassifier):
+        from xplain.attributions import _texts
+
+        return _texts.run(
+            model,
+            inputs,
+            targets,
+            method=method,
+            seed=seed,
+            batch_size=batch_size,
+            memory=memory,
+            progress=progress,
+            **options,
+        )
     targets = [None] * len(inputs) if targets is None else list(targets)
     if len(targets) != len(inputs):
         raise InputError(f"targets must be {len(inputs)}, one for each input, got {len(targets)}")
@@ -105,8 +119,8 @@ def run(
     session = Session(model, inputs, targets, batch_size, memory, progress)
     with evaluation(model.module, gradients=True):
         entry = METHODS[method or _best_method(session)]
-        _refuse_black_box(entry, model)
-        function = entry.load()
+        refuse_black_box(entry, model)
+        function = entry.load(model.task)
         complete = _complete_options(entry.name, function, options)
         # Hashed before the clock starts; weights cannot change during the call.
         origin = _origin(session, entry, complete, seed)
@@ -162,7 +176,8 @@ def _best_method(session: Session) -> str:
     return "grad-cam" if seen.layer and not seen.attention else "integrated-gradients"
 
 
-def _refuse_black_box(entry: Method, model: ImageClassifier) -> None:
+def refuse_black_box(entry: Method, model: ImageClassifier | TextClassifier) -> None:
+    """Raise AttributionError if a method needs a module and the model is a black box."""
     if model.module is None and entry.needs != "scores":
         able = ", ".join(name for name, method in METHODS.items() if method.needs == "scores")
         raise AttributionError(
@@ -219,13 +234,14 @@ def _refuse_maps(maps: npt.NDArray[Any], run: Run, entry: Method, options: Optio
 
 def _origin(session: Session, entry: Method, options: Options, seed: int) -> Options:
     model = session.model
-    packages = ["xplain", "numpy"] + (["torch"] if model.module is not None else [])
+    weights = model.fingerprint()
+    packages = ["xplain", "numpy"] + (["torch"] if weights is not None else [])
     return {
         "method": entry.name,
         "options": {key: _as_json(value) for key, value in options.items()},
         "seed": seed if entry.random else None,
         "model": model.name,
-        "model_sha256": model.fingerprint(),
+        "model_sha256": weights,
         "preprocessing": model.describe(),
         "versions": {name: str(importlib.import_module(name).__version__) for name in packages},
     }

@@ -36,6 +36,8 @@ class Method:
         each of T targets in the frame of the model's input, at any resolution.
     random : bool
         Whether it draws random numbers.
+    text_home : str
+        As ``home``, for texts; empty for a method that explains images only.
     """
 
     name: str
@@ -45,10 +47,11 @@ class Method:
     paper: str
     home: str
     random: bool = False
+    text_home: str = ""
 
-    def load(self) -> Callable[..., npt.NDArray[np.floating[Any]]]:
-        """Import the function that computes it: ``function(run, **options)``."""
-        module, _, function = self.home.partition(":")
+    def load(self, task: str) -> Callable[..., npt.NDArray[np.floating[Any]]]:
+        """Import the function that computes it for a task: ``function(run, **options)``."""
+        module, _, function = (self.text_home if task == "text-classification" else self.home).partition(":")
         loaded: Callable[..., npt.NDArray[np.floating[Any]]] = getattr(importlib.import_module(module), function)
         return loaded
 
@@ -63,6 +66,7 @@ _ALL = (
         cost="1",
         paper="Simonyan et al. 2013, arXiv:1312.6034",
         home=f"{_HERE}.gradients:saliency",
+        text_home=f"{_HERE}.text:saliency",
     ),
     Method(
         "input-x-gradient",
@@ -71,6 +75,7 @@ _ALL = (
         cost="1",
         paper="Shrikumar et al. 2016, arXiv:1605.01713",
         home=f"{_HERE}.gradients:input_x_gradient",
+        text_home=f"{_HERE}.text:input_x_gradient",
     ),
     Method(
         "integrated-gradients",
@@ -79,6 +84,7 @@ _ALL = (
         cost="n_steps + 1",
         paper="Sundararajan et al. 2017, arXiv:1703.01365",
         home=f"{_HERE}.gradients:integrated_gradients",
+        text_home=f"{_HERE}.text:integrated_gradients",
     ),
     Method(
         "smoothgrad",
@@ -96,6 +102,7 @@ _ALL = (
         cost="n_samples + number of baselines",
         paper="Lundberg & Lee 2017, arXiv:1705.07874; Erion et al. 2021, arXiv:1906.10670",
         home=f"{_HERE}.gradients:gradient_shap",
+        text_home=f"{_HERE}.text:gradient_shap",
         random=True,
     ),
     Method(
@@ -145,6 +152,7 @@ _ALL = (
         cost="number of window positions + 1",
         paper="Zeiler & Fergus 2014, arXiv:1311.2901",
         home=f"{_HERE}.occlusion:occlusion",
+        text_home=f"{_HERE}.text:occlusion",
     ),
     Method(
         "feature-ablation",
@@ -161,6 +169,7 @@ _ALL = (
         cost="n_samples",
         paper="Ribeiro et al. 2016, arXiv:1602.04938",
         home=f"{_HERE}.surrogate:lime",
+        text_home=f"{_HERE}.text:lime",
         random=True,
     ),
     Method(
@@ -170,6 +179,7 @@ _ALL = (
         cost="budget",
         paper="Lundberg & Lee 2017, arXiv:1705.07874",
         home=f"{_HERE}.surrogate:kernel_shap",
+        text_home=f"{_HERE}.text:kernel_shap",
         random=True,
     ),
     Method(
@@ -179,6 +189,7 @@ _ALL = (
         cost="2 ** regions if within the budget, else budget",
         paper="Shapley 1953; Castro et al. 2009, doi:10.1016/j.cor.2008.04.004; Mitchell et al. 2022, arXiv:2104.12199",
         home=f"{_HERE}.shapley:shapley",
+        text_home=f"{_HERE}.text:shapley",
         random=True,
     ),
     Method(
@@ -197,6 +208,7 @@ _ALL = (
         cost="0",
         paper="Clark et al. 2024, arXiv:2306.12816",
         home=f"{_HERE}.controls:random",
+        text_home=f"{_HERE}.text:random",
         random=True,
     ),
     Method(

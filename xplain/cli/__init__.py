@@ -12,11 +12,15 @@ import importlib
 import os
 import sys
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from xplain import __version__
 from xplain.errors import XplainError
 
 __all__ = ["main"]
+
+if TYPE_CHECKING:
+    _Commands = argparse._SubParsersAction[argparse.ArgumentParser]
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -67,9 +71,7 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _command(
-    commands: argparse._SubParsersAction, name: str, run: str, help: str, epilog: str = ""
-) -> argparse.ArgumentParser:  # type: ignore[type-arg]
+def _command(commands: _Commands, name: str, run: str, help: str, epilog: str = "") -> argparse.ArgumentParser:
     parser: argparse.ArgumentParser = commands.add_parser(
         name, help=help, description=help[0].upper() + help[1:] + ".", epilog=epilog
     )
@@ -77,7 +79,7 @@ def _command(
     return parser
 
 
-def _add_explain(commands: argparse._SubParsersAction) -> None:  # type: ignore[type-arg]
+def _add_explain(commands: _Commands) -> None:
     parser = _command(
         commands,
         "explain",
@@ -136,7 +138,7 @@ def _add_explain(commands: argparse._SubParsersAction) -> None:  # type: ignore[
     parser.add_argument("--json", action="store_true", help="print one line of JSON for each input")
 
 
-def _add_render(commands: argparse._SubParsersAction) -> None:  # type: ignore[type-arg]
+def _add_render(commands: _Commands) -> None:
     parser = _command(
         commands,
         "render",
@@ -166,7 +168,7 @@ def _add_render(commands: argparse._SubParsersAction) -> None:  # type: ignore[t
     _add_force(parser)
 
 
-def _add_convert(commands: argparse._SubParsersAction) -> None:  # type: ignore[type-arg]
+def _add_convert(commands: _Commands) -> None:
     parser = _command(commands, "convert", "xplain.cli.documents:convert", "write a document in another format")
     parser.add_argument("document", metavar="DOCUMENT", help="document, or - for standard input")
     parser.add_argument("--to", required=True, help="format wanted, see 'xplain formats'")
@@ -180,7 +182,7 @@ def _add_convert(commands: argparse._SubParsersAction) -> None:  # type: ignore[
     _add_force(parser)
 
 
-def _add_validate(commands: argparse._SubParsersAction) -> None:  # type: ignore[type-arg]
+def _add_validate(commands: _Commands) -> None:
     parser = _command(
         commands, "validate", "xplain.cli.documents:validate", "print every problem of documents, with its place"
     )
@@ -189,7 +191,7 @@ def _add_validate(commands: argparse._SubParsersAction) -> None:  # type: ignore
     parser.add_argument("--json", action="store_true", help="print one line of JSON for each document")
 
 
-def _add_tables(commands: argparse._SubParsersAction) -> None:  # type: ignore[type-arg]
+def _add_tables(commands: _Commands) -> None:
     info = _command(
         commands, "info", "xplain.cli.tables:info", "describe a document, or what is installed if none is given"
     )
@@ -202,7 +204,7 @@ def _add_tables(commands: argparse._SubParsersAction) -> None:  # type: ignore[t
     schema.add_argument("format", nargs="?", default="native", metavar="FORMAT", help="default: %(default)s")
 
 
-def _add_demo(commands: argparse._SubParsersAction) -> None:  # type: ignore[type-arg]
+def _add_demo(commands: _Commands) -> None:
     parser = _command(
         commands,
         "demo",

@@ -23,7 +23,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Explain the photo of a cat with several methods, and write documents and pictures to a folder."""
     folder = Path(arguments.output)
     folder.mkdir(parents=True, exist_ok=True)
-    photo = Path(require("skimage.data", extra="torch").__file__).with_name("chelsea.png")
+    photo = Path(str(require("skimage.data", extra="torch").__file__)).with_name("chelsea.png")
     model = load_model("efficientnet-lite0")
     explained = [_explain(model, photo, method) for method in METHODS]
     grad_cam = explained[1]

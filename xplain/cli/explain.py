@@ -47,7 +47,7 @@ def run(arguments: argparse.Namespace) -> int:
             try:
                 explanation = _explain(model, job, options, arguments)
                 output = write(job.name, explanation)
-                line = {"input": job.name, "status": "successful", "output": output}
+                line: dict[str, Any] = {"input": job.name, "status": "successful", "output": output}
                 line |= {"label": explanation.predictions[0].name, "score": explanation.predictions[0].score}
             except XplainError as error:
                 failed += 1

@@ -7,5 +7,16 @@ into predictions. Attribution methods ask for nothing else, besides the torch mo
 from xplain.models.geometry import Geometry, Preprocess
 from xplain.models.image import ImageClassifier, Prepared
 from xplain.models.pretrained import NETWORKS, pretrained
+from xplain.models.text import PreparedText, TextClassifier, TokenWindow
 
-__all__ = ["NETWORKS", "Geometry", "ImageClassifier", "Prepared", "Preprocess", "pretrained"]
+__all__ = [
+    "NETWORKS",
+    "Geometry",
+    "ImageClassifier",
+    "Prepared",
+    "PreparedText",
+    "Preprocess",
+    "TextClassifier",
+    "TokenWindow",
+    "pretrained",
+]

@@ -248,7 +248,7 @@ class TextClassifier(Classifier):
         """Return token ids (batch, tokens) as a tensor on the module's device."""
         import torch
 
-        return torch.from_numpy(np.ascontiguousarray(ids)).to(device=self.placement()[0])
+        return torch.tensor(ids, device=self.placement()[0])
 
     def predict(self, text: str, top: int = 5) -> tuple[Prediction, ...]:
         """Classify one text; the ``top`` classes by decreasing score, which is a probability 0..1."""

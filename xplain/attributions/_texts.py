@@ -1,0 +1,117 @@
+"""One call for texts: each is explained through a view, whose values for tokens or words become word scores."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, cast
+
+import numpy as np
+import numpy.typing as npt
+
+from xplain.attributions import _engine
+from xplain.attributions._methods import METHODS
+from xplain.attributions._views import EmbeddingView, PresenceView
+from xplain.errors import AttributionError, UnknownNameError
+from xplain.explanation import Attribution, Explanation, Heatmap, Word, WordScores
+from xplain.models import PreparedText, TextClassifier
+from xplain.models._state import evaluation
+from xplain.models.words import shares
+
+__all__ = ["run"]
+
+Progress = Callable[[int, int], object]
+
+#: What adds up over the windows of a long text, whose score is the mean over them.
+_ADDITIVE = ("score", "baseline_score", "completeness_residual")
+
+
+def run(
+    model: TextClassifier,
+    inputs: Sequence[PreparedText],
+    targets: Sequence[Any] | None = None,
+    *,
+    method: str | None = None,
+    seed: int = 0,
+    batch_size: int | None = None,
+    memory: int | None = None,
+    progress: Progress | None = None,
+    **options: Any,
+) -> list[Explanation]:
+    """Explain the predictions of a text classifier; see `xplain.attributions.run`."""
+    able = {name: entry for name, entry in METHODS.items() if entry.text_home}
+    name = method or ("shapley" if model.module is None else "integrated-gradients")
+    if name not in METHODS:
+        raise UnknownNameError("method", name, able)
+    if name not in able:
+        raise AttributionError(f"method must be one that explains texts, got {name!r}; use one of {', '.join(able)}")
+    found = []
+    for prepared, target in zip(inputs, targets or [None] * len(inputs), strict=True):
+        with evaluation(model.module, gradients=False):
+            scores = model.scores([prepared.text])[0]
+        chosen = list(model.targets(target, scores))
+        arguments = {
+            "method": name, "seed": seed, "batch_size": batch_size, "memory": memory, "progress": progress, **options
+        }  # fmt: skip
+        if able[name].needs == "scores":
+            view = PresenceView(model, prepared)
+            (part,) = _engine.run(cast(Any, view), [view.prepared()], [chosen], **arguments)
+            parts, maps = [part], [_values(part)]
+        else:
+            parts, maps = _through_embeddings(model, prepared, chosen, arguments)
+        found.append(_explanation(prepared, scores, model, parts, np.mean(maps, axis=0)))
+    return found
+
+
+def _through_embeddings(
+    model: TextClassifier, prepared: PreparedText, targets: list[int], arguments: Mapping[str, Any]
+) -> tuple[list[Explanation], list[npt.NDArray[np.float64]]]:
+    """Explain each window of tokens, and share out its tokens' values among the words: (T, words) for each window."""
+    if model.module is None:
+        _engine.refuse_black_box(METHODS[arguments["method"]], model)
+    parts, maps = [], []
+    for window in prepared.windows:
+        view = EmbeddingView(model, prepared, window)
+        (part,) = _engine.run(cast(Any, view), [view.prepared()], [targets], **arguments)
+        tokens, owners, portions = shares(prepared.words, window.spans)
+        values = np.zeros((len(targets), len(prepared.words)))
+        for row, found in zip(values, _values(part), strict=True):
+            np.add.at(row, owners, found[tokens] * portions)
+        parts.append(part)
+        maps.append(values)
+    return parts, maps
+
+
+def _values(part: Explanation) -> npt.NDArray[np.float64]:
+    """Return the maps of a view as (T, columns)."""
+    return np.stack([cast(Heatmap, a.evidence).values[0] for a in part.attributions]).astype(np.float64)
+
+
+def _explanation(
+    prepared: PreparedText,
+    scores: npt.NDArray[np.float64],
+    model: TextClassifier,
+    parts: Sequence[Explanation],
+    values: npt.NDArray[np.float64],
+) -> Explanation:
+    first = parts[0]
+    attributions = []
+    for t, attribution in enumerate(first.attributions):
+        words = tuple(
+            Word(word.text, float(score), word.index, word.start, word.stop)
+            for word, score in zip(prepared.words, values[t], strict=True)
+        )
+        quality = dict(attribution.quality)
+        if len(parts) > 1:
+            each = [part.attributions[t].quality for part in parts]
+            quality |= {key: float(np.mean([q[key] for q in each])) for key in _ADDITIVE if key in quality}
+        if prepared.windows:
+            quality["windows"] = len(prepared.windows)
+        target = model.prediction(scores, cast(int, attribution.target.id))
+        attributions.append(Attribution(target, WordScores(words), attribution.method, quality))
+    provenance = replace(
+        first.provenance,
+        evaluations=sum(part.provenance.evaluations or 0 for part in parts),
+        seconds=sum(part.provenance.seconds or 0.0 for part in parts),
+    )
+    return Explanation(model.task, prepared.source, model.predictions(scores), tuple(attributions), provenance)
