@@ -22,7 +22,7 @@ from xplain.explanation import (
     Word,
     WordScores,
 )
-from xplain.render import CMAPS, KINDS, _paint, draw
+from xplain.render import CMAPS, KINDS, _paint, _type, draw
 
 HEIGHT, WIDTH = 330, 400
 PHOTO = np.random.default_rng(2).integers(0, 256, (HEIGHT, WIDTH, 3), dtype=np.uint8)
@@ -333,6 +333,19 @@ class TestTheLegend:
         picture = draw(explain(SIGNED, labels=(label,)))
         assert repr(label) in picture.alt
         assert draw(explain(SIGNED, labels=(label,)), kind="bars").pixels.size
+
+    def test_a_label_that_no_font_can_write_is_spelled_without_accents_and_the_text_keeps_it(self, monkeypatch):
+        monkeypatch.setattr(_type, "_FALLBACKS", ())
+        _type._fitting.cache_clear()
+        written, plain = (draw(explain(SIGNED, labels=(label,))) for label in ("Äpfel 猫", "Apfel ?"))
+        _type._fitting.cache_clear()
+        assert np.array_equal(written.pixels, plain.pixels)
+        assert "'Äpfel 猫'" in written.alt
+
+    def test_a_font_file_is_used(self):
+        matplotlib = pytest.importorskip("matplotlib")
+        font = f"{matplotlib.get_data_path()}/fonts/ttf/DejaVuSans.ttf"
+        assert not np.array_equal(strip(draw(explain(SIGNED), font=font)), strip(draw(explain(SIGNED))))
 
     def test_the_bar_holds_the_colours_of_the_picture(self):
         picture = draw(explain(SIGNED, photo=np.full_like(PHOTO, 255)))

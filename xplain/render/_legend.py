@@ -55,7 +55,7 @@ Key = Ramp | Swatch | Message
 
 def text_size(width: int, height: int) -> int:
     """Height of plain text for a picture: readable when the picture fills a screen, and never below 13 pixels."""
-    return max(13, round(min(width, 1.5 * height) / 64))
+    return max(13, round(min(width, 3 * height) / 64))
 
 
 def strip(

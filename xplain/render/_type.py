@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from functools import lru_cache
 from typing import Any
 
@@ -120,13 +121,21 @@ def _shortened(text: str, font: Any, room: float) -> str:
 
 @lru_cache(maxsize=256)
 def _fitting(text: str, size: int, path: str | None) -> tuple[Any, str]:
-    """A font that has the characters of a text, and the text with those replaced that no font here has."""
+    """A font that has the characters of a text, and the text with those replaced that no font here has.
+
+    A letter without its accents takes the place of one with them, a question mark that of any other character.
+    """
     font = _load(path, size)
     if not (path or text.isascii()):
         others = (_load(name, size) for name in _FALLBACKS)
         font = next((other for other in (font, *others) if other is not None and not _lacking(other, text)), font)
     lacking = set() if text.isascii() else _lacking(font, text)
-    return font, "".join("?" if character in lacking else character for character in text)
+    return font, "".join(_substitute(character) if character in lacking else character for character in text)
+
+
+def _substitute(character: str) -> str:
+    plain = unicodedata.normalize("NFKD", character)[0]
+    return plain if plain.isascii() else "?"
 
 
 def _lacking(font: Any, text: str) -> set[str]:
