@@ -38,7 +38,7 @@ def to_coco(counts: npt.ArrayLike, height: int, width: int) -> dict[str, Any]:
     >>> to_coco([3, 4, 4, 1], 3, 4)
     {'size': [3, 4], 'counts': '344M'}
     """
-    runs = as_runs(check(counts, height, width))
+    runs = as_runs(check(counts, height, width))[0]
     text = _jit.choose(runs.size, RUNS, _rle_numpy).write_text(runs)
     return {"size": [int(height), int(width)], "counts": text.tobytes().decode("ascii")}
 

@@ -18,6 +18,8 @@ Counts: TypeAlias = npt.NDArray[np.uint32]
 LIMIT = 2**32 - 1
 """Largest number of pixels of a mask, and largest run."""
 
+_UINT32 = np.dtype(np.uint32)
+
 Array = TypeVar("Array", bound=npt.NDArray[Any])
 
 PIXELS, RUNS = "xplain.kernels._rle_pixels", "xplain.kernels._rle_runs"
@@ -55,7 +57,7 @@ def check(counts: npt.ArrayLike, height: int, width: int, path: str = "$") -> Co
     if pixels > LIMIT:
         raise DocumentError(f"height * width must be at most {LIMIT}, got {shown(height)} x {shown(width)}", path=path)
     array = as_array(counts, path)
-    found = total(array)
+    found = _measure(array)[0]
     if found != pixels:
         raise DocumentError(f"counts must sum to {pixels}, height * width, got {found}", path=path)
     return array
@@ -75,7 +77,7 @@ def canonical(counts: npt.ArrayLike) -> Counts:
     [3, 4, 5]
     """
     array = as_array(counts)
-    if array.size and not _jit.loaded(RUNS, _rle_numpy).has_empty(frozen(array)):
+    if not _measure(array)[2]:
         return array.copy()
     ends = np.cumsum(array, dtype=np.int64)
     pixels = ends[-1] if ends.size else 0
@@ -126,7 +128,7 @@ def as_length(name: str, value: Any, path: str = "$") -> int:
 
 def as_array(counts: Any, path: str = "$") -> Counts:
     """Return counts as a contiguous one-dimensional uint32 array, without a copy if they are one."""
-    if type(counts) is np.ndarray and counts.dtype == np.uint32 and counts.ndim == 1 and counts.flags.c_contiguous:
+    if type(counts) is np.ndarray and counts.dtype == _UINT32 and counts.ndim == 1 and counts.flags.c_contiguous:
         return cast(Counts, counts)
     if isinstance(counts, (list, tuple)):
         if not all(issubclass(kind, (int, np.integer)) and kind is not bool for kind in set(map(type, counts))):
@@ -151,25 +153,24 @@ def as_array(counts: Any, path: str = "$") -> Counts:
     return np.ascontiguousarray(array, np.uint32)
 
 
-def as_runs(counts: Any) -> Counts:
-    """Return counts as the kernels take them: canonical and read-only."""
+def as_runs(counts: Any) -> tuple[Counts, int, int]:
+    """Return counts as the kernels take them, canonical and read-only; the number of pixels, and of those set."""
     array = frozen(as_array(counts))
-    if array.size and not _jit.loaded(RUNS, _rle_numpy).has_empty(array):
-        return array
-    return frozen(canonical(array))
+    pixels, area, empty = _measure(array)
+    return frozen(canonical(array)) if empty else array, pixels, area
 
 
 def frozen(array: Array) -> Array:
     """Return a read-only view; with one mutability, a kernel is compiled once and not for each combination."""
     if array.flags.writeable:
         array = array.view()
-        array.flags.writeable = False
+        array.setflags(write=False)
     return array
 
 
-def total(counts: Counts) -> int:
-    """Return the number of pixels."""
-    return int(_jit.loaded(RUNS, _rle_numpy).total(frozen(counts)))
+def _measure(counts: Counts) -> tuple[int, int, bool]:
+    found: tuple[int, int, bool] = _jit.loaded(RUNS, _rle_numpy).measure(frozen(counts))
+    return found
 
 
 def shown(value: object) -> str:

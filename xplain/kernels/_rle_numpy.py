@@ -48,19 +48,10 @@ def decode(counts: Counts, height: int, width: int) -> npt.NDArray[np.bool_]:
 # ---------------------------------------------------------------- runs
 
 
-def total(counts: Counts) -> int:
-    """Sum of all runs: the number of pixels."""
-    return int(np.sum(counts, dtype=np.uint64))
-
-
-def area(counts: Counts) -> int:
-    """Sum of the runs of ones."""
-    return total(counts[1::2])
-
-
-def has_empty(counts: Counts) -> bool:
-    """Whether a run after the first is empty."""
-    return not counts[1:].all()
+def measure(counts: Counts) -> tuple[int, int, bool]:
+    """Number of pixels, number of set pixels, and whether there is no run or an empty one after the first."""
+    pixels, area = (int(np.sum(runs, dtype=np.uint64)) for runs in (counts, counts[1::2]))
+    return pixels, area, counts.size == 0 or not counts[1:].all()
 
 
 def bbox(counts: Counts, height: int) -> tuple[int, int, int, int]:
@@ -82,12 +73,12 @@ def merge(a: Counts, b: Counts, table: int) -> Counts:
     in_a = np.searchsorted(ends_a, at, side="right") % 2
     in_b = np.searchsorted(ends_b, at, side="right") % 2
     is_set = (table >> (2 * in_a + in_b)) & 1
-    return _counts(at[np.flatnonzero(np.diff(is_set, prepend=0))], total(a))
+    return _counts(at[np.flatnonzero(np.diff(is_set, prepend=0))], measure(a)[0])
 
 
 def overlap(a: Counts, b: Counts) -> int:
     """Area of the intersection of two masks."""
-    return area(merge(a, b, 0b1000))
+    return measure(merge(a, b, 0b1000))[1]
 
 
 def iou_matrix(a: Counts, ends_a: Any, b: Counts, ends_b: Any) -> npt.NDArray[np.float64]:
@@ -95,7 +86,7 @@ def iou_matrix(a: Counts, ends_a: Any, b: Counts, ends_b: Any) -> npt.NDArray[np
     result = np.zeros((len(ends_a), len(ends_b)))
     for i, one in enumerate(np.split(a, ends_a[:-1])):
         for j, other in enumerate(np.split(b, ends_b[:-1])):
-            either = area(merge(one, other, 0b1110))
+            either = measure(merge(one, other, 0b1110))[1]
             result[i, j] = overlap(one, other) / either if either else 0.0
     return result
 

@@ -17,30 +17,16 @@ Counts = npt.NDArray[np.uint32]
 
 
 @kernel
-def total(counts: Counts) -> int:
-    """Sum of all runs: the number of pixels."""
-    pixels = 0
-    for i in range(counts.size):
+def measure(counts: Counts) -> Any:
+    """Number of pixels, number of set pixels, and whether there is no run or an empty one after the first."""
+    pixels = area = empty = 0
+    for i in range(counts.size):  # three loops that vectorise
         pixels += counts[i]
-    return pixels
-
-
-@kernel
-def area(counts: Counts) -> int:
-    """Sum of the runs of ones."""
-    pixels = 0
     for i in range(1, counts.size, 2):
-        pixels += counts[i]
-    return pixels
-
-
-@kernel
-def has_empty(counts: Counts) -> bool:
-    """Whether a run after the first is empty."""
-    empty = 0
+        area += counts[i]
     for i in range(1, counts.size):
         empty += counts[i] == 0
-    return empty > 0
+    return pixels, area, empty > 0 or counts.size == 0
 
 
 @kernel
@@ -65,7 +51,7 @@ def bbox(counts: Counts, height: int) -> Any:
         if bottom - top == height:
             break
     first = np.int64(counts[0])
-    stop = total(counts) - (np.int64(counts[-1]) if counts.size % 2 else 0)
+    stop = measure(counts)[0] - (np.int64(counts[-1]) if counts.size % 2 else 0)
     x = first // height
     return x, top, (stop - 1) // height + 1 - x, bottom - top
 
@@ -101,13 +87,13 @@ def iou_matrix(a: Counts, ends_a: Any, b: Counts, ends_b: Any) -> npt.NDArray[np
     areas = np.empty(ends_b.size, np.int64)
     start = 0
     for j in range(ends_b.size):
-        areas[j] = area(b[start : ends_b[j]])
+        areas[j] = measure(b[start : ends_b[j]])[1]
         start = ends_b[j]
     start_a = 0
     for i in range(ends_a.size):
         mine = a[start_a : ends_a[i]]
         start_a = ends_a[i]
-        size = area(mine)
+        size = measure(mine)[1]
         start_b = 0
         for j in range(ends_b.size):
             common = overlap(mine, b[start_b : ends_b[j]])
@@ -120,7 +106,7 @@ def iou_matrix(a: Counts, ends_a: Any, b: Counts, ends_b: Any) -> npt.NDArray[np
 @kernel
 def merge(a: Counts, b: Counts, table: int) -> Counts:
     """Combine two masks of one size; bit 2 * in_a + in_b of ``table`` says whether a pixel is set."""
-    pixels = total(a)
+    pixels = measure(a)[0]
     out = np.empty(a.size + b.size, np.uint32)
     i = j = n = inside = 0
     next_a, next_b, last = np.int64(a[0]), np.int64(b[0]), np.int64(0)

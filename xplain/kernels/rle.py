@@ -40,7 +40,6 @@ from xplain.kernels._rle_counts import (
     PIXELS,
     RUNS,
     Counts,
-    as_array,
     as_finite,
     as_image,
     as_length,
@@ -48,7 +47,6 @@ from xplain.kernels._rle_counts import (
     canonical,
     check,
     frozen,
-    total,
 )
 
 __all__ = [
@@ -249,7 +247,7 @@ def area(counts: npt.ArrayLike) -> int:
     >>> area([3, 4, 4, 1])
     5
     """
-    return int(_jit.loaded(RUNS, _rle_numpy).area(frozen(as_array(counts))))
+    return as_runs(counts)[2]
 
 
 def bbox(counts: npt.ArrayLike, height: int) -> tuple[int, int, int, int]:
@@ -277,8 +275,8 @@ def bbox(counts: npt.ArrayLike, height: int) -> tuple[int, int, int, int]:
     >>> bbox([3, 4, 4, 1], 3)
     (1, 0, 3, 3)
     """
-    runs, rows = as_runs(counts), as_length("height", height)
-    pixels = total(runs)
+    runs, pixels, _ = as_runs(counts)
+    rows = as_length("height", height)
     if pixels and (rows == 0 or pixels % rows):
         raise DocumentError(f"height must divide the sum of the counts, {pixels}, got {rows}")
     if runs.size < 2:
@@ -313,9 +311,9 @@ def iou(a: npt.ArrayLike, b: npt.ArrayLike) -> float:
     >>> iou([0, 2, 2], [1, 2, 1])
     0.3333333333333333
     """
-    first, second = _pair(a, b)
+    first, second, areas = _pair(a, b)
     common = _jit.choose(first.size + second.size, RUNS, _rle_numpy).overlap(first, second)
-    either = area(first) + area(second) - common
+    either = areas - common
     return common / either if either else 0.0
 
 
@@ -343,13 +341,12 @@ def iou_matrix(a: Sequence[npt.ArrayLike], b: Sequence[npt.ArrayLike]) -> npt.ND
     [[1.0, 0.33, 0.0]]
     """
     first, second = [as_runs(counts) for counts in a], [as_runs(counts) for counts in b]
-    sizes = {total(runs) for runs in first + second}
+    sizes = {pixels for _, pixels, _ in first + second}
     if len(sizes) > 1:
         raise InputError(f"all masks must have one number of pixels, got {min(sizes)} to {max(sizes)}")
     if not first or not second:
         return np.zeros((len(first), len(second)))
-    runs_a, runs_b = frozen(np.concatenate(first)), frozen(np.concatenate(second))
-    ends_a, ends_b = (np.cumsum([runs.size for runs in batch], dtype=np.int64) for batch in (first, second))
+    (runs_a, ends_a), (runs_b, ends_b) = _join(first), _join(second)
     work = runs_a.size * len(second) + runs_b.size * len(first)
     kernels = _jit.choose(work, RUNS, _rle_numpy)
     result: npt.NDArray[np.float64] = kernels.iou_matrix(runs_a, ends_a, runs_b, ends_b)
@@ -410,18 +407,25 @@ def complement(a: npt.ArrayLike) -> Counts:
     runs = canonical(a)
     if runs.size > 1 and runs[0] == 0:
         return runs[1:].copy()
-    return np.concatenate([np.zeros(1, np.uint32), runs]) if total(runs) else runs
+    return np.concatenate([np.zeros(1, np.uint32), runs]) if runs.any() else runs
 
 
-def _pair(a: npt.ArrayLike, b: npt.ArrayLike) -> tuple[Counts, Counts]:
-    first, second = as_runs(a), as_runs(b)
-    pixels = total(first), total(second)
-    if pixels[0] != pixels[1]:
-        raise InputError(f"a and b must have one number of pixels, got {pixels[0]} and {pixels[1]}")
-    return first, second
+def _pair(a: npt.ArrayLike, b: npt.ArrayLike) -> tuple[Counts, Counts, int]:
+    """Return both masks and the sum of their areas."""
+    first, pixels, area_a = as_runs(a)
+    second, others, area_b = as_runs(b)
+    if pixels != others:
+        raise InputError(f"a and b must have one number of pixels, got {pixels} and {others}")
+    return first, second, area_a + area_b
+
+
+def _join(batch: list[tuple[Counts, int, int]]) -> tuple[Counts, npt.NDArray[np.int64]]:
+    """Return the counts of a batch, one after the other, and where those of each mask end."""
+    ends = np.cumsum([runs.size for runs, _, _ in batch], dtype=np.int64)
+    return frozen(np.concatenate([runs for runs, _, _ in batch])), ends
 
 
 def _merge(a: npt.ArrayLike, b: npt.ArrayLike, table: int) -> Counts:
-    first, second = _pair(a, b)
+    first, second, _ = _pair(a, b)
     counts: Counts = _jit.choose(first.size + second.size, RUNS, _rle_numpy).merge(first, second, table)
     return counts
