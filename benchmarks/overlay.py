@@ -21,7 +21,7 @@ from PIL import Image
 
 from xplain.explanation import Attribution, Explanation, Heatmap, Prediction, Source
 from xplain.kernels import _maps_numpy, maps
-from xplain.render import CMAPS, colormaps, draw, png
+from xplain.pictures import CMAPS, colormaps, draw, png
 
 Run = Callable[[], Any]
 Contest = tuple[Run, dict[str, Run | None]]

@@ -10,7 +10,7 @@ ORDER = [
     {"errors", "_lazy", "_images", "_files"},
     {"kernels"},
     {"explanation"},
-    {"models", "dialects", "render", "quality"},
+    {"models", "dialects", "pictures", "quality"},
     {"attributions"},
     {"api"},
     {"jobs"},
@@ -19,7 +19,7 @@ ORDER = [
 ]
 RANK = {name: rank for rank, names in enumerate(ORDER) for name in names}
 FORBIDDEN = {
-    ("attributions", other) for other in ("dialects", "render", "quality")
+    ("attributions", other) for other in ("dialects", "pictures", "quality")
 }  # siblings too: attributions may use models only
 
 
@@ -64,7 +64,7 @@ def test_every_module_imports_only_from_its_left():
 
 
 def test_the_rule_catches_a_sibling_and_a_right_neighbour():
-    assert violations("render", {"dialects"}) == ["dialects"]
-    assert violations("attributions", {"models", "render"}) == ["render"]
+    assert violations("pictures", {"dialects"}) == ["dialects"]
+    assert violations("attributions", {"models", "pictures"}) == ["pictures"]
     assert violations("kernels", {"api"}) == ["api"]
     assert violations("api", {"errors", "kernels", "models"}) == []

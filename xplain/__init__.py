@@ -53,7 +53,7 @@ if TYPE_CHECKING:
         WordScores,
     )
     from xplain.kernels import rle
-    from xplain.models import ImageClassifier, Preprocess, pretrained
+    from xplain.models import ImageClassifier, Preprocess, TextClassifier, pretrained
 
 _HOMES = {
     "xplain.api": (
@@ -67,7 +67,7 @@ _HOMES = {
         "Attribution Box Explanation Grid Heatmap Item Mask Polygon Prediction Provenance Results SignalScores "
         "Source Span Window Word WordScores"
     ),
-    "xplain.models": "ImageClassifier Preprocess pretrained",
+    "xplain.models": "ImageClassifier Preprocess TextClassifier pretrained",
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names.split()}
 
@@ -95,6 +95,7 @@ __all__ = [
     "SignalScores",
     "Source",
     "Span",
+    "TextClassifier",
     "UnknownNameError",
     "Window",
     "Word",

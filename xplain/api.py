@@ -17,8 +17,10 @@ from xplain.explanation import Explanation, Prediction, Results, core
 
 if TYPE_CHECKING:
     from xplain.dialects import Problem
-    from xplain.models import ImageClassifier
-    from xplain.render import Picture
+    from xplain.models import ImageClassifier, TextClassifier
+    from xplain.pictures import Picture
+
+    Model = ImageClassifier | TextClassifier
 
 __all__ = [
     "Explanations",
@@ -75,13 +77,13 @@ class Explanations(Sequence[Explanation]):
         return _notebook_display(self)
 
 
-def predict(model: ImageClassifier, input: Any, top: int = 5) -> tuple[Prediction, ...]:
+def predict(model: Model, input: Any, top: int = 5) -> tuple[Prediction, ...]:
     """Return a model's ``top`` predictions for one input, by decreasing score."""
     return model.predict(input, top)
 
 
 def explain(
-    model: ImageClassifier,
+    model: Model,
     input: Any,
     method: str | None = None,
     target: Any = None,
@@ -96,11 +98,12 @@ def explain(
 
     Parameters
     ----------
-    model : ImageClassifier
-        What predicts: `xplain.ImageClassifier` around a torch module or a callable, or `xplain.pretrained`.
-    input : path, bytes, PIL.Image.Image, numpy.ndarray (height, width, channels) or torch.Tensor (channels, height,
-    width)
-        The photo.
+    model : ImageClassifier or TextClassifier
+        What predicts: an `xplain.ImageClassifier` or `xplain.TextClassifier` around a torch module or a callable, or
+        `xplain.pretrained`.
+    input : path, bytes, PIL.Image.Image, numpy.ndarray, torch.Tensor, or str for a text
+        An image; arrays are (height, width, channels), tensors (channels, height, width). For a text classifier, the
+        text.
     method : str, optional
         A key of `xplain.methods`; the best that the model can answer if left out.
     target : int, str, "top-k", or a sequence of those, optional
@@ -119,7 +122,8 @@ def explain(
     Returns
     -------
     Explanation
-        Predictions, and for each target one attribution in the pixels of the original photo.
+        Predictions, and for each target one attribution: a heat map in the pixels of the original photo, or word
+        scores.
 
     Raises
     ------
@@ -149,7 +153,7 @@ def explain(
 
 
 def explain_batch(
-    model: ImageClassifier,
+    model: Model,
     inputs: Iterable[Any],
     method: str | None = None,
     target: Any = None,
@@ -164,7 +168,7 @@ def explain_batch(
 
     Parameters
     ----------
-    model : ImageClassifier
+    model : ImageClassifier or TextClassifier
         What predicts.
     inputs : iterable
         Inputs as `explain` takes them; also one array or tensor with a batch axis.
@@ -193,14 +197,15 @@ def explain_batch(
 
 
 def _explain(
-    model: ImageClassifier, inputs: Sequence[Any], targets: Sequence[Any], method: str | None, **arguments: Any
+    model: Model, inputs: Sequence[Any], targets: Sequence[Any], method: str | None, **arguments: Any
 ) -> list[Explanation]:
     from xplain import attributions
-    from xplain.models import ImageClassifier
+    from xplain.models import ImageClassifier, TextClassifier
 
-    if not isinstance(model, ImageClassifier):
+    if not isinstance(model, (ImageClassifier, TextClassifier)):
         raise InputError(
-            f"model must be an xplain model, got {type(model).__name__}; wrap it: xplain.ImageClassifier(model, ...)"
+            f"model must be an xplain model, got {type(model).__name__}; "
+            "wrap it: xplain.ImageClassifier(model, ...) or xplain.TextClassifier(model, ...)"
         )
     return attributions.run(model, [model.prepare(one) for one in inputs], targets, method=method, **arguments)
 
@@ -376,14 +381,14 @@ def render(
     image : path, bytes, PIL.Image.Image, numpy.ndarray or torch.Tensor, optional
         The photo that was explained. An explanation made in this process still holds it.
     kind, target, cmap, scale, **style
-        As for `xplain.render.draw`.
+        As for `xplain.pictures.draw`.
 
     Returns
     -------
     Picture
         Shows itself in a notebook; ``.save("out.png")`` writes it.
     """
-    from xplain.render import draw
+    from xplain.pictures import draw
 
     pixels = None if image is None else _images.load(image).pixels
     if isinstance(subject, Results):

@@ -22,7 +22,7 @@ from xplain.explanation import (
     Word,
     WordScores,
 )
-from xplain.render import CMAPS, KINDS, _paint, _type, draw
+from xplain.pictures import CMAPS, KINDS, _paint, _type, draw
 
 HEIGHT, WIDTH = 330, 400
 PHOTO = np.random.default_rng(2).integers(0, 256, (HEIGHT, WIDTH, 3), dtype=np.uint8)
@@ -459,7 +459,7 @@ import numpy as np
 from PIL import Image
 from xplain.explanation import Attribution, Explanation, Heatmap, Prediction, Source
 from xplain.kernels import _jit
-from xplain.render import draw
+from xplain.pictures import draw
 _jit.one_shot()
 photo = np.tile(np.arange(1920, dtype=np.uint8)[:, None], (1080, 1, 3))
 heat = np.zeros((1080, 1920), np.float32)

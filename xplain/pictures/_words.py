@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from xplain.explanation import Grid, Prediction
-from xplain.render._piece import Piece
-from xplain.render.scale import Extent, number
+from xplain.pictures._piece import Piece
+from xplain.pictures.scale import Extent, number
 
 __all__ = ["describe", "facts", "origin", "title"]
 

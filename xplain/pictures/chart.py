@@ -8,9 +8,9 @@ import numpy as np
 
 from xplain.errors import InputError
 from xplain.explanation import Explanation
-from xplain.render._type import INK, QUIET, Sheet
-from xplain.render.picture import Picture
-from xplain.render.scale import number
+from xplain.pictures._type import INK, QUIET, Sheet
+from xplain.pictures.picture import Picture
+from xplain.pictures.scale import number
 
 __all__ = ["draw_bars"]
 

@@ -9,10 +9,10 @@ import numpy.typing as npt
 
 from xplain.errors import InputError, UnknownNameError
 from xplain.explanation import Explanation, _check
-from xplain.render import _layout, _words, chart, colormaps
-from xplain.render._piece import Style, coloured, ready
-from xplain.render._subject import explanations, panels
-from xplain.render.picture import Picture
+from xplain.pictures import _layout, _words, chart, colormaps
+from xplain.pictures._piece import Style, coloured, ready
+from xplain.pictures._subject import explanations, panels
+from xplain.pictures.picture import Picture
 
 __all__ = ["KINDS", "draw"]
 
@@ -56,7 +56,7 @@ def draw(
     target : int or str, optional
         Index of the attribution, or the label that it explains.
     cmap : str, optional
-        One of `xplain.render.CMAPS`. Left out: ``RdBu_r``, centred on zero, if there are negative values, else
+        One of `xplain.pictures.CMAPS`. Left out: ``RdBu_r``, centred on zero, if there are negative values, else
         ``inferno``. A sequential map shows no negative values.
     scale : {"robust", "max"} or float, optional
         |Value| that gets the full colour. "robust", the default: the largest 0.5 % of the non-zero |values| get it

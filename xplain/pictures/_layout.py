@@ -8,10 +8,10 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from xplain.render import _words
-from xplain.render._legend import Message, strip, text_size
-from xplain.render._piece import Piece
-from xplain.render._type import PAPER
+from xplain.pictures import _words
+from xplain.pictures._legend import Message, strip, text_size
+from xplain.pictures._piece import Piece
+from xplain.pictures._type import PAPER
 
 __all__ = ["bare", "beside", "single"]
 

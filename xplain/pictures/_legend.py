@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from xplain.render import _type
-from xplain.render._type import Colour, Sheet
+from xplain.pictures import _type
+from xplain.pictures._type import Colour, Sheet
 
 __all__ = ["Key", "Message", "Ramp", "Swatch", "strip", "text_size"]
 

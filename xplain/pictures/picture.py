@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from xplain import _files
 from xplain.errors import InputError
-from xplain.render import png
+from xplain.pictures import png
 
 __all__ = ["Picture"]
 

@@ -12,7 +12,7 @@ from PIL import Image
 
 from tests.support import refuses
 from xplain.errors import InputError
-from xplain.render import Picture, png
+from xplain.pictures import Picture, png
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (30, 40, 3), dtype=np.uint8)
 ALT = """Explanation of <img src=x onerror="alert(1)">'&.png: 猫 speaks for "it"."""

@@ -9,12 +9,12 @@ import numpy as np
 import numpy.typing as npt
 
 from xplain.explanation import Heatmap, Mask
-from xplain.render import colormaps
-from xplain.render._legend import Key, Message, Ramp, Swatch
-from xplain.render._paint import OUTLINE, Colouring, paint_mask, paint_values
-from xplain.render._subject import Panel
-from xplain.render.colormaps import Cmap
-from xplain.render.scale import Extent, Scale, choose, number
+from xplain.pictures import colormaps
+from xplain.pictures._legend import Key, Message, Ramp, Swatch
+from xplain.pictures._paint import OUTLINE, Colouring, paint_mask, paint_values
+from xplain.pictures._subject import Panel
+from xplain.pictures.colormaps import Cmap
+from xplain.pictures.scale import Extent, Scale, choose, number
 
 __all__ = ["Piece", "Style", "coloured", "ready"]
 
@@ -23,7 +23,7 @@ _SEQUENTIAL, _DIVERGING = "inferno", "RdBu_r"
 
 @dataclass(frozen=True, slots=True)
 class Style:
-    """What the caller chose: see `xplain.render.draw`."""
+    """What the caller chose: see `xplain.pictures.draw`."""
 
     alpha: float
     keep: float

@@ -3,7 +3,7 @@ import pytest
 
 from tests.support import refuses
 from xplain.errors import UnknownNameError
-from xplain.render import CMAPS, colormaps
+from xplain.pictures import CMAPS, colormaps
 
 
 @pytest.mark.parametrize("cmap", CMAPS.values(), ids=CMAPS)

@@ -8,9 +8,9 @@ import numpy as np
 import numpy.typing as npt
 
 from xplain.kernels import maps
-from xplain.render import colormaps
-from xplain.render.colormaps import Cmap
-from xplain.render.scale import Scale
+from xplain.pictures import colormaps
+from xplain.pictures.colormaps import Cmap
+from xplain.pictures.scale import Scale
 
 __all__ = ["OUTLINE", "Colouring", "paint_mask", "paint_values"]
 
