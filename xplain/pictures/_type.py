@@ -78,9 +78,9 @@ class Sheet:
             Width that it takes.
         """
         font, text = _fitting(" ".join(text.split()), round(self.size * scale), self._font)
-        text = _shortened(text, font, room)
+        text, width = _shortened(text, font, room)
         self._draw.text((round(at[0]), round(at[1])), text, fill=colour, font=font, anchor=anchor)
-        return float(font.getlength(text))
+        return width
 
     def width_of(self, text: str, scale: float = 1.0) -> float:
         """Width in pixels of one line."""
@@ -106,9 +106,11 @@ class Sheet:
         return np.asarray(self._image)
 
 
-def _shortened(text: str, font: Any, room: float) -> str:
-    if font.getlength(text) <= room:
-        return text
+def _shortened(text: str, font: Any, room: float) -> tuple[str, float]:
+    """As much of a text as there is room for, and its width."""
+    width = float(font.getlength(text))
+    if width <= room:
+        return text, width
     fits, too_long = 0, len(text)
     while too_long - fits > 1:
         middle = (fits + too_long) // 2
@@ -116,7 +118,8 @@ def _shortened(text: str, font: Any, room: float) -> str:
             fits = middle
         else:
             too_long = middle
-    return text[:fits].rstrip() + "…"
+    short = text[:fits].rstrip() + "…"
+    return short, float(font.getlength(short))
 
 
 @lru_cache(maxsize=256)

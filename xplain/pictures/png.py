@@ -8,6 +8,7 @@ by ISA-L (the ``fast`` extra) if it is installed, else by zlib. The pixels are t
 
 from __future__ import annotations
 
+import io
 import struct
 import zlib
 from typing import Any
@@ -39,18 +40,21 @@ def encode(pixels: npt.NDArray[np.uint8], description: str = "") -> bytes:
     """
     height, width, _ = pixels.shape
     deflate = _deflate()
-    parts = [_SIGNATURE, *_chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0))]
+    file = io.BytesIO(_SIGNATURE)  # which hands its bytes over without another copy of them
+    file.seek(0, io.SEEK_END)
+    file.writelines(_chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)))
     if description:
         # Keyword, end, not compressed, method 0, no language, no translated keyword.
-        parts += _chunk(b"iTXt", b"Description\0\0\0\0\0" + description.encode("utf-8", "replace"))
+        file.writelines(_chunk(b"iTXt", b"Description\0\0\0\0\0" + description.encode("utf-8", "replace")))
     compressor = deflate.compressobj(1)
     rows = np.ascontiguousarray(pixels).reshape(height, 3 * width)
     step = max(1, _BLOCK // (3 * width))
     for start in range(0, height, step):
-        parts += _chunk(b"IDAT", compressor.compress(_filtered(rows, start, min(start + step, height))), deflate)
-    parts += _chunk(b"IDAT", compressor.flush(), deflate)
-    parts += _chunk(b"IEND", b"")
-    return b"".join(parts)
+        data = compressor.compress(_filtered(rows, start, min(start + step, height)))
+        file.writelines(_chunk(b"IDAT", data, deflate))
+    file.writelines(_chunk(b"IDAT", compressor.flush(), deflate))
+    file.writelines(_chunk(b"IEND", b""))
+    return file.getvalue()
 
 
 def _filtered(rows: npt.NDArray[np.uint8], start: int, stop: int) -> npt.NDArray[np.uint8]:
