@@ -95,8 +95,6 @@ def test_captum_gives_the_same():
         return torch.tanh(torch.einsum("tchw,nchw->nt", weight, batch.double()) / 3)
 
     x = torch.from_numpy(image)[None]
-    torch.manual_seed(0)
-    # All 24 orders, from captum's sampling of orders without a seed of its own: many samples, loose bound
     theirs = ShapleyValues(model).attribute(x, target=1, feature_mask=torch.from_numpy(mask)[None, None])
     ours = shapley(Board(lambda batch: model(torch.from_numpy(batch)).numpy(), image), segments=mask)
     assert ours[1] == pytest.approx(theirs[0, 0].numpy(), abs=1e-6)
@@ -110,6 +108,15 @@ def test_a_linear_score_is_exact_in_any_order():
     assert found == pytest.approx(weights[:, 0], abs=1e-10)
     assert board.quality["exact"] is False
     assert board.each("standard_error_max") == pytest.approx(np.zeros(2), abs=1e-10)
+
+
+def test_pairs_that_interact_are_exact_in_any_order_and_its_reverse():
+    players = 20
+    strength = np.random.default_rng(0).normal(size=(players, players))
+    image, mask = strip(players)
+    board = Board(score(lambda present: present @ strength @ present), image)
+    found = shapley(board, segments=mask, budget=100)
+    assert found[0, 0] == pytest.approx((strength.sum(axis=0) + strength.sum(axis=1)) / 2)
 
 
 def test_sampling_converges_and_its_standard_error_is_right():

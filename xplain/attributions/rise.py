@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from xplain.attributions._coalitions import absent
 from xplain.errors import InputError
 from xplain.explanation import _check
 from xplain.kernels import masks
@@ -87,13 +88,17 @@ def rise(
         raise _check.wrong("tolerance", "above 0 or None", tolerance)
     image, axis = run.prepared.array, run.model.channel_axis
     size = (image.shape[1], image.shape[2]) if axis == 0 else (image.shape[0], image.shape[1])
-    pool = _Pool(int(run.rng.integers(2**63)), size, _grid(cells, size), _probability(p), bool(shift))
-    fill = run.baseline(baseline).astype(np.float32)
+    channels = image.shape[2] if axis == -1 else 1
+    pool = _Pool(int(run.rng.integers(2**63)), size, _grid(cells, size), _probability(p), bool(shift), channels)
+    fill = absent(run, baseline).astype(np.float32)
     difference = image.astype(np.float32) - fill
-    behind = fill if fill.any() else None
+    whole = image.dtype == np.uint8
+    behind = fill + np.float32(0.5) if whole else fill if fill.any() else None  # truncation then rounds to the nearest
+    shape = (-1, *size, channels) if axis == -1 else (-1, 1, *size)
 
     def make(start: int, stop: int) -> npt.NDArray[Any]:
-        return masks.blend(pool.masks(start, stop), difference, behind, axis)
+        faded = masks.blend(pool.masks(start, stop).reshape(shape), difference, behind)
+        return faded.astype(image.dtype, copy=False)
 
     scores = np.empty((count, len(run.targets)))
     spread = _Spread((len(run.targets), *size))
@@ -140,18 +145,22 @@ def _grid(cells: Any, size: tuple[int, int]) -> tuple[int, int]:
 class _Pool:
     """An endless row of random masks: each depends on the key and on its index alone, and none is kept."""
 
-    def __init__(self, key: int, size: tuple[int, int], grid: tuple[int, int], p: float, shift: bool) -> None:
+    def __init__(
+        self, key: int, size: tuple[int, int], grid: tuple[int, int], p: float, shift: bool, channels: int
+    ) -> None:
         self.p = p
         self._key, self._grid = key, grid
         rows, columns = (-(-side // count) if shift else 1 for side, count in zip(size, grid, strict=True))
         self._shifts = (rows, columns)
         self._down = np.ascontiguousarray(masks.enlargement(grid[0], size[0], rows))
         self._across = np.ascontiguousarray(masks.enlargement(grid[1], size[1], columns))
-        self._down32, self._across32 = self._down.astype(np.float32), self._across.astype(np.float32)
+        self._down32 = self._down.astype(np.float32)
+        # Repeated here, masks need not be broadcast along the last axis of an image, which is slow.
+        self._across32 = self._across.astype(np.float32).repeat(channels, axis=2)
         self._block = max(1, 2**18 // (grid[0] * size[1] + rows))  # bounds the arrays inside weighted_sum
 
     def masks(self, start: int, stop: int) -> npt.NDArray[np.float32]:
-        """Masks start..stop-1, float32 (stop - start, height, width)."""
+        """Masks start..stop-1, float32 (stop - start, height, width * channels)."""
         kept, offsets = masks.cells(self._key, start, stop, self._grid, self.p, self._shifts)
         return masks.enlarge(kept, offsets, self._down32, self._across32)
 

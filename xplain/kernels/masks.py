@@ -202,26 +202,24 @@ def weighted_sum(weights: Float64, kept: Bool, offsets: Int, rows: Float64, colu
     return result
 
 
-def blend(masks: Float32, difference: Float32, baseline: Float32 | None, channel_axis: int) -> Float32:
+def blend(masks: Float32, difference: Float32, baseline: Float32 | None) -> Float32:
     """Fade from a baseline to an image by masks.
 
     Parameters
     ----------
-    masks : float32 array (n, height, width)
-        1 shows the image, 0 the baseline.
+    masks : float32 array (n, ...)
+        1 shows the image, 0 the baseline; each broadcasts to the image's shape.
     difference : float32 array
-        Image minus baseline, (channels, height, width) or (height, width, channels).
+        Image minus baseline.
     baseline : float32 array or None
         None is zero everywhere.
-    channel_axis : {0, -1}
-        Where the channels are.
 
     Returns
     -------
     float32 array (n, *difference.shape)
         ``baseline + masks * difference``.
     """
-    result: Float32 = np.expand_dims(masks, 1 if channel_axis == 0 else -1) * difference
+    result: Float32 = masks * difference
     if baseline is not None:
         result += baseline
     return result
