@@ -25,6 +25,7 @@ __all__ = ["Loaded", "load"]
 _KINDS = (
     "a path, bytes, a PIL image, a NumPy array (height, width[, channels]) or a torch tensor (channels, height, width)"
 )
+_BAND = 128  # rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +126,11 @@ def _rgb(image: Image.Image) -> npt.NDArray[np.uint8]:
         return _to_rgb8(np.asarray(image)[:, :, np.newaxis])
     if image.mode in ("LA", "PA", "La", "RGBA", "RGBa") or "transparency" in image.info:
         return _to_rgb8(np.asarray(image.convert("RGBA")))
-    return np.array(image if image.mode == "RGB" else image.convert("RGB"))
+    rgb = image if image.mode == "RGB" else image.convert("RGB")
+    pixels = np.empty((rgb.height, rgb.width, 3), np.uint8)
+    for top in range(0, rgb.height, _BAND):  # Pillow hands out copies: of a band at a time they need little memory
+        pixels[top : top + _BAND] = np.asarray(rgb.crop((0, top, rgb.width, min(top + _BAND, rgb.height))))
+    return pixels
 
 
 def _tensor_values(tensor: Any, name: str) -> npt.NDArray[Any]:
