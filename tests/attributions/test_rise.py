@@ -152,5 +152,9 @@ def test_refusals(image, weights):
         rise(board, cells=9)
     with refuses(InputError, "cells must be a number of cells or a pair"):
         rise(board, cells=(1, 2, 3))
+    with refuses(InputError, "shift must be True or False, got 'no'"):
+        rise(board, shift="no")
+    with refuses(InputError, "centred must be True or False, got 0"):
+        rise(board, centred=0)
     with refuses(InputError, "tolerance must be above 0 or None, got 0"):
         rise(board, tolerance=0)

@@ -52,6 +52,15 @@ def occlusion(run: Run, *, window: Any = 1 / 7, stride: Any = 1 / 14, baseline: 
     References
     ----------
     .. [1] Zeiler & Fergus, "Visualizing and understanding convolutional networks", ECCV 2014.
+
+    Examples
+    --------
+    >>> import xplain
+    >>> photo = np.full((4, 4, 3), 200, np.uint8)
+    >>> model = xplain.ImageClassifier(lambda images: images[:, :2, :2].mean(axis=(1, 2, 3))[:, None])
+    >>> found = xplain.explain(model, photo, method="occlusion", window=2, stride=2)
+    >>> found.attributions[0].evidence.values[::2, ::2].tolist()
+    [[200.0, 0.0], [0.0, 0.0]]
     """
     image, axis = run.prepared.array, run.model.channel_axis
     size = image.shape[1:] if axis == 0 else image.shape[:2]
@@ -110,6 +119,15 @@ def feature_ablation(run: Run, *, segments: Any = "slic", n_segments: int = 50, 
     References
     ----------
     .. [1] Zeiler & Fergus, "Visualizing and understanding convolutional networks", ECCV 2014.
+
+    Examples
+    --------
+    >>> import xplain
+    >>> photo = np.full((4, 4, 3), 200, np.uint8)
+    >>> model = xplain.ImageClassifier(lambda images: images[:, :2, :2].mean(axis=(1, 2, 3))[:, None])
+    >>> found = xplain.explain(model, photo, method="feature-ablation", segments="grid", n_segments=4)
+    >>> found.attributions[0].evidence.values[::2, ::2].tolist()
+    [[200.0, 0.0], [0.0, 0.0]]
     """
     game = Game(run, segments, n_segments, baseline)
     return game.paint(game.full - game.worth(~np.eye(game.players, dtype=bool)))

@@ -81,15 +81,27 @@ def rise(
     References
     ----------
     .. [1] Petsiuk, Das & Saenko, "RISE: randomized input sampling for explanation of black-box models", BMVC 2018.
+
+    Examples
+    --------
+    >>> import xplain
+    >>> photo = np.full((4, 4, 3), 200, np.uint8)
+    >>> model = xplain.ImageClassifier(lambda images: images[:, :2, :2].mean(axis=(1, 2, 3))[:, None])
+    >>> found = xplain.explain(model, photo, method="rise", cells=2, shift=False)
+    >>> found.attributions[0].evidence.values[::3, ::3].round(-2).tolist()
+    [[200.0, 0.0], [0.0, 0.0]]
     """
     count = _check.integer("n_samples", n_samples, least=2 * ROUNDS)
     bound = None if tolerance is None else _check.number("tolerance", tolerance)
     if bound is not None and bound <= 0:
         raise _check.wrong("tolerance", "above 0 or None", tolerance)
+    for name, flag in (("shift", shift), ("centred", centred)):
+        if not isinstance(flag, bool):
+            raise _check.wrong(name, "True or False", flag)
     image, axis = run.prepared.array, run.model.channel_axis
     size = (image.shape[1], image.shape[2]) if axis == 0 else (image.shape[0], image.shape[1])
     channels = image.shape[2] if axis == -1 else 1
-    pool = _Pool(int(run.rng.integers(2**63)), size, _grid(cells, size), _probability(p), bool(shift), channels)
+    pool = _Pool(int(run.rng.integers(2**63)), size, _grid(cells, size), _probability(p), shift, channels)
     fill = absent(run, baseline).astype(np.float32)
     difference = image.astype(np.float32) - fill
     whole = image.dtype == np.uint8

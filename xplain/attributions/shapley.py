@@ -62,6 +62,15 @@ def shapley(
     ----------
     .. [1] Shapley, "A value for n-person games", 1953.
     .. [2] Mitchell, Cooper, Frank & Holmes, "Sampling permutations for Shapley value estimation", JMLR 2022.
+
+    Examples
+    --------
+    >>> import xplain
+    >>> photo = np.full((4, 4, 3), 200, np.uint8)
+    >>> model = xplain.ImageClassifier(lambda images: images[:, :2, :2].mean(axis=(1, 2, 3))[:, None])
+    >>> found = xplain.explain(model, photo, method="shapley", segments="grid", n_segments=4)
+    >>> found.attributions[0].evidence.values[::2, ::2].round(3).tolist()
+    [[200.0, 0.0], [0.0, 0.0]]
     """
     limit = _check.integer("budget", budget, least=1)
     game = Game(run, segments, n_segments, baseline)

@@ -74,6 +74,15 @@ def lime(
     References
     ----------
     .. [1] Ribeiro, Singh & Guestrin, "Why should I trust you? Explaining the predictions of any classifier", KDD 2016.
+
+    Examples
+    --------
+    >>> import xplain
+    >>> photo = np.full((4, 4, 3), 200, np.uint8)
+    >>> model = xplain.ImageClassifier(lambda images: images[:, :2, :2].mean(axis=(1, 2, 3))[:, None])
+    >>> found = xplain.explain(model, photo, method="lime", segments="grid", n_segments=4, ridge=0.0)
+    >>> float(found.attributions[0].evidence.values[0, 0].round(3))
+    200.0
     """
     width = _check.number("kernel_width", kernel_width)
     if width <= 0:
@@ -156,6 +165,15 @@ def kernel_shap(
     .. [1] Lundberg & Lee, "A unified approach to interpreting model predictions", NeurIPS 2017.
     .. [2] Covert & Lee, "Improving KernelSHAP: practical Shapley value estimation using linear regression", AISTATS
        2021.
+
+    Examples
+    --------
+    >>> import xplain
+    >>> photo = np.full((4, 4, 3), 200, np.uint8)
+    >>> model = xplain.ImageClassifier(lambda images: images[:, :2, :2].mean(axis=(1, 2, 3))[:, None])
+    >>> found = xplain.explain(model, photo, method="kernel-shap", segments="grid", n_segments=4)
+    >>> found.attributions[0].evidence.values[::2, ::2].round(3).tolist()
+    [[200.0, 0.0], [0.0, 0.0]]
     """
     limit = _check.integer("budget", budget, least=1)
     game = Game(run, segments, n_segments, baseline)
