@@ -6,7 +6,6 @@ converted, so that a model, an attribution and a picture all speak of the same p
 
 from __future__ import annotations
 
-import hashlib
 import io
 import os
 import sys
@@ -38,19 +37,19 @@ class Loaded:
         uint8 (height, width, 3), RGB, upright.
     values : numpy.ndarray
         What an array or a tensor held, as (height, width, channels) in its own type; `pixels` for anything else.
-    sha256 : str
-        Digest of the file's bytes, or of the array's.
+    sha256 : str or None
+        Digest of the file's bytes, or of the array's, if it was asked for.
     name : str or None
         File name without its folder.
     """
 
     pixels: npt.NDArray[np.uint8]
     values: npt.NDArray[Any]
-    sha256: str
+    sha256: str | None
     name: str | None
 
 
-def load(image: Any, name: str = "image") -> Loaded:
+def load(image: Any, name: str = "image", *, digest: bool = True) -> Loaded:
     """Decode an image.
 
     Parameters
@@ -61,6 +60,8 @@ def load(image: Any, name: str = "image") -> Loaded:
         value if not. Tensors are (channels, height, width), or (1, channels, height, width).
     name : str, optional
         The argument's name in messages.
+    digest : bool
+        Whether to compute the digest.
 
     Returns
     -------
@@ -81,22 +82,22 @@ def load(image: Any, name: str = "image") -> Loaded:
         path = Path(image)
         if not path.is_file():
             raise InputError(f"{name} must be an existing file, got {str(path)!r}")
-        return _from_bytes(path.read_bytes(), path.name, name)
+        return _from_bytes(path.read_bytes(), path.name, name, digest)
     if isinstance(image, (bytes, bytearray, memoryview)):
-        return _from_bytes(bytes(image), None, name)
+        return _from_bytes(bytes(image), None, name, digest)
     if isinstance(image, Image.Image):
         _check_size(image, name)
         pixels = _rgb(ImageOps.exif_transpose(image))
-        return Loaded(pixels, pixels, _digest(pixels), None)
+        return Loaded(pixels, pixels, _array_digest(pixels) if digest else None, None)
     torch = sys.modules.get("torch")
     if torch is not None and isinstance(image, torch.Tensor):
-        return _from_array(_tensor_values(image, name), name)
+        return _from_array(_tensor_values(image, name), name, digest)
     if isinstance(image, np.ndarray):
-        return _from_array(image, name)
+        return _from_array(image, name, digest)
     raise InputError(f"{name} must be {_KINDS}, got {type(image).__name__}")
 
 
-def _from_bytes(data: bytes, file: str | None, name: str) -> Loaded:
+def _from_bytes(data: bytes, file: str | None, name: str, digest: bool) -> Loaded:
     try:
         with Image.open(io.BytesIO(data)) as opened:
             _check_size(opened, name)
@@ -109,7 +110,7 @@ def _from_bytes(data: bytes, file: str | None, name: str) -> Loaded:
             raise
         shown = repr(file) if file else f"{len(data)} bytes"
         raise InputError(f"{name} must be an image that Pillow can decode, got {shown}: {error}") from error
-    return Loaded(pixels, pixels, hashlib.sha256(data).hexdigest(), file)
+    return Loaded(pixels, pixels, _sha256(data) if digest else None, file)
 
 
 def _check_size(image: Image.Image, name: str) -> None:
@@ -148,7 +149,7 @@ def _tensor_values(tensor: Any, name: str) -> npt.NDArray[Any]:
     return values
 
 
-def _from_array(array: npt.NDArray[Any], name: str) -> Loaded:
+def _from_array(array: npt.NDArray[Any], name: str, digest: bool) -> Loaded:
     values = array[:, :, np.newaxis] if array.ndim == 2 else array
     if values.ndim != 3 or values.dtype.kind not in "buif":
         raise InputError(
@@ -158,7 +159,7 @@ def _from_array(array: npt.NDArray[Any], name: str) -> Loaded:
         raise InputError(f"{name} must hold at least one pixel, got shape {array.shape}")
     if values.dtype.kind == "f" and not np.isfinite(values).all():
         raise InputError(f"{name} must be finite, got NaN or infinity")
-    return Loaded(_to_rgb8(values), values, _digest(values), None)
+    return Loaded(_to_rgb8(values), values, _array_digest(values) if digest else None, None)
 
 
 def _to_rgb8(values: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
@@ -184,6 +185,11 @@ def _to_rgb8(values: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
     return np.repeat(grey[:, :, np.newaxis], 3, axis=2)
 
 
-def _digest(array: npt.NDArray[Any]) -> str:
-    head = f"{array.dtype.str} {array.shape}\n".encode()
-    return hashlib.sha256(head + np.ascontiguousarray(array).tobytes()).hexdigest()
+def _array_digest(array: npt.NDArray[Any]) -> str:
+    return _sha256(f"{array.dtype.str} {array.shape}\n".encode() + np.ascontiguousarray(array).tobytes())
+
+
+def _sha256(data: bytes) -> str:
+    import hashlib  # OpenSSL takes 4 MB, which drawing can do without
+
+    return hashlib.sha256(data).hexdigest()

@@ -390,7 +390,7 @@ def render(
     """
     from xplain.pictures import draw
 
-    pixels = None if image is None else _images.load(image).pixels
+    pixels = None if image is None else _images.load(image, digest=False).pixels
     if isinstance(subject, Results):
         subject = [item.explanation for item in subject.items if item.explanation is not None]
     return draw(subject, pixels, kind=kind, target=target, cmap=cmap, scale=scale, **style)

@@ -84,21 +84,24 @@ def _add_explain(commands: _Commands) -> None:
         commands,
         "explain",
         "xplain.cli.explain:run",
-        "explain a model's prediction for images",
+        "explain a model's prediction for images or texts",
         "Example: xplain explain cat.jpg --method grad-cam -o cat.png",
     )
     parser.add_argument(
         "inputs",
-        nargs="+",
+        nargs="*",
         metavar="INPUT",
-        help='image file, glob, - for an image on standard input, or .jsonl file with a path or {"image": path, '
-        '"target": ...} a line',
+        help='image file, glob, - for standard input, or .jsonl file with a path, {"image": path, "target": ...} or '
+        '{"text": ...} a line',
+    )
+    parser.add_argument("--text", action="append", default=[], metavar="TEXT", help="text to explain; may be repeated")
+    parser.add_argument(
+        "--text-file", action="append", default=[], metavar="FILE", help="file with a text to explain; may be repeated"
     )
     parser.add_argument(
         "--model",
-        default="efficientnet-lite0",
         help="pretrained network, or MODULE:FACTORY, a Python function that returns an xplain model "
-        "(default: %(default)s)",
+        "(default: efficientnet-lite0 for images, sentiment-cnn for texts)",
     )
     parser.add_argument("--method", help="attribution method, see 'xplain methods' (default: the best for the model)")
     parser.add_argument(
@@ -150,6 +153,7 @@ def _add_render(commands: _Commands) -> None:
         "documents", nargs="+", metavar="DOCUMENT", help="document, .jsonl file, or - for standard input"
     )
     parser.add_argument("--image", help="the photo that was explained")
+    parser.add_argument("--text", help="the text that was explained, for a document that does not hold it")
     parser.add_argument(
         "-o",
         "--output",

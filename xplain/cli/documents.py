@@ -43,6 +43,8 @@ def render(arguments: argparse.Namespace) -> int:
     if output != "-" and Path(output).suffix.lower() not in _io.PICTURES:
         raise InputError(f"output must end in {', '.join(_io.PICTURES)}, got {output!r}")
     explanations = [e for name in arguments.documents for e in _explanations(name, arguments.format)]
+    if arguments.text is not None:
+        explanations = [replace(e, source=replace(e.source, text=arguments.text)) for e in explanations]
     if not explanations:
         raise InputError("document must hold an explanation, got none")
     scale = arguments.scale

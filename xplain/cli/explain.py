@@ -1,4 +1,4 @@
-"""``xplain explain``: images in, documents or pictures out."""
+"""``xplain explain``: images or texts in, documents or pictures out."""
 
 from __future__ import annotations
 
@@ -27,22 +27,36 @@ Sink = Callable[[str, Explanation], str]
 
 @dataclass(frozen=True, slots=True)
 class _Job:
-    """One input: its name, what `api.explain` takes (``-`` for standard input), and its target."""
+    """One input.
+
+    Parameters
+    ----------
+    name : str
+        What it is called in messages and output files.
+    target : object
+        As `api.explain` takes it.
+    file : str or None
+        Where it is read from: an image, or a text if the model is one of texts; ``-`` is standard input.
+    text : str or None
+        The text itself, where there is no file.
+    """
 
     name: str
-    image: Any
     target: Any
+    file: str | None = None
+    text: str | None = None
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Explain each input; 1 if some failed."""
     if arguments.json and arguments.output == "-":
         raise InputError("output must be a file or a folder with --json, got -; add -o OUT")
-    jobs = [job for text in arguments.inputs for job in _jobs(text, _targets(arguments.target))]
+    jobs = _all_jobs(arguments)
     options = dict(_option(text) for text in arguments.option)
     failed = 0
     with _sink(arguments, jobs) as write:
-        model = load_model(arguments.model)
+        texts = any(job.text is not None for job in jobs) or bool(arguments.text_file)
+        model = load_model(arguments.model or ("sentiment-cnn" if texts else "efficientnet-lite0"))
         for job in jobs:
             try:
                 explanation = _explain(model, job, options, arguments)
@@ -62,7 +76,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def load_model(name: str) -> Any:
     """Return a pretrained network, or what the factory ``module:function`` returns."""
-    from xplain.models import ImageClassifier, pretrained
+    from xplain.models import ImageClassifier, TextClassifier, pretrained
 
     module, colon, factory = name.partition(":")
     if not colon:
@@ -74,10 +88,10 @@ def load_model(name: str) -> Any:
         raise InputError(f"model must be a network's name or MODULE:FACTORY, got {name!r}: {error}") from error
     finally:
         sys.path.pop(0)
-    if not isinstance(model, ImageClassifier):
+    if not isinstance(model, (ImageClassifier, TextClassifier)):
         raise InputError(
             f"model factory {name} must return an xplain model, got {type(model).__name__}; "
-            "wrap it: xplain.ImageClassifier(module, ...)"
+            "wrap it: xplain.ImageClassifier(module, ...) or xplain.TextClassifier(module, tokenizer, ...)"
         )
     return model
 
@@ -107,11 +121,10 @@ def progress(name: str) -> Iterator[Callable[[int, int], None] | None]:
 
 
 def _explain(model: Any, job: _Job, options: dict[str, Any], arguments: argparse.Namespace) -> Explanation:
-    image = sys.stdin.buffer.read() if job.image == "-" else job.image
     with progress(job.name) as show:
         explanation = api.explain(
             model,
-            image,
+            _input(job, model.task),
             arguments.method,
             job.target,
             seed=arguments.seed,
@@ -126,35 +139,60 @@ def _explain(model: Any, job: _Job, options: dict[str, Any], arguments: argparse
     return explanation.with_masks(arguments.keep, arguments.threshold)
 
 
+def _input(job: _Job, task: str) -> Any:
+    """Return what `api.explain` takes for a job."""
+    if job.file is None:
+        return job.text
+    if task == "text-classification":
+        try:
+            return _io.read_bytes(job.file).decode("utf-8-sig")
+        except UnicodeDecodeError as error:
+            raise InputError(f"text must be UTF-8, got other bytes in {job.file!r}: {error}") from error
+    return _io.read_bytes("-") if job.file == "-" else job.file
+
+
+def _all_jobs(arguments: argparse.Namespace) -> list[_Job]:
+    """Return the inputs that the command line names."""
+    target = _targets(arguments.target)
+    jobs = [job for text in arguments.inputs for job in _jobs(text, target)]
+    jobs += [_Job("text", target, text=text) for text in arguments.text]
+    jobs += [_Job(file, target, file=file) for file in arguments.text_file]
+    if not jobs:
+        raise InputError("input must be given, got none; name an image, or use --text or --text-file")
+    return jobs
+
+
 def _jobs(text: str, target: Any) -> Iterator[_Job]:
     """Yield the inputs that one argument names."""
     if text == "-":
-        yield _Job("stdin", "-", target)
+        yield _Job("stdin", target, file="-")
     elif text.lower().endswith(".jsonl"):
         yield from _lines(text, target)
     elif glob.has_magic(text) and not Path(text).exists():
         found = sorted(glob.glob(text, recursive=True))  # noqa: PTH207 - absolute patterns too
         if not found:
             raise InputError(f"input must match at least one file, got {text!r}, which matches none")
-        yield from (_Job(name, name, target) for name in found)
+        yield from (_Job(name, target, file=name) for name in found)
     elif Path(text).is_dir():
         raise InputError(f"input must be a file, got the folder {text!r}; name its files: '{text}/*.jpg'")
     else:
-        yield _Job(text, text, target)
+        yield _Job(text, target, file=text)
 
 
 def _lines(file: str, target: Any) -> Iterator[_Job]:
-    """Yield the inputs of a .jsonl file: a path, or an object with ``image`` and maybe ``target``, a line."""
+    """Yield the inputs of a .jsonl file: a path, or an object with ``image`` or ``text``, and maybe ``target``."""
     for number, line in enumerate(_io.read_bytes(file).splitlines(), start=1):
         if not line.strip():
             continue
         value = loads(line)
         entry = {"image": value} if isinstance(value, str) else value
-        if not isinstance(entry, dict) or not isinstance(entry.get("image"), str):
+        found = [entry.get(key) for key in ("image", "text")] if isinstance(entry, dict) else []
+        if sum(isinstance(one, str) for one in found) != 1:
             raise InputError(
-                f'{file}, line {number}, must be a path or {{"image": path, "target": ...}}, got {value!r}'
+                f'{file}, line {number}, must be a path, {{"image": path}} or {{"text": text}}, got {value!r}'
             )
-        yield _Job(entry["image"], entry["image"], entry.get("target", target))
+        image, text = found
+        yield _Job(image or f"line-{number}", entry.get("target", target), file=image, text=text)
 
 
 def _targets(texts: list[str] | None) -> Any:

@@ -1,0 +1,293 @@
+"""The command line, called as a person or a script would."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import xplain
+from xplain.cli import main
+
+MODEL = '''
+import numpy as np
+import xplain
+
+def left_or_right():
+    """Which half of the picture is brighter."""
+    def score(images):
+        mean = images.mean(axis=(1, 3)) / 255
+        half = mean.shape[1] // 2
+        return np.stack([mean[:, :half].mean(1), mean[:, half:].mean(1)], axis=1)
+    return xplain.ImageClassifier(score, ["left", "right"], name="halves")
+
+def not_a_model():
+    return 3
+'''
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch) -> Path:
+    """A working folder with three photos and a model."""
+    (tmp_path / "halves.py").write_text(MODEL)
+    rng = np.random.default_rng(0)
+    for i in range(3):
+        photo = rng.integers(0, 100, (20, 30, 3), dtype=np.uint8)
+        photo[5:10, 2:8] = 250
+        Image.fromarray(photo).save(tmp_path / f"photo{i}.png")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delitem(sys.modules, "halves", raising=False)
+    return tmp_path
+
+
+EXPLAIN = ["--model", "halves:left_or_right", "--method", "occlusion", "--option", "window=5", "--option", "stride=5"]
+
+
+def explain(*arguments: str) -> int:
+    return main(["explain", *arguments, *EXPLAIN])
+
+
+def test_explain_writes_a_document_that_render_draws(folder, capsys):
+    assert explain("photo0.png", "-o", "a.json") == 0
+    e = xplain.read("a.json")
+    assert e.source.name == "photo0.png"
+    assert e.provenance.options["window"] == 5
+    assert e.provenance.created is None
+    heat = e.attributions[0].evidence.values
+    assert np.unravel_index(heat.argmax(), heat.shape)[1] < 15
+    assert main(["render", "a.json", "--image", "photo0.png", "-o", "a.png"]) == 0
+    with Image.open("a.png") as picture:
+        assert picture.width >= 30
+    assert capsys.readouterr() == ("", "")
+
+
+def test_the_same_input_gives_the_same_bytes_unless_stamped(folder):
+    explain("photo0.png", "-o", "a.json")
+    explain("photo0.png", "-o", "b.json")
+    assert Path("a.json").read_bytes() == Path("b.json").read_bytes()
+    explain("photo0.png", "-o", "c.json", "--stamp")
+    assert xplain.read("c.json").provenance.created is not None
+    for name in ("a", "b"):
+        main(["render", f"{name}.json", "--image", "photo0.png", "-o", f"{name}.png"])
+    assert Path("a.png").read_bytes() == Path("b.png").read_bytes()
+
+
+def test_nothing_is_overwritten_without_force(folder, capsys):
+    Path("a.json").write_text("mine")
+    assert explain("photo0.png", "-o", "a.json") == 1
+    assert Path("a.json").read_text() == "mine"
+    assert "which exists; --force overwrites it" in capsys.readouterr().err
+    assert explain("photo0.png", "-o", "a.json", "--force") == 0
+    assert main(["render", "a.json", "--image", "photo0.png", "-o", "photo1.png"]) == 2
+
+
+def test_documents_go_to_standard_output_and_come_from_standard_input(folder):
+    command = [sys.executable, "-m", "xplain"]
+    environment = {**os.environ, "PYTHONPATH": str(Path(xplain.__file__).parents[1])}
+    document = subprocess.run(
+        [*command, "explain", "-", *EXPLAIN],
+        input=Path("photo0.png").read_bytes(), capture_output=True, check=True, env=environment,
+    )  # fmt: skip
+    assert document.stderr == b""
+    assert json.loads(document.stdout)["source"]["height"] == 20
+    picture = subprocess.run(
+        [*command, "render", "-", "--image", "photo0.png", "-o", "-"],
+        input=document.stdout, capture_output=True, check=True, env=environment,
+    )  # fmt: skip
+    assert picture.stdout.startswith(b"\x89PNG")
+
+
+def test_some_inputs_may_fail(folder, capsys):
+    Path("bad.png").write_text("no picture")
+    assert explain("photo*.png", "bad.png", "-o", "out", "--json") == 1
+    out, err = capsys.readouterr()
+    lines = [json.loads(line) for line in out.splitlines()]
+    assert [line["status"] for line in lines] == ["successful"] * 3 + ["failed"]
+    assert "Pillow can decode, got 'bad.png'" in lines[3]["error"]
+    assert "1 of 4 inputs failed" in err
+    assert sorted(path.name for path in Path("out").iterdir()) == ["photo0.json", "photo1.json", "photo2.json"]
+
+
+def test_many_inputs_to_pictures_and_to_lines(folder):
+    assert explain("photo*.png", "-o", "pictures/{name}.png") == 0
+    assert len(list(Path("pictures").glob("photo?.png"))) == 3
+    assert explain("photo*.png", "-o", "all.jsonl") == 0
+    assert [json.loads(line)["source"]["name"] for line in Path("all.jsonl").read_text().splitlines()] == [
+        f"photo{i}.png" for i in range(3)
+    ]
+    assert explain("photo0.png", "-o", "all.jsonl") == 2
+
+
+def test_inputs_of_one_name_get_numbers(folder):
+    Path("sub").mkdir()
+    Path("sub/photo0.png").write_bytes(Path("photo0.png").read_bytes())
+    assert explain("photo0.png", "sub/photo0.png", "-o", "out") == 0
+    assert sorted(path.name for path in Path("out").iterdir()) == ["photo0-2.json", "photo0.json"]
+
+
+def test_inputs_from_lines(folder):
+    Path("list.jsonl").write_text('"photo0.png"\n\n{"image": "photo1.png", "target": "right"}\n')
+    assert explain("list.jsonl", "-o", "out.jsonl") == 0
+    documents = [json.loads(line) for line in Path("out.jsonl").read_text().splitlines()]
+    targets = [xplain.from_document(document).attributions[0].target.name for document in documents]
+    assert targets == ["left", "right"]
+
+
+def test_masks_for_dialects_that_hold_no_heat_map(folder, capsys):
+    assert explain("photo0.png", "-o", "a.json", "--format", "modzy") == 1
+    assert "format 'modzy' cannot hold all of it" in capsys.readouterr().err
+    assert explain("photo0.png", "-o", "a.json", "--format", "modzy", "--keep", "0.05") == 0
+    document = json.loads(Path("a.json").read_text())
+    assert sum(document["explanation"]["maskRLE"][0]) == 600
+    assert main(["validate", "a.json"]) == 0
+    assert main(["render", "a.json", "--image", "photo0.png", "-o", "a.svg"]) == 0
+    assert main(["convert", "a.json", "--to", "native", "-o", "b.json"]) == 0
+    assert xplain.read("b.json").attributions[0].evidence.area == 30
+
+
+def test_convert_refuses_what_would_be_lost(folder, capsys):
+    explain("photo0.png", "-o", "a.json")
+    assert main(["convert", "a.json", "--to", "modzy"]) == 2
+    assert "cannot hold all of it" in capsys.readouterr().err
+    assert main(["convert", "a.json", "--to", "modzy", "--lossy"]) == 0
+    assert json.loads(capsys.readouterr().out)["modelType"] == "imageClassification"
+
+
+def test_validate_prints_every_problem_with_its_place(folder, capsys):
+    explain("photo0.png", "-o", "a.json")
+    document = json.loads(Path("a.json").read_text())
+    document["source"]["height"] = "tall"
+    document["predictions"][1]["score"] = None
+    Path("bad.json").write_text(json.dumps(document))
+    assert main(["validate", "a.json", "bad.json"]) == 2
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "a.json: valid"
+    assert any(line.startswith("bad.json: $.source.height: ") for line in lines)
+    assert any(line.startswith("bad.json: $.predictions[1].score: ") for line in lines)
+    assert main(["validate", "bad.json", "--json"]) == 2
+    assert json.loads(capsys.readouterr().out)["valid"] is False
+
+
+def test_info_lists_what_a_document_holds(folder, capsys):
+    explain("photo0.png", "-o", "a.json")
+    assert main(["info", "a.json"]) == 0
+    text = capsys.readouterr().out
+    assert "photo0.png 20x30" in text
+    assert "by occlusion" in text
+    assert main(["info", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["xplain"] == xplain.__version__
+
+
+def test_tables(capsys):
+    assert main(["methods"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == len(xplain.methods()) + 1
+    assert main(["methods", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["rise"]["needs"] == "scores"
+    assert main(["formats", "--json"]) == 0
+    assert set(json.loads(capsys.readouterr().out)) == set(xplain.formats())
+    assert main(["schema"]) == 0
+    assert json.loads(capsys.readouterr().out) == xplain.schema()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["explain", "no.jpg", *EXPLAIN, "-o", "a.json"], "image must be an existing file, got 'no.jpg'"),
+        (["explain", "no*.jpg", *EXPLAIN], "input must match at least one file, got 'no*.jpg'"),
+        (["explain", ".", *EXPLAIN], "input must be a file, got the folder '.'"),
+        (["explain", "photo0.png", "photo1.png", *EXPLAIN, "-o", "a.json"], "output must be a folder, a .jsonl file"),
+        (["explain", "photo0.png", *EXPLAIN, "-o", "a.bmp"], "output must end in .json, .jsonl, .png"),
+        (["explain", "photo0.png", *EXPLAIN, "--json"], "output must be a file or a folder with --json"),
+        (["explain", "photo0.png", "--model", "lite"], "network must be one of"),
+        (["explain", "photo0.png", "--model", "no_module:make"], "model must be a network's name or MODULE:FACTORY"),
+        (["explain", "photo0.png", "--model", "halves:no"], "has no attribute 'no'"),
+        (["explain", "photo0.png", "--model", "halves:not_a_model"], "must return an xplain model, got int"),
+        (["explain", "photo0.png", *EXPLAIN, "--option", "window"], "option must be NAME=VALUE, got 'window'"),
+        (["explain", "photo0.png", *EXPLAIN, "--option", "widnow=3", "-o", "a.json"], "did you mean 'window'?"),
+        (["explain", "photo0.png", *EXPLAIN, "--target", "up", "-o", "a.json"], "target must be one of left, right"),
+        (["render", "no.json", "-o", "a.png"], "path must be a file that can be read, got 'no.json'"),
+        (["render", "photo0.png", "-o", "a.png"], "$"),
+        (["render", "no.json", "-o", "a.gif"], "output must end in .png, .html, .svg, .txt, got 'a.gif'"),
+        (["convert", "no.json", "--to", "native"], "got 'no.json'"),
+        (["schema", "yaml"], "format must be one of"),
+    ],
+)
+def test_wrong_usage_is_explained(folder, capsys, arguments, message):
+    status = main(arguments)
+    out, err = capsys.readouterr()
+    assert status in (1, 2)
+    assert message in err
+    assert err.startswith("xplain: error: ")
+    assert "Traceback" not in err
+    assert out == ""
+
+
+def test_usage_errors_of_the_parser_exit_with_2(capsys):
+    for arguments in ([], ["explode"], ["render", "a.json"]):
+        with pytest.raises(SystemExit) as caught:
+            main(arguments)
+        assert caught.value.code == 2
+    assert "usage: xplain" in capsys.readouterr().err
+
+
+def test_an_interrupt_exits_with_130(monkeypatch, capsys):
+    from xplain.cli import tables
+
+    def interrupt(arguments):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(tables, "methods", interrupt)
+    assert main(["methods"]) == 130
+    assert capsys.readouterr().err == "xplain: interrupted\n"
+
+
+def test_a_reader_that_goes_away_is_no_error():
+    command = f"{sys.executable} -m xplain schema | head -c 10; exit ${{PIPESTATUS[0]}}"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+RENDER = """
+import sys
+from xplain.cli import main
+status = main(["render", "mask.json", "--image", "photo.png", "-o", "out.png"])
+heavy = [name for name in ("torch", "matplotlib", "pydantic", "skimage", "numba", "scipy") if name in sys.modules]
+# Not ru_maxrss, which a child inherits from the process that started it.
+peak = next(int(line.split()[1]) for line in open("/proc/self/status") if line.startswith("VmHWM"))
+print(status, heavy, peak // 1024)
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs Linux's /proc to measure memory")
+def test_render_of_a_1080p_photo_is_light(tmp_path):
+    rows, columns = np.mgrid[:1080, :1920]
+    photo = np.stack([rows % 256, columns % 256, (rows + columns) % 256], axis=2).astype(np.uint8)
+    Image.fromarray(photo).save(tmp_path / "photo.png")
+    mask = xplain.Mask.from_array((rows - 500) ** 2 + (columns - 900) ** 2 < 250**2)
+    prediction = xplain.Prediction("disc", 0.9)
+    source = xplain.Source("image", height=1080, width=1920)
+    e = xplain.Explanation("image-classification", source, [prediction], [xplain.Attribution(prediction, mask)])
+    xplain.write(e, tmp_path / "mask.json")
+    done = subprocess.run(
+        [sys.executable, "-c", RENDER], cwd=tmp_path, capture_output=True, text=True, check=True,
+        env={**os.environ, "PYTHONPATH": str(Path(xplain.__file__).parents[1])},
+    )  # fmt: skip
+    status, heavy, peak = done.stdout.split(" ", 1)[0], *done.stdout.split(" ", 1)[1].rsplit(" ", 1)
+    assert (status, heavy) == ("0", "[]")
+    assert int(peak) < 60
+
+
+@pytest.mark.network
+def test_demo(tmp_path, capsys):
+    assert main(["demo", "-o", str(tmp_path / "demo")]) == 0
+    assert "cat" in capsys.readouterr().out
+    names = {path.name for path in (tmp_path / "demo").iterdir()}
+    assert {"cat.json", "cat.modzy.json", "cat-overlay.png", "cat-methods.png"} <= names
+    e = xplain.read(tmp_path / "demo" / "cat.json")
+    assert "cat" in e.attributions[0].target.name
+    assert e.attributions[0].evidence.values[100:250, 130:330].mean() > e.attributions[0].evidence.values.mean()
