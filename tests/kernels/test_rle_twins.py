@@ -27,6 +27,9 @@ def everything(height, width):
     yield rle.decode(x, height, width)
     yield from (rle.union(x, y), rle.intersection(x, y), rle.difference(x, y), rle.complement(x))
     yield from (rle.area(x), rle.bbox(x, height), rle.iou(x, y), rle.iou_matrix([x, y], [y, x]))
+    for one, other in (([2, 0, 0, 3, 1, 0], [0, 0, 6]), ([1, 5, 0], [6, 0]), ([], [0]), ([0, 0], [])):
+        yield from (rle.union(one, other), rle.intersection(one, other), rle.difference(one, other))
+        yield from (rle.iou(one, other), rle.area(one), rle.complement(other))
     text = rle.to_coco(x, height, width)["counts"]
     yield text
     yield rle.from_coco({"size": [height, width], "counts": text})[0]

@@ -89,13 +89,10 @@ def canonical(counts: npt.ArrayLike) -> Counts:
 
 def as_image(name: str, values: npt.ArrayLike) -> npt.NDArray[Any]:
     """Return a (height, width) array."""
-    if isinstance(values, np.ndarray):
-        array = values
-    else:
-        try:
-            array = np.asarray(values)
-        except (TypeError, ValueError) as error:
-            raise InputError(f"{name} must be a (height, width) array, got {shown(values)}") from error
+    try:
+        array = np.asarray(values)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"{name} must be a (height, width) array, got {shown(values)}") from error
     if array.ndim != 2:
         raise InputError(f"{name} must be two-dimensional (height, width), got shape {array.shape}")
     if array.size > LIMIT:
@@ -156,7 +153,7 @@ def as_array(counts: Any, path: str = "$") -> Counts:
 def as_runs(counts: Any) -> tuple[Counts, int, int]:
     """Return counts as the kernels take them, canonical and read-only; the number of pixels, and of those set."""
     array = frozen(as_array(counts))
-    pixels, area, empty = _measure(array)
+    pixels, area, empty = _jit.loaded(RUNS, _rle_numpy).measure(array)
     return frozen(canonical(array)) if empty else array, pixels, area
 
 

@@ -17,7 +17,9 @@ def _counts(boundaries: npt.NDArray[Any], pixels: int) -> Counts:
 
 
 def _boundaries(counts: Counts) -> Boundaries:
-    return np.cumsum(counts, dtype=np.uint64)[:-1]
+    ends = np.cumsum(counts, dtype=np.uint64)
+    inner: Boundaries = ends[:-1]
+    return inner[inner < ends[-1:]]
 
 
 # ---------------------------------------------------------------- pixels
@@ -54,7 +56,7 @@ def measure(counts: Counts) -> tuple[int, int, bool]:
     return pixels, area, counts.size == 0 or not counts[1:].all()
 
 
-def bbox(counts: Counts, height: int) -> tuple[int, int, int, int]:
+def bbox(counts: Counts, height: int, pixels: int) -> tuple[int, int, int, int]:
     """x, y, width and height of the tightest box; needs at least one run of ones."""
     ends = np.cumsum(counts, dtype=np.int64)
     starts, stops = ends[:-1:2], ends[1::2]
@@ -66,19 +68,31 @@ def bbox(counts: Counts, height: int) -> tuple[int, int, int, int]:
     return left, top, right - left + 1, bottom - top + 1
 
 
-def merge(a: Counts, b: Counts, table: int) -> Counts:
-    """Combine two masks of one size; bit 2 * in_a + in_b of ``table`` says whether a pixel is set."""
-    ends_a, ends_b = _boundaries(a), _boundaries(b)
-    at = np.unique(np.concatenate([[np.uint64(0)], ends_a, ends_b]))
-    in_a = np.searchsorted(ends_a, at, side="right") % 2
-    in_b = np.searchsorted(ends_b, at, side="right") % 2
-    is_set = (table >> (2 * in_a + in_b)) & 1
-    return _counts(at[np.flatnonzero(np.diff(is_set, prepend=0))], measure(a)[0])
+def _inside(counts: Counts, at: Boundaries) -> npt.NDArray[np.bool_]:
+    inside: npt.NDArray[np.bool_] = np.searchsorted(_boundaries(counts), at, side="right") % 2 == 1
+    return inside
 
 
-def overlap(a: Counts, b: Counts) -> int:
-    """Area of the intersection of two masks."""
-    return measure(merge(a, b, 0b1000))[1]
+def _places(a: Counts, b: Counts) -> Boundaries:
+    """Every position where one of two masks may change."""
+    return np.unique(np.concatenate([[np.uint64(0)], _boundaries(a), _boundaries(b)]))
+
+
+def union(a: Counts, b: Counts) -> tuple[Counts, int, int]:
+    """Join the runs of ones of two masks; also the number of pixels of each."""
+    at = _places(a, b)
+    is_set = _inside(a, at) | _inside(b, at)
+    pixels, others = measure(a)[0], measure(b)[0]
+    return _counts(at[np.flatnonzero(np.diff(is_set, prepend=False))], pixels), pixels, others
+
+
+def overlap(a: Counts, b: Counts) -> tuple[int, int, int, int]:
+    """Areas of intersection and of union, and the number of pixels of each mask."""
+    (pixels, area_a, _), (others, area_b, _) = measure(a), measure(b)
+    at = _places(a, b)
+    lengths = np.diff(at, append=np.uint64(pixels))
+    common = int(lengths[_inside(a, at) & _inside(b, at)].sum())
+    return common, area_a + area_b - common, pixels, others
 
 
 def iou_matrix(a: Counts, ends_a: Any, b: Counts, ends_b: Any) -> npt.NDArray[np.float64]:
@@ -86,8 +100,8 @@ def iou_matrix(a: Counts, ends_a: Any, b: Counts, ends_b: Any) -> npt.NDArray[np
     result = np.zeros((len(ends_a), len(ends_b)))
     for i, one in enumerate(np.split(a, ends_a[:-1])):
         for j, other in enumerate(np.split(b, ends_b[:-1])):
-            either = measure(merge(one, other, 0b1110))[1]
-            result[i, j] = overlap(one, other) / either if either else 0.0
+            common, either, _, _ = overlap(one, other)
+            result[i, j] = common / either if either else 0.0
     return result
 
 

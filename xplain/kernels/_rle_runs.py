@@ -1,7 +1,8 @@
 """Areas, boxes, overlaps, set operations and COCO's text, all on run lengths without making pixels (Numba).
 
 A mask of k runs has k - 1 boundaries; every kernel here walks them once, with work in proportion to the runs and not to
-the pixels. Positions and areas are 64 bits wide. ``counts`` are uint32 arrays without empty inner runs.
+the pixels. Positions and areas are 64 bits wide. ``counts`` are uint32 arrays; only
+`bbox` needs them without empty runs after the first.
 """
 
 from __future__ import annotations
@@ -19,18 +20,19 @@ Counts = npt.NDArray[np.uint32]
 @kernel
 def measure(counts: Counts) -> Any:
     """Number of pixels, number of set pixels, and whether there is no run or an empty one after the first."""
-    pixels = area = empty = 0
-    for i in range(counts.size):  # three loops that vectorise
-        pixels += counts[i]
-    for i in range(1, counts.size, 2):
-        area += counts[i]
-    for i in range(1, counts.size):
-        empty += counts[i] == 0
-    return pixels, area, empty > 0 or counts.size == 0
+    zeros = ones = empty = 0
+    for i in range(counts.size // 2):
+        zeros += counts[2 * i]
+        ones += counts[2 * i + 1]
+        empty += (counts[2 * i] == 0) + (counts[2 * i + 1] == 0)
+    if counts.size % 2:
+        zeros += counts[-1]
+        empty += counts[-1] == 0
+    return zeros + ones, ones, counts.size == 0 or empty > int(counts[0] == 0)
 
 
 @kernel
-def bbox(counts: Counts, height: int) -> Any:
+def bbox(counts: Counts, height: int, pixels: int) -> Any:
     """x, y, width and height of the tightest box; needs at least one run of ones."""
     row = np.int64(0)
     top, bottom = height, 0
@@ -51,13 +53,13 @@ def bbox(counts: Counts, height: int) -> Any:
         if bottom - top == height:
             break
     first = np.int64(counts[0])
-    stop = measure(counts)[0] - (np.int64(counts[-1]) if counts.size % 2 else 0)
+    stop = pixels - (np.int64(counts[-1]) if counts.size % 2 else 0)
     x = first // height
     return x, top, (stop - 1) // height + 1 - x, bottom - top
 
 
 @kernel
-def overlap(a: Counts, b: Counts) -> Any:
+def _common(a: Counts, b: Counts) -> Any:
     """Area of the intersection of two masks."""
     if a.size < 2 or b.size < 2:
         return 0
@@ -81,6 +83,15 @@ def overlap(a: Counts, b: Counts) -> Any:
 
 
 @kernel
+def overlap(a: Counts, b: Counts) -> Any:
+    """Areas of intersection and of union, and the number of pixels of each mask."""
+    pixels_a, area_a, _ = measure(a)
+    pixels_b, area_b, _ = measure(b)
+    common = _common(a, b)
+    return common, area_a + area_b - common, pixels_a, pixels_b
+
+
+@kernel
 def iou_matrix(a: Counts, ends_a: Any, b: Counts, ends_b: Any) -> npt.NDArray[np.float64]:
     """IoU of each mask of one batch with each of another; counts of a batch follow each other up to their ends."""
     result = np.zeros((ends_a.size, ends_b.size))
@@ -96,7 +107,7 @@ def iou_matrix(a: Counts, ends_a: Any, b: Counts, ends_b: Any) -> npt.NDArray[np
         size = measure(mine)[1]
         start_b = 0
         for j in range(ends_b.size):
-            common = overlap(mine, b[start_b : ends_b[j]])
+            common = _common(mine, b[start_b : ends_b[j]])
             start_b = ends_b[j]
             if common:
                 result[i, j] = common / (size + areas[j] - common)
@@ -104,29 +115,48 @@ def iou_matrix(a: Counts, ends_a: Any, b: Counts, ends_b: Any) -> npt.NDArray[np
 
 
 @kernel
-def merge(a: Counts, b: Counts, table: int) -> Counts:
-    """Combine two masks of one size; bit 2 * in_a + in_b of ``table`` says whether a pixel is set."""
-    pixels = measure(a)[0]
-    out = np.empty(a.size + b.size, np.uint32)
-    i = j = n = inside = 0
-    next_a, next_b, last = np.int64(a[0]), np.int64(b[0]), np.int64(0)
+def union(a: Counts, b: Counts) -> Any:
+    """Sweep over the runs of ones and join those that overlap or touch; also the number of pixels of each mask."""
+    pixels, others = measure(a)[0], measure(b)[0]
+    start_a: Any
+    start_b: Any
+    far = 2**62
+    i = j = n = last = start = stop = 0
+    start_a, stop_a = (np.int64(a[0]), np.int64(a[0]) + a[1]) if a.size > 1 else (far, far)
+    start_b, stop_b = (np.int64(b[0]), np.int64(b[0]) + b[1]) if b.size > 1 else (far, far)
+    out = np.empty(a.size + b.size + 1, np.uint32)
     while True:
-        here = min(next_a, next_b)
-        if here >= pixels:
+        if start_a <= start_b:
+            here, end = start_a, stop_a
+            i += 2
+            if i + 1 < a.size:
+                start_a = stop_a + a[i]
+                stop_a = start_a + a[i + 1]
+            else:
+                start_a = far
+        else:
+            here, end = start_b, stop_b
+            j += 2
+            if j + 1 < b.size:
+                start_b = stop_b + b[j]
+                stop_b = start_b + b[j + 1]
+            else:
+                start_b = far
+        if here <= stop:
+            stop = max(stop, end)
+            continue
+        if stop > start:
+            out[n] = start - last
+            out[n + 1] = stop - start
+            n += 2
+            last = stop
+        if here == far:
             break
-        if next_a == here:
-            i += 1
-            next_a += a[i]
-        if next_b == here:
-            j += 1
-            next_b += b[j]
-        now = (table >> (2 * (i & 1) + (j & 1))) & 1
-        out[n] = here - last
-        n += now ^ inside
-        last = here if now != inside else last
-        inside = now
-    out[n] = pixels - last
-    return out[: n + 1]
+        start, stop = here, end
+    if last < pixels or n == 0:
+        out[n] = pixels - last
+        n += 1
+    return out[:n], pixels, others
 
 
 @kernel

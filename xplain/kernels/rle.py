@@ -40,6 +40,7 @@ from xplain.kernels._rle_counts import (
     PIXELS,
     RUNS,
     Counts,
+    as_array,
     as_finite,
     as_image,
     as_length,
@@ -69,6 +70,7 @@ __all__ = [
     "union",
 ]
 
+_NO_ZEROS = np.zeros(1, np.uint32)
 _BYTES = np.zeros(1, np.uint8)  # the threshold of bytes, which is not looked at
 
 
@@ -281,7 +283,7 @@ def bbox(counts: npt.ArrayLike, height: int) -> tuple[int, int, int, int]:
         raise DocumentError(f"height must divide the sum of the counts, {pixels}, got {rows}")
     if runs.size < 2:
         return 0, 0, 0, 0
-    x, y, box_width, box_height = _jit.choose(runs.size, RUNS, _rle_numpy).bbox(runs, rows)
+    x, y, box_width, box_height = _jit.choose(runs.size, RUNS, _rle_numpy).bbox(runs, rows, pixels)
     return int(x), int(y), int(box_width), int(box_height)
 
 
@@ -311,9 +313,10 @@ def iou(a: npt.ArrayLike, b: npt.ArrayLike) -> float:
     >>> iou([0, 2, 2], [1, 2, 1])
     0.3333333333333333
     """
-    first, second, areas = _pair(a, b)
-    common = _jit.choose(first.size + second.size, RUNS, _rle_numpy).overlap(first, second)
-    either = areas - common
+    first, second = frozen(as_array(a)), frozen(as_array(b))
+    kernels = _jit.choose(first.size + second.size, RUNS, _rle_numpy)
+    common, either, pixels, others = kernels.overlap(first, second)
+    _must_equal(pixels, others)
     return common / either if either else 0.0
 
 
@@ -371,7 +374,7 @@ def union(a: npt.ArrayLike, b: npt.ArrayLike) -> Counts:
     >>> union([0, 2, 2], [1, 2, 1]).tolist()
     [0, 3, 1]
     """
-    return _merge(a, b, 0b1110)
+    return _union(as_array(a), as_array(b))
 
 
 def intersection(a: npt.ArrayLike, b: npt.ArrayLike) -> Counts:
@@ -382,7 +385,7 @@ def intersection(a: npt.ArrayLike, b: npt.ArrayLike) -> Counts:
     >>> intersection([0, 2, 2], [1, 2, 1]).tolist()
     [1, 1, 2]
     """
-    return _merge(a, b, 0b1000)
+    return _flip(_union(_flip(as_array(a)), _flip(as_array(b))))
 
 
 def difference(a: npt.ArrayLike, b: npt.ArrayLike) -> Counts:
@@ -393,7 +396,7 @@ def difference(a: npt.ArrayLike, b: npt.ArrayLike) -> Counts:
     >>> difference([0, 2, 2], [1, 2, 1]).tolist()
     [0, 1, 3]
     """
-    return _merge(a, b, 0b0100)
+    return _flip(_union(_flip(as_array(a)), as_array(b)))
 
 
 def complement(a: npt.ArrayLike) -> Counts:
@@ -404,19 +407,7 @@ def complement(a: npt.ArrayLike) -> Counts:
     >>> complement([3, 4, 4, 1]).tolist()
     [0, 3, 4, 4, 1]
     """
-    runs = canonical(a)
-    if runs.size > 1 and runs[0] == 0:
-        return runs[1:].copy()
-    return np.concatenate([np.zeros(1, np.uint32), runs]) if runs.any() else runs
-
-
-def _pair(a: npt.ArrayLike, b: npt.ArrayLike) -> tuple[Counts, Counts, int]:
-    """Return both masks and the sum of their areas."""
-    first, pixels, area_a = as_runs(a)
-    second, others, area_b = as_runs(b)
-    if pixels != others:
-        raise InputError(f"a and b must have one number of pixels, got {pixels} and {others}")
-    return first, second, area_a + area_b
+    return _flip(canonical(a))
 
 
 def _join(batch: list[tuple[Counts, int, int]]) -> tuple[Counts, npt.NDArray[np.int64]]:
@@ -425,7 +416,20 @@ def _join(batch: list[tuple[Counts, int, int]]) -> tuple[Counts, npt.NDArray[np.
     return frozen(np.concatenate([runs for runs, _, _ in batch])), ends
 
 
-def _merge(a: npt.ArrayLike, b: npt.ArrayLike, table: int) -> Counts:
-    first, second, _ = _pair(a, b)
-    counts: Counts = _jit.choose(first.size + second.size, RUNS, _rle_numpy).merge(first, second, table)
+def _must_equal(pixels: int, others: int) -> None:
+    if pixels != others:
+        raise InputError(f"a and b must have one number of pixels, got {pixels} and {others}")
+
+
+def _union(a: Counts, b: Counts) -> Counts:
+    counts: Counts
+    counts, pixels, others = _jit.choose(a.size + b.size, RUNS, _rle_numpy).union(frozen(a), frozen(b))
+    _must_equal(pixels, others)
     return counts
+
+
+def _flip(runs: Counts) -> Counts:
+    """Return the complement; it is canonical if the runs are."""
+    if runs.size and runs[0]:
+        return np.concatenate([_NO_ZEROS, runs])
+    return runs[1:].copy() if runs.size > 1 else runs
