@@ -177,7 +177,7 @@ class TestCounts:
             ([2**32], "$.m[0]: counts must be between 0 and 4294967295, got 4294967296"),
             ([0, 2**70], "$.m[1]: counts must be between 0 and 4294967295, got 1180591620717411303424"),
             ([10**5000], "$.m[0]: counts must be between 0 and 4294967295, got an integer of 16610 bits"),
-            ([2**32 - 1, 5], "$.m: counts must sum to 4, height * width, got 4294967300"),
+            ([2**32 - 1, 5], "$.m: counts must sum to at most 4294967295, got 4294967300"),
             ([1, 2], "$.m: counts must sum to 4, height * width, got 3"),
             ([], "$.m: counts must sum to 4, height * width, got 0"),
             ([1, True, 2], "$.m[1]: counts must be integers, got True"),
@@ -230,10 +230,12 @@ class TestCounts:
 
     def test_keeps_an_array_that_is_right(self):
         counts = np.array([1, 3], np.uint32)
-        assert rle.check(counts, 2, 2) is counts
+        assert np.shares_memory(rle.check(counts, 2, 2), counts)
+        assert counts.flags.writeable
         for other in ([1, 3], (1, 3), [np.int8(1), np.uint64(3)], np.array([1, 3], ">i2"), np.array([1, 9, 3, 9])[::2]):
             checked = rle.check(other, 2, 2)
             assert checked.dtype == np.uint32
+            assert not checked.flags.writeable
             assert checked.tolist() == [1, 3]
 
     @pytest.mark.parametrize(
@@ -347,6 +349,12 @@ class TestAlgebra:
         for operation in (rle.area, rle.complement, rle.canonical):
             with refuses(DocumentError, "$[1]: counts must be between 0 and 4294967295, got -3"):
                 operation([1, -3])
+
+    def test_refuses_more_pixels_than_the_limit(self):
+        two = [rle.LIMIT, 1]
+        for operation in (rle.area, rle.complement, rle.canonical, lambda a: rle.union(a, a), lambda a: rle.iou(a, a)):
+            with refuses(DocumentError, "counts must sum to at most 4294967295, got 4294967296"):
+                operation(two)
 
     def test_an_empty_batch(self):
         assert rle.iou_matrix([], [[4]]).shape == (0, 1)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 import operator
 import reprlib
-from typing import Any, TypeAlias, TypeVar, cast
+from collections.abc import Sequence
+from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -40,7 +41,7 @@ def check(counts: npt.ArrayLike, height: int, width: int, path: str = "$") -> Co
     Returns
     -------
     counts : uint32 array
-        One-dimensional and contiguous; the argument itself if that is what it is.
+        One-dimensional, contiguous and read-only; a view of the argument if that is a uint32 array.
 
     Raises
     ------
@@ -57,7 +58,7 @@ def check(counts: npt.ArrayLike, height: int, width: int, path: str = "$") -> Co
     if pixels > LIMIT:
         raise DocumentError(f"height * width must be at most {LIMIT}, got {shown(height)} x {shown(width)}", path=path)
     array = as_array(counts, path)
-    found = _measure(array)[0]
+    found = measure(array, path)[0]
     if found != pixels:
         raise DocumentError(f"counts must sum to {pixels}, height * width, got {found}", path=path)
     return array
@@ -77,7 +78,7 @@ def canonical(counts: npt.ArrayLike) -> Counts:
     [3, 4, 5]
     """
     array = as_array(counts)
-    if not _measure(array)[2]:
+    if not measure(array)[2]:
         return array.copy()
     ends = np.cumsum(array, dtype=np.int64)
     pixels = ends[-1] if ends.size else 0
@@ -124,19 +125,11 @@ def as_length(name: str, value: Any, path: str = "$") -> int:
 
 
 def as_array(counts: Any, path: str = "$") -> Counts:
-    """Return counts as a contiguous one-dimensional uint32 array, without a copy if they are one."""
+    """Return counts as a contiguous, read-only, one-dimensional uint32 array, without a copy if they are uint32."""
     if type(counts) is np.ndarray and counts.dtype == _UINT32 and counts.ndim == 1 and counts.flags.c_contiguous:
-        return cast(Counts, counts)
+        return frozen(counts)
     if isinstance(counts, (list, tuple)):
-        if not all(issubclass(kind, (int, np.integer)) and kind is not bool for kind in set(map(type, counts))):
-            i = next(
-                i for i, run in enumerate(counts) if isinstance(run, bool) or not isinstance(run, (int, np.integer))
-            )
-            raise DocumentError(f"counts must be integers, got {shown(counts[i])}", path=f"{path}[{i}]")
-        if counts and not 0 <= min(counts) <= max(counts) <= LIMIT:
-            i = next(i for i, run in enumerate(counts) if not 0 <= run <= LIMIT)
-            raise DocumentError(f"counts must be between 0 and {LIMIT}, got {shown(counts[i])}", path=f"{path}[{i}]")
-        return np.array(counts, np.uint32)
+        return frozen(_from_list(counts, path))
     if not hasattr(counts, "__array__"):
         raise DocumentError(f"counts must be a flat list of integers, got {shown(counts)}", path=path)
     array = np.asarray(counts)
@@ -147,13 +140,26 @@ def as_array(counts: Any, path: str = "$") -> Counts:
     if array.size and not 0 <= array.min() <= array.max() <= LIMIT:
         i = int(np.argmax((array < 0) | (array > LIMIT)))
         raise DocumentError(f"counts must be between 0 and {LIMIT}, got {array[i]}", path=f"{path}[{i}]")
-    return np.ascontiguousarray(array, np.uint32)
+    return frozen(np.ascontiguousarray(array, np.uint32))
+
+
+def _from_list(counts: Sequence[Any], path: str) -> Counts:
+    def is_integer(kind: type) -> bool:
+        return issubclass(kind, (int, np.integer)) and kind is not bool
+
+    if not all(map(is_integer, set(map(type, counts)))):  # NumPy would take booleans, and round floats
+        i = next(i for i, run in enumerate(counts) if not is_integer(type(run)))
+        raise DocumentError(f"counts must be integers, got {shown(counts[i])}", path=f"{path}[{i}]")
+    if counts and not 0 <= min(counts) <= max(counts) <= LIMIT:
+        i = next(i for i, run in enumerate(counts) if not 0 <= run <= LIMIT)
+        raise DocumentError(f"counts must be between 0 and {LIMIT}, got {shown(counts[i])}", path=f"{path}[{i}]")
+    return np.array(counts, np.uint32)
 
 
 def as_runs(counts: Any) -> tuple[Counts, int, int]:
-    """Return counts as the kernels take them, canonical and read-only; the number of pixels, and of those set."""
-    array = frozen(as_array(counts))
-    pixels, area, empty = _jit.loaded(RUNS, _rle_numpy).measure(array)
+    """Return counts as `as_array` does, but canonical; the number of pixels, and of those set."""
+    array = as_array(counts)
+    pixels, area, empty = measure(array)
     return frozen(canonical(array)) if empty else array, pixels, area
 
 
@@ -165,9 +171,17 @@ def frozen(array: Array) -> Array:
     return array
 
 
-def _measure(counts: Counts) -> tuple[int, int, bool]:
-    found: tuple[int, int, bool] = _jit.loaded(RUNS, _rle_numpy).measure(frozen(counts))
+def measure(counts: Counts, path: str = "$") -> tuple[int, int, bool]:
+    """Return the number of pixels, of those set, and whether the counts of `as_array` are not canonical."""
+    found: tuple[int, int, bool] = _jit.loaded(RUNS, _rle_numpy).measure(counts)
+    must_fit(found[0], path)
     return found
+
+
+def must_fit(pixels: int, path: str = "$") -> None:
+    """Refuse a mask of more than `LIMIT` pixels."""
+    if pixels > LIMIT:
+        raise DocumentError(f"counts must sum to at most {LIMIT}, got {pixels}", path=path)
 
 
 def shown(value: object) -> str:

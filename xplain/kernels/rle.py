@@ -48,6 +48,7 @@ from xplain.kernels._rle_counts import (
     canonical,
     check,
     frozen,
+    must_fit,
 )
 
 __all__ = [
@@ -218,7 +219,7 @@ def decode(counts: npt.ArrayLike, height: int, width: int) -> npt.NDArray[np.boo
     if runs.size < 2 or height * width == 0:
         return np.zeros((height, width), np.bool_)
     pixels = _jit.choose(height * width, PIXELS, _rle_numpy)
-    mask: npt.NDArray[np.bool_] = pixels.decode(frozen(runs), int(height), int(width))
+    mask: npt.NDArray[np.bool_] = pixels.decode(runs, int(height), int(width))
     return mask
 
 
@@ -313,7 +314,7 @@ def iou(a: npt.ArrayLike, b: npt.ArrayLike) -> float:
     >>> iou([0, 2, 2], [1, 2, 1])
     0.3333333333333333
     """
-    first, second = frozen(as_array(a)), frozen(as_array(b))
+    first, second = as_array(a), as_array(b)
     kernels = _jit.choose(first.size + second.size, RUNS, _rle_numpy)
     common, either, pixels, others = kernels.overlap(first, second)
     _must_equal(pixels, others)
@@ -417,6 +418,7 @@ def _join(batch: list[tuple[Counts, int, int]]) -> tuple[Counts, npt.NDArray[np.
 
 
 def _must_equal(pixels: int, others: int) -> None:
+    must_fit(pixels)
     if pixels != others:
         raise InputError(f"a and b must have one number of pixels, got {pixels} and {others}")
 
