@@ -12,7 +12,7 @@ import numpy.typing as npt
 from xplain.errors import InputError, UnknownNameError
 from xplain.explanation import Attribution, Evidence, Explanation, Grid, Heatmap, Mask, _check
 
-__all__ = ["Panel", "explanations", "panels"]
+__all__ = ["Panel", "chosen", "explanations", "panels"]
 
 UInt8 = npt.NDArray[np.uint8]
 
@@ -88,12 +88,13 @@ def panels(subjects: Sequence[Explanation], image: Any, target: int | str | None
     found = []
     for i, (explanation, photo) in enumerate(zip(subjects, images, strict=True)):
         checked = _photo(f"image[{i}]" if several else "image", photo, explanation)
-        for attribution in _chosen(explanation.attributions, target):
+        for attribution in chosen(explanation.attributions, target):
             found.append(Panel(explanation, attribution, checked, *_size(explanation, attribution.evidence, checked)))
     return found
 
 
-def _chosen(attributions: Sequence[Attribution], target: int | str | None) -> Sequence[Attribution]:
+def chosen(attributions: Sequence[Attribution], target: int | str | None) -> Sequence[Attribution]:
+    """Return the attributions that a target picks: see `panels`."""
     if target is None:
         return attributions
     if isinstance(target, str):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import unicodedata
 from functools import lru_cache
 from typing import Any
@@ -12,7 +13,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from xplain.errors import InputError
 
-__all__ = ["INK", "PAPER", "QUIET", "Sheet"]
+__all__ = ["INK", "LINE", "PAPER", "QUIET", "Colour", "Sheet", "fitted"]
 
 Colour = tuple[int, int, int]
 
@@ -77,15 +78,13 @@ class Sheet:
         float
             Width that it takes.
         """
-        font, text = _fitting(" ".join(text.split()), round(self.size * scale), self._font)
-        text, width = _shortened(text, font, room)
+        font, text, width = fitted(text, round(self.size * scale), self._font, room)
         self._draw.text((round(at[0]), round(at[1])), text, fill=colour, font=font, anchor=anchor)
         return width
 
     def width_of(self, text: str, scale: float = 1.0) -> float:
         """Width in pixels of one line."""
-        font, text = _fitting(" ".join(text.split()), round(self.size * scale), self._font)
-        return float(font.getlength(text))
+        return fitted(text, round(self.size * scale), self._font)[2]
 
     def box(self, x0: float, y0: float, x1: float, y1: float, fill: Colour | None, line: Colour | None = None) -> None:
         """Draw a rectangle, half open."""
@@ -106,6 +105,16 @@ class Sheet:
         return np.asarray(self._image)
 
 
+def fitted(text: str, size: int, path: str | None = None, room: float = math.inf) -> tuple[Any, str, float]:
+    """Choose a font for one line, shorten the line to the room that it has, and measure it.
+
+    White space becomes single spaces. A character that no font has here is replaced by one character: a letter without
+    its accents takes the place of one with them, a question mark that of any other.
+    """
+    font, text = _fitting(" ".join(text.split()), size, path)
+    return font, *_shortened(text, font, room)
+
+
 def _shortened(text: str, font: Any, room: float) -> tuple[str, float]:
     """As much of a text as there is room for, and its width."""
     width = float(font.getlength(text))
@@ -124,10 +133,7 @@ def _shortened(text: str, font: Any, room: float) -> tuple[str, float]:
 
 @lru_cache(maxsize=256)
 def _fitting(text: str, size: int, path: str | None) -> tuple[Any, str]:
-    """A font that has the characters of a text, and the text with those replaced that no font here has.
-
-    A letter without its accents takes the place of one with them, a question mark that of any other character.
-    """
+    """A font that has the characters of a text, and the text with those replaced that no font here has."""
     font = _load(path, size)
     if not (path or text.isascii()):
         others = (_load(name, size) for name in _FALLBACKS)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import base64
 import os
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -15,11 +15,57 @@ from xplain import _files
 from xplain.errors import InputError
 from xplain.pictures import png
 
-__all__ = ["Picture"]
+__all__ = ["Drawing", "Picture"]
+
+
+class Drawing:
+    """What all pictures can do: become the bytes of a file, and be saved.
+
+    A kind of picture has ``png``, ``html``, ``svg`` and ``text``, which give the bytes, ``alt``, and what a notebook
+    shows (``mimebundle``).
+    """
+
+    __slots__ = ()
+
+    def encoded(self, suffix: str) -> bytes:
+        """Return the bytes of a kind of file.
+
+        Parameters
+        ----------
+        suffix : {".png", ".html", ".svg", ".txt"}
+            Ending of the file's name.
+
+        Raises
+        ------
+        InputError
+            For any other ending.
+        """
+        writer = _WRITERS.get(suffix.lower())
+        if writer is None:
+            raise InputError(f"path must be a name that ends in {', '.join(_WRITERS)}, got the ending {suffix!r}")
+        data: bytes = getattr(self, writer)()
+        return data
+
+    def save(self, path: str | os.PathLike[str], *, overwrite: bool = True) -> None:
+        """Write to a file, wholly or not at all.
+
+        Parameters
+        ----------
+        path : str or path
+            Its ending says what is written: ``.png``, ``.html``, ``.svg`` or ``.txt``.
+        overwrite : bool
+            Whether a file that is there may be replaced.
+
+        Raises
+        ------
+        InputError
+            If the ending is unknown, the folder cannot be written, or the file is there and may not be replaced.
+        """
+        _files.write(path, self.encoded(Path(path).suffix), overwrite=overwrite)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Picture:
+class Picture(Drawing):
     """A picture that shows itself in a notebook.
 
     Parameters
@@ -78,40 +124,9 @@ class Picture:
         """Write the text alternative as UTF-8."""
         return (self.alt + "\n").encode("utf-8", "replace")
 
-    def encoded(self, suffix: str) -> bytes:
-        """Return the bytes of a kind of file.
-
-        Parameters
-        ----------
-        suffix : {".png", ".html", ".svg", ".txt"}
-            Ending of the file's name.
-
-        Raises
-        ------
-        InputError
-            For any other ending.
-        """
-        writer = _WRITERS.get(suffix.lower())
-        if writer is None:
-            raise InputError(f"path must be a name that ends in {', '.join(_WRITERS)}, got the ending {suffix!r}")
-        return writer(self)
-
-    def save(self, path: str | os.PathLike[str], *, overwrite: bool = True) -> None:
-        """Write to a file, wholly or not at all.
-
-        Parameters
-        ----------
-        path : str or path
-            Its ending says what is written: ``.png``, ``.html``, ``.svg`` or ``.txt``.
-        overwrite : bool
-            Whether a file that is there may be replaced.
-
-        Raises
-        ------
-        InputError
-            If the ending is unknown, the folder cannot be written, or the file is there and may not be replaced.
-        """
-        _files.write(path, self.encoded(Path(path).suffix), overwrite=overwrite)
+    def mimebundle(self) -> dict[str, Any]:
+        """What a notebook shows, by MIME type."""
+        return {"image/png": self.png(), "text/plain": self.alt}
 
     def _repr_png_(self) -> bytes:
         return self.png()
@@ -124,12 +139,7 @@ class Picture:
         return f"Picture({height}x{width}, {self.alt!r})"
 
 
-_WRITERS: dict[str, Callable[[Picture], bytes]] = {
-    ".png": Picture.png,
-    ".html": Picture.html,
-    ".svg": Picture.svg,
-    ".txt": Picture.text,
-}
+_WRITERS = {".png": "png", ".html": "html", ".svg": "svg", ".txt": "text"}
 
 
 def _escaped(text: str) -> str:
