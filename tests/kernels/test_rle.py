@@ -1,6 +1,7 @@
 """Run-length masks against pycocotools and plain boolean arrays."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -83,6 +84,21 @@ class TestEncode:
         counts = rle.encode(view)
         assert counts.tolist() == coco_counts(view != 0)
         np.testing.assert_array_equal(rle.decode(counts, *view.shape), view != 0)
+
+    def test_an_image_too_large_for_the_caches(self):
+        cells = np.random.default_rng(0).random((31, 33)) < 0.5
+        mask = np.kron(cells, np.ones((97, 95), bool))[:2900, :2999]
+        assert mask.size > 2**23
+        counts = rle.encode(mask)
+        assert counts.sum() == mask.size
+        np.testing.assert_array_equal(rle.decode(counts, *map(np.int16, mask.shape)), mask)
+
+    def test_threads_do_not_disturb_each_other(self):
+        batch = np.random.default_rng(0).random((24, 200, 300)) < 0.3
+        with ThreadPoolExecutor(4) as pool:
+            counts = list(pool.map(rle.encode, batch))
+            decoded = list(pool.map(lambda c: rle.decode(c, 200, 300), counts))
+        np.testing.assert_array_equal(decoded, batch)
 
     def test_the_example_of_the_docstring(self):
         mask = [[0, 1, 1, 0], [0, 1, 0, 0], [0, 1, 0, 1]]

@@ -290,7 +290,7 @@ def encode_rows(values: Any, height: int, width: int, thresholds: Any) -> Any:
     tiles = np.empty(levels * strips * bands * 64, np.uint64)
     changed = np.zeros(levels * strips * bands, np.uint8)
     _pack_rows(values, (height - 1) * width, 1, width, thresholds, bits)
-    for k in range(levels):
+    for k in range(levels):  # the row above the first is the last, one column to the right
         carry = _ZERO
         for strip in range(k * strips, (k + 1) * strips):
             word = bits[strip * 65 + 1]
@@ -301,7 +301,7 @@ def encode_rows(values: Any, height: int, width: int, thresholds: Any) -> Any:
     for band in range(bands):
         rows = min(64, height - 64 * band)
         _pack_rows(values, 64 * band * width, rows, width, thresholds, bits)
-        for strip in range(levels * strips if rows < 64 else 0):
+        for strip in range(levels * strips if rows < 64 else 0):  # rows below the image repeat its last: no edges
             bits[strip * 65 + rows + 1 : strip * 65 + 65] = bits[strip * 65 + rows]
         total += _edges(bits, band, bands, tile, tiles, changed)
     counts = np.empty(total + levels + 64, np.uint32)

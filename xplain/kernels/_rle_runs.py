@@ -1,8 +1,7 @@
 """Areas, boxes, overlaps, set operations and COCO's text, all on run lengths without making pixels (Numba).
 
-A mask of k runs has k - 1 boundaries; every kernel here walks them once, with work in proportion to the runs and not to
-the pixels. Positions and areas are 64 bits wide. ``counts`` are uint32 arrays; only
-`bbox` needs them without empty runs after the first.
+Every kernel here walks the runs once, with work in proportion to their number and not to the pixels. Positions and
+areas are 64 bits wide. ``counts`` are uint32 arrays; only `bbox` needs them without empty runs after the first.
 """
 
 from __future__ import annotations

@@ -216,10 +216,10 @@ def decode(counts: npt.ArrayLike, height: int, width: int) -> npt.NDArray[np.boo
            [0, 1, 0, 1]])
     """
     runs = check(counts, height, width)
+    height, width = int(height), int(width)  # NumPy's integers overflow
     if runs.size < 2 or height * width == 0:
         return np.zeros((height, width), np.bool_)
-    pixels = _jit.choose(height * width, PIXELS, _rle_numpy)
-    mask: npt.NDArray[np.bool_] = pixels.decode(runs, int(height), int(width))
+    mask: npt.NDArray[np.bool_] = _jit.choose(height * width, PIXELS, _rle_numpy).decode(runs, height, width)
     return mask
 
 
