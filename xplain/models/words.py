@@ -7,7 +7,7 @@ kana, Thai, Lao, Khmer, Myanmar) are taken apart into characters, which share th
 from __future__ import annotations
 
 import re
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -92,8 +92,8 @@ def shares(
     tokens, words : numpy.ndarray
         Pairs of a token and a word that share characters.
     parts : numpy.ndarray
-        float64: the part of the token's characters, spaces aside, that lies in the word. The parts of a token add up to
-        1.
+        float64: the part of the token's characters, spaces aside, that lies in the word. The parts of a token add up
+        to 1; one that holds nothing but space belongs to the next word, or to the last.
 
     Examples
     --------
@@ -113,6 +113,8 @@ def shares(
                 break
             if (length := min(span[1], word.stop) - max(span[0], word.start)) > 0:
                 common.append((owner, length))
+        if not common:  # only space: it goes before the next word
+            common.append((min(bisect_left(starts, span[1]), len(words) - 1), 1))
         total = sum(length for _, length in common)
         found += [(token, owner, length / total) for owner, length in common]
     tokens, owners, parts = zip(*found, strict=True) if found else ((), (), ())
