@@ -29,7 +29,7 @@ def attribute(method, module, array, target=None, seed=0, batch_size=None, **opt
     session = Session(model, [prepared(array)], [target], batch_size, None, None)
     with evaluation(model.module, gradients=True):
         run = Run(session.chunks()[0], 0, seed)
-        maps = METHODS[method].load()(run, **options)
+        maps = METHODS[method].load(model.task)(run, **options)
     return maps, run
 
 

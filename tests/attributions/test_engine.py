@@ -427,7 +427,7 @@ def test_many_steps_stay_in_small_batches():
             return x.flatten(1)[:, :3] + x.flatten(1).repeat(1, 11_000).square().mean(dim=1, keepdim=True)
 
     module = Wide()
-    explain(module, "integrated-gradients", n_steps=400)
+    explain(module, "integrated-gradients", n_steps=150)
     assert module.seen == 4
     module.seen = 0
     explain(module, "integrated-gradients", n_steps=20, memory=8 * 2**20)
@@ -514,7 +514,7 @@ def test_the_table_is_complete_and_costs_no_torch():
     assert len(METHODS) == 18
     for name, method in METHODS.items():
         assert method.name == name
-        assert callable(method.load())
+        assert callable(method.load("image-classification"))
         assert method.needs in ("gradients", "layers", "scores")
         assert "\n" not in method.summary
         assert method.summary.endswith(".")

@@ -43,7 +43,7 @@ Function = Callable[[torch.Tensor], torch.Tensor]
 
 
 class _Replace(Rules):
-    """Replaces calls of elementwise functions of one tensor, and does what their in-place variants do."""
+    """Finds the calls of elementwise functions of one tensor, in-place variants included."""
 
     names: set[str]
 
@@ -56,22 +56,15 @@ class _Replace(Rules):
         if not args or not isinstance(args[0], torch.Tensor) or not (args[0].requires_grad and torch.is_grad_enabled()):
             return func(*args, **kwargs)
         if name.removesuffix("_") in self.names and _constants(name, args, kwargs):
-            return self._elementwise(func, name, args, kwargs)
+            return self.elementwise(func, name, args, kwargs)
         return self.other(func, name, args, kwargs)
 
-    def _elementwise(self, func: Any, name: str, args: Any, kwargs: Any) -> torch.Tensor:
-        in_place = bool(kwargs.pop("inplace", False)) or name.endswith("_") or any(arg is True for arg in args[1:])
-        # On a clone, since an in-place function would change what its slope is computed from.
-        result = self.elementwise(lambda x: func(x.clone(), *args[1:], **kwargs), args[0])
-        written: torch.Tensor = args[0].copy_(result) if in_place else result
-        return written
-
-    def elementwise(self, function: Function, x: torch.Tensor) -> torch.Tensor:
-        """Return ``function(x)`` with another derivative."""
+    def elementwise(self, func: Any, name: str, args: Any, kwargs: Any) -> torch.Tensor:
+        """Call an elementwise function of ``args[0]`` and give it another derivative."""
         raise NotImplementedError
 
     def other(self, func: Any, name: str, args: Any, kwargs: Any) -> Any:
-        """Call a function that is not elementwise."""
+        """Call another function."""
         return func(*args, **kwargs)
 
 
@@ -82,21 +75,22 @@ class GuidedRelu(_Replace):
 
     def __init__(self) -> None:
         super().__init__()
-        self.replaced = 0
+        self._guided: set[Any] = set()
 
-    def elementwise(self, function: Function, x: torch.Tensor) -> torch.Tensor:
-        self.replaced += 1
-        result: torch.Tensor = _Guided.apply(x, function)  # type: ignore[no-untyped-call]
+    def elementwise(self, func: Any, name: str, args: Any, kwargs: Any) -> torch.Tensor:
+        result: torch.Tensor = func(*args, **kwargs)
+        result.register_hook(lambda gradient: gradient.clamp(min=0))  # type: ignore[no-untyped-call]
+        self._guided.add(result.grad_fn)
         return result
 
     def verify(self, outputs: torch.Tensor) -> None:
-        missed = sorted({node.name() for node in _graph(outputs) if _may_be_relu(node)})
+        missed = sorted({node.name() for node in _graph(outputs) if _may_be_relu(node) and node not in self._guided})
         if missed:
             raise AttributionError(
                 f"guided-backprop must reach every ReLU, got {', '.join(missed)}, from a scripted part or an autograd "
                 "function of the model's own; use integrated-gradients"
             )
-        if not self.replaced:
+        if not self._guided:
             raise AttributionError(
                 "guided-backprop must have ReLUs to guide, got a model without any, where it would be the plain "
                 "gradient; use saliency or integrated-gradients"
@@ -112,9 +106,17 @@ class Rescale(_Replace):
 
     names = _ELEMENTWISE
 
-    def elementwise(self, function: Function, x: torch.Tensor) -> torch.Tensor:
+    def elementwise(self, func: Any, name: str, args: Any, kwargs: Any) -> torch.Tensor:
+        x, *rest = args
+        in_place = bool(kwargs.pop("inplace", False)) or name.endswith("_") or any(arg is True for arg in rest)
+
+        def function(values: torch.Tensor) -> torch.Tensor:
+            # Not on x itself, which its slope is computed from.
+            result: torch.Tensor = func(values.clone() if in_place else values, *rest, **kwargs)
+            return result
+
         result: torch.Tensor = _Secant.apply(x, function)  # type: ignore[no-untyped-call]
-        return result
+        return x.copy_(result) if in_place else result
 
     def verify(self, outputs: torch.Tensor) -> None:
         """Do nothing: whether the attributions add up shows more than any look at the functions."""
@@ -128,23 +130,14 @@ class Rescale(_Replace):
         return (values, indices) if wanted else values
 
 
-class _Guided(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx: Any, x: torch.Tensor, function: Function) -> torch.Tensor:
-        value, slope = _value_and_slope(function, x)
-        ctx.save_for_backward(slope)
-        return value
-
-    @staticmethod
-    def backward(ctx: Any, *gradients: torch.Tensor) -> tuple[torch.Tensor, None]:
-        (slope,) = ctx.saved_tensors
-        return gradients[0].clamp(min=0) * slope, None
-
-
 class _Secant(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: torch.Tensor, function: Function) -> torch.Tensor:
-        value, slope = _value_and_slope(function, x)
+        with torch.enable_grad():
+            point = x.detach().requires_grad_()
+            value = function(point)
+            (slope,) = torch.autograd.grad(value.sum(), point)
+        value = value.detach()
         change, same = _change(x)
         # Where input and baseline agree, the secant is the tangent.
         secant = torch.where(same, sum(_halves(slope)) / 2, _difference(value) / change)
@@ -190,14 +183,6 @@ def _constants(name: str, args: Any, kwargs: Any) -> bool:
     return name == "prelu" or not any(isinstance(other, torch.Tensor) and other.requires_grad for other in others)
 
 
-def _value_and_slope(function: Function, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    with torch.enable_grad():
-        point = x.detach().requires_grad_()
-        value = function(point)
-        (slope,) = torch.autograd.grad(value.sum(), point)
-    return value.detach(), slope
-
-
 def _halves(pair: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     if len(pair) % 2:
         raise AttributionError(
@@ -240,6 +225,6 @@ def _graph(outputs: torch.Tensor) -> Iterator[Any]:
 
 
 def _may_be_relu(node: Any) -> bool:
-    if isinstance(node, torch.autograd.function.BackwardCFunction):
-        return not isinstance(node, _Guided._backward_cls)
-    return any(part in node.name() for part in ("Relu", "Hardtanh", "Elu", "Celu", "Clamp", "Threshold", "Prelu"))
+    parts = ("Relu", "Hardtanh", "Elu", "Celu", "Clamp", "Threshold", "Prelu")
+    own = isinstance(node, torch.autograd.function.BackwardCFunction)
+    return own or any(part in node.name() for part in parts)
