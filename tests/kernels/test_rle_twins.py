@@ -76,6 +76,7 @@ class TestPolicy:
         assert _jit.loaded("json", os) is os
         assert _jit.choose(10, "json", os).__name__ == "json"
         assert _jit.loaded("json", os).__name__ == "json"
+        assert _jit.loaded("csv", os).__name__ == "csv"
 
     def test_a_large_call_takes_the_kernels_and_stays(self, monkeypatch):
         monkeypatch.setattr(_jit, "_loaded", {})

@@ -9,8 +9,8 @@ that give the same results. `choose` picks one for a call:
 * `one_shot` raises the number of small calls that take the twins, for programs that make a few and end;
 * with ``NUMBA_DISABLE_JIT=1`` in the environment every call takes the twins.
 
-`loaded` is for calls that are too short to import anything for: the kernels if they are there, else the twins. Which
-one is taken depends on the earlier calls and on the size, never on a clock.
+`loaded` is for calls that are too short to import Numba for: the kernels once an earlier call has loaded any, else the
+twins. Which one is taken depends on the earlier calls and on the size, never on a clock.
 
 Kernels take plain arrays of fixed dtypes and check nothing: the Python face in front of them does. A module of
 kernels must not use intrinsics or kernels of another module, since Numba's cache watches one file only and would keep
@@ -94,8 +94,8 @@ def choose(work: int, kernels: str, twins: ModuleType) -> ModuleType:
 
 
 def loaded(kernels: str, twins: ModuleType) -> ModuleType:
-    """Pick the kernels if an earlier call has loaded them, and the twins if not; never import."""
-    return _loaded.get(kernels, twins)
+    """Pick the kernels if an earlier call has loaded these or others, and the twins if not."""
+    return choose(0, kernels, twins) if _loaded else twins
 
 
 def one_shot(calls: int = 1000) -> None:
