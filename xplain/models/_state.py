@@ -37,13 +37,16 @@ def evaluation(module: torch.nn.Module | None, *, gradients: bool) -> Iterator[N
         yield
         return
     torch = require("torch", extra="torch")
-    flags = [(part, part.training) for part in module.modules()]
+    kept = [(part, part.training, part._compiled_call_impl) for part in module.modules()]
     try:
-        # Not module.eval(): exported modules refuse it, and overrides of it may do more than flags can undo.
-        for part, _ in flags:
+        # Not module.eval(): exported modules refuse it, and overrides of it may do more than can be undone here.
+        for part, _, _ in kept:
             part.training = False
+            # After module.compile() calls pass by hooks.
+            part._compiled_call_impl = None
         with torch.inference_mode(False), torch.set_grad_enabled(gradients):
             yield
     finally:
-        for part, training in flags:
+        for part, training, compiled in kept:
             part.training = training
+            part._compiled_call_impl = compiled
