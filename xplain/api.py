@@ -18,7 +18,7 @@ from xplain.explanation import Explanation, Prediction, Results, core
 if TYPE_CHECKING:
     from xplain.dialects import Problem
     from xplain.models import ImageClassifier, TextClassifier
-    from xplain.pictures import Picture
+    from xplain.pictures import Picture, TextPicture
 
     Model = ImageClassifier | TextClassifier
 
@@ -371,7 +371,7 @@ def render(
     cmap: str | None = None,
     scale: Any = None,
     **style: Any,
-) -> Picture:
+) -> Picture | TextPicture:
     """Draw an explanation, or several side by side on one scale.
 
     Parameters
@@ -381,11 +381,11 @@ def render(
     image : path, bytes, PIL.Image.Image, numpy.ndarray or torch.Tensor, optional
         The photo that was explained. An explanation made in this process still holds it.
     kind, target, cmap, scale, **style
-        As for `xplain.pictures.draw`.
+        As for `xplain.pictures.draw`; among them, for a text that the explanation does not hold, ``text``.
 
     Returns
     -------
-    Picture
+    Picture or TextPicture
         Shows itself in a notebook; ``.save("out.png")`` writes it.
     """
     from xplain.pictures import draw
@@ -404,7 +404,7 @@ def _notebook_display(value: Any) -> dict[str, Any]:
     except XplainError as error:
         bundle["text/plain"] += f"\n(no picture: {error})"
         return bundle
-    return bundle | {"image/png": picture.png(), "text/plain": picture.alt}
+    return bundle | picture.mimebundle()
 
 
 core.notebook_display = _notebook_display

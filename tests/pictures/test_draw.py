@@ -428,12 +428,12 @@ class TestRefusals:
             draw(explain(SIGNED), **options)
 
     def test_what_is_no_picture(self):
-        text = Explanation("text-classification", Source("text", text="a"), (), ())
+        empty = Explanation("signal-classification", Source("signal"), (), ())
         with refuses(InputError, "subject[0] must hold a prediction to be drawn as bars, got none"):
-            draw(text)
+            draw(empty)
         words = Attribution(Prediction("good", 0.5), WordScores((Word("a", 1.0),)))
-        with refuses(InputError, "subject must explain an image", "got an explanation of a text"):
-            draw(Explanation("text-classification", Source("text", text="a"), (), (words,)))
+        with refuses(InputError, "subject must explain an image", "got an explanation of a signal"):
+            draw(Explanation("signal-classification", Source("signal"), (), (words,)))
         signal = Attribution(Prediction("shake", 0.5), SignalScores(np.ones((3, 4))))
         with refuses(InputError, "evidence must be a Heatmap, Mask or Grid to be drawn, got SignalScores"):
             draw(Explanation("signal-classification", Source("image"), (), (signal,)))

@@ -1,8 +1,12 @@
-"""Pictures of explanations, with Pillow and NumPy only: photos with what speaks for a class, legends, bars."""
+"""Pictures of explanations, with Pillow and NumPy only.
+
+Photos with what speaks for a class, texts with words in colour, legends, bars.
+"""
 
 from xplain.pictures.colormaps import CMAPS
+from xplain.pictures.drawing import KINDS, draw
 from xplain.pictures.picture import Picture
-from xplain.pictures.raster import KINDS, draw
 from xplain.pictures.scale import SCALES
+from xplain.pictures.text import TextPicture
 
-__all__ = ["CMAPS", "KINDS", "SCALES", "Picture", "draw"]
+__all__ = ["CMAPS", "KINDS", "SCALES", "Picture", "TextPicture", "draw"]

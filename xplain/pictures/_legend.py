@@ -9,9 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from xplain.pictures import _type
-from xplain.pictures._type import Colour, Sheet
+from xplain.pictures._type import Colour, Sheet, Surface
 
-__all__ = ["Key", "Message", "Ramp", "Swatch", "strip", "text_size"]
+__all__ = ["Key", "Message", "Ramp", "Swatch", "draw_key", "height_of", "strip", "text_size"]
 
 UInt8 = npt.NDArray[np.uint8]
 
@@ -96,7 +96,7 @@ def strip(
     inner = width - 2 * pad
     beside = isinstance(key, Ramp) and bool(lines) and inner >= (_TEXT_WIDTH + _GAP + _KEY_WIDTH[0]) * size
     key_width = min(_KEY_WIDTH[1] * size, inner - (_TEXT_WIDTH + _GAP) * size) if beside else inner
-    text_height, key_height = _LINE * len(lines) * size, _key_height(key) * size
+    text_height, key_height = _LINE * len(lines) * size, height_of(key) * size
     between = 0.4 * size if key and lines and not beside else 0.0
     body = max(text_height, key_height) if beside else text_height + between + key_height
     top = (_MARGIN + _TITLE_LINE * bool(title)) * size
@@ -113,7 +113,7 @@ def strip(
         sheet.text((x, y - 0.45 * size), line, room=room, colour=_type.QUIET)
     if key is not None:
         left = width - pad - key_width if beside and title else float(pad)
-        _draw_key(sheet, key, left, top + (body - key_height) / (2 if beside else 1), key_width)
+        draw_key(sheet, key, left, top + (body - key_height) / (2 if beside else 1), key_width)
     return sheet.pixels()
 
 
@@ -124,13 +124,15 @@ def _draw_title(sheet: Sheet, title: tuple[str, str], left: float, base: float, 
     sheet.text((left + taken + 0.6 * sheet.size, base), value, room=value_width, scale=_TITLE, colour=_type.QUIET)
 
 
-def _key_height(key: Key | None) -> float:
+def height_of(key: Key | None) -> float:
+    """Height of a key, in heights of text."""
     if key is None:
         return 0.0
     return 2 * _LINE + _BAR if isinstance(key, Ramp) else _LINE
 
 
-def _draw_key(sheet: Sheet, key: Key, left: float, top: float, width: float) -> None:
+def draw_key(sheet: Surface, key: Key, left: float, top: float, width: float) -> None:
+    """Draw a key with its upper left corner at a place, all in pixels."""
     size = sheet.size
     base = top + size  # of the first line
     if isinstance(key, Message):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import unicodedata
 from functools import lru_cache
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +13,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from xplain.errors import InputError
 
-__all__ = ["INK", "LINE", "PAPER", "QUIET", "Colour", "Sheet", "fitted"]
+__all__ = ["INK", "LINE", "PAPER", "QUIET", "Colour", "Sheet", "Surface", "fitted"]
 
 Colour = tuple[int, int, int]
 
@@ -24,6 +24,30 @@ LINE: Colour = (190, 195, 201)
 
 # Fonts that are common on Linux, macOS and Windows, for labels that the font in Pillow cannot write.
 _FALLBACKS = ("DejaVuSans.ttf", "Arial Unicode.ttf", "arial.ttf", "NotoSans-Regular.ttf", "NotoSansCJK-Regular.ttc")
+
+
+class Surface(Protocol):
+    """What can be written and drawn on; the methods are those of `Sheet`."""
+
+    size: int
+
+    def text(
+        self,
+        at: tuple[float, float],
+        text: str,
+        *,
+        room: float,
+        scale: float = 1.0,
+        colour: Colour = INK,
+        anchor: str = "ls",
+    ) -> float:
+        """Write one line, and return its width."""
+
+    def box(self, x0: float, y0: float, x1: float, y1: float, fill: Colour | None, line: Colour | None = None) -> None:
+        """Draw a rectangle, half open."""
+
+    def ramp(self, x0: float, y0: float, x1: float, y1: float, colours: npt.NDArray[np.uint8]) -> None:
+        """Draw colours (n, 3) from left to right in a frame."""
 
 
 class Sheet:

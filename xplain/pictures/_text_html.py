@@ -1,0 +1,155 @@
+"""Texts as HTML: without script, with every style inline.
+
+Notebooks clean what they show. JupyterLab keeps inline styles whose colours are plain; GitHub drops all of them. So
+colours are ``rgba(r, g, b, 0.4)``, the text takes its own colour from the page, light or dark, and the scores stand in
+titles and in lists.
+"""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Iterator, Sequence
+
+from xplain.pictures import _text_words
+from xplain.pictures._text_characters import one_line, visible
+from xplain.pictures._text_scene import Part, Scene, Section, Tint
+from xplain.pictures._text_words import Bar
+from xplain.pictures._type import Colour
+from xplain.pictures.scale import number
+
+__all__ = ["fragment", "page"]
+
+_STYLE = (
+    ":root { color-scheme: light dark; }\n"
+    "body { font: 16px/1.5 system-ui, sans-serif; max-width: 48em; margin: 2em auto; padding: 0 1em; }"
+)
+_QUIET = "font-size: 0.85em; opacity: 0.75"
+_FRAME = "border: 1px solid rgba(128, 128, 128, 0.35); border-radius: 4px"
+_TEXT = (
+    "white-space: pre-wrap; overflow-wrap: break-word; line-height: 1.8; font-size: 1.1em; margin: 0.4em 0; "
+    f"padding: 0.5em 0.8em; {_FRAME}"
+)
+_CELL = "display: inline-block; width: 1.4em; height: 0.9em; vertical-align: middle"
+_COLUMN = "display: inline-block; vertical-align: top; max-width: 100%; margin: 0.4em 1.5em 0.4em 0"
+_LABEL = (
+    "display: inline-block; width: 32%; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; "
+    "text-align: right; vertical-align: middle"
+)
+_NEUTRAL: Colour = (128, 128, 128)
+_STEPS = 5  # colours of a sign in the legend
+_CSS_LEAST = 0.1  # per cent: the narrowest bar
+
+
+def page(scene: Scene) -> str:
+    """One self-contained page."""
+    names = [name for part in scene.parts if (name := _text_words.heading(part))]
+    title = f"Explanation of {', '.join(names[:3]) + (', …' if len(names) > 3 else '') if names else 'a text'}"
+    return (
+        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        '<meta name="viewport" content="width=device-width">\n'
+        f"<title>{_escaped(title)}</title>\n<style>\n{_STYLE}\n</style>\n</head>\n<body>\n"
+        f"{fragment(scene)}\n</body>\n</html>\n"
+    )
+
+
+def fragment(scene: Scene) -> str:
+    """What stands in a page or in a notebook's cell."""
+    return "\n".join(['<div style="max-width: 48em">', *_legend(scene), *_parts(scene), "</div>"])
+
+
+def _parts(scene: Scene) -> Iterator[str]:
+    for part in scene.parts:
+        if name := _text_words.heading(part):
+            yield f'<div style="font-size: 1.3em; margin-top: 1em" dir="auto">{_escaped(name)}</div>'
+        for section in part.sections:
+            yield from _section(scene, part, section)
+        if not part.sections:
+            if part.text is not None and scene.kind == "text":
+                yield f'<div dir="auto" style="{_TEXT}">{_escaped(visible(part.text))}</div>'
+            yield from _classes(part, None)
+
+
+def _section(scene: Scene, part: Part, section: Section) -> Iterator[str]:
+    target, method = section.attribution.target, section.attribution.method
+    by = f' <span style="{_QUIET}">by {_escaped(one_line(method))}</span>' if method else ""
+    yield (
+        f'<div style="margin-top: 1.2em"><strong>{_escaped(one_line(target.name))}</strong> '
+        f"{number(target.score)}{by}</div>"
+    )
+    if scene.kind == "text":
+        yield f'<div dir="auto" style="{_TEXT}">{"".join(_runs(scene, section))}</div>'
+    for note in _text_words.notes(scene, section):
+        yield f'<div style="{_QUIET}">{_escaped(note)}</div>'
+    if bars := _text_words.strongest(scene, section):
+        yield from _column("Strongest words", 25, bars, scene.tint)
+    yield from _classes(part, section)
+
+
+def _runs(scene: Scene, section: Section) -> Iterator[str]:
+    tint = scene.tint_of(section)
+    for run in section.runs:
+        shown = _escaped(visible(section.text[run.start : run.stop]))
+        if run.word is None:
+            yield shown
+            continue
+        score = run.word.score
+        style = ""
+        if tint is not None and tint.opacity(score):
+            style = f' style="{_background(tint.hue(score), tint.opacity(score))}; border-radius: 3px"'
+        yield f'<span{style} title="{_text_words.signed(score, section)}">{shown}</span>'
+
+
+def _legend(scene: Scene) -> Iterator[str]:
+    rule = _escaped(_text_words.rule(scene))
+    if scene.scale is None or scene.tint is None:
+        if rule:
+            yield f'<div style="{_QUIET}">{rule}</div>'
+        return
+    low, high = map(_escaped, _text_words.ends(scene))
+    steps = [scene.tint.limit * (i + 1) / _STEPS for i in range(_STEPS)]
+    below = f"speaks against {low} {_cells(scene.tint, [-s for s in reversed(steps)])} " if scene.scale.signed else ""
+    yield f'<div style="font-size: 0.85em">{below}0 {_cells(scene.tint, steps)} {high} speaks for</div>'
+    yield f'<div style="{_QUIET}">{rule}</div>'
+
+
+def _cells(tint: Tint, scores: Sequence[float]) -> str:
+    return "".join(f'<span style="{_CELL}; {_background(tint.hue(s), tint.opacity(s))}"></span>' for s in scores)
+
+
+def _classes(part: Part, section: Section | None) -> Iterator[str]:
+    if bars := _text_words.classes(part, section):
+        yield from _column("Class scores", 16, bars, None, _text_words.more_classes(part))
+
+
+def _column(title: str, width: int, bars: Sequence[Bar], tint: Tint | None, more: str = "") -> Iterator[str]:
+    """A titled bar chart; without a tint in grey."""
+    most = max(0.0, *(bar.value for bar in bars))
+    least = max(0.0, *(-bar.value for bar in bars))
+    span = most + least or 1.0
+    yield f'<div style="{_COLUMN}; width: {width}em"><div style="{_QUIET}">{title}</div>'
+    for bar in bars:
+        colour = _NEUTRAL if tint is None else tint.hue(bar.value)
+        opacity = (0.9 if bar.strong else 0.4) if tint is None else tint.opacity(tint.limit)
+        length = max(100 * abs(bar.value) / span, _CSS_LEAST if bar.value else 0.0)
+        start = 100 * (least - (abs(bar.value) if bar.value < 0 else 0.0)) / span
+        label = f"<strong>{_escaped(bar.label)}</strong>" if bar.strong and tint is None else _escaped(bar.label)
+        yield (
+            f'<div style="line-height: 1.5; font-size: 0.9em; white-space: nowrap">'
+            f'<span style="{_LABEL}" title="{_escaped(bar.label)}" dir="auto">{label}</span> '
+            f'<span style="display: inline-block; width: 48%; vertical-align: middle">'
+            f'<span style="display: inline-block; width: {length:.1f}%; height: 0.85em; margin-left: {start:.1f}%; '
+            f'vertical-align: middle; {_background(colour, opacity)}"></span></span> '
+            f"<span>{bar.number}</span></div>"
+        )
+    if more:
+        yield f'<div style="{_QUIET}">{more}</div>'
+    yield "</div>"
+
+
+def _background(colour: Colour, opacity: float) -> str:
+    red, green, blue = colour
+    return f"background-color: rgba({red}, {green}, {blue}, {opacity:g})"
+
+
+def _escaped(text: str) -> str:
+    return html.escape(text)

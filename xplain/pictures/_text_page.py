@@ -1,0 +1,233 @@
+"""The page that PNG and SVG show: legend, texts, bars, from top to bottom."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from itertools import groupby
+
+import numpy as np
+import numpy.typing as npt
+
+from xplain.pictures import _legend, _text_words
+from xplain.pictures._legend import Ramp
+from xplain.pictures._text_characters import one_line
+from xplain.pictures._text_lines import Line, Piece, Setting, wrapped
+from xplain.pictures._text_place import Run
+from xplain.pictures._text_scene import Part, Scene, Section, Tint
+from xplain.pictures._text_sheet import Record
+from xplain.pictures._text_words import Bar
+from xplain.pictures._type import INK, LINE, PAPER, QUIET, Colour
+from xplain.pictures.scale import number
+
+__all__ = ["MOST_LINES", "pixels", "svg"]
+
+#: Lines of text on a page; sections share them.
+MOST_LINES = 120
+_LEAST_LINES = 4  # of each section
+_MOST_SECTIONS = 24
+_WIDTH, _SIZE, _MARGIN = 960, 18, 28
+# Distances in heights of text.
+_LINE = 1.75
+_ROW, _THICKNESS = 1.6, 0.95
+_LABEL, _NUMBER = 11.0, 4.8  # columns of a chart
+_WORDS, _CLASSES = 30.0, 19.0  # widths of the charts
+_RAMP = 24.0
+_STEPS = 255
+_STRONG, _WEAK = (112, 120, 130), (203, 207, 212)
+
+
+def pixels(scene: Scene, font: str | None) -> npt.NDArray[np.uint8]:
+    """Draw as uint8 (height, width, 3)."""
+    page = _Page(scene, Setting(_SIZE, font, letters=False))
+    return page.record.pixels(page.height)
+
+
+def svg(scene: Scene, font: str | None, description: str) -> str:
+    """Write as SVG."""
+    page = _Page(scene, Setting(_SIZE, font, letters=True))
+    return page.record.svg(page.height, description)
+
+
+class _Page:
+    """Draws a scene on a record, and knows how far down it is."""
+
+    def __init__(self, scene: Scene, setting: Setting) -> None:
+        self.scene = scene
+        self.setting = setting
+        self.record = Record(_WIDTH, _SIZE, setting.font)
+        self._y = float(_MARGIN)
+        self._lines = max(_LEAST_LINES, MOST_LINES // max(1, min(len(scene.sections), _MOST_SECTIONS)))
+        self._legend()
+        drawn = 0
+        for part in scene.parts:
+            shown = part.sections[: _MOST_SECTIONS - drawn]
+            if drawn == _MOST_SECTIONS:
+                break
+            self._part(part, shown)
+            drawn += max(1, len(shown))
+        total = sum(max(1, len(part.sections)) for part in scene.parts)
+        if total > drawn:
+            self._down(1.0)
+            self._write(f"and {total - drawn} more, which are not drawn here", QUIET)
+
+    @property
+    def height(self) -> int:
+        """Of the page in pixels."""
+        return round(self._y) + _MARGIN
+
+    def _legend(self) -> None:
+        scene = self.scene
+        if scene.scale is None or scene.tint is None:
+            self._write(_text_words.rule(scene), QUIET)
+            return
+        low, high = _text_words.ends(scene)
+        signed = scene.scale.signed
+        scores = np.linspace(-scene.tint.limit if signed else 0.0, scene.tint.limit, _STEPS)
+        colours = np.array([scene.tint.on_paper(float(score)) for score in scores], np.uint8)
+        meanings = ("speaks against" if signed else "no evidence", "speaks for")
+        ramp = Ramp(colours, (low, "0", high) if signed else (low, high), meanings)
+        _legend.draw_key(self.record, ramp, _MARGIN, self._y, _RAMP * _SIZE)
+        self._y += _legend.height_of(ramp) * _SIZE
+        room = _WIDTH - 2 * _MARGIN - (_RAMP + 1.5) * _SIZE
+        self.record.text(
+            (_WIDTH - _MARGIN, self._y - 0.35 * _SIZE), _text_words.rule(scene), room=room, colour=QUIET, anchor="rs"
+        )
+
+    def _part(self, part: Part, sections: Sequence[Section]) -> None:
+        if name := _text_words.heading(part):
+            self._down(1.2)
+            self._write(name, INK, 1.4)
+        for section in sections:
+            self._section(part, section)
+        if not part.sections:
+            if part.text is not None and self.scene.kind == "text":
+                self._text(part.text, (Run(0, len(part.text), None),), None, None)
+            self._charts(part, None)
+
+    def _section(self, part: Part, section: Section) -> None:
+        target, method = section.attribution.target, section.attribution.method
+        self._down(2.4)
+        score = number(target.score)
+        room = _WIDTH - 2 * _MARGIN
+        x = _MARGIN + self.record.text((_MARGIN, self._y), one_line(target.name), room=room - 8 * _SIZE, scale=1.25) + 9
+        x += self.record.text((x, self._y), score, room=room, scale=1.25, colour=QUIET) + 9
+        if method:
+            self.record.text((x, self._y), f"by {one_line(method)}", room=_WIDTH - _MARGIN - x, colour=QUIET)
+        if self.scene.kind == "text":
+            self._text(section.text, section.runs, section, self.scene.tint_of(section))
+        for note in _text_words.notes(self.scene, section):
+            self._write(note, QUIET)
+        self._charts(part, section)
+
+    def _text(self, text: str, runs: Sequence[Run], section: Section | None, tint: Tint | None) -> None:
+        """The lines that there is room for, in a frame."""
+        pad = 0.7 * _SIZE
+        top = self._y + 0.7 * _SIZE
+        base, stop = top + 0.35 * _SIZE, 0
+        for i, line in enumerate(wrapped(text, runs, _WIDTH - 2 * _MARGIN - 2 * pad, self.setting)):
+            if i == self._lines:
+                break
+            base += _LINE * _SIZE
+            self._line(line, _MARGIN + pad, base - 0.55 * _SIZE, runs, section, tint)
+            stop = line.stop
+        else:
+            stop = len(text)
+        bottom = base + 0.35 * _SIZE
+        self.record.box(_MARGIN, top, _WIDTH - _MARGIN, bottom, None, LINE)
+        self._y = bottom
+        if stop < len(text):
+            self._write(f"… {len(text) - stop:,} more characters, which are not drawn here", QUIET)
+
+    def _line(
+        self, line: Line, left: float, base: float, runs: Sequence[Run], section: Section | None, tint: Tint | None
+    ) -> None:
+        for index, group in groupby(line.pieces, lambda piece: piece.run):
+            pieces = list(group)
+            word = runs[index].word
+            if word is not None and section is not None:
+                x0, x1 = left + pieces[0].x - 1, left + pieces[-1].x + pieces[-1].width + 1
+                fill = tint.on_paper(word.score) if tint is not None and tint.opacity(word.score) else None
+                tip = _text_words.signed(word.score, section)
+                self.record.box(x0, base - 1.05 * _SIZE, x1, base + 0.4 * _SIZE, fill or PAPER, tip=tip)
+            for piece in pieces:
+                self._piece(piece, left + piece.x, base)
+
+    def _piece(self, piece: Piece, x: float, base: float, ink: Colour = INK) -> None:
+        if piece.boxed:
+            self._code_point(piece, x, base)
+        elif self.setting.letters:
+            self.record.letters((x, base), piece.text, piece.width, ink)
+        else:
+            self.record.text((x, base), piece.text, room=math.inf, colour=ink)
+
+    def _code_point(self, piece: Piece, x: float, base: float) -> None:
+        """A box with hexadecimal digits in two rows, as browsers draw characters that no font has."""
+        digits = f"{ord(piece.text):02X}"
+        digits = digits.zfill(4 if len(digits) in (3, 4) else 6 if len(digits) > 4 else 2)
+        half = len(digits) // 2
+        self.record.box(x + 1, base - 0.95 * _SIZE, x + piece.width - 1, base + 0.3 * _SIZE, None, QUIET)
+        for row, y in ((digits[:half], base - 0.4 * _SIZE), (digits[half:], base + 0.15 * _SIZE)):
+            self.record.text((x + piece.width / 2, y), row, room=math.inf, scale=0.5, colour=INK, anchor="ms")
+
+    def _charts(self, part: Part, section: Section | None) -> None:
+        """The strongest words at the left, the classes at the right of them."""
+        top = self._y + 1.7 * _SIZE
+        left, bottom = float(_MARGIN), self._y
+        if section is not None and (bars := _text_words.strongest(self.scene, section)):
+            bottom = self._chart("Strongest words", bars, left, top, _WORDS * _SIZE, self.scene.tint)
+            left += _WORDS * _SIZE
+        if bars := _text_words.classes(part, section):
+            end = self._chart("Class scores", bars, left, top, _CLASSES * _SIZE, None)
+            if more := _text_words.more_classes(part):
+                end += _ROW * _SIZE
+                self.record.text((left, end - 0.5 * _SIZE), more, room=_CLASSES * _SIZE, colour=QUIET)
+            bottom = max(bottom, end)
+        self._y = bottom
+
+    def _chart(
+        self, title: str, bars: Sequence[Bar], left: float, top: float, width: float, tint: Tint | None
+    ) -> float:
+        """Draw bars from a common zero, and return where they end; without a tint in grey."""
+        record = self.record
+        record.text((left, top), title, room=width, colour=QUIET)
+        labels = min(_LABEL * _SIZE, max(self._laid(bar.label)[1] for bar in bars), 0.4 * width)
+        x0, x1 = left + labels + 0.6 * _SIZE, left + width - _NUMBER * _SIZE
+        low, high = min(0.0, *(bar.value for bar in bars)), max(0.0, *(bar.value for bar in bars))
+        unit = (x1 - x0) / (high - low or 1.0)
+        zero = x0 - low * unit
+        y = top + 0.5 * _SIZE
+        record.box(zero, y, zero + 1, y + _ROW * _SIZE * len(bars), LINE)
+        for bar in bars:
+            base = y + 1.1 * _SIZE
+            ink = INK if bar.strong else QUIET
+            colour = tint.on_paper(math.copysign(tint.limit, bar.value)) if tint else _STRONG if bar.strong else _WEAK
+            self._label(bar.label, x0 - 0.6 * _SIZE, base, labels + 1, ink)
+            start, end = sorted((zero, zero + bar.value * unit))
+            record.box(start, base - 0.85 * _SIZE, end, base + (_THICKNESS - 0.85) * _SIZE, colour)
+            record.text((x1 + 0.6 * _SIZE, base), bar.number, room=_NUMBER * _SIZE, colour=ink)
+            y += _ROW * _SIZE
+        return y
+
+    def _laid(self, label: str) -> tuple[tuple[Piece, ...], float]:
+        """The pieces of a label on one line, and their width."""
+        line = next(wrapped(label, (Run(0, len(label), None),), math.inf, self.setting), None)
+        return ((), 0.0) if line is None else (line.pieces, line.pieces[-1].x + line.pieces[-1].width)
+
+    def _label(self, label: str, right: float, base: float, room: float, ink: Colour) -> None:
+        """A label that ends at the right of its column, shortened to it."""
+        pieces, width = self._laid(label)
+        if width > room:
+            self.record.text((right, base), label, room=room, colour=ink, anchor="rs")
+            return
+        for piece in pieces:
+            self._piece(piece, right - width + piece.x, base, ink)
+
+    def _write(self, line: str, colour: Colour, scale: float = 1.0) -> None:
+        """One line; nothing if it is empty."""
+        if line:
+            self._down(1.45 * scale)
+            self.record.text((_MARGIN, self._y), line, room=_WIDTH - 2 * _MARGIN, colour=colour, scale=scale)
+
+    def _down(self, heights: float) -> None:
+        self._y += heights * _SIZE
