@@ -1,31 +1,41 @@
-"""Networks whose weights arrive with an extra, so that nothing is downloaded at run time."""
+"""Networks whose weights arrive with the package or with an extra, so that nothing is downloaded at run time."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable
 from importlib import resources
+from typing import Literal, overload
 
 from xplain._lazy import require
 from xplain.errors import UnknownNameError
 from xplain.models.geometry import Preprocess
 from xplain.models.image import ImageClassifier
+from xplain.models.text import TextClassifier
 
 __all__ = ["NETWORKS", "pretrained"]
 
 
-def pretrained(name: str = "efficientnet-lite0") -> ImageClassifier:
-    """Load a network that comes with the ``demo`` extra.
+@overload
+def pretrained(name: Literal["efficientnet-lite0"] = ...) -> ImageClassifier: ...
+@overload
+def pretrained(name: Literal["sentiment-cnn"]) -> TextClassifier: ...
+@overload
+def pretrained(name: str) -> ImageClassifier | TextClassifier: ...
+def pretrained(name: str = "efficientnet-lite0") -> ImageClassifier | TextClassifier:
+    """Load an image or a text network.
 
     Parameters
     ----------
     name : str
-        A key of `NETWORKS`: "efficientnet-lite0" (ImageNet, 1000 classes, 4.7 million parameters, 224x224 pixels).
+        A key of `NETWORKS`: "efficientnet-lite0" (ImageNet, 1000 classes, 4.7 million parameters, 224x224 pixels; it
+        comes with the ``demo`` extra), or "sentiment-cnn" (English film reviews, negative or positive, 0.7
+        million parameters; it comes with the package and needs the ``torch`` extra).
 
     Returns
     -------
-    ImageClassifier
-        The network in evaluation mode, with its labels and preprocessing.
+    ImageClassifier or TextClassifier
+        The network in evaluation mode, with its labels and its preprocessing or tokenizer.
 
     Raises
     ------
@@ -39,6 +49,8 @@ def pretrained(name: str = "efficientnet-lite0") -> ImageClassifier:
     >>> from skimage.data import chelsea
     >>> pretrained("efficientnet-lite0").predict(chelsea())[0].name
     'tiger cat'
+    >>> pretrained("sentiment-cnn").predict("A wonderful film.")[0].name
+    'positive'
     """
     if name not in NETWORKS:
         raise UnknownNameError("network", name, NETWORKS)
@@ -60,4 +72,15 @@ def _efficientnet_lite0() -> ImageClassifier:
     return ImageClassifier(network.eval(), names, preprocess, name="efficientnet-lite0")
 
 
-NETWORKS: dict[str, Callable[[], ImageClassifier]] = {"efficientnet-lite0": _efficientnet_lite0}
+def _sentiment_cnn() -> TextClassifier:
+    require("torch", extra="torch")
+    from xplain.models.sentiment import ABSENT, load
+
+    network, tokenizer = load()
+    return TextClassifier(network, tokenizer, ["negative", "positive"], baseline_id=ABSENT, name="sentiment-cnn")
+
+
+NETWORKS: dict[str, Callable[[], ImageClassifier | TextClassifier]] = {
+    "efficientnet-lite0": _efficientnet_lite0,
+    "sentiment-cnn": _sentiment_cnn,
+}
