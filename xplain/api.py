@@ -143,7 +143,7 @@ def explain(
     >>> model = xplain.ImageClassifier(brightness, labels=["dark", "bright"], output="probability")
     >>> photo = np.full((8, 8, 3), 200, np.uint8)
     >>> e = xplain.explain(model, photo, method="occlusion", window=2, stride=2)
-    >>> e.attributions[0].evidence.values[0, [0, 7]].round(3).tolist()
+    >>> e.attributions[0].evidence.values[0, [0, 7]].astype(float).round(3).tolist()
     [0.098, 0.0]
     """
     explained = _explain(

@@ -6,7 +6,7 @@ into predictions. Attribution methods ask for nothing else, besides the torch mo
 
 from xplain.models.geometry import Geometry, Preprocess
 from xplain.models.image import ImageClassifier, Prepared
-from xplain.models.pretrained import NETWORKS, pretrained
+from xplain.models.networks import NETWORKS, pretrained
 from xplain.models.text import PreparedText, TextClassifier, TokenWindow
 
 __all__ = [

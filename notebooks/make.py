@@ -1,0 +1,75 @@
+"""Make the README's pictures and its table of methods, and execute the notebooks in place.
+
+python notebooks/make.py
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import nbformat
+from nbclient import NotebookClient
+
+import xplain
+from xplain.attributions import METHODS
+
+HERE = Path(__file__).parent
+README = HERE.parent / "README.md"
+PICTURES = HERE / "pictures"
+REVIEW = "The film was not good, but the music saved it."
+
+
+def draw() -> None:
+    """Draw the pictures that the README shows."""
+    from skimage.data import chelsea
+
+    PICTURES.mkdir(exist_ok=True)
+    network, photo = xplain.pretrained("efficientnet-lite0"), chelsea()
+    methods = ("grad-cam", "integrated-gradients", "occlusion", "rise")
+    explained = [xplain.explain(network, photo, method) for method in methods]
+    xplain.render(explained[0]).save(PICTURES / "cat.png")
+    xplain.render(explained, shared=False, columns=2).save(PICTURES / "methods.png")
+    review = xplain.explain(xplain.pretrained("sentiment-cnn"), REVIEW, "shapley")
+    xplain.render(review).save(PICTURES / "review.png")
+
+
+def table() -> str:
+    """Return the table of methods in Markdown."""
+    needs = {"gradients": "torch module", "layers": "module with feature maps", "scores": "any model"}
+    rows = ["| method | what it shows | explains | needs | evaluations |", "|---|---|---|---|---|"]
+    for name, method in METHODS.items():
+        kinds = "images, texts" if method.text_home else "images"
+        rows.append(f"| `{name}` | {method.summary} | {kinds} | {needs[method.needs]} | {method.cost} |")
+    return "\n".join(rows)
+
+
+def with_table(readme: str) -> str:
+    """Return the README with the table of methods as it is now."""
+    return re.sub(
+        r"(<!-- methods:[^\n]*-->\n).*?(<!-- /methods -->)",
+        lambda match: f"{match[1]}\n{table()}\n\n{match[2]}",
+        readme,
+        flags=re.DOTALL,
+    )
+
+
+def execute(path: Path) -> None:
+    """Run a notebook and keep its outputs, without the metadata that changes from run to run."""
+    notebook = nbformat.read(path, as_version=4)
+    NotebookClient(notebook, timeout=600, kernel_name="python3", resources={"metadata": {"path": HERE}}).execute()
+    for cell in notebook.cells:
+        cell.metadata.pop("execution", None)
+    nbformat.write(notebook, path)
+
+
+def main() -> None:
+    """Make everything."""
+    draw()
+    README.write_text(with_table(README.read_text(encoding="utf-8")), encoding="utf-8")
+    for path in sorted(HERE.glob("*.ipynb")):
+        execute(path)
+
+
+if __name__ == "__main__":
+    main()
