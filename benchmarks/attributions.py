@@ -6,8 +6,8 @@ The overhead of a method is its time over the time that its evaluations would ta
 forward, or forward and backward, pass per image of any batch size, timed in the same rounds. 1.00 is nothing beyond the
 model; a pass that stops at an inner layer costs less than a whole one, so class activation maps may lie below.
 Evaluations are counted by a hook, ours and the rivals' alike. ``ours-8`` explains 8 photos in one call, ``captum`` has
-its default arguments, ``captum-8`` asks for batches of 8 where it can. Peak memory is that of a process of its own, less
-one that only scores the photo.
+its default arguments, ``captum-8`` asks for batches of 8 where it can. Peak memory is that of a process of its own,
+less one that only scores the photo.
 """
 
 from __future__ import annotations
