@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Iterator, Sequence
+from itertools import accumulate
 
 from xplain.pictures import _text_words
 from xplain.pictures._text_characters import one_line, visible
@@ -30,7 +31,7 @@ def write(scene: Scene, color: bool) -> str:
     With ``color`` the background of a word goes from grey to the colour of its sign; the terminal's own background may
     be light or dark. Without it the strongest words are followed by their scores.
     """
-    return "\n".join(_lines(scene, color)) + "\n"
+    return "\n".join(_lines(scene, color)).lstrip("\n") + "\n"
 
 
 def _lines(scene: Scene, color: bool) -> Iterator[str]:
@@ -120,9 +121,8 @@ def _bars(bars: Sequence[Bar], tint: Tint | None, sign: str = "") -> Iterator[st
 def _right(label: str) -> str:
     """A label at the right of its column, shortened to it."""
     if _columns(label) > _LABEL:
-        while _columns(label) > _LABEL - 1:
-            label = label[:-1]
-        label += "…"
+        ends = accumulate(_columns(character) for character in label)
+        label = label[: sum(end < _LABEL for end in ends)] + "…"
     return " " * (_LABEL - _columns(label)) + label
 
 

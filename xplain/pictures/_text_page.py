@@ -217,11 +217,13 @@ class _Page:
     def _label(self, label: str, right: float, base: float, room: float, ink: Colour) -> None:
         """A label that ends at the right of its column, shortened to it."""
         pieces, width = self._laid(label)
-        if width > room:
+        if width <= room and self.setting.letters:
+            self.record.letters((right - width, base), label, width, ink)
+        elif width <= room and any(piece.boxed for piece in pieces):
+            for piece in pieces:
+                self._piece(piece, right - width + piece.x, base, ink)
+        else:
             self.record.text((right, base), label, room=room, colour=ink, anchor="rs")
-            return
-        for piece in pieces:
-            self._piece(piece, right - width + piece.x, base, ink)
 
     def _write(self, line: str, colour: Colour, scale: float = 1.0) -> None:
         """One line; nothing if it is empty."""

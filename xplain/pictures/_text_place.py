@@ -101,6 +101,7 @@ class _Places:
     def __init__(self, text: str) -> None:
         self._text = text
         self._used: dict[int, int] = {}  # where the last piece of a word between white space ended
+        self._inside: dict[str, list[Range]] = {}
 
     def of(self, words: Sequence[Word]) -> list[list[Range]]:
         entries = Counter(word.text for word in words if word.index is None and word.start is None)
@@ -137,9 +138,11 @@ class _Places:
         return self._occurrences(word.text)[word.index : word.index + 1]
 
     def _occurrences(self, word: str) -> list[Range]:
-        if word and unicodedata.east_asian_width(word[0]) in "WF":  # no spaces around words
-            return [match.span() for match in re.finditer(re.escape(word), self._text)]
-        return self._whole.get(_bare(word)[0], [])
+        if not word or unicodedata.east_asian_width(word[0]) not in "WF":
+            return self._whole.get(_bare(word)[0], [])
+        if word not in self._inside:  # no spaces around words
+            self._inside[word] = [match.span() for match in re.finditer(re.escape(word), self._text)]
+        return self._inside[word]
 
     @cached_property
     def _split(self) -> list[Range]:

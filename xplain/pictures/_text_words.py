@@ -16,6 +16,7 @@ __all__ = ["Bar", "classes", "describe", "ends", "heading", "more_classes", "not
 _LISTED, _CHARTED = 10, 30  # strongest words beside a text, and in a chart of their own
 _CLASSES = 10
 _NAMED = 5  # words in a sentence
+_LONGEST = 60  # characters of a word in a list
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +39,7 @@ def strongest(scene: Scene, section: Section) -> list[Bar]:
     words = section.strongest(_CHARTED if scene.kind == "bars" else _LISTED)
     times = Counter(word.text for word in words)
     return [
-        Bar(_named(word) if times[word.text] > 1 else one_line(word.text), word.score, signed(word.score, section))
+        Bar(_short(word) + (_place(word) if times[word.text] > 1 else ""), word.score, signed(word.score, section))
         for word in words
     ]
 
@@ -83,6 +84,8 @@ def rule(scene: Scene) -> str:
 def notes(scene: Scene, section: Section) -> list[str]:
     """What a reader has to know about a section."""
     found = [section.nothing] if section.nothing and scene.scale is not None else []
+    if scene.kind != "text":
+        return found
     if not section.known:
         found.append("The text is not in the document: only the scored words are shown.")
     elif section.missing:
@@ -116,9 +119,13 @@ def _sentence(section: Section) -> str:
 
 
 def _listed(words: Sequence[Word], section: Section) -> str:
-    return ", ".join(f"{one_line(word.text)!r} {signed(word.score, section)}" for word in words[:_NAMED])
+    return ", ".join(f"{_short(word)!r} {signed(word.score, section)}" for word in words[:_NAMED])
 
 
-def _named(word: Word) -> str:
-    place = f" (word {word.index + 1})" if word.index is not None else ""
-    return one_line(word.text) + place
+def _short(word: Word) -> str:
+    text = one_line(word.text)
+    return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
+
+
+def _place(word: Word) -> str:
+    return f" (word {word.index + 1})" if word.index is not None else ""

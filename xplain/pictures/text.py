@@ -60,7 +60,8 @@ class TextPicture(Drawing):
         """Encode as PNG: black on white, 960 pixels wide, up to 120 lines of text; a note says what is left out.
 
         Words are set in Pillow's own font or, if that lacks a character, a common one of the system or the caller's.
-        Characters that none of them has are boxes with their code points.
+        Characters that none of them has are boxes with their code points. Words stand from left to right in the order
+        of the text, also those of scripts that are read from right to left.
         """
         return png.encode(self.pixels, self.alt)
 
