@@ -293,6 +293,12 @@ class TestWhatIsSaid:
         assert FILM in draw(e).ansi(color=False)
 
 
+def test_scores_are_written_as_precisely_as_the_largest_one():
+    said = draw(explain(FILM, {1: 0.0006, 3: -0.33812, 4: 0.08379, 8: 0.0004})).ansi(color=False)
+    assert "film[+0.001] was not[-0.338] good,[+0.084] but the music saved it." in said
+    assert said.splitlines()[0].startswith("-0.339 speaks against")
+
+
 def test_a_target_picks_sections():
     e = explain(FILM, {3: 0.5}, {3: -1.0})
     assert "negative" not in draw(e, target=0).alt

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -22,6 +23,7 @@ __all__ = ["Part", "Scene", "Section", "Tint", "build"]
 
 #: Opacity of the strongest words: text stays readable on it, black on white as well as white on black.
 _MOST_OPAQUE = 0.62
+_DIGITS = 3
 _LARGEST = float(np.finfo(np.float32).max)
 
 
@@ -106,8 +108,13 @@ class Section:
         """Words by decreasing |score|, in the order of the document where that is equal; none that rounds to zero."""
         if self.nothing:
             return []
-        words = (word for word in self.words if abs(word.score) >= self.extent.largest / 1000)
+        words = (word for word in self.words if self.rounded(word.score))
         return sorted(words, key=lambda word: -abs(word.score))[:count]
+
+    def rounded(self, score: float) -> float:
+        """A score to the last of the three digits of the largest one."""
+        largest = self.extent.largest
+        return round(score, _DIGITS - 1 - math.floor(math.log10(largest))) if largest else 0.0
 
     @property
     def nothing(self) -> str:

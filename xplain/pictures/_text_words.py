@@ -30,8 +30,9 @@ class Bar:
 
 
 def signed(score: float, section: Section) -> str:
-    """A score with its sign; 0 if it is nothing beside the largest one."""
-    return f"{score:+.3g}" if abs(score) >= section.extent.largest / 1000 and score else "0"
+    """A score with its sign, rounded as the largest one is; 0 if it is nothing beside that."""
+    rounded = section.rounded(score)
+    return f"{rounded:+.3g}" if rounded else "0"
 
 
 def strongest(scene: Scene, section: Section) -> list[Bar]:
