@@ -10,8 +10,10 @@ from pathlib import Path
 
 import nbformat
 from nbclient import NotebookClient
+from PIL import Image
 
 import xplain
+import xplain.pictures
 from xplain.attributions import METHODS
 
 HERE = Path(__file__).parent
@@ -25,13 +27,20 @@ def draw() -> None:
     from skimage.data import chelsea
 
     PICTURES.mkdir(exist_ok=True)
-    network, photo = xplain.pretrained("efficientnet-lite0"), chelsea()
+    network, photo = xplain.pretrained("efficientnet-lite0"), chelsea()[:, 60:390]
     methods = ("grad-cam", "integrated-gradients", "occlusion", "rise")
     explained = [xplain.explain(network, photo, method) for method in methods]
-    xplain.render(explained[0]).save(PICTURES / "cat.png")
-    xplain.render(explained, shared=False, columns=2).save(PICTURES / "methods.png")
+    save(xplain.render(explained[0]), "cat.png")
+    save(xplain.render(explained, shared=False, columns=2), "methods.png")
     review = xplain.explain(xplain.pretrained("sentiment-cnn"), REVIEW, "shapley")
-    xplain.render(review).save(PICTURES / "review.png")
+    save(xplain.render(review), "review.png")
+
+
+def save(picture: xplain.pictures.Picture, name: str) -> None:
+    """Write a picture small enough for a repository: packed hard, where `Picture.save` packs fast."""
+    image = Image.fromarray(picture.pixels)
+    image.thumbnail((660, 660))
+    image.save(PICTURES / name, optimize=True)
 
 
 def table() -> str:

@@ -25,6 +25,12 @@ def left_or_right():
         return np.stack([mean[:, :half].mean(1), mean[:, half:].mean(1)], axis=1)
     return xplain.ImageClassifier(score, ["left", "right"], name="halves")
 
+def counts():
+    """How often a text says good, and bad."""
+    def score(texts):
+        return np.array([[text.split().count("good"), text.split().count("bad")] for text in texts], float)
+    return xplain.TextClassifier(score, labels=["good", "bad"])
+
 def not_a_model():
     return 3
 '''
@@ -63,6 +69,35 @@ def test_explain_writes_a_document_that_render_draws(folder, capsys):
     with Image.open("a.png") as picture:
         assert picture.width >= 30
     assert capsys.readouterr() == ("", "")
+
+
+def test_render_without_output_describes_the_picture(folder, capsys):
+    assert explain("photo0.png", "-o", "a.json") == 0
+    assert main(["render", "a.json", "--image", "photo0.png"]) == 0
+    assert capsys.readouterr().out.startswith("Explanation of photo0.png: ")
+
+
+def test_texts_come_from_the_command_line_a_file_and_lines(folder, capsys):
+    model = ["--model", "halves:counts", "--method", "occlusion"]
+    Path("review.txt").write_text("\ufeffgood good", encoding="utf-8")
+    Path("texts.jsonl").write_text('{"text": "bad day", "target": "bad"}\n')
+    arguments = ["--text", "a good <b>day</b>", "--text-file", "review.txt", "texts.jsonl", *model]
+    assert main(["explain", *arguments, "-o", "out.jsonl"]) == 0
+    found = [xplain.from_document(json.loads(line)) for line in Path("out.jsonl").read_text().splitlines()]
+    assert [e.source.text for e in found] == ["bad day", "a good <b>day</b>", "good good"]
+    assert [word.score for word in found[1].attributions[0].evidence.words] == [0, 1, 0]
+    assert main(["explain", "--text", "good day", *model, "-o", "page.html"]) == 0
+    assert "good" in Path("page.html").read_text(encoding="utf-8")
+    assert main(["explain", "--text", "good day", *model, "-o", "good.json"]) == 0
+    assert main(["render", "good.json"]) == 0
+    out = capsys.readouterr().out
+    assert "good[+1" in out
+    assert "\x1b" not in out
+    Path("latin.txt").write_bytes("café".encode("latin-1"))
+    assert main(["explain", "--text-file", "latin.txt", *model, "-o", "x.json"]) == 1
+    assert "text must be UTF-8" in capsys.readouterr().err
+    assert main(["explain", *model]) == 2
+    assert "input must be given, got none" in capsys.readouterr().err
 
 
 def test_the_same_input_gives_the_same_bytes_unless_stamped(folder):
@@ -228,7 +263,7 @@ def test_wrong_usage_is_explained(folder, capsys, arguments, message):
 
 
 def test_usage_errors_of_the_parser_exit_with_2(capsys):
-    for arguments in ([], ["explode"], ["render", "a.json"]):
+    for arguments in ([], ["explode"], ["convert", "a.json"]):
         with pytest.raises(SystemExit) as caught:
             main(arguments)
         assert caught.value.code == 2
@@ -287,7 +322,11 @@ def test_demo(tmp_path, capsys):
     assert main(["demo", "-o", str(tmp_path / "demo")]) == 0
     assert "cat" in capsys.readouterr().out
     names = {path.name for path in (tmp_path / "demo").iterdir()}
-    assert {"cat.json", "cat.modzy.json", "cat-overlay.png", "cat-methods.png"} <= names
+    assert {"cat.json", "cat.modzy.json", "cat-overlay.png", "cat-methods.png", "review.json", "review.html"} <= names
+    words = {
+        word.text: word.score for word in xplain.read(tmp_path / "demo/review.json").attributions[0].evidence.words
+    }
+    assert words["waste."] > 0 > words["wonderful,"]
     e = xplain.read(tmp_path / "demo" / "cat.json")
     assert "cat" in e.attributions[0].target.name
     assert e.attributions[0].evidence.values[100:250, 130:330].mean() > e.attributions[0].evidence.values.mean()

@@ -198,5 +198,6 @@ def test_the_demo_network_sees_the_cat(network, cat):
 
 
 def test_an_unknown_network_is_refused():
-    with refuses(UnknownNameError, "network must be one of efficientnet-lite0, got 'efficientnet'", "did you mean"):
+    known = "network must be one of efficientnet-lite0, sentiment-cnn"
+    with refuses(UnknownNameError, f"{known}, got 'efficientnet'", "did you mean"):
         xplain.pretrained("efficientnet")

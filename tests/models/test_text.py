@@ -78,6 +78,8 @@ def test_bad_arguments_are_refused():
         TextClassifier(Bag())
     with refuses(InputError, "tokenizer must be left out for a callable that takes strings"):
         TextClassifier(len, letters)
+    with refuses(InputError, "got list; name the labels: labels=[...]"):
+        TextClassifier(len, ["good", "bad"])
     with refuses(InputError, "tokenizer must return as many spans as ids, got 1 ids and 2 spans"):
         TextClassifier(Bag(), lambda text: ([1], [(0, 1), (1, 2)])).prepare("ab")
     with refuses(InputError, "tokenizer must return ids and (start, stop) spans, got an error"):

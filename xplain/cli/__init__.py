@@ -157,13 +157,13 @@ def _add_render(commands: _Commands) -> None:
     parser.add_argument(
         "-o",
         "--output",
-        required=True,
         metavar="OUT",
-        help="picture (.png, .html, .svg, .txt), or - for a PNG on stdout",
+        help="picture (.png, .html, .svg, .txt), or - for a PNG on standard output (default: words on the terminal)",
     )
     parser.add_argument("--from", dest="format", help="format of the document (default: recognised)")
     parser.add_argument(
-        "--kind", help="overlay, heatmap, mask, bars or side-by-side (default: what suits the document)"
+        "--kind",
+        help="overlay, heatmap, mask, contour, bars or side-by-side; for texts: text or bars (default: what suits)",
     )
     parser.add_argument("--target", help="which attribution: its number, or the label that it explains")
     parser.add_argument("--cmap", help="colour map")
@@ -213,7 +213,7 @@ def _add_demo(commands: _Commands) -> None:
         commands,
         "demo",
         "xplain.cli.demo:run",
-        "explain a real photo with a real network, and write it all to a folder",
+        "explain a real photo and a real text, and write it all to a folder",
     )
     parser.add_argument("-o", "--output", default="demo-output", metavar="FOLDER", help="default: %(default)s")
     _add_force(parser)

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from xplain import _files
 from xplain.errors import InputError
 
-__all__ = ["PICTURES", "note", "print_json", "read_bytes", "write_bytes"]
+if TYPE_CHECKING:
+    from xplain.pictures import Picture, TextPicture
+
+__all__ = ["PICTURES", "note", "print_json", "print_picture", "read_bytes", "write_bytes"]
 
 PICTURES = (".png", ".html", ".svg", ".txt")
 
@@ -34,6 +38,17 @@ def write_bytes(name: str, data: bytes, *, force: bool) -> None:
 def print_json(value: Any) -> None:
     """Print one line of JSON."""
     print(json.dumps(value, ensure_ascii=not _is_utf8(), allow_nan=False))
+
+
+def print_picture(picture: Picture | TextPicture) -> None:
+    """Show a picture as words: a text in colour where the terminal has colours, a photo by its description."""
+    from xplain.pictures import Picture
+
+    if isinstance(picture, Picture):
+        print(picture.alt)
+    else:
+        # https://no-color.org: any value but the empty one
+        print(picture.ansi(color=sys.stdout.isatty() and not os.environ.get("NO_COLOR")))
 
 
 def note(message: str) -> None:

@@ -1,4 +1,4 @@
-"""``xplain demo``: a real photo explained by a real network, as documents and pictures."""
+"""``xplain demo``: a real photo and a real text explained by real networks, as documents and pictures."""
 
 from __future__ import annotations
 
@@ -15,40 +15,73 @@ from xplain.explanation import Explanation
 
 __all__ = ["run"]
 
+Files = dict[str, tuple[bytes, str]]
+
 # One of each kind: gradients, class activation, path integral, black box.
-METHODS = ("saliency", "grad-cam", "integrated-gradients", "rise")
+METHODS: dict[str, dict[str, int]] = {
+    "saliency": {},
+    "grad-cam": {},
+    "integrated-gradients": {},
+    "rise": {"n_samples": 600},
+}
+REVIEW = (
+    "The acting was great and the music is wonderful, but the plot was not good, and the ending is a complete waste."
+)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Explain the photo of a cat with several methods, and write documents and pictures to a folder."""
+    """Explain the photo of a cat and a review, and write documents and pictures to a folder."""
     folder = Path(arguments.output)
     folder.mkdir(parents=True, exist_ok=True)
-    photo = Path(str(require("skimage.data", extra="torch").__file__)).with_name("chelsea.png")
-    model = load_model("efficientnet-lite0")
-    explained = [_explain(model, photo, method) for method in METHODS]
-    grad_cam = explained[1]
-    print(f"{photo.name}, seen by {model.name}:")
-    for prediction in grad_cam.predictions[:3]:
-        print(f"  {prediction.score:6.1%}  {prediction.name}")
-    print("written:")
-    files = {
-        "cat.png": (photo.read_bytes(), "the photo"),
-        "cat.json": (_document(grad_cam, "native"), "grad-cam, lossless"),
-        "cat.modzy.json": (_document(grad_cam.with_masks(keep=0.1), "modzy"), "its top tenth as a run-length mask"),
-        "cat-overlay.png": (api.render(grad_cam).encoded(".png"), "grad-cam over the photo"),
-        "cat-mask.png": (api.render(grad_cam.with_masks(keep=0.1)).encoded(".png"), "the mask's outline"),
-        "cat-methods.png": (api.render(explained).encoded(".png"), "several methods side by side"),
-    }
-    for name, (data, what) in files.items():
-        _io.write_bytes(str(folder / name), data, force=arguments.force)
-        print(f"  {folder / name!s:<28} {what}")
+    for files in (_photo(), _text()):
+        for name, (data, what) in files.items():
+            _io.write_bytes(str(folder / name), data, force=arguments.force)
+            print(f"  {folder / name!s:<28} {what}")
     print(f"draw it again without the model: xplain render {folder}/cat.json --image {folder}/cat.png -o again.png")
     return 0
 
 
-def _explain(model: Any, photo: Path, method: str) -> Explanation:
+def _photo() -> Files:
+    photo = Path(str(require("skimage.data", extra="torch").__file__)).with_name("chelsea.png")
+    model = load_model("efficientnet-lite0")
+    explained = {method: _explain(model, photo, method, **options) for method, options in METHODS.items()}
+    grad_cam = explained["grad-cam"]
+    _announce(photo.name, model, grad_cam)
+    mask = grad_cam.with_masks(keep=0.1)
+    return {
+        "cat.png": (photo.read_bytes(), "the photo"),
+        "cat.json": (_document(grad_cam, "native"), "grad-cam, lossless"),
+        "cat.modzy.json": (_document(mask, "modzy"), "its top tenth as a run-length mask"),
+        "cat-overlay.png": (api.render(grad_cam).encoded(".png"), "grad-cam over the photo"),
+        "cat-mask.png": (api.render(mask).encoded(".png"), "the mask's outline"),
+        "cat-methods.png": (
+            api.render(list(explained.values()), shared=False).encoded(".png"),
+            "several methods side by side",
+        ),
+    }
+
+
+def _text() -> Files:
+    model = load_model("sentiment-cnn")
+    e = _explain(model, REVIEW, "shapley")
+    _announce(f'"{REVIEW}"', model, e)
+    return {
+        "review.json": (_document(e, "native"), "Shapley values of the words, lossless"),
+        "review.modzy.json": (_document(e, "modzy"), "the same as word importances"),
+        "review.html": (api.render(e).encoded(".html"), "the words in colour, as a page"),
+        "review.png": (api.render(e).encoded(".png"), "the same as a picture"),
+    }
+
+
+def _announce(name: str, model: Any, e: Explanation) -> None:
+    print(f"{name}, seen by {model.name}:")
+    for prediction in e.predictions[:3]:
+        print(f"  {prediction.score:6.1%}  {prediction.name}")
+
+
+def _explain(model: Any, source: Any, method: str, **options: int) -> Explanation:
     with progress(method) as show:
-        return api.explain(model, photo, method, progress=show)
+        return api.explain(model, source, method, progress=show, **options)
 
 
 def _document(explanation: Explanation, format: str) -> bytes:

@@ -40,7 +40,7 @@ def render(arguments: argparse.Namespace) -> int:
     """Draw the explanations of one or more documents as one picture."""
     _jit.one_shot()
     output = arguments.output
-    if output != "-" and Path(output).suffix.lower() not in _io.PICTURES:
+    if output not in (None, "-") and Path(output).suffix.lower() not in _io.PICTURES:
         raise InputError(f"output must end in {', '.join(_io.PICTURES)}, got {output!r}")
     explanations = [e for name in arguments.documents for e in _explanations(name, arguments.format)]
     if arguments.text is not None:
@@ -61,6 +61,9 @@ def render(arguments: argparse.Namespace) -> int:
         scale=scale,
         **style,
     )
+    if output is None:
+        _io.print_picture(picture)
+        return 0
     _io.write_bytes(output, picture.encoded(Path(output).suffix.lower() or ".png"), force=arguments.force)
     return 0
 

@@ -69,7 +69,7 @@ def _efficientnet_lite0() -> ImageClassifier:
     synonyms = json.loads(resources.files(classes).joinpath("imagenet1k_label_to_names.json").read_text("utf-8"))
     names = {int(index): names.split(",")[0] for index, names in synonyms.items()}
     preprocess = Preprocess(size=224, crop=0.875, mean=127 / 255, std=128 / 255, interpolation="bicubic")
-    return ImageClassifier(network.eval(), names, preprocess, name="efficientnet-lite0")
+    return ImageClassifier(network.eval(), names, preprocess, layer="_act1", name="efficientnet-lite0")
 
 
 def _sentiment_cnn() -> TextClassifier:

@@ -122,7 +122,8 @@ class TextClassifier(Classifier):
         super().__init__(model, labels, output, multilabel, name)
         if (self.module is None) != (tokenizer is None):
             needed = "left out for a callable that takes strings" if self.module is None else "given for a torch module"
-            raise InputError(f"tokenizer must be {needed}, got {type(tokenizer).__name__}")
+            remedy = "; name the labels: labels=[...]" if isinstance(tokenizer, (list, tuple)) else ""
+            raise InputError(f"tokenizer must be {needed}, got {type(tokenizer).__name__}{remedy}")
         if tokenizer is not None and not callable(tokenizer):
             raise _check.wrong("tokenizer", "a fast tokenizer or a callable", tokenizer)
         if hasattr(tokenizer, "is_fast") and not tokenizer.is_fast:

@@ -14,7 +14,7 @@ from xplain.pictures._legend import Key, Message, Ramp, Swatch
 from xplain.pictures._paint import OUTLINE, Colouring, paint_mask, paint_values
 from xplain.pictures._subject import Panel
 from xplain.pictures.colormaps import Cmap
-from xplain.pictures.scale import Extent, Scale, choose, number
+from xplain.pictures.scale import Extent, Scale, choose, meanings, number
 
 __all__ = ["Piece", "Style", "coloured", "ready"]
 
@@ -82,14 +82,15 @@ class Piece:
             return Swatch(OUTLINE, "evidence" if self.mask.area else "no evidence: the mask is empty")
         if self.scale is None or self.colouring is None:
             return Message(self.extent.nothing if self.extent else "")
+        method = [self.panel.attribution.method]
         limit = number(self.scale.limit)
         high = f">= {limit}" if self.scale.clips_high else limit
         if self.style.cmap.diverging if self.style.cmap else self.scale.signed:
             low = f"<= -{limit}" if self.scale.clips_low else f"-{limit}"
-            return Ramp(self.colouring.ramp, (low, "0", high), ("speaks against", "speaks for"))
+            return Ramp(self.colouring.ramp, (low, "0", high), meanings(method, True))
         if self.scale.signed:
             return Ramp(self.colouring.ramp, ("<= 0", high), ("none, or against", "speaks for"))
-        return Ramp(self.colouring.ramp, ("0", high), ("no evidence", "speaks for"))
+        return Ramp(self.colouring.ramp, ("0", high), meanings(method, False))
 
 
 def ready(panel: Panel, kind: str | None, style: Style) -> Piece:

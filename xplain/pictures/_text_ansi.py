@@ -55,13 +55,12 @@ def _legend(scene: Scene, color: bool) -> str:
         return rule
     low, high = _text_words.ends(scene)
     tint = scene.tint
+    against, favour = _text_words.meanings_of(scene)
     if not color:
-        return (
-            f"{low} speaks against, {high} speaks for ({rule})" if scene.scale.signed else f"{high} speaks for ({rule})"
-        )
+        return (f"{low} {against}, " if scene.scale.signed else "") + f"{high} {favour} ({rule})"
     steps = [tint.limit * (i + 1) / _LEVELS for i in range(_LEVELS)]
-    below = f"speaks against {low} {_cells(tint, [-s for s in reversed(steps)])} " if scene.scale.signed else ""
-    return f"{below}0 {_cells(tint, steps)} {high} speaks for ({rule})"
+    below = f"{against} {low} {_cells(tint, [-s for s in reversed(steps)])} " if scene.scale.signed else ""
+    return f"{below}0 {_cells(tint, steps)} {high} {favour} ({rule})"
 
 
 def _cells(tint: Tint, scores: Sequence[float]) -> str:

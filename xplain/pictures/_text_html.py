@@ -106,9 +106,10 @@ def _legend(scene: Scene) -> Iterator[str]:
             yield f'<div style="{_QUIET}">{rule}</div>'
         return
     low, high = map(_escaped, _text_words.ends(scene))
+    against, favour = _text_words.meanings_of(scene)
     steps = [scene.tint.limit * (i + 1) / _STEPS for i in range(_STEPS)]
-    below = f"speaks against {low} {_cells(scene.tint, [-s for s in reversed(steps)])} " if scene.scale.signed else ""
-    yield f'<div style="font-size: 0.85em">{below}0 {_cells(scene.tint, steps)} {high} speaks for</div>'
+    below = f"{against} {low} {_cells(scene.tint, [-s for s in reversed(steps)])} " if scene.scale.signed else ""
+    yield f'<div style="font-size: 0.85em">{below}0 {_cells(scene.tint, steps)} {high} {favour}</div>'
     yield f'<div style="{_QUIET}">{rule}</div>'
 
 

@@ -85,8 +85,7 @@ class _Page:
         signed = scene.scale.signed
         scores = np.linspace(-scene.tint.limit if signed else 0.0, scene.tint.limit, _STEPS)
         colours = np.array([scene.tint.on_paper(float(score)) for score in scores], np.uint8)
-        meanings = ("speaks against" if signed else "no evidence", "speaks for")
-        ramp = Ramp(colours, (low, "0", high) if signed else (low, high), meanings)
+        ramp = Ramp(colours, (low, "0", high) if signed else (low, high), _text_words.meanings_of(scene))
         _legend.draw_key(self.record, ramp, _MARGIN, self._y, _RAMP * _SIZE)
         self._y += _legend.height_of(ramp) * _SIZE
         room = _WIDTH - 2 * _MARGIN - (_RAMP + 1.5) * _SIZE

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from xplain.explanation import Word
 from xplain.pictures._text_characters import one_line
 from xplain.pictures._text_scene import Part, Scene, Section
-from xplain.pictures.scale import number
+from xplain.pictures.scale import meanings, number
 
 __all__ = ["Bar", "classes", "describe", "ends", "heading", "more_classes", "notes", "rule", "signed", "strongest"]
 
@@ -63,6 +63,12 @@ def more_classes(part: Part) -> str:
 def heading(part: Part) -> str:
     """What the source is called, or an empty string."""
     return one_line(part.explanation.source.name or "")
+
+
+def meanings_of(scene: Scene) -> tuple[str, str]:
+    """What the ends of the legend stand for."""
+    methods = [section.attribution.method for section in scene.sections]
+    return meanings(methods, scene.scale is not None and scene.scale.signed)
 
 
 def ends(scene: Scene) -> tuple[str, str]:

@@ -7,7 +7,7 @@ the printed number as ``scale`` draws another explanation with the same colours.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -17,7 +17,7 @@ from xplain.errors import InputError, UnknownNameError
 from xplain.explanation import _check
 from xplain.kernels import maps
 
-__all__ = ["PERCENTILE", "SCALES", "Extent", "Scale", "choose", "number"]
+__all__ = ["PERCENTILE", "SCALES", "Extent", "Scale", "choose", "meanings", "number"]
 
 #: How a scale can be chosen.
 SCALES = ("robust", "max")
@@ -165,3 +165,14 @@ def _round_up(value: float, digits: int) -> float:
     """The next number of so many digits; one that is there but for float32's rounding stays."""
     exponent = math.floor(math.log10(value)) - digits + 1
     return float(f"{math.ceil(value / 10.0**exponent * (1 - 1e-6))}e{exponent}")
+
+
+#: Methods whose values say how strongly a place counts, not for which side.
+_UNDIRECTED = {"saliency", "sobel"}
+
+
+def meanings(methods: Iterable[str | None], signed: bool) -> tuple[str, str]:
+    """Return what the low and the high end of a scale stand for."""
+    if set(methods) <= _UNDIRECTED:
+        return "weak", "strong"
+    return "speaks against" if signed else "no evidence", "speaks for"
