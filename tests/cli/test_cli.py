@@ -290,7 +290,7 @@ def test_a_reader_that_goes_away_is_no_error():
 RENDER = """
 import sys
 from xplain.cli import main
-status = main(["render", "mask.json", "--image", "photo.png", "-o", "out.png"])
+status = main(["render", "mask.json", "--image", "photo.png", "-o", "out.png", "--force"])
 heavy = [name for name in ("torch", "matplotlib", "pydantic", "skimage", "numba", "scipy") if name in sys.modules]
 # Not ru_maxrss, which a child inherits from the process that started it.
 peak = next(int(line.split()[1]) for line in open("/proc/self/status") if line.startswith("VmHWM"))
@@ -308,10 +308,11 @@ def test_render_of_a_1080p_photo_is_light(tmp_path):
     source = xplain.Source("image", height=1080, width=1920)
     e = xplain.Explanation("image-classification", source, [prediction], [xplain.Attribution(prediction, mask)])
     xplain.write(e, tmp_path / "mask.json")
-    done = subprocess.run(
-        [sys.executable, "-c", RENDER], cwd=tmp_path, capture_output=True, text=True, check=True,
-        env={**os.environ, "PYTHONPATH": str(Path(xplain.__file__).parents[1])},
-    )  # fmt: skip
+    for _ in range(2):  # the first may have to compile the modules, which takes memory, too
+        done = subprocess.run(
+            [sys.executable, "-c", RENDER], cwd=tmp_path, capture_output=True, text=True, check=True,
+            env={**os.environ, "PYTHONPATH": str(Path(xplain.__file__).parents[1])},
+        )  # fmt: skip
     status, heavy, peak = done.stdout.split(" ", 1)[0], *done.stdout.split(" ", 1)[1].rsplit(" ", 1)
     assert (status, heavy) == ("0", "[]")
     assert int(peak) < 60
