@@ -17,6 +17,7 @@ SCRIPTS = {
     "rle.py": "Run-length masks",
     "overlay.py": "Overlays and PNG",
     "attributions.py": "Attribution methods on images",
+    "text.py": "Explanations of texts",
     "shell.py": "The command line",
 }
 
