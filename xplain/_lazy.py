@@ -16,7 +16,7 @@ def require(module: str, *, extra: str) -> ModuleType:
     Parameters
     ----------
     module : str
-        Dotted import name, such as ``"captum.attr"``.
+        Dotted import name, such as ``"skimage.segmentation"``.
     extra : str
         The extra of xplain-kit that installs it.
 

@@ -1,7 +1,6 @@
 """The verbs: predict, explain, write, read, convert, validate, render.
 
-Each loads what it needs when it is called, so that reading and drawing a saved explanation imports neither torch nor
-captum.
+Each loads what it needs when it is called, so that reading and drawing a saved explanation does not import torch.
 """
 
 from __future__ import annotations

@@ -42,17 +42,18 @@ def run(
 
     Parameters
     ----------
-    model : ImageClassifier
+    model : ImageClassifier or TextClassifier
         What is explained. A torch module runs in evaluation mode and is left as it was: training flags, ``.grad`` and
         ``requires_grad`` of its parameters, hooks, also when the call fails.
-    inputs : sequence of Prepared
+    inputs : sequence of Prepared or PreparedText
         Inputs from ``model.prepare``.
     targets : sequence, optional
         For each input the class or classes to explain, as ``model.targets`` takes them: None, an int, a label, "top-3",
         or a sequence of those. The predicted class of each input if left out.
     method : str, optional
-        A key of `METHODS`. None is the best that the model can answer: grad-cam where a convolution makes feature maps,
-        integrated-gradients for any other module, occlusion for a black box.
+        A key of `METHODS`. None is the best that the model can answer: for images grad-cam where a convolution makes
+        feature maps, integrated-gradients for any other module, occlusion for a black box; for texts
+        integrated-gradients, and shapley for a black box.
     seed : int
         Of the method's random numbers, the same for each input. Global generators are neither used nor changed.
     batch_size : int, optional
@@ -69,7 +70,8 @@ def run(
     Returns
     -------
     list of Explanation
-        One for each input: the five highest predictions, and for each target an attribution in original pixels.
+        One for each input: the five highest predictions, and for each target a heat map in original pixels or word
+        scores.
         Two runs on one machine give the same bytes.
 
     Raises

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from xplain.attributions._autograd import Rules
     from xplain.attributions._observe import Observation
 
-__all__ = ["Chunk", "Session"]
+__all__ = ["Chunk", "Progress", "Session"]
 
 Result = TypeVar("Result")
 Progress = Callable[[int, int], object]

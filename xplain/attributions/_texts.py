@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, cast
 
@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from xplain.attributions import _engine
 from xplain.attributions._methods import METHODS
+from xplain.attributions._session import Progress
 from xplain.attributions._views import EmbeddingView, PresenceView
 from xplain.errors import AttributionError, UnknownNameError
 from xplain.explanation import Attribution, Explanation, Heatmap, Word, WordScores
@@ -19,8 +20,6 @@ from xplain.models._state import evaluation
 from xplain.models.words import shares
 
 __all__ = ["run"]
-
-Progress = Callable[[int, int], object]
 
 #: What adds up over the windows of a long text, whose score is the mean over them.
 _ADDITIVE = ("score", "baseline_score", "completeness_residual")

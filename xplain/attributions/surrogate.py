@@ -146,7 +146,7 @@ def kernel_shap(
     n_segments : int
         How many superpixels or rectangles to aim at.
     budget : int
-        Number of evaluations, at least 2 for each region and 2 more.
+        Number of evaluations: at least 2 for each region and 6 more, or enough for all coalitions.
     baseline : number, "blur", "mean" or array_like
         What an absent region shows; see `Run.baseline`.
 

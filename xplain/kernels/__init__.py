@@ -1,1 +1,1 @@
-"""Arrays in, arrays out: run lengths, perturbation masks, resizing and blending of maps."""
+"""Arrays in, arrays out: run lengths, perturbation masks, counting and blending of maps."""

@@ -33,6 +33,10 @@ class Classifier:
         The classes' labels as paths.
     output : {"logit", "probability"}
         What the model returns.
+    multilabel : bool
+        Whether classes are independent of each other.
+    name : str
+        The model's name in documents.
     """
 
     def __init__(self, model: Any, labels: Any, output: str, multilabel: bool, name: str | None) -> None:

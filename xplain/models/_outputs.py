@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from xplain.errors import InputError
 
-__all__ = ["class_scores", "softmax", "tensor_of"]
+__all__ = ["check_shape", "class_scores", "softmax", "tensor_of"]
 
 
 def tensor_of(output: Any) -> Any:

@@ -103,9 +103,8 @@ class ImageClassifier(Classifier):
 
         Parameters
         ----------
-        image : path, bytes, PIL.Image.Image, numpy.ndarray (height, width, channels) or torch.Tensor (channels, height,
-        width)
-            The photo.
+        image : path, bytes, PIL.Image.Image, numpy.ndarray or torch.Tensor
+            The photo; arrays are (height, width, channels), tensors (channels, height, width).
 
         Returns
         -------

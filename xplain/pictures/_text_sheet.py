@@ -1,6 +1,6 @@
 """A sheet that remembers what is drawn on it, and gives it as pixels or as SVG.
 
-It has the methods of `xplain.pictures._type.Sheet`, so that legends draw themselves on both.
+It is a `xplain.pictures._type.Surface`, as `Sheet` is, so that legends draw themselves on both.
 """
 
 from __future__ import annotations
@@ -76,10 +76,6 @@ class Record:
     def letters(self, at: tuple[float, float], text: str, width: float, colour: Colour) -> None:
         """Write letters on SVG only, stretched to a width."""
         self._texts.append(_Text(at, text, width, 1.0, colour, "ls"))
-
-    def width_of(self, text: str, scale: float = 1.0) -> float:
-        """Width in pixels of one line."""
-        return fitted(text, round(self.size * scale), self.font)[2]
 
     def box(
         self,

@@ -11,7 +11,19 @@ from xplain.pictures._text_characters import one_line
 from xplain.pictures._text_scene import Part, Scene, Section
 from xplain.pictures.scale import meanings, number
 
-__all__ = ["Bar", "classes", "describe", "ends", "heading", "more_classes", "notes", "rule", "signed", "strongest"]
+__all__ = [
+    "Bar",
+    "classes",
+    "describe",
+    "ends",
+    "heading",
+    "meanings_of",
+    "more_classes",
+    "notes",
+    "rule",
+    "signed",
+    "strongest",
+]
 
 _LISTED, _CHARTED = 10, 30  # strongest words beside a text, and in a chart of their own
 _CLASSES = 10

@@ -21,7 +21,7 @@ import numpy.typing as npt
 
 from xplain.errors import UnknownNameError
 
-__all__ = ["CMAPS", "Cmap", "colours", "find"]
+__all__ = ["CMAPS", "MIDDLE", "Cmap", "colours", "find"]
 
 #: Entry of the 256 colours of a diverging map that stands for zero; 1 and 255 stand for the ends.
 MIDDLE = 128
