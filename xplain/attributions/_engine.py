@@ -95,6 +95,9 @@ def run(
     [[200.0, 0.0], [0.0, 0.0]]
     """
     inputs = list(inputs)
+    targets = [None] * len(inputs) if targets is None else list(targets)
+    if len(targets) != len(inputs):
+        raise InputError(f"targets must be {len(inputs)}, one for each input, got {len(targets)}")
     if isinstance(model, TextClassifier):
         from xplain.attributions import _texts
 
@@ -109,9 +112,6 @@ def run(
             progress=progress,
             **options,
         )
-    targets = [None] * len(inputs) if targets is None else list(targets)
-    if len(targets) != len(inputs):
-        raise InputError(f"targets must be {len(inputs)}, one for each input, got {len(targets)}")
     seed = _check.integer("seed", seed, least=0)
     if method is not None and method not in METHODS:
         raise UnknownNameError("method", method, METHODS)
@@ -181,7 +181,10 @@ def _best_method(session: Session) -> str:
 def refuse_black_box(entry: Method, model: ImageClassifier | TextClassifier) -> None:
     """Raise AttributionError if a method needs a module and the model is a black box."""
     if model.module is None and entry.needs != "scores":
-        able = ", ".join(name for name, method in METHODS.items() if method.needs == "scores")
+        text = model.task == "text-classification"
+        able = ", ".join(
+            name for name, method in METHODS.items() if method.needs == "scores" and (method.text_home or not text)
+        )
         raise AttributionError(
             f"method must be one that needs scores only for a black box, got {entry.name!r}, which needs {entry.needs} "
             f"of a torch module; use one of {able}"

@@ -28,7 +28,7 @@ _ADDITIVE = ("score", "baseline_score", "completeness_residual")
 def run(
     model: TextClassifier,
     inputs: Sequence[PreparedText],
-    targets: Sequence[Any] | None = None,
+    targets: Sequence[Any],
     *,
     method: str | None = None,
     seed: int = 0,
@@ -45,7 +45,7 @@ def run(
     if name not in able:
         raise AttributionError(f"method must be one that explains texts, got {name!r}; use one of {', '.join(able)}")
     found = []
-    for prepared, target in zip(inputs, targets or [None] * len(inputs), strict=True):
+    for prepared, target in zip(inputs, targets, strict=True):
         with evaluation(model.module, gradients=False):
             scores = model.scores([prepared.text])[0]
         chosen = list(model.targets(target, scores))
@@ -66,8 +66,7 @@ def _through_embeddings(
     model: TextClassifier, prepared: PreparedText, targets: list[int], arguments: Mapping[str, Any]
 ) -> tuple[list[Explanation], list[npt.NDArray[np.float64]]]:
     """Explain each window of tokens, and share out its tokens' values among the words: (T, words) for each window."""
-    if model.module is None:
-        _engine.refuse_black_box(METHODS[arguments["method"]], model)
+    _engine.refuse_black_box(METHODS[arguments["method"]], model)
     parts, maps = [], []
     for window in prepared.windows:
         view = EmbeddingView(model, prepared, window)
