@@ -96,3 +96,9 @@ class Game:
     def paint(self, values: Float64) -> Float64:
         """Give each pixel the value of its region: (players, T) -> (T, height, width)."""
         return values.T[:, self._labels]
+
+    def note(self, values: Float64, errors: Float64) -> None:
+        """Store how far values miss the gain of the score, and their standard errors; both are (players, T)."""
+        self._run.note_completeness(values.sum(axis=0), self.empty)
+        self._run.note_standard_error(self.paint(errors**2))
+        self._run.note_each("standard_error_max", errors.max(axis=0))

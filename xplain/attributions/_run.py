@@ -74,6 +74,12 @@ class Run:
         return self._chunk.scores(self._row)
 
     @property
+    def size(self) -> tuple[int, int]:
+        """Height and width of the model's input in pixels."""
+        shape = self.prepared.array.shape
+        return (shape[1], shape[2]) if self.model.channel_axis == 0 else (shape[0], shape[1])
+
+    @property
     def evaluations(self) -> int:
         """How often this input or a variant of it went through the model so far."""
         return self._chunk.session.evaluations[self._chunk.first + self._row]

@@ -62,8 +62,7 @@ def occlusion(run: Run, *, window: Any = 1 / 7, stride: Any = 1 / 14, baseline: 
     >>> found.attributions[0].evidence.values[::2, ::2].tolist()
     [[200.0, 0.0], [0.0, 0.0]]
     """
-    image, axis = run.prepared.array, run.model.channel_axis
-    size = image.shape[1:] if axis == 0 else image.shape[:2]
+    image, axis, size = run.prepared.array, run.model.channel_axis, run.size
     extent = _pixels("window", window, size)
     step = _pixels("stride", stride, size)
     if any(s > w for s, w in zip(step, extent, strict=True)):
@@ -133,7 +132,7 @@ def feature_ablation(run: Run, *, segments: Any = "slic", n_segments: int = 50, 
     return game.paint(game.full - game.worth(~np.eye(game.players, dtype=bool)))
 
 
-def _pixels(name: str, value: Any, size: tuple[int, ...]) -> tuple[int, int]:
+def _pixels(name: str, value: Any, size: tuple[int, int]) -> tuple[int, int]:
     """A length for both axes in pixels, from pixels (int) or a fraction of the side (float)."""
     pair = value if isinstance(value, (tuple, list)) else (value, value)
     if len(pair) != 2:

@@ -98,8 +98,7 @@ def rise(
     for name, flag in (("shift", shift), ("centred", centred)):
         if not isinstance(flag, bool):
             raise _check.wrong(name, "True or False", flag)
-    image, axis = run.prepared.array, run.model.channel_axis
-    size = (image.shape[1], image.shape[2]) if axis == 0 else (image.shape[0], image.shape[1])
+    image, axis, size = run.prepared.array, run.model.channel_axis, run.size
     channels = image.shape[2] if axis == -1 else 1
     pool = _Pool(int(run.rng.integers(2**63)), size, _grid(cells, size), _probability(p), shift, channels)
     fill = absent(run, baseline).astype(np.float32)

@@ -59,15 +59,10 @@ def segment(run: Run, segments: Any, n_segments: Any) -> Int:
         labels = _feature_mask(run, segments)
         remedy = "number the pixels of different regions differently"
     _, labels = np.unique(labels, return_inverse=True)
-    labels = labels.reshape(_input_size(run))
+    labels = labels.reshape(run.size)
     if labels.max() == 0:
         raise InputError(f"segments must divide the model's input into at least 2 regions, got 1; {remedy}")
     return labels.astype(np.int64)
-
-
-def _input_size(run: Run) -> tuple[int, int]:
-    shape = run.prepared.array.shape
-    return (shape[1], shape[2]) if run.model.channel_axis == 0 else (shape[0], shape[1])
 
 
 def _feature_mask(run: Run, segments: Any) -> Int:
@@ -88,7 +83,7 @@ def _feature_mask(run: Run, segments: Any) -> Int:
 
 
 def _superpixels(run: Run, name: str, count: int) -> npt.NDArray[Any]:
-    height, width = _input_size(run)
+    height, width = run.size
     if name == "grid":
         rows = max(1, min(height, round((count * height / width) ** 0.5)))
         columns = max(1, min(width, round(count / rows)))

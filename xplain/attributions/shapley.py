@@ -81,9 +81,7 @@ def shapley(
     else:
         values, errors = _sample(run, game, limit)
     run.note("exact", exact)
-    run.note_completeness(values.sum(axis=0), game.empty)
-    run.note_standard_error(game.paint(errors**2))
-    run.note_each("standard_error_max", errors.max(axis=0))
+    game.note(values, errors)
     return game.paint(values)
 
 

@@ -186,9 +186,7 @@ def kernel_shap(
     total = game.full - game.empty
     values, errors = _constrained_fit(coalitions, game.worth(coalitions) - game.empty, weights, total, drawn)
     run.note("coalitions", len(np.unique(np.packbits(coalitions, axis=1), axis=0)) + 2)
-    run.note_completeness(values.sum(axis=0), game.empty)
-    run.note_standard_error(game.paint(errors**2))
-    run.note_each("standard_error_max", errors.max(axis=0))
+    game.note(values, errors)
     return game.paint(values)
 
 

@@ -7,6 +7,7 @@ and off: an absent word is deleted from a black box's text, and its tokens becom
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -199,11 +200,7 @@ def lime(
     ----------
     Ribeiro, Singh & Guestrin, "Why should I trust you?", KDD 2016, arXiv:1602.04938.
     """
-    groups = _groups(run, unit)
-    if groups.max() == 0:
-        return _whole(run, groups)
-    maps = _surrogate.lime(run, segments=groups, n_samples=n_samples, kernel_width=kernel_width, ridge=ridge)
-    return _shared(maps, groups)
+    return _of_units(run, unit, _surrogate.lime, n_samples=n_samples, kernel_width=kernel_width, ridge=ridge)
 
 
 def kernel_shap(run: Run, *, unit: str | int = "auto", budget: int = 1000) -> Maps:
@@ -229,10 +226,7 @@ def kernel_shap(run: Run, *, unit: str | int = "auto", budget: int = 1000) -> Ma
     ----------
     Lundberg & Lee, A Unified Approach to Interpreting Model Predictions, NeurIPS 2017, arXiv:1705.07874.
     """
-    groups = _groups(run, unit)
-    if groups.max() == 0:
-        return _whole(run, groups)
-    return _shared(_surrogate.kernel_shap(run, segments=groups, budget=budget), groups)
+    return _of_units(run, unit, _surrogate.kernel_shap, budget=budget)
 
 
 def shapley(run: Run, *, unit: str | int = "auto", budget: int = 4096) -> Maps:
@@ -259,10 +253,7 @@ def shapley(run: Run, *, unit: str | int = "auto", budget: int = 4096) -> Maps:
     Shapley, A value for n-person games, 1953; Mitchell et al., Sampling Permutations for Shapley Value Estimation, JMLR
     2022.
     """
-    groups = _groups(run, unit)
-    if groups.max() == 0:
-        return _whole(run, groups)
-    return _shared(_shapley.shapley(run, segments=groups, budget=budget), groups)
+    return _of_units(run, unit, _shapley.shapley, budget=budget)
 
 
 def random(run: Run) -> Maps:
@@ -274,21 +265,26 @@ def _embedded(run: Run) -> EmbeddingView:
     return cast(EmbeddingView, run.model)
 
 
+def _of_units(run: Run, unit: str | int, method: Callable[..., Maps], **options: Any) -> Maps:
+    """Explain the units of a text as a method explains the regions of an image."""
+    groups = _groups(run, unit)
+    if groups.max() == 0:
+        return _whole(run, groups)
+    return _shared(method(run, segments=groups, **options), groups)
+
+
 def _groups(run: Run, unit: str | int) -> npt.NDArray[np.int64]:
     """Return the unit that each word is in, 0..count-1, as an image (1, words)."""
     words = cast(PresenceView, run.model).text.words
+    if isinstance(unit, str) and unit not in ("auto", "word", "sentence"):
+        raise _check.wrong("unit", "'auto', 'word', 'sentence' or a number of words", unit)
     if unit == "sentence":
-        numbers = np.array(sentences(words))
+        return np.array(sentences(words), np.int64)[np.newaxis]
+    if unit == "auto":
+        size = -(-len(words) // _MOST_UNITS)
     else:
-        size = 1
-        if unit == "auto":
-            size = -(-len(words) // _MOST_UNITS)
-        elif unit != "word":
-            size = _check.integer("unit", unit, least=1) if not isinstance(unit, str) else 0
-        if size == 0:
-            raise _check.wrong("unit", "'auto', 'word', 'sentence' or a number of words", unit)
-        numbers = np.arange(len(words)) // size
-    return numbers.astype(np.int64)[np.newaxis]
+        size = 1 if unit == "word" else _check.integer("unit", unit, least=1)
+    return np.arange(len(words), dtype=np.int64)[np.newaxis] // size
 
 
 def _shared(maps: Maps, groups: npt.NDArray[np.int64]) -> Maps:
