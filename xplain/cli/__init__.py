@@ -119,10 +119,7 @@ def _add_explain(commands: _Commands) -> None:
     )
     parser.add_argument("--seed", type=int, default=0, help="seed of random numbers (default: %(default)s)")
     parser.add_argument("--batch-size", type=int, metavar="N", help="inputs in one call of the model (default: chosen)")
-    parser.add_argument(
-        "--keep", type=float, metavar="F", help="turn heat maps into masks of this fraction of the pixels"
-    )
-    parser.add_argument("--threshold", type=float, metavar="S", help="turn heat maps into masks of scores from S up")
+    _add_masks(parser)
     parser.add_argument(
         "--stamp", action="store_true", help="record the time and duration, so that two runs differ in their documents"
     )
@@ -177,10 +174,7 @@ def _add_convert(commands: _Commands) -> None:
     parser.add_argument("document", metavar="DOCUMENT", help="document, or - for standard input")
     parser.add_argument("--to", required=True, help="format wanted, see 'xplain formats'")
     parser.add_argument("--from", dest="format", help="format of the document (default: recognised)")
-    parser.add_argument(
-        "--keep", type=float, metavar="F", help="turn heat maps into masks of this fraction of the pixels"
-    )
-    parser.add_argument("--threshold", type=float, metavar="S", help="turn heat maps into masks of scores from S up")
+    _add_masks(parser)
     parser.add_argument("--lossy", action="store_true", help="drop what the format cannot hold")
     parser.add_argument("-o", "--output", default="-", metavar="OUT", help="file, or - for standard output (default)")
     _add_force(parser)
@@ -217,6 +211,13 @@ def _add_demo(commands: _Commands) -> None:
     )
     parser.add_argument("-o", "--output", default="demo-output", metavar="FOLDER", help="default: %(default)s")
     _add_force(parser)
+
+
+def _add_masks(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--keep", type=float, metavar="F", help="turn heat maps into masks of this fraction of the pixels"
+    )
+    parser.add_argument("--threshold", type=float, metavar="S", help="turn heat maps into masks of scores from S up")
 
 
 def _add_force(parser: argparse.ArgumentParser) -> None:

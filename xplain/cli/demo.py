@@ -9,8 +9,8 @@ from typing import Any
 from xplain import api
 from xplain._lazy import require
 from xplain.cli import _io
+from xplain.cli.documents import encoded
 from xplain.cli.explain import load_model, progress
-from xplain.dialects import dumps, to_document
 from xplain.explanation import Explanation
 
 __all__ = ["run"]
@@ -50,8 +50,8 @@ def _photo() -> Files:
     mask = grad_cam.with_masks(keep=0.1)
     return {
         "cat.png": (photo.read_bytes(), "the photo"),
-        "cat.json": (_document(grad_cam, "native"), "grad-cam, lossless"),
-        "cat.modzy.json": (_document(mask, "modzy"), "its top tenth as a run-length mask"),
+        "cat.json": (encoded(grad_cam, "native"), "grad-cam, lossless"),
+        "cat.modzy.json": (encoded(mask, "modzy"), "its top tenth as a run-length mask"),
         "cat-overlay.png": (api.render(grad_cam).encoded(".png"), "grad-cam over the photo"),
         "cat-mask.png": (api.render(mask).encoded(".png"), "the mask's outline"),
         "cat-methods.png": (
@@ -66,8 +66,8 @@ def _text() -> Files:
     e = _explain(model, REVIEW, "shapley")
     _announce(f'"{REVIEW}"', model, e)
     return {
-        "review.json": (_document(e, "native"), "Shapley values of the words, lossless"),
-        "review.modzy.json": (_document(e, "modzy"), "the same as word importances"),
+        "review.json": (encoded(e, "native"), "Shapley values of the words, lossless"),
+        "review.modzy.json": (encoded(e, "modzy"), "the same as word importances"),
         "review.html": (api.render(e).encoded(".html"), "the words in colour, as a page"),
         "review.png": (api.render(e).encoded(".png"), "the same as a picture"),
     }
@@ -82,7 +82,3 @@ def _announce(name: str, model: Any, e: Explanation) -> None:
 def _explain(model: Any, source: Any, method: str, **options: int) -> Explanation:
     with progress(method) as show:
         return api.explain(model, source, method, progress=show, **options)
-
-
-def _document(explanation: Explanation, format: str) -> bytes:
-    return (dumps(to_document(explanation, format)) + "\n").encode("utf-8")

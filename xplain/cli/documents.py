@@ -15,7 +15,7 @@ from xplain.errors import InputError
 from xplain.explanation import Explanation, Results
 from xplain.kernels import _jit
 
-__all__ = ["convert", "load", "render", "validate", "with_masks"]
+__all__ = ["convert", "encoded", "load", "render", "validate"]
 
 
 def load(name: str, format: str | None = None) -> Explanation | Results:
@@ -23,7 +23,12 @@ def load(name: str, format: str | None = None) -> Explanation | Results:
     return from_document(loads(_io.read_bytes(name)), format)
 
 
-def with_masks(subject: Explanation | Results, keep: float | None, threshold: float | None) -> Explanation | Results:
+def encoded(subject: Explanation | Results, format: str, *, lossy: bool = False) -> bytes:
+    """Return a document as a line of JSON."""
+    return (dumps(to_document(subject, format, lossy=lossy)) + "\n").encode("utf-8")
+
+
+def _with_masks(subject: Explanation | Results, keep: float | None, threshold: float | None) -> Explanation | Results:
     """Turn heat maps into masks where the command line asks for it."""
     if keep is None and threshold is None:
         return subject
@@ -70,9 +75,8 @@ def render(arguments: argparse.Namespace) -> int:
 
 def convert(arguments: argparse.Namespace) -> int:
     """Write a document in another format."""
-    subject = with_masks(load(arguments.document, arguments.format), arguments.keep, arguments.threshold)
-    document = to_document(subject, arguments.to, lossy=arguments.lossy)
-    _io.write_bytes(arguments.output, (dumps(document) + "\n").encode("utf-8"), force=arguments.force)
+    subject = _with_masks(load(arguments.document, arguments.format), arguments.keep, arguments.threshold)
+    _io.write_bytes(arguments.output, encoded(subject, arguments.to, lossy=arguments.lossy), force=arguments.force)
     return 0
 
 

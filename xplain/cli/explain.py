@@ -16,7 +16,8 @@ from typing import Any
 
 from xplain import api
 from xplain.cli import _io
-from xplain.dialects import dumps, loads, to_document
+from xplain.cli.documents import encoded
+from xplain.dialects import loads
 from xplain.errors import InputError, XplainError
 from xplain.explanation import Explanation
 
@@ -265,5 +266,4 @@ def _encoded(explanation: Explanation, suffix: str, arguments: argparse.Namespac
     if suffix in _io.PICTURES:
         data: bytes = api.render(explanation).encoded(suffix)
         return data
-    document = to_document(explanation, arguments.format, lossy=arguments.lossy)
-    return (dumps(document) + "\n").encode("utf-8")
+    return encoded(explanation, arguments.format, lossy=arguments.lossy)

@@ -18,7 +18,7 @@ from xplain.explanation import Explanation, Results
 
 __all__ = ["formats", "info", "methods", "schema"]
 
-_PACKAGES = ("numpy", "pillow", "numba", "torch", "captum", "scikit-image", "matplotlib", "isal")
+_PACKAGES = ("numpy", "pillow", "numba", "torch", "scikit-image", "transformers", "isal")
 
 
 def methods(arguments: argparse.Namespace) -> int:

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from xplain.errors import InputError
 
-__all__ = ["check_shape", "class_scores", "softmax", "tensor_of"]
+__all__ = ["class_scores", "class_tensor", "softmax", "tensor_of"]
 
 
 def tensor_of(output: Any) -> Any:
@@ -71,6 +71,13 @@ def check_shape(shape: tuple[int, ...], count: int) -> None:
     """Raise unless ``shape`` is (count, classes) or (count,)."""
     if len(shape) not in (1, 2) or shape[0] != count or shape[-1] == 0:
         raise InputError(f"model output must be of shape ({count}, classes) for a batch of {count}, got {tuple(shape)}")
+
+
+def class_tensor(output: Any, count: int) -> Any:
+    """Return the class scores inside a module's output for a batch as a tensor (count, classes); gradients flow."""
+    scores = tensor_of(output)
+    check_shape(tuple(getattr(scores, "shape", ())), count)
+    return scores[:, None] if scores.ndim == 1 else scores
 
 
 def softmax(scores: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

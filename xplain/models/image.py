@@ -143,10 +143,8 @@ class ImageClassifier(Classifier):
 
     def forward(self, batch: torch.Tensor) -> torch.Tensor:
         """Return the class scores (batch, classes) of the module; gradients flow."""
-        scores = _outputs.tensor_of(self.function(batch))
-        _outputs.check_shape(tuple(getattr(scores, "shape", ())), len(batch))
-        result: torch.Tensor = scores[:, None] if scores.ndim == 1 else scores
-        return result
+        scores: torch.Tensor = _outputs.class_tensor(self.function(batch), len(batch))
+        return scores
 
     def scores(self, batch: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
         """Score a batch in one call of the model, without gradients.

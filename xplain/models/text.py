@@ -240,10 +240,8 @@ class TextClassifier(Classifier):
 
         mask = {"attention_mask": torch.ones_like(ids)} if self._masked else {}
         output = self.function(input_ids=ids, **mask) if self._by_name else self.function(ids, **mask)
-        scores = _outputs.tensor_of(output)
-        _outputs.check_shape(tuple(getattr(scores, "shape", ())), len(ids))
-        result: torch.Tensor = scores[:, None] if scores.ndim == 1 else scores
-        return result
+        scores: torch.Tensor = _outputs.class_tensor(output, len(ids))
+        return scores
 
     def to_tensor(self, ids: npt.NDArray[np.int64]) -> torch.Tensor:
         """Return token ids (batch, tokens) as a tensor on the module's device."""
