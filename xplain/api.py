@@ -1,6 +1,7 @@
 """The verbs: predict, explain, write, read, convert, validate, render.
 
-Each loads what it needs when it is called, so that reading and drawing a saved explanation does not import torch.
+Models, methods and pictures are loaded when a verb needs them, so that reading and drawing a saved explanation does not
+import torch.
 """
 
 from __future__ import annotations
@@ -10,7 +11,8 @@ import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, overload
 
-from xplain import _files, _images
+from xplain import _files, _images, dialects
+from xplain.dialects import from_document, schema, to_document
 from xplain.errors import InputError, XplainError
 from xplain.explanation import Explanation, Prediction, Results, core
 
@@ -218,70 +220,7 @@ def methods() -> Mapping[str, str]:
 
 def formats() -> Mapping[str, str]:
     """Return the document formats: name to summary."""
-    from xplain.dialects import FORMATS
-
-    return dict(FORMATS)
-
-
-def schema(format: str = "native") -> dict[str, Any]:
-    """Return the JSON Schema of a format."""
-    from xplain.dialects import schema
-
-    return schema(format)
-
-
-def to_document(
-    explanation: Explanation | Results, format: str = "native", *, lossy: bool = False, **options: Any
-) -> Any:
-    """Return an explanation as a document: JSON values.
-
-    Parameters
-    ----------
-    explanation : Explanation or Results
-        What to write.
-    format : str
-        A key of `xplain.formats`.
-    lossy : bool
-        Whether to drop what the format cannot hold instead of refusing.
-    **options
-        Options of the format.
-
-    Returns
-    -------
-    dict
-        Values that `json.dumps` takes.
-
-    Raises
-    ------
-    FidelityError
-        If the format cannot hold it all and ``lossy`` is False; the message names each loss.
-
-    Examples
-    --------
-    >>> import xplain
-    >>> cat = xplain.Prediction("cat", 0.9)
-    >>> mask = xplain.Mask.from_array([[0, 1], [1, 1]])
-    >>> e = xplain.Explanation("image-classification", xplain.Source("image", height=2, width=2), [cat],
-    ...                        [xplain.Attribution(cat, mask)])
-    >>> xplain.to_document(e, "modzy")["explanation"]
-    {'maskRLE': [[1, 3]], 'dimensions': {'height': 2, 'width': 2}}
-    """
-    from xplain.dialects import to_document
-
-    return to_document(explanation, format, lossy=lossy, **options)
-
-
-def from_document(document: Any, format: str | None = None) -> Explanation | Results:
-    """Return what a document says; the format is recognised if left out.
-
-    Raises
-    ------
-    DocumentError
-        If the document follows no format, or not its own; the message gives the ``$`` path.
-    """
-    from xplain.dialects import from_document
-
-    return from_document(document, format)
+    return dict(dialects.FORMATS)
 
 
 def write(
@@ -302,14 +241,12 @@ def write(
     path : path
         The file.
     format, lossy, **options
-        As for `to_document`.
+        As for `xplain.to_document`.
     overwrite : bool
         Whether an existing file may be replaced.
     """
-    from xplain.dialects import dumps
-
     document = to_document(explanation, format, lossy=lossy, **options)
-    _files.write(path, dumps(document).encode("utf-8"), overwrite=overwrite)
+    _files.write(path, dialects.dumps(document).encode("utf-8"), overwrite=overwrite)
 
 
 def read(path: str | os.PathLike[str] | io.IOBase, format: str | None = None) -> Explanation | Results:
@@ -322,9 +259,7 @@ def read(path: str | os.PathLike[str] | io.IOBase, format: str | None = None) ->
     DocumentError
         If it is not JSON, follows no format, or not its own; the message gives the ``$`` path.
     """
-    from xplain.dialects import loads
-
-    return from_document(loads(_files.read(path)), format)
+    return from_document(dialects.loads(_files.read(path)), format)
 
 
 def convert(document: Any, to: str, format: str | None = None, *, lossy: bool = False, **options: Any) -> Any:
@@ -339,7 +274,7 @@ def convert(document: Any, to: str, format: str | None = None, *, lossy: bool = 
     format : str, optional
         The document's format; recognised if left out.
     lossy, **options
-        As for `to_document`.
+        As for `xplain.to_document`.
     """
     return to_document(from_document(document, format), to, lossy=lossy, **options)
 
@@ -354,11 +289,9 @@ def validate(document: Any, format: str | None = None) -> list[Problem]:
     format : str, optional
         The format it must follow; recognised if left out.
     """
-    from xplain.dialects import validate, validate_text
-
     if isinstance(document, (str, os.PathLike)):
-        return validate_text(_files.read(document), format)
-    return validate(document, format)
+        return dialects.validate_text(_files.read(document), format)
+    return dialects.validate(document, format)
 
 
 def render(

@@ -65,7 +65,7 @@ def _dialect(format: str) -> _Dialect:
 
 
 def to_document(
-    explanation: Explanation | Results, format: str = "native", lossy: bool = False, **options: Any
+    explanation: Explanation | Results, format: str = "native", *, lossy: bool = False, **options: Any
 ) -> dict[str, Any]:
     """Turn an explanation into a document.
 
