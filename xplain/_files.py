@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import io
 import os
+import stat
 from pathlib import Path
 
 from xplain.errors import InputError
 
-__all__ = ["read", "write"]
+__all__ = ["as_path", "make_folder", "read", "refusal", "write"]
 
 
 def read(path: str | os.PathLike[str] | io.IOBase) -> bytes:
@@ -19,17 +20,20 @@ def read(path: str | os.PathLike[str] | io.IOBase) -> bytes:
     InputError
         If it cannot be read.
     """
-    if isinstance(path, io.IOBase):
-        data = path.read()
-        return data.encode("utf-8", "surrogatepass") if isinstance(data, str) else bytes(data)
     try:
-        return Path(path).read_bytes()
-    except OSError as error:
-        raise InputError(f"path must be a file that can be read, got {str(path)!r}: {error.strerror}") from error
+        if isinstance(path, io.IOBase):
+            data = path.read()
+            return data.encode("utf-8", "surrogatepass") if isinstance(data, str) else bytes(data)
+        return as_path(path).read_bytes()
+    except (OSError, ValueError) as error:
+        raise refusal("path must be a file that can be read", path, error) from error
 
 
 def write(path: str | os.PathLike[str], data: bytes, *, overwrite: bool) -> None:
     """Write a file through a temporary one beside it: readers see the old or the new file, never half of one.
+
+    A symbolic link stays, and the file that it leads to is written. So is a device or a pipe, in place: to put a
+    file where it was would take it from everybody.
 
     Parameters
     ----------
@@ -45,15 +49,60 @@ def write(path: str | os.PathLike[str], data: bytes, *, overwrite: bool) -> None
     InputError
         If the file exists and must not be replaced, or its folder cannot be written.
     """
-    target = Path(path)
-    if not overwrite and target.exists():
-        raise InputError(f"path must be a new file, got {str(target)!r}, which exists; overwrite it or choose another")
-    temporary = target.with_name(f".{target.name}.{os.urandom(4).hex()}")
+    named = as_path(path)
+    try:
+        target = named.resolve()
+        mode = target.stat().st_mode if target.exists() else None
+        if mode is not None and not overwrite:
+            raise InputError(
+                f"path must be a new file, got {str(named)!r}, which exists; overwrite it or choose another"
+            )
+        if mode is None or stat.S_ISREG(mode):
+            _replace(target, data, mode)
+        else:
+            with target.open("wb") as device:
+                device.write(data)
+    except InputError:
+        raise
+    except (OSError, RuntimeError, ValueError) as error:  # RuntimeError: links that lead in a circle
+        raise refusal("path must be a file that can be written", path, error) from error
+
+
+def make_folder(path: str | os.PathLike[str]) -> None:
+    """Create a folder and those above it, unless they are there.
+
+    Raises
+    ------
+    InputError
+        If that is not possible.
+    """
+    try:
+        as_path(path).mkdir(parents=True, exist_ok=True)
+    except (OSError, ValueError) as error:
+        raise refusal("folder must be one that can be created", path, error) from error
+
+
+def refusal(expected: str, path: object, error: Exception) -> InputError:
+    """Build the error for a path that the system refuses."""
+    shown = str(path) if isinstance(path, os.PathLike) else path
+    return InputError(f"{expected}, got {shown!r}: {getattr(error, 'strerror', None) or error}")
+
+
+def as_path(path: object, name: str = "path") -> Path:
+    """Return a path; anything but a str or a path of str is none."""
+    if not isinstance(path, (str, os.PathLike)) or not isinstance(os.fspath(path), str):
+        raise InputError(f"{name} must be a str or a path, got {type(path).__name__}")
+    return Path(path)
+
+
+def _replace(target: Path, data: bytes, mode: int | None) -> None:
+    # A name of its own, since one that is made of the target's may be too long.
+    temporary = target.with_name(f".xplain-{os.urandom(8).hex()}")
     try:
         with temporary.open("xb") as file:
             file.write(data)
+        if mode is not None:
+            temporary.chmod(stat.S_IMODE(mode))
         temporary.replace(target)
-    except OSError as error:
-        raise InputError(f"path must be a file that can be written, got {str(target)!r}: {error.strerror}") from error
     finally:
         temporary.unlink(missing_ok=True)

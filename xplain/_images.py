@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageOps
 
+from xplain import _files
 from xplain.errors import InputError
 
 __all__ = ["Loaded", "load"]
@@ -79,10 +80,7 @@ def load(image: Any, name: str = "image", *, digest: bool = True) -> Loaded:
     (2, 3, 3)
     """
     if isinstance(image, (str, os.PathLike)):
-        path = Path(image)
-        if not path.is_file():
-            raise InputError(f"{name} must be an existing file, got {str(path)!r}")
-        return _from_bytes(path.read_bytes(), path.name, name, digest)
+        return _from_bytes(_file_bytes(image, name), Path(image).name, name, digest)
     if isinstance(image, (bytes, bytearray, memoryview)):
         return _from_bytes(bytes(image), None, name, digest)
     if isinstance(image, Image.Image):
@@ -95,6 +93,15 @@ def load(image: Any, name: str = "image", *, digest: bool = True) -> Loaded:
     if isinstance(image, np.ndarray):
         return _from_array(image, name, digest)
     raise InputError(f"{name} must be {_KINDS}, got {type(image).__name__}")
+
+
+def _file_bytes(path: str | os.PathLike[str], name: str) -> bytes:
+    try:
+        if Path(path).is_file():
+            return Path(path).read_bytes()
+    except (OSError, ValueError) as error:
+        raise _files.refusal(f"{name} must be a file that can be read", path, error) from error
+    raise InputError(f"{name} must be an existing file, got {str(path)!r}")
 
 
 def _from_bytes(data: bytes, file: str | None, name: str, digest: bool) -> Loaded:

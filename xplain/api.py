@@ -80,7 +80,7 @@ class Explanations(Sequence[Explanation]):
 
 def predict(model: Model, input: Any, top: int = 5) -> tuple[Prediction, ...]:
     """Return a model's ``top`` predictions for one input, by decreasing score."""
-    return model.predict(input, top)
+    return _check_model(model).predict(input, top)
 
 
 def explain(
@@ -187,6 +187,8 @@ def explain_batch(
     """
     if isinstance(inputs, (str, bytes, os.PathLike)):
         raise InputError(f"inputs must be a sequence of inputs, got {inputs!r}; explain takes a single one")
+    if isinstance(inputs, Mapping) or not isinstance(inputs, Iterable):
+        raise InputError(f"inputs must be a sequence of inputs, got {type(inputs).__name__}")
     items = list(inputs)
     targets = list(target) if isinstance(target, (list, tuple)) else [target] * len(items)
     if len(targets) != len(items):
@@ -201,6 +203,12 @@ def _explain(
     model: Model, inputs: Sequence[Any], targets: Sequence[Any], method: str | None, **arguments: Any
 ) -> list[Explanation]:
     from xplain import attributions
+
+    prepare = _check_model(model).prepare
+    return attributions.run(model, [prepare(one) for one in inputs], targets, method=method, **arguments)
+
+
+def _check_model(model: Model) -> Model:
     from xplain.models import ImageClassifier, TextClassifier
 
     if not isinstance(model, (ImageClassifier, TextClassifier)):
@@ -208,7 +216,7 @@ def _explain(
             f"model must be an xplain model, got {type(model).__name__}; "
             "wrap it: xplain.ImageClassifier(model, ...) or xplain.TextClassifier(model, ...)"
         )
-    return attributions.run(model, [model.prepare(one) for one in inputs], targets, method=method, **arguments)
+    return model
 
 
 def methods() -> Mapping[str, str]:

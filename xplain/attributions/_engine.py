@@ -113,8 +113,8 @@ def run(
             **options,
         )
     seed = _check.integer("seed", seed, least=0)
-    if method is not None and method not in METHODS:
-        raise UnknownNameError("method", method, METHODS)
+    if method is not None:
+        _check.known("method", method, METHODS)
     if not inputs:
         return []
     _refuse_inference_parameters(model)

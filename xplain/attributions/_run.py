@@ -13,7 +13,7 @@ import numpy.typing as npt
 from xplain.attributions._session import Chunk
 from xplain.errors import AttributionError, InputError
 from xplain.explanation import _check
-from xplain.models import ImageClassifier, Prepared
+from xplain.models import ImageClassifier, Prepared, _outputs
 
 if TYPE_CHECKING:
     import torch
@@ -146,9 +146,8 @@ class Run:
         (slice, numpy.ndarray)
             Which variants, in order, and float64 (n, T): their scores for the targets.
         """
-        targets = list(self.targets)
         for rows, scores in self._stream(lambda a, b: self._as_input(make(a, b)), count, self.model.scores):
-            yield rows, scores[:, targets]
+            yield rows, self._of_targets(scores)
 
     def gradients(
         self, make: Callable[[int, int], torch.Tensor], count: int
@@ -211,8 +210,13 @@ class Run:
         from xplain.attributions import _autograd
 
         recording = _autograd.record_input(self.model, batch, rules)
-        scores = self.model.check_scores(recording[0], len(batch))[:, list(self.targets)]
+        scores = self._of_targets(self.model.check_scores(recording[0], len(batch)))
         return scores, torch.stack(_autograd.slopes(recording, targets))
+
+    def _of_targets(self, scores: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        """Return the targets' columns of scores (n, classes); a model of changing classes has no targets."""
+        _outputs.check_classes(self.class_scores.size, scores.shape[1])
+        return scores[:, list(self.targets)]
 
     def layer_gradient(self, layer: str) -> tuple[torch.Tensor, torch.Tensor]:
         """Feature maps (channels, h', w') of a layer at the input itself, and the scores' gradients (T, ...) there."""

@@ -59,7 +59,7 @@ class Session:
         self.targets = targets
         self.batch_size = None if batch_size is None else _check.integer("batch_size", batch_size, least=1)
         self.memory = None if memory is None else _check.integer("memory", memory, least=1)
-        self.progress = progress
+        self.progress = None if progress is None else _check.function("progress", progress)
         self.evaluations = [0] * len(inputs)
         self._planned = [0] * len(inputs)
 

@@ -13,8 +13,8 @@ from xplain.attributions import _engine
 from xplain.attributions._methods import METHODS
 from xplain.attributions._session import Progress
 from xplain.attributions._views import EmbeddingView, PresenceView
-from xplain.errors import AttributionError, UnknownNameError
-from xplain.explanation import Attribution, Explanation, Heatmap, Word, WordScores
+from xplain.errors import AttributionError
+from xplain.explanation import Attribution, Explanation, Heatmap, Word, WordScores, _check
 from xplain.models import PreparedText, TextClassifier
 from xplain.models._state import evaluation
 from xplain.models.words import shares
@@ -39,9 +39,8 @@ def run(
 ) -> list[Explanation]:
     """Explain the predictions of a text classifier; see `xplain.attributions.run`."""
     able = {name: entry for name, entry in METHODS.items() if entry.text_home}
-    name = method or ("shapley" if model.module is None else "integrated-gradients")
-    if name not in METHODS:
-        raise UnknownNameError("method", name, able)
+    default = "shapley" if model.module is None else "integrated-gradients"
+    name = default if method is None else _check.known("method", method, METHODS)
     if name not in able:
         raise AttributionError(f"method must be one that explains texts, got {name!r}; use one of {', '.join(able)}")
     found = []

@@ -7,6 +7,7 @@ is (embedding, 1, tokens) (`EmbeddingView`).
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
@@ -210,8 +211,12 @@ class EmbeddingView(View):
     def _replaced(self, embeddings: torch.Tensor) -> Iterator[None]:
         """Let the lookup of the token ids return other embeddings (n, tokens, embedding)."""
 
+        owner = threading.get_ident()
+
         def replace(layer: torch.nn.Module, inputs: Sequence[Any], output: torch.Tensor) -> torch.Tensor | None:
-            return embeddings if output.shape == embeddings.shape else None
+            # A server may run the same module in another thread.
+            mine = threading.get_ident() == owner and output.shape == embeddings.shape
+            return embeddings if mine else None
 
         handle = self.embedding.register_forward_hook(replace)
         try:

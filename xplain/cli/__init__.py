@@ -9,12 +9,15 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import io
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from xplain import __version__
+from xplain.cli import _io
 from xplain.errors import XplainError
 
 __all__ = ["main"]
@@ -36,6 +39,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     int
         The exit status.
     """
+    if not _streams_are_open():
+        return 2
     arguments = _parser().parse_args(argv)
     module, _, function = arguments.run.partition(":")
     try:
@@ -43,15 +48,36 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
         return status
     except XplainError as error:
-        print(f"xplain: error: {error}", file=sys.stderr)
+        _io.note(f"error: {error}")
         return 2
     except KeyboardInterrupt:
         print("xplain: interrupted", file=sys.stderr)
         return 130
-    except BrokenPipeError:
-        # The reader has gone, as in `xplain ... | head`; Python would complain once more at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except BrokenPipeError:  # the reader has gone, as in `xplain ... | head`
+        _drop_output()
         return 0
+    except OSError as error:  # a full disk, say: xplain's own files are refused in detail
+        _drop_output()
+        _io.note(f"error: input and output must be files that can be used, got {error}")
+        return 2
+
+
+def _streams_are_open() -> bool:
+    """Prepare the standard streams: what they cannot encode is escaped."""
+    if sys.stderr is None:
+        sys.stderr = io.StringIO()  # else messages would go to standard output
+    if sys.stdout is None:
+        _io.note("error: standard output must be open, got a closed one; use > /dev/null to ignore it")
+        return False
+    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
+        sys.stdout.reconfigure(errors="backslashreplace")
+    return True
+
+
+def _drop_output() -> None:
+    """Discard what is left in the buffer of standard output, of which Python would complain once more at exit."""
+    with suppress(io.UnsupportedOperation):  # a stream in memory
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import os
 import sys
@@ -15,14 +14,18 @@ from xplain.errors import InputError
 if TYPE_CHECKING:
     from xplain.pictures import Picture, TextPicture
 
-__all__ = ["PICTURES", "note", "print_json", "print_picture", "read_bytes", "write_bytes"]
+__all__ = ["PICTURES", "note", "print_json", "print_picture", "read_bytes", "target", "visible", "write_bytes"]
 
 PICTURES = (".png", ".html", ".svg", ".txt")
 
 
 def read_bytes(name: str) -> bytes:
     """Return a file's bytes; ``-`` is standard input."""
-    return sys.stdin.buffer.read() if name == "-" else _files.read(name)
+    if name != "-":
+        return _files.read(name)
+    if sys.stdin is None:
+        raise InputError("standard input must be open to be read, got a closed one")
+    return sys.stdin.buffer.read()
 
 
 def write_bytes(name: str, data: bytes, *, force: bool) -> None:
@@ -37,7 +40,12 @@ def write_bytes(name: str, data: bytes, *, force: bool) -> None:
 
 def print_json(value: Any) -> None:
     """Print one line of JSON."""
-    print(json.dumps(value, ensure_ascii=not _is_utf8(), allow_nan=False))
+    text = json.dumps(value, ensure_ascii=False, allow_nan=False)
+    try:
+        text.encode(sys.stdout.encoding or "utf-8")
+    except UnicodeEncodeError:  # other encodings, and names of files that are no UTF-8
+        text = json.dumps(value, allow_nan=False)
+    print(text)
 
 
 def print_picture(picture: Picture | TextPicture) -> None:
@@ -53,8 +61,19 @@ def print_picture(picture: Picture | TextPicture) -> None:
 
 def note(message: str) -> None:
     """Tell the person at the terminal something."""
-    print(f"xplain: {message}", file=sys.stderr)
+    print(f"xplain: {visible(message)}", file=sys.stderr)
 
 
-def _is_utf8() -> bool:
-    return isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.encoding.lower().replace("-", "") == "utf8"
+def visible(text: str) -> str:
+    """Put symbols for what would act on the terminal: labels and names are other people's."""
+    if text.isprintable():
+        return text
+    from xplain.pictures import _text_characters
+
+    return _text_characters.visible(text)
+
+
+def target(text: str) -> int | str:
+    """Return a whole number as a class or an attribution, anything else as a label."""
+    # Python reads no number of thousands of digits, and there is no such class.
+    return int(text) if text.isdecimal() and len(text) <= 18 else text

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from xplain import api
+from xplain import _files, api
 from xplain._lazy import require
 from xplain.cli import _io
 from xplain.cli.documents import encoded
@@ -32,7 +32,7 @@ REVIEW = (
 def run(arguments: argparse.Namespace) -> int:
     """Explain the photo of a cat and a review, and write documents and pictures to a folder."""
     folder = Path(arguments.output)
-    folder.mkdir(parents=True, exist_ok=True)
+    _files.make_folder(folder)
     for files in (_photo(), _text()):
         for name, (data, what) in files.items():
             _io.write_bytes(str(folder / name), data, force=arguments.force)

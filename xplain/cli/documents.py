@@ -61,7 +61,7 @@ def render(arguments: argparse.Namespace) -> int:
         explanations[0] if len(explanations) == 1 else explanations,
         arguments.image,
         kind=arguments.kind,
-        target=int(target) if target is not None and target.isdecimal() else target,
+        target=None if target is None else _io.target(target),
         cmap=arguments.cmap,
         scale=scale,
         **style,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import glob
 import importlib
+import inspect
 import json
 import sys
 import time
@@ -12,13 +13,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
-from xplain import api
+from xplain import _files, api
 from xplain.cli import _io
 from xplain.cli.documents import encoded
 from xplain.dialects import loads
-from xplain.errors import InputError, XplainError
+from xplain.errors import DocumentError, InputError, XplainError
 from xplain.explanation import Explanation
 
 __all__ = ["load_model", "progress", "run"]
@@ -80,6 +81,8 @@ def load_model(name: str) -> Any:
     from xplain.models import ImageClassifier, TextClassifier, pretrained
 
     module, colon, factory = name.partition(":")
+    if colon and not (module and factory):
+        raise InputError(f"model must be a network's name or MODULE:FACTORY, got {name!r}")
     if not colon:
         return pretrained(name)
     sys.path.insert(0, str(Path.cwd()))  # the user's own module lies where the command is run
@@ -185,7 +188,10 @@ def _lines(file: str, target: Any) -> Iterator[_Job]:
     for number, line in enumerate(_io.read_bytes(file).splitlines(), start=1):
         if not line.strip():
             continue
-        value = loads(line)
+        try:
+            value = loads(line)
+        except DocumentError as error:
+            raise InputError(f"{file}, line {number}, {error.message}") from error
         entry = {"image": value} if isinstance(value, str) else value
         found = [entry.get(key) for key in ("image", "text")] if isinstance(entry, dict) else []
         if sum(isinstance(one, str) for one in found) != 1:
@@ -200,7 +206,7 @@ def _targets(texts: list[str] | None) -> Any:
     """Return the targets of the command line: whole numbers are classes, anything else a label."""
     if texts is None:
         return None
-    targets = [int(text) if text.isdecimal() else text for text in texts]
+    targets = [_io.target(text) for text in texts]
     return targets[0] if len(targets) == 1 else targets
 
 
@@ -208,10 +214,13 @@ def _option(text: str) -> tuple[str, Any]:
     name, equals, value = text.partition("=")
     if not equals:
         raise InputError(f"option must be NAME=VALUE, got {text!r}")
+    name = name.replace("-", "_")
+    if name in inspect.signature(api.explain).parameters:
+        raise InputError(f"option must be one of the method, got {name!r}; see xplain explain --help for that")
     try:
-        return name.replace("-", "_"), json.loads(value)
-    except ValueError:
-        return name.replace("-", "_"), value
+        return name, json.loads(value)
+    except (ValueError, RecursionError):
+        return name, value
 
 
 @contextmanager
@@ -222,7 +231,7 @@ def _sink(arguments: argparse.Namespace, jobs: list[_Job]) -> Iterator[Sink]:
     if output == "-" or suffix == ".jsonl":
         if output != "-" and Path(output).exists() and not arguments.force:
             raise InputError(f"output must be a new file, got {output!r}, which exists; --force overwrites it")
-        with nullcontext(sys.stdout.buffer) if output == "-" else Path(output).open("wb") as stream:
+        with nullcontext(sys.stdout.buffer) if output == "-" else _opened(output, arguments.force) as stream:
 
             def append(name: str, explanation: Explanation) -> str:
                 stream.write(_encoded(explanation, ".json", arguments))
@@ -245,16 +254,24 @@ def _sink(arguments: argparse.Namespace, jobs: list[_Job]) -> Iterator[Sink]:
 
     def write(name: str, explanation: Explanation) -> str:
         path = template.replace("{name}", _unique(Path(name).stem, taken))
-        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        _files.make_folder(Path(path).parent)
         _io.write_bytes(path, _encoded(explanation, suffix, arguments), force=arguments.force)
         return path
 
     yield write
 
 
+def _opened(output: str, force: bool) -> BinaryIO:
+    """Open a stream's file; one that came up meanwhile is not overwritten either."""
+    try:
+        return Path(output).open("wb" if force else "xb")
+    except OSError as error:
+        raise _files.refusal("output must be a file that can be written", output, error) from error
+
+
 def _unique(stem: str, taken: set[str]) -> str:
-    """Return the stem, numbered if another input had the same."""
-    name, number = stem, 1
+    """Return the stem, numbered if another input had the same; dots alone would lead to another folder."""
+    name, number = stem if stem.strip(".") else f"_{stem}", 1
     while name in taken:
         number += 1
         name = f"{stem}-{number}"

@@ -60,7 +60,8 @@ def info(arguments: argparse.Namespace) -> int:
     for key, value in facts.items():
         lines = value if isinstance(value, list) else [value]
         for i, line in enumerate(lines):
-            print(f"{key if i == 0 else '':<16} {line}")
+            shown = " ".join(_io.visible(str(line)).split("\n"))
+            print(f"{key if i == 0 else '':<16} {shown}")
     return 0
 
 

@@ -27,7 +27,7 @@ from xplain.dialects._fit import Carries, fit
 from xplain.dialects._text import dumps, loads
 from xplain.dialects._wire import Problem
 from xplain.errors import DocumentError, InputError, UnknownNameError
-from xplain.explanation import Explanation, Results
+from xplain.explanation import Explanation, Results, _check
 
 __all__ = [
     "FORMATS",
@@ -59,8 +59,7 @@ class _Dialect(Protocol):
 
 
 def _dialect(format: str) -> _Dialect:
-    if format not in FORMATS:
-        raise UnknownNameError("format", format, FORMATS)
+    _check.known("format", format, FORMATS)
     return cast(_Dialect, importlib.import_module(f"{__name__}.{format.replace('-', '_')}"))
 
 
@@ -105,6 +104,7 @@ def to_document(
     dialect = _dialect(format)
     if not isinstance(explanation, (Explanation, Results)):
         raise InputError(f"explanation must be an Explanation or Results, got {type(explanation).__name__}")
+    lossy = _check.boolean("lossy", lossy)
     known = list(inspect.signature(dialect.encode).parameters)[1:]
     for option in options:
         if option not in known:

@@ -72,6 +72,8 @@ def _unpack(shape: tuple[int, ...], dtype: str, data: str, packing: str | None, 
     if len(shape) != 2:
         raise DocumentError(f"must be an array of two, got an array of {len(shape)}", path="$.shape")
     count = shape[0] * shape[1]
+    if max(shape) > MAX_ELEMENTS and not count:  # NumPy has no arrays of such sides, even empty ones
+        raise DocumentError(f"must hold sides of at most {MAX_ELEMENTS}, got {_product(shape)}", path="$.shape")
     if count > MAX_ELEMENTS:
         raise DocumentError(f"must multiply to at most {MAX_ELEMENTS} elements, got {_product(shape)}", path="$.shape")
     raw = _bytes(data, count * element.itemsize, packed=packing is not None)

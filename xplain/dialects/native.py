@@ -39,7 +39,7 @@ from xplain.dialects._wire import (
     table,
     tagged,
 )
-from xplain.errors import DocumentError, InputError
+from xplain.errors import DocumentError
 from xplain.explanation import (
     STATUSES,
     TASKS,
@@ -62,6 +62,7 @@ from xplain.explanation import (
     Window,
     Word,
     WordScores,
+    _check,
 )
 
 __all__ = ["CARRIES", "decode", "encode", "sniff"]
@@ -93,8 +94,8 @@ def encode(value: Explanation | Results, *, quantize: int | None = None) -> dict
     dict
         The document, of JSON values only.
     """
-    if quantize not in (None, 8, 16):
-        raise InputError(f"quantize must be None, 8 or 16, got {quantize!r}")
+    if quantize is not None and (not isinstance(quantize, int) or quantize not in (8, 16)):
+        raise _check.wrong("quantize", "None, 8 or 16", quantize)
     if isinstance(value, Results):
         items = [_encode_item(item, quantize) for item in value.items]
         return {"xplain": VERSION, "type": "results", "job": value.job, "items": items}

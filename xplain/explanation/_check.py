@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from xplain.errors import InputError
+from xplain.errors import InputError, UnknownNameError
 
 Float32 = npt.NDArray[np.float32]
 
@@ -61,6 +61,27 @@ def choice(name: str, value: Any, allowed: Sequence[str]) -> str:
     """Return one of the allowed strings."""
     if not isinstance(value, str) or value not in allowed:
         raise wrong(name, "one of " + ", ".join(map(repr, allowed)), value)
+    return value
+
+
+def known(kind: str, name: Any, table: Collection[str]) -> str:
+    """Return a name that is in a table."""
+    if not isinstance(name, str) or name not in table:
+        raise UnknownNameError(kind, name, table)
+    return name
+
+
+def boolean(name: str, value: Any) -> bool:
+    """Return a bool; numbers and strings are none."""
+    if not isinstance(value, (bool, np.bool_)):
+        raise wrong(name, "True or False", value)
+    return bool(value)
+
+
+def function(name: str, value: Any) -> Any:
+    """Return something that can be called."""
+    if not callable(value):
+        raise wrong(name, "a function", value)
     return value
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import operator
 import reprlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
@@ -154,6 +154,13 @@ def _from_list(counts: Sequence[Any], path: str) -> Counts:
         i = next(i for i, run in enumerate(counts) if not 0 <= run <= LIMIT)
         raise DocumentError(f"counts must be between 0 and {LIMIT}, got {shown(counts[i])}", path=f"{path}[{i}]")
     return np.array(counts, np.uint32)
+
+
+def as_items(name: str, values: Any) -> list[Any]:
+    """Return the items of a sequence or an iterator; text, bytes and mappings are none."""
+    if isinstance(values, (str, bytes, Mapping)) or not isinstance(values, Iterable):
+        raise InputError(f"{name} must be a sequence, got {shown(values)}")
+    return list(values)
 
 
 def as_runs(counts: Any) -> tuple[Counts, int, int]:

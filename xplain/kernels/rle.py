@@ -43,6 +43,7 @@ from xplain.kernels._rle_counts import (
     as_array,
     as_finite,
     as_image,
+    as_items,
     as_length,
     as_runs,
     canonical,
@@ -145,7 +146,7 @@ def encode_levels(values: npt.ArrayLike, thresholds: Iterable[float]) -> list[Co
     [[1, 3], [2, 1, 1]]
     """
     array = as_image("values", values)
-    limits = [as_finite("threshold", threshold) for threshold in thresholds]
+    limits = [as_finite("threshold", threshold) for threshold in as_items("thresholds", thresholds)]
     if array.dtype.kind in "biu":
         return [encode(array >= limit) for limit in limits]
     if array.dtype.kind != "f":
@@ -185,7 +186,7 @@ def encode_batch(masks: Iterable[npt.ArrayLike], threshold: float | None = None)
     >>> [counts.tolist() for counts in encode_batch(np.eye(2)[np.newaxis] > 0)]
     [[0, 1, 2, 1]]
     """
-    return [encode(mask, threshold) for mask in masks]
+    return [encode(mask, threshold) for mask in as_items("masks", masks)]
 
 
 def decode(counts: npt.ArrayLike, height: int, width: int) -> npt.NDArray[np.bool_]:
@@ -344,7 +345,7 @@ def iou_matrix(a: Sequence[npt.ArrayLike], b: Sequence[npt.ArrayLike]) -> npt.ND
     >>> iou_matrix([[0, 2, 2]], [[0, 2, 2], [1, 2, 1], [2, 2]]).round(2).tolist()
     [[1.0, 0.33, 0.0]]
     """
-    first, second = [as_runs(counts) for counts in a], [as_runs(counts) for counts in b]
+    first, second = ([as_runs(runs) for runs in as_items(name, masks)] for name, masks in (("a", a), ("b", b)))
     sizes = {pixels for _, pixels, _ in first + second}
     if len(sizes) > 1:
         raise InputError(f"all masks must have one number of pixels, got {min(sizes)} to {max(sizes)}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -47,8 +48,9 @@ class Classifier:
         self.function: Callable[..., Any] = inner
         self.labels = _labels.label_table(labels)
         self.output = _check.choice("output", output, ("logit", "probability"))
-        self.multilabel = bool(multilabel)
-        self.name: str = name or getattr(inner, "__name__", None) or type(inner).__name__
+        self.multilabel = _check.boolean("multilabel", multilabel)
+        given = None if name is None else _check.string("name", name)
+        self.name: str = given or getattr(inner, "__name__", None) or type(inner).__name__
         self._fingerprint: tuple[Any, str] | None = None
 
     def __repr__(self) -> str:
@@ -65,11 +67,22 @@ class Classifier:
         return scores
 
     def placement(self) -> tuple[torch.device | None, torch.dtype | None]:
-        """Return the device and floating type of the module's weights; None where it has none."""
+        """Return the device and floating type of the module's weights; None where it has none.
+
+        Raises
+        ------
+        InputError
+            If the weights are on the meta device, which holds none.
+        """
         if self.module is None:
             return None, None
-        weights = (*self.module.parameters(), *self.module.buffers())
+        weights = itertools.chain(self.module.parameters(), self.module.buffers())
         like = next((weight for weight in weights if weight.is_floating_point()), None)
+        if like is not None and like.is_meta:
+            raise InputError(
+                "model must hold its weights, got a module on the meta device; move it with to_empty(device=...) and "
+                "load its state_dict"
+            )
         return (None, None) if like is None else (like.device, like.dtype)
 
     def probabilities(self, scores: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
@@ -94,13 +107,14 @@ class Classifier:
 
     def predictions(self, scores: npt.NDArray[np.float64], top: int = 5) -> tuple[Prediction, ...]:
         """Return the ``top`` classes by decreasing score; ``scores`` is float64 (classes,)."""
-        order = np.argsort(-scores, kind="stable")[:top]
+        order = np.argsort(-scores, kind="stable")[: _check.integer("top", top, least=1)]
         return tuple(self.prediction(scores, int(i)) for i in order)
 
     def fingerprint(self) -> str | None:
         """Return the sha256 of the module's weights and buffers; None for a black box."""
         if self.module is None:
             return None
+        self.placement()  # refuses weights that are not there
         state = {key: value for key, value in self.module.state_dict().items() if hasattr(value, "detach")}
         # A digest costs as much as a forward pass; a tensor's version counter tells whether it is still true.
         version = tuple(

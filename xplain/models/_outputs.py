@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from xplain.errors import InputError
 
-__all__ = ["class_scores", "class_tensor", "softmax", "tensor_of"]
+__all__ = ["check_classes", "class_scores", "class_tensor", "softmax", "tensor_of"]
 
 
 def tensor_of(output: Any) -> Any:
@@ -57,7 +57,7 @@ def class_scores(output: Any, count: int) -> npt.NDArray[np.float64]:
         output = output.detach().double().cpu().numpy()
     try:
         scores = np.asarray(output, dtype=np.float64)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise InputError(f"model output must be numbers (batch, classes), got {type(output).__name__}") from None
     check_shape(scores.shape, count)
     if scores.ndim == 1:
@@ -78,6 +78,12 @@ def class_tensor(output: Any, count: int) -> Any:
     scores = tensor_of(output)
     check_shape(tuple(getattr(scores, "shape", ())), count)
     return scores[:, None] if scores.ndim == 1 else scores
+
+
+def check_classes(classes: int, now: int) -> None:
+    """Raise if a model has another number of classes now than it had for the input itself."""
+    if now != classes:
+        raise InputError(f"model output must have the same classes for every batch, got {classes} and then {now}")
 
 
 def softmax(scores: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

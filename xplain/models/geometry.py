@@ -8,6 +8,7 @@ resampling step of the original pixels: there is no intermediate rounding to und
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -187,7 +188,7 @@ class Preprocess:
     def _per_channel(self, name: str) -> tuple[float, ...]:
         value = getattr(self, name)
         count = _CHANNELS[self.channels]
-        values = (value,) * count if np.isscalar(value) else tuple(value)
+        values = tuple(value) if isinstance(value, Iterable) and not isinstance(value, str) else (value,) * count
         if len(values) != count:
             raise InputError(f"Preprocess.{name} must have {count} values for {self.channels}, got {len(values)}")
         return tuple(_check.number(f"Preprocess.{name}", v) for v in values)
@@ -207,6 +208,8 @@ class Preprocess:
         geometry : Geometry
             Where that lies on the photo.
         """
+        if not isinstance(pixels, np.ndarray) or pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] != 3:
+            raise _check.wrong("pixels", "a uint8 array (height, width, 3)", pixels)
         resized, geometry = self._resample(pixels)
         if self.channels == "L":
             resized = np.asarray(Image.fromarray(resized).convert("L"))[:, :, np.newaxis]

@@ -91,7 +91,7 @@ class ImageClassifier(Classifier):
         if preprocess is not None and not isinstance(preprocess, Preprocess):
             raise _check.wrong("preprocess", "a Preprocess or None", preprocess)
         self.preprocess = preprocess
-        self.layer = layer
+        self.layer = None if layer is None else _check.string("layer", layer)
 
     @property
     def channel_axis(self) -> int:

@@ -8,7 +8,7 @@ from importlib import resources
 from typing import Literal, overload
 
 from xplain._lazy import require
-from xplain.errors import UnknownNameError
+from xplain.explanation import _check
 from xplain.models.geometry import Preprocess
 from xplain.models.image import ImageClassifier
 from xplain.models.text import TextClassifier
@@ -52,9 +52,7 @@ def pretrained(name: str = "efficientnet-lite0") -> ImageClassifier | TextClassi
     >>> pretrained("sentiment-cnn").predict("A wonderful film.")[0].name
     'positive'
     """
-    if name not in NETWORKS:
-        raise UnknownNameError("network", name, NETWORKS)
-    return NETWORKS[name]()
+    return NETWORKS[_check.known("network", name, NETWORKS)]()
 
 
 def _efficientnet_lite0() -> ImageClassifier:

@@ -132,9 +132,9 @@ class TextClassifier(Classifier):
                 "use AutoTokenizer.from_pretrained(..., use_fast=True)"
             )
         self.tokenizer = tokenizer
-        self.preprocess = preprocess
+        self.preprocess = None if preprocess is None else _check.function("preprocess", preprocess)
         self.max_length = self._limit(max_length)
-        self._baseline_id = baseline_id
+        self._baseline_id = None if baseline_id is None else _check.integer("baseline_id", baseline_id, least=0)
         parameters = inspect.signature(self.module.forward).parameters if self.module is not None else {}
         self._by_name = "input_ids" in parameters
         self._masked = "attention_mask" in parameters
@@ -288,8 +288,8 @@ class TextClassifier(Classifier):
         try:
             ids, spans = self.tokenizer(text)
             array = np.array([_check.integer("token id", i, least=0) for i in ids], np.int64)
-            pairs = tuple(None if span is None else (int(span[0]), int(span[1])) for span in spans)
-        except (TypeError, ValueError, IndexError) as error:
+            pairs = tuple(None if span is None else _span(span, len(text)) for span in spans)
+        except (TypeError, ValueError, IndexError, OverflowError) as error:
             raise InputError(f"tokenizer must return ids and (start, stop) spans, got an error: {error}") from error
         if len(array) != len(pairs) or not len(array):
             raise InputError(f"tokenizer must return as many spans as ids, got {len(array)} ids and {len(pairs)} spans")
@@ -301,6 +301,14 @@ class TextClassifier(Classifier):
         for start in range(0, max(len(ids) - size, 0) + step, step) if len(ids) > size else (0,):
             first = min(start, max(len(ids) - size, 0))
             yield TokenWindow(ids[first : first + size], spans[first : first + size])
+
+
+def _span(span: Any, length: int) -> tuple[int, int]:
+    """Return the place of a token, which lies in the text."""
+    start, stop = (_check.integer("span", position, least=0) for position in span)
+    if not start <= stop <= length:
+        raise InputError(f"span must have start <= stop <= {length}, got {start} and {stop}")
+    return start, stop
 
 
 def _equal_lengths(

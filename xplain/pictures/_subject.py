@@ -16,6 +16,7 @@ __all__ = ["Panel", "chosen", "explanations", "panels"]
 
 UInt8 = npt.NDArray[np.uint8]
 
+_MOST = 2**27  # pixels that are drawn: a small document of runs or cells can claim any number
 _CELL = 48  # pixels of a grid's cell where no image says how large it is
 
 
@@ -143,6 +144,8 @@ def _size(explanation: Explanation, evidence: Evidence, photo: UInt8 | None) -> 
         size = own
     if 0 in size:
         raise InputError(f"evidence must have at least one pixel to be drawn, got {size[0]}x{size[1]}")
+    if size[0] * size[1] > _MOST:
+        raise InputError(f"evidence must have at most {_MOST} pixels to be drawn, got {size[0]}x{size[1]}")
     return size
 
 

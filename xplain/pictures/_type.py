@@ -186,7 +186,7 @@ def _load(path: str | None, size: int) -> Any:
         return ImageFont.load_default(size)
     try:
         return ImageFont.truetype(path, size)
-    except OSError as error:
+    except (OSError, ValueError) as error:
         if path in _FALLBACKS:
             return None
         raise InputError(f"font must be a TrueType or OpenType file, got {path!r}: {error}") from error

@@ -19,7 +19,7 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
-from xplain.errors import UnknownNameError
+from xplain.explanation import _check
 
 __all__ = ["CMAPS", "MIDDLE", "Cmap", "colours", "find"]
 
@@ -85,9 +85,7 @@ def find(name: object) -> Cmap:
     UnknownNameError
         If there is none; the message has the nearest name.
     """
-    if not isinstance(name, str) or name not in CMAPS:
-        raise UnknownNameError("cmap", name, CMAPS)
-    return CMAPS[name]
+    return CMAPS[_check.known("cmap", name, CMAPS)]
 
 
 @lru_cache(maxsize=16)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import os
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,6 +12,7 @@ import numpy.typing as npt
 
 from xplain import _files
 from xplain.errors import InputError
+from xplain.explanation import _check
 from xplain.pictures import png
 
 __all__ = ["Drawing", "Picture"]
@@ -40,7 +40,7 @@ class Drawing:
         InputError
             For any other ending.
         """
-        writer = _WRITERS.get(suffix.lower())
+        writer = _WRITERS.get(_check.string("suffix", suffix).lower())
         if writer is None:
             raise InputError(f"path must be a name that ends in {', '.join(_WRITERS)}, got the ending {suffix!r}")
         data: bytes = getattr(self, writer)()
@@ -61,7 +61,7 @@ class Drawing:
         InputError
             If the ending is unknown, the folder cannot be written, or the file is there and may not be replaced.
         """
-        _files.write(path, self.encoded(Path(path).suffix), overwrite=overwrite)
+        _files.write(path, self.encoded(_files.as_path(path).suffix), overwrite=overwrite)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from xplain.errors import InputError, UnknownNameError
+from xplain import _files
+from xplain.errors import InputError
 from xplain.explanation import Explanation, _check
 from xplain.pictures import _layout, _words, chart, colormaps
 from xplain.pictures._piece import Style, coloured, ready
@@ -98,9 +99,11 @@ def draw(
     (240, 320, 3)
     """
     subjects = explanations(subject)
-    if kind is not None and kind not in KINDS:
-        raise UnknownNameError("kind", kind, KINDS)
+    if kind is not None:
+        _check.known("kind", kind, KINDS)
+    font = None if font is None else str(_files.as_path(font, "font"))
     style = Style(_share("alpha", alpha), _share("keep", keep), None if cmap is None else colormaps.find(cmap), font)
+    shared, legend = _check.boolean("shared", shared), _check.boolean("legend", legend)
     if columns is not None:
         columns = _check.integer("columns", columns, least=1)
     attributed = any(explanation.attributions for explanation in subjects)

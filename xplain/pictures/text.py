@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from xplain.errors import InputError, UnknownNameError
-from xplain.explanation import Explanation
+from xplain import _files
+from xplain.errors import InputError
+from xplain.explanation import Explanation, _check
 from xplain.pictures import _text_words, colormaps, png
 from xplain.pictures._text_scene import Scene, build
 from xplain.pictures.picture import Drawing
@@ -168,8 +169,9 @@ def draw(
     """
     if image is not None:
         raise InputError(f"image must be left out for a text, got {type(image).__name__}")
-    if kind is not None and kind not in KINDS:
-        raise UnknownNameError("kind", kind, KINDS)
+    if kind is not None:
+        _check.known("kind", kind, KINDS)
+    font = None if font is None else str(_files.as_path(font, "font"))
     chosen = colormaps.find(_DIVERGING if cmap is None else cmap)
     if not chosen.diverging:
         diverging = ", ".join(name for name, known in colormaps.CMAPS.items() if known.diverging)
