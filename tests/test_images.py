@@ -88,6 +88,9 @@ def test_bad_images_are_refused(tmp_path):
     broken.write_bytes(encoded(Image.new("RGB", (64, 64)))[:60])
     with refuses(InputError, "Pillow can decode, got 'broken.png'"):
         load(broken)
+    surface = encoded(Image.new("RGB", (4, 4)), "DDS")
+    with refuses(InputError, "Pillow can decode, got 176 bytes: Unknown pixel format flags 0"):
+        load(surface[:80] + bytes(8) + surface[88:])
     with refuses(InputError, "photo must be a path, bytes, a PIL image", "got int"):
         load(3, name="photo")
     with refuses(InputError, "must be finite, got NaN"):

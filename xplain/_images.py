@@ -112,9 +112,9 @@ def _from_bytes(data: bytes, file: str | None, name: str, digest: bool) -> Loade
             pixels = _rgb(opened)
     except Image.DecompressionBombError as error:
         raise InputError(f"{name} must be of a reasonable size, got a decompression bomb: {error}") from error
-    except (OSError, SyntaxError, ValueError, EOFError) as error:
-        if isinstance(error, InputError):
-            raise
+    except (InputError, MemoryError):
+        raise
+    except Exception as error:  # decoders raise errors of any type for a broken file
         shown = repr(file) if file else f"{len(data)} bytes"
         raise InputError(f"{name} must be an image that Pillow can decode, got {shown}: {error}") from error
     return Loaded(pixels, pixels, _sha256(data) if digest else None, file)

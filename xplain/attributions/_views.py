@@ -210,7 +210,6 @@ class EmbeddingView(View):
     @contextmanager
     def _replaced(self, embeddings: torch.Tensor) -> Iterator[None]:
         """Let the lookup of the token ids return other embeddings (n, tokens, embedding)."""
-
         owner = threading.get_ident()
 
         def replace(layer: torch.nn.Module, inputs: Sequence[Any], output: torch.Tensor) -> torch.Tensor | None:
