@@ -48,8 +48,9 @@ def table() -> str:
     needs = {"gradients": "torch module", "layers": "module with feature maps", "scores": "any model"}
     rows = ["| method | what it shows | explains | needs | evaluations |", "|---|---|---|---|---|"]
     for name, method in METHODS.items():
-        kinds = "images, texts" if method.text_home else "images"
-        rows.append(f"| `{name}` | {method.summary} | {kinds} | {needs[method.needs]} | {method.cost} |")
+        rows.append(
+            f"| `{name}` | {method.summary} | {', '.join(method.explains)} | {needs[method.needs]} | {method.cost} |"
+        )
     return "\n".join(rows)
 
 

@@ -262,6 +262,21 @@ def test_wrong_usage_is_explained(folder, capsys, arguments, message):
     assert out == ""
 
 
+def test_a_model_that_does_not_load_leaves_no_file_behind(folder, capsys):
+    Path("old.jsonl").write_text("mine")
+    for output in ("new.jsonl", "old.jsonl"):
+        assert main(["explain", "photo0.png", "--model", "halves:no", "-o", output, "--force"]) == 2
+    assert not Path("new.jsonl").exists()
+    assert Path("old.jsonl").read_text() == "mine"
+
+
+def test_render_refuses_a_text_that_was_not_explained(folder, capsys):
+    assert main(["explain", "--text", "good day", "--model", "halves:counts", "-o", "a.json"]) == 0
+    assert main(["render", "a.json", "--text", "another text altogether", "-o", "a.html"]) == 2
+    assert "text must be" in capsys.readouterr().err
+    assert main(["render", "a.json", "--text", "good day", "-o", "a.html"]) == 0
+
+
 def test_usage_errors_of_the_parser_exit_with_2(capsys):
     for arguments in ([], ["explode"], ["convert", "a.json"]):
         with pytest.raises(SystemExit) as caught:

@@ -65,6 +65,11 @@ def test_preprocessing_changes_what_is_explained():
     assert prepared.source.sha256 == TextClassifier(len).prepare("Hello World").source.sha256
 
 
+def test_a_text_without_tokens_is_one_absent_token():
+    model = TextClassifier(Bag(), letters, baseline_id=7)
+    assert np.array_equal(model.scores([""]), model.token_scores([np.array([7])]))
+
+
 @pytest.mark.parametrize("text", ["", "  \n\t\u3000"])
 def test_texts_without_a_word_are_refused(text):
     with refuses(InputError, "text must hold a word, got"):

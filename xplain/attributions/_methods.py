@@ -49,6 +49,11 @@ class Method:
     random: bool = False
     text_home: str = ""
 
+    @property
+    def explains(self) -> tuple[str, ...]:
+        """What kinds of inputs it explains."""
+        return ("images", "texts") if self.text_home else ("images",)
+
     def load(self, task: str) -> Callable[..., npt.NDArray[np.floating[Any]]]:
         """Import the function that computes it for a task: ``function(run, **options)``."""
         module, _, function = (self.text_home if task == "text-classification" else self.home).partition(":")

@@ -16,7 +16,6 @@ from xplain.attributions._views import EmbeddingView, PresenceView
 from xplain.errors import AttributionError
 from xplain.explanation import Attribution, Explanation, Heatmap, Word, WordScores, _check
 from xplain.models import PreparedText, TextClassifier
-from xplain.models._state import evaluation
 from xplain.models.words import shares
 
 __all__ = ["run"]
@@ -45,14 +44,13 @@ def run(
         raise AttributionError(f"method must be one that explains texts, got {name!r}; use one of {', '.join(able)}")
     found = []
     for prepared, target in zip(inputs, targets, strict=True):
-        with evaluation(model.module, gradients=False):
-            scores = model.scores([prepared.text])[0]
+        scores = model.scores([prepared.text])[0]
         chosen = list(model.targets(target, scores))
         arguments = {
             "method": name, "seed": seed, "batch_size": batch_size, "memory": memory, "progress": progress, **options
         }  # fmt: skip
         if able[name].needs == "scores":
-            view = PresenceView(model, prepared)
+            view = PresenceView(model, prepared, scores)
             (part,) = _engine.run(cast(Any, view), [view.prepared()], [chosen], **arguments)
             parts, maps = [part], [_values(part)]
         else:
@@ -106,9 +104,12 @@ def _explanation(
             quality["windows"] = len(prepared.windows)
         target = model.prediction(scores, cast(int, attribution.target.id))
         attributions.append(Attribution(target, WordScores(words), attribution.method, quality))
+    evaluations = sum(part.provenance.evaluations or 0 for part in parts)
+    if METHODS[cast(str, first.provenance.method)].needs != "scores":
+        evaluations += len(parts)  # the text's own scores, which a view of its words takes over
     provenance = replace(
         first.provenance,
-        evaluations=sum(part.provenance.evaluations or 0 for part in parts),
+        evaluations=evaluations,
         seconds=sum(part.provenance.seconds or 0.0 for part in parts),
     )
     return Explanation(model.task, prepared.source, model.predictions(scores), tuple(attributions), provenance)

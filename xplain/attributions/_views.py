@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from xplain.errors import AttributionError
 from xplain.explanation import Source
-from xplain.models import Geometry, Prepared, PreparedText, TextClassifier, TokenWindow
+from xplain.models import Geometry, Prepared, PreparedText, TextClassifier, TokenWindow, _outputs
 from xplain.models.words import shares
 
 if TYPE_CHECKING:
@@ -61,7 +61,18 @@ class PresenceView(View):
     """Which words are there -> class scores.
 
     An absent word is deleted from the text of a black box; for a module its tokens become the baseline token.
+
+    Parameters
+    ----------
+    model, prepared
+        As for `View`.
+    whole : numpy.ndarray
+        float64 (classes,), the scores of the whole text, which are known already.
     """
+
+    def __init__(self, model: TextClassifier, prepared: PreparedText, whole: Scores) -> None:
+        super().__init__(model, prepared)
+        self.whole = whole
 
     @cached_property
     def owners(self) -> list[npt.NDArray[np.intp]]:
@@ -88,13 +99,21 @@ class PresenceView(View):
     def scores(self, batch: npt.NDArray[Any]) -> Scores:
         """Score variants, float32 (n, 1, 1, words) of 0 and 1; equal texts are evaluated once."""
         present = batch[:, 0, 0] > 0.5
-        unique, inverse = np.unique(present, axis=0, return_inverse=True)
-        inverse = inverse.reshape(-1)
+        scores = np.repeat(self.whole[np.newaxis], len(present), axis=0)
+        changed = ~present.all(axis=1)
+        if changed.any():
+            unique, inverse = np.unique(present[changed], axis=0, return_inverse=True)
+            found = self._masked_scores(unique)
+            _outputs.check_classes(self.whole.size, found.shape[1])
+            scores[changed] = found[inverse.reshape(-1)]
+        return scores
+
+    def _masked_scores(self, present: npt.NDArray[np.bool_]) -> Scores:
         if self.text_model.module is None:
-            return self.text_model.scores([self._without(row) for row in unique])[inverse]
+            return self.text_model.scores([self._without(row) for row in present])
         windows = range(len(self.text.windows))
-        scores: Scores = np.mean([self._window_scores(i, unique) for i in windows], axis=0)
-        return scores[inverse]
+        scores: Scores = np.mean([self._window_scores(i, present) for i in windows], axis=0)
+        return scores
 
     def _window_scores(self, number: int, present: npt.NDArray[np.bool_]) -> Scores:
         ids, owner = self.text.windows[number].ids, self.owners[number]

@@ -48,15 +48,13 @@ def render(arguments: argparse.Namespace) -> int:
     if output not in (None, "-") and Path(output).suffix.lower() not in _io.PICTURES:
         raise InputError(f"output must end in {', '.join(_io.PICTURES)}, got {output!r}")
     explanations = [e for name in arguments.documents for e in _explanations(name, arguments.format)]
-    if arguments.text is not None:
-        explanations = [replace(e, source=replace(e.source, text=arguments.text)) for e in explanations]
     if not explanations:
         raise InputError("document must hold an explanation, got none")
     scale = arguments.scale
     if scale is not None and scale not in ("max", "robust"):
         scale = _number("scale", scale)
     target = arguments.target
-    style = {} if arguments.alpha is None else {"alpha": arguments.alpha}
+    style = {name: getattr(arguments, name) for name in ("alpha", "text") if getattr(arguments, name) is not None}
     picture = api.render(
         explanations[0] if len(explanations) == 1 else explanations,
         arguments.image,

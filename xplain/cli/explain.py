@@ -56,9 +56,9 @@ def run(arguments: argparse.Namespace) -> int:
     jobs = _all_jobs(arguments)
     options = dict(_option(text) for text in arguments.option)
     failed = 0
+    texts = any(job.text is not None for job in jobs) or bool(arguments.text_file)
+    model = load_model(arguments.model or ("sentiment-cnn" if texts else "efficientnet-lite0"))
     with _sink(arguments, jobs) as write:
-        texts = any(job.text is not None for job in jobs) or bool(arguments.text_file)
-        model = load_model(arguments.model or ("sentiment-cnn" if texts else "efficientnet-lite0"))
         for job in jobs:
             try:
                 explanation = _explain(model, job, options, arguments)

@@ -26,12 +26,15 @@ def methods(arguments: argparse.Namespace) -> int:
     from xplain.attributions import METHODS
 
     if arguments.json:
-        rows = {name: {"summary": m.summary, "needs": m.needs, "cost": m.cost} for name, m in METHODS.items()}
+        rows = {
+            name: {"summary": m.summary, "explains": m.explains, "needs": m.needs, "cost": m.cost}
+            for name, m in METHODS.items()
+        }
         _io.print_json(rows)
     else:
         _print_table(
-            ("method", "needs", "evaluations", "what it shows"),
-            [(name, m.needs, m.cost, m.summary) for name, m in METHODS.items()],
+            ("method", "explains", "needs", "evaluations", "what it shows"),
+            [(name, ", ".join(m.explains), m.needs, m.cost, m.summary) for name, m in METHODS.items()],
         )
     return 0
 

@@ -291,7 +291,9 @@ class TextClassifier(Classifier):
             pairs = tuple(None if span is None else _span(span, len(text)) for span in spans)
         except (TypeError, ValueError, IndexError, OverflowError) as error:
             raise InputError(f"tokenizer must return ids and (start, stop) spans, got an error: {error}") from error
-        if len(array) != len(pairs) or not len(array):
+        if not len(array) and not pairs:  # nothing that the tokenizer knows: one absent token
+            return np.array([self.baseline_id], np.int64), (None,)
+        if len(array) != len(pairs):
             raise InputError(f"tokenizer must return as many spans as ids, got {len(array)} ids and {len(pairs)} spans")
         return array, pairs
 
