@@ -5,7 +5,7 @@ the model in evaluation mode and left as it was, gradients, batches that fit int
 The table is data and importing this package does not import torch.
 """
 
-from xplain.attributions._engine import run
+from xplain.attributions._dispatch import run
 from xplain.attributions._methods import METHODS, Method
 from xplain.attributions._run import Run
 

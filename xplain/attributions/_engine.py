@@ -1,4 +1,4 @@
-"""One call for any method: what is asked for is checked, the method runs, and what it says is checked again."""
+"""One call for any method on images: the method runs, and what it says is checked before it is believed."""
 
 from __future__ import annotations
 
@@ -13,12 +13,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from xplain.attributions._methods import METHODS, Method
+from xplain.attributions._methods import METHODS, Method, able
 from xplain.attributions._run import Run
 from xplain.attributions._session import Chunk, Progress, Session
 from xplain.errors import AttributionError, InputError, UnknownNameError
 from xplain.explanation import Attribution, Explanation, Heatmap, Provenance, _check
-from xplain.models import ImageClassifier, TextClassifier
+from xplain.models import ImageClassifier, Prepared
+from xplain.models._classifier import Classifier
 from xplain.models._state import evaluation
 
 __all__ = ["refuse_black_box", "run"]
@@ -27,9 +28,9 @@ Options = dict[str, Any]
 
 
 def run(
-    model: ImageClassifier | TextClassifier,
-    inputs: Sequence[Any],
-    targets: Sequence[Any] | None = None,
+    model: ImageClassifier,
+    inputs: Sequence[Prepared],
+    targets: Sequence[Any],
     *,
     method: str | None = None,
     seed: int = 0,
@@ -38,83 +39,11 @@ def run(
     progress: Progress | None = None,
     **options: Any,
 ) -> list[Explanation]:
-    """Explain predictions of a model.
+    """Explain the predictions of an image classifier, or of a view that has its face; see `_dispatch.run`.
 
-    Parameters
-    ----------
-    model : ImageClassifier or TextClassifier
-        What is explained. A torch module runs in evaluation mode and is left as it was: training flags, ``.grad`` and
-        ``requires_grad`` of its parameters, hooks, also when the call fails.
-    inputs : sequence of Prepared or PreparedText
-        Inputs from ``model.prepare``.
-    targets : sequence, optional
-        For each input the class or classes to explain, as ``model.targets`` takes them: None, an int, a label, "top-3",
-        or a sequence of those. The predicted class of each input if left out.
-    method : str, optional
-        A key of `METHODS`. None is the best that the model can answer: for images grad-cam where a convolution makes
-        feature maps, integrated-gradients for any other module, occlusion for a black box; for texts
-        integrated-gradients, and shapley for a black box.
-    seed : int
-        Of the method's random numbers, the same for each input. Global generators are neither used nor changed.
-    batch_size : int, optional
-        Variants of an input that are evaluated at once. None chooses by the model's activations. Batches shrink when
-        memory runs out.
-    memory : int, optional
-        Bytes that the activations of a batch may take; 1 GiB, or a quarter of an accelerator's memory.
-    progress : callable, optional
-        Called as ``progress(done, total)`` after each batch, in evaluations; the total grows when a method asks for
-        more.
-    **options
-        Options of the method.
-
-    Returns
-    -------
-    list of Explanation
-        One for each input: the five highest predictions, and for each target a heat map in original pixels or word
-        scores.
-        Two runs on one machine give the same bytes.
-
-    Raises
-    ------
-    UnknownNameError
-        If there is no such method, option, layer or label.
-    InputError
-        If an option's value or the target cannot be used.
-    AttributionError
-        If the method cannot give a correct map: no gradients or layers where it needs them, a map that is zero
-        everywhere or not finite, a model whose functions it cannot follow.
-
-    Examples
-    --------
-    >>> from xplain.models import ImageClassifier
-    >>> model = ImageClassifier(lambda images: images[:, 0, 0], output="probability")  # three classes: red, green, blue
-    >>> photo = np.zeros((2, 2, 3), np.uint8)
-    >>> photo[0, 0, 1] = 200
-    >>> (explanation,) = run(model, [model.prepare(photo)], method="occlusion", window=1, stride=1)
-    >>> explanation.attributions[0].evidence.values.tolist()
-    [[200.0, 0.0], [0.0, 0.0]]
+    A view of another kind of input goes by its own ``task``, which says how a method is computed for it.
     """
-    inputs = list(inputs)
-    targets = [None] * len(inputs) if targets is None else list(targets)
-    if len(targets) != len(inputs):
-        raise InputError(f"targets must be {len(inputs)}, one for each input, got {len(targets)}")
-    if isinstance(model, TextClassifier):
-        from xplain.attributions import _texts
-
-        return _texts.run(
-            model,
-            inputs,
-            targets,
-            method=method,
-            seed=seed,
-            batch_size=batch_size,
-            memory=memory,
-            progress=progress,
-            **options,
-        )
     seed = _check.integer("seed", seed, least=0)
-    if method is not None:
-        _check.known("method", method, METHODS)
     if not inputs:
         return []
     _refuse_inference_parameters(model)
@@ -178,16 +107,12 @@ def _best_method(session: Session) -> str:
     return "grad-cam" if seen.layer and not seen.attention else "integrated-gradients"
 
 
-def refuse_black_box(entry: Method, model: ImageClassifier | TextClassifier) -> None:
+def refuse_black_box(entry: Method, model: Classifier) -> None:
     """Raise AttributionError if a method needs a module and the model is a black box."""
     if model.module is None and entry.needs != "scores":
-        text = model.task == "text-classification"
-        able = ", ".join(
-            name for name, method in METHODS.items() if method.needs == "scores" and (method.text_home or not text)
-        )
         raise AttributionError(
             f"method must be one that needs scores only for a black box, got {entry.name!r}, which needs {entry.needs} "
-            f"of a torch module; use one of {able}"
+            f"of a torch module; use one of {', '.join(able(model.task, 'scores'))}"
         )
 
 

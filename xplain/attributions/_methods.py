@@ -11,7 +11,18 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["METHODS", "Method"]
+__all__ = ["KINDS", "METHODS", "Method", "able"]
+
+#: What a method explains of a model, by the model's task.
+KINDS: Mapping[str, str] = MappingProxyType(
+    {
+        "image-classification": "images",
+        "text-classification": "texts",
+        "object-detection": "detections",
+        "image-segmentation": "regions",
+        "signal-classification": "signals",
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,13 +42,11 @@ class Method:
         through forwards and backwards. The predictions are one more where the method does not need them itself.
     paper : str
         Where it is defined.
-    home : str
-        ``"module:function"``; the function takes a `Run` and keyword options and returns float (T, h', w'), a map for
-        each of T targets in the frame of the model's input, at any resolution.
+    homes : mapping of str to str
+        For each kind of `KINDS` that it explains, ``"module:function"``; the function takes a `Run` and keyword options
+        and returns float (T, h', w'), a map for each of T targets in the frame of the model's input, at any resolution.
     random : bool
         Whether it draws random numbers.
-    text_home : str
-        As ``home``, for texts; empty for a method that explains images only.
     """
 
     name: str
@@ -45,23 +54,37 @@ class Method:
     needs: str
     cost: str
     paper: str
-    home: str
+    homes: Mapping[str, str]
     random: bool = False
-    text_home: str = ""
 
     @property
     def explains(self) -> tuple[str, ...]:
-        """What kinds of inputs it explains."""
-        return ("images", "texts") if self.text_home else ("images",)
+        """The kinds of `KINDS` that it explains."""
+        return tuple(kind for kind in KINDS.values() if kind in self.homes)
 
     def load(self, task: str) -> Callable[..., npt.NDArray[np.floating[Any]]]:
         """Import the function that computes it for a task: ``function(run, **options)``."""
-        module, _, function = (self.text_home if task == "text-classification" else self.home).partition(":")
+        module, _, function = self.homes[KINDS[task]].partition(":")
         loaded: Callable[..., npt.NDArray[np.floating[Any]]] = getattr(importlib.import_module(module), function)
         return loaded
 
 
-_HERE = "xplain.attributions"
+def able(task: str, needs: str | None = None) -> tuple[str, ...]:
+    """Return the names of the methods that explain what models of a task predict, of those with such needs."""
+    return tuple(
+        name
+        for name, method in METHODS.items()
+        if KINDS[task] in method.homes and (needs is None or method.needs == needs)
+    )
+
+
+def _at(home: str, *kinds: str) -> dict[str, str]:
+    """Return homes that are one function of this package for several kinds."""
+    return dict.fromkeys(kinds, f"xplain.attributions.{home}")
+
+
+#: What is explained on the pixels of an image.
+_PIXELS = ("images", "detections", "regions")
 
 _ALL = (
     Method(
@@ -70,8 +93,7 @@ _ALL = (
         needs="gradients",
         cost="1",
         paper="Simonyan et al. 2013, arXiv:1312.6034",
-        home=f"{_HERE}.gradients:saliency",
-        text_home=f"{_HERE}.text:saliency",
+        homes=_at("gradients:saliency", *_PIXELS) | _at("text:saliency", "texts"),
     ),
     Method(
         "input-x-gradient",
@@ -79,8 +101,7 @@ _ALL = (
         needs="gradients",
         cost="1",
         paper="Shrikumar et al. 2016, arXiv:1605.01713",
-        home=f"{_HERE}.gradients:input_x_gradient",
-        text_home=f"{_HERE}.text:input_x_gradient",
+        homes=_at("gradients:input_x_gradient", *_PIXELS) | _at("text:input_x_gradient", "texts"),
     ),
     Method(
         "integrated-gradients",
@@ -88,8 +109,7 @@ _ALL = (
         needs="gradients",
         cost="n_steps + 1",
         paper="Sundararajan et al. 2017, arXiv:1703.01365",
-        home=f"{_HERE}.gradients:integrated_gradients",
-        text_home=f"{_HERE}.text:integrated_gradients",
+        homes=_at("gradients:integrated_gradients", *_PIXELS) | _at("text:integrated_gradients", "texts"),
     ),
     Method(
         "smoothgrad",
@@ -97,7 +117,7 @@ _ALL = (
         needs="gradients",
         cost="n_samples",
         paper="Smilkov et al. 2017, arXiv:1706.03825; Adebayo et al. 2018, arXiv:1810.03307",
-        home=f"{_HERE}.gradients:smoothgrad",
+        homes=_at("gradients:smoothgrad", *_PIXELS),
         random=True,
     ),
     Method(
@@ -106,8 +126,7 @@ _ALL = (
         needs="gradients",
         cost="n_samples + number of baselines",
         paper="Lundberg & Lee 2017, arXiv:1705.07874; Erion et al. 2021, arXiv:1906.10670",
-        home=f"{_HERE}.gradients:gradient_shap",
-        text_home=f"{_HERE}.text:gradient_shap",
+        homes=_at("gradients:gradient_shap", *_PIXELS) | _at("text:gradient_shap", "texts"),
         random=True,
     ),
     Method(
@@ -116,7 +135,7 @@ _ALL = (
         needs="gradients",
         cost="2",
         paper="Shrikumar et al. 2017, arXiv:1704.02685",
-        home=f"{_HERE}.propagation:deep_lift",
+        homes=_at("propagation:deep_lift", "images", "regions"),
     ),
     Method(
         "guided-backprop",
@@ -124,7 +143,7 @@ _ALL = (
         needs="gradients",
         cost="1",
         paper="Springenberg et al. 2014, arXiv:1412.6806",
-        home=f"{_HERE}.propagation:guided_backprop",
+        homes=_at("propagation:guided_backprop", "images", "regions"),
     ),
     Method(
         "grad-cam",
@@ -132,7 +151,7 @@ _ALL = (
         needs="layers",
         cost="1",
         paper="Selvaraju et al. 2017, arXiv:1610.02391",
-        home=f"{_HERE}.cams:grad_cam",
+        homes=_at("cams:grad_cam", *_PIXELS),
     ),
     Method(
         "guided-grad-cam",
@@ -140,7 +159,7 @@ _ALL = (
         needs="layers",
         cost="2",
         paper="Selvaraju et al. 2017, arXiv:1610.02391",
-        home=f"{_HERE}.cams:guided_grad_cam",
+        homes=_at("cams:guided_grad_cam", "images", "regions"),
     ),
     Method(
         "hires-cam",
@@ -148,7 +167,7 @@ _ALL = (
         needs="layers",
         cost="1",
         paper="Draelos & Carin 2020, arXiv:2011.08891",
-        home=f"{_HERE}.cams:hires_cam",
+        homes=_at("cams:hires_cam", *_PIXELS),
     ),
     Method(
         "occlusion",
@@ -156,8 +175,7 @@ _ALL = (
         needs="scores",
         cost="number of window positions + 1",
         paper="Zeiler & Fergus 2014, arXiv:1311.2901",
-        home=f"{_HERE}.occlusion:occlusion",
-        text_home=f"{_HERE}.text:occlusion",
+        homes=_at("occlusion:occlusion", *_PIXELS) | _at("text:occlusion", "texts"),
     ),
     Method(
         "feature-ablation",
@@ -165,7 +183,7 @@ _ALL = (
         needs="scores",
         cost="number of regions + 1",
         paper="Zeiler & Fergus 2014, arXiv:1311.2901",
-        home=f"{_HERE}.occlusion:feature_ablation",
+        homes=_at("occlusion:feature_ablation", *_PIXELS),
     ),
     Method(
         "lime",
@@ -173,8 +191,7 @@ _ALL = (
         needs="scores",
         cost="n_samples",
         paper="Ribeiro et al. 2016, arXiv:1602.04938",
-        home=f"{_HERE}.surrogate:lime",
-        text_home=f"{_HERE}.text:lime",
+        homes=_at("surrogate:lime", *_PIXELS) | _at("text:lime", "texts"),
         random=True,
     ),
     Method(
@@ -183,8 +200,7 @@ _ALL = (
         needs="scores",
         cost="budget",
         paper="Lundberg & Lee 2017, arXiv:1705.07874",
-        home=f"{_HERE}.surrogate:kernel_shap",
-        text_home=f"{_HERE}.text:kernel_shap",
+        homes=_at("surrogate:kernel_shap", *_PIXELS) | _at("text:kernel_shap", "texts"),
         random=True,
     ),
     Method(
@@ -193,8 +209,7 @@ _ALL = (
         needs="scores",
         cost="2 ** regions if within the budget, else budget",
         paper="Shapley 1953; Castro et al. 2009, doi:10.1016/j.cor.2008.04.004; Mitchell et al. 2022, arXiv:2104.12199",
-        home=f"{_HERE}.shapley:shapley",
-        text_home=f"{_HERE}.text:shapley",
+        homes=_at("shapley:shapley", *_PIXELS) | _at("text:shapley", "texts"),
         random=True,
     ),
     Method(
@@ -203,7 +218,7 @@ _ALL = (
         needs="scores",
         cost="n_samples",
         paper="Petsiuk et al. 2018, arXiv:1806.07421",
-        home=f"{_HERE}.rise:rise",
+        homes=_at("rise:rise", "images", "regions"),
         random=True,
     ),
     Method(
@@ -212,8 +227,7 @@ _ALL = (
         needs="scores",
         cost="0",
         paper="Clark et al. 2024, arXiv:2306.12816",
-        home=f"{_HERE}.controls:random",
-        text_home=f"{_HERE}.text:random",
+        homes=_at("controls:random", *_PIXELS) | _at("text:random", "texts"),
         random=True,
     ),
     Method(
@@ -222,7 +236,7 @@ _ALL = (
         needs="scores",
         cost="0",
         paper="Clark et al. 2024, arXiv:2306.12816",
-        home=f"{_HERE}.controls:sobel",
+        homes=_at("controls:sobel", *_PIXELS),
     ),
 )
 

@@ -11,10 +11,8 @@ import numpy.typing as npt
 
 from xplain.attributions import _engine
 from xplain.attributions._methods import METHODS
-from xplain.attributions._session import Progress
 from xplain.attributions._views import EmbeddingView, PresenceView
-from xplain.errors import AttributionError
-from xplain.explanation import Attribution, Explanation, Heatmap, Word, WordScores, _check
+from xplain.explanation import Attribution, Explanation, Heatmap, Word, WordScores
 from xplain.models import PreparedText, TextClassifier
 from xplain.models.words import shares
 
@@ -30,26 +28,17 @@ def run(
     targets: Sequence[Any],
     *,
     method: str | None = None,
-    seed: int = 0,
-    batch_size: int | None = None,
-    memory: int | None = None,
-    progress: Progress | None = None,
-    **options: Any,
+    **arguments: Any,
 ) -> list[Explanation]:
-    """Explain the predictions of a text classifier; see `xplain.attributions.run`."""
-    able = {name: entry for name, entry in METHODS.items() if entry.text_home}
-    default = "shapley" if model.module is None else "integrated-gradients"
-    name = default if method is None else _check.known("method", method, METHODS)
-    if name not in able:
-        raise AttributionError(f"method must be one that explains texts, got {name!r}; use one of {', '.join(able)}")
+    """Explain the predictions of a text classifier; see `_dispatch.run`."""
+    entry = METHODS[method or ("shapley" if model.module is None else "integrated-gradients")]
+    _engine.refuse_black_box(entry, model)
+    arguments["method"] = entry.name
     found = []
     for prepared, target in zip(inputs, targets, strict=True):
         scores = model.scores([prepared.text])[0]
         chosen = list(model.targets(target, scores))
-        arguments = {
-            "method": name, "seed": seed, "batch_size": batch_size, "memory": memory, "progress": progress, **options
-        }  # fmt: skip
-        if able[name].needs == "scores":
+        if entry.needs == "scores":
             view = PresenceView(model, prepared, scores)
             (part,) = _engine.run(cast(Any, view), [view.prepared()], [chosen], **arguments)
             parts, maps = [part], [_values(part)]
@@ -63,7 +52,6 @@ def _through_embeddings(
     model: TextClassifier, prepared: PreparedText, targets: list[int], arguments: Mapping[str, Any]
 ) -> tuple[list[Explanation], list[npt.NDArray[np.float64]]]:
     """Explain each window of tokens, and share out its tokens' values among the words: (T, words) for each window."""
-    _engine.refuse_black_box(METHODS[arguments["method"]], model)
     parts, maps = [], []
     for window in prepared.windows:
         view = EmbeddingView(model, prepared, window)

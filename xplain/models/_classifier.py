@@ -26,6 +26,8 @@ class Classifier:
 
     Attributes
     ----------
+    task : str
+        One of the tasks of an `Explanation`.
     module : torch.nn.Module or None
         The module, outside any torch.compile wrapper; None for a black box.
     function : callable
@@ -39,6 +41,8 @@ class Classifier:
     name : str
         The model's name in documents.
     """
+
+    task: str
 
     def __init__(self, model: Any, labels: Any, output: str, multilabel: bool, name: str | None) -> None:
         inner = _state.unwrap(model)

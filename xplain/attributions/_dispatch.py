@@ -1,0 +1,115 @@
+"""One call for every kind of model: each kind has a module that knows how to explain it."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Sequence
+from typing import Any
+
+from xplain.attributions._methods import KINDS, METHODS, able
+from xplain.attributions._session import Progress
+from xplain.errors import AttributionError, InputError
+from xplain.explanation import Explanation, _check
+from xplain.models import ImageClassifier, TextClassifier
+
+__all__ = ["run"]
+
+#: By the kind of `KINDS`, the module whose ``run(model, inputs, targets, *, method, **arguments)`` explains it.
+_MODULES = {
+    "images": "_engine",
+    "texts": "_texts",
+}
+
+
+def run(
+    model: ImageClassifier | TextClassifier,
+    inputs: Sequence[Any],
+    targets: Sequence[Any] | None = None,
+    *,
+    method: str | None = None,
+    seed: int = 0,
+    batch_size: int | None = None,
+    memory: int | None = None,
+    progress: Progress | None = None,
+    **options: Any,
+) -> list[Explanation]:
+    """Explain predictions of a model.
+
+    Parameters
+    ----------
+    model : ImageClassifier or TextClassifier
+        What is explained. A torch module runs in evaluation mode and is left as it was: training flags, ``.grad`` and
+        ``requires_grad`` of its parameters, hooks, also when the call fails.
+    inputs : sequence of Prepared or PreparedText
+        Inputs from ``model.prepare``.
+    targets : sequence, optional
+        For each input the class or classes to explain, as ``model.targets`` takes them: None, an int, a label, "top-3",
+        or a sequence of those. The predicted class of each input if left out.
+    method : str, optional
+        A key of `METHODS`. None is the best that the model can answer: for images grad-cam where a convolution makes
+        feature maps, integrated-gradients for any other module, occlusion for a black box; for texts
+        integrated-gradients, and shapley for a black box.
+    seed : int
+        Of the method's random numbers, the same for each input. Global generators are neither used nor changed.
+    batch_size : int, optional
+        Variants of an input that are evaluated at once. None chooses by the model's activations. Batches shrink when
+        memory runs out.
+    memory : int, optional
+        Bytes that the activations of a batch may take; 1 GiB, or a quarter of an accelerator's memory.
+    progress : callable, optional
+        Called as ``progress(done, total)`` after each batch, in evaluations; the total grows when a method asks for
+        more.
+    **options
+        Options of the method.
+
+    Returns
+    -------
+    list of Explanation
+        One for each input: the five highest predictions, and for each target a heat map in original pixels or word
+        scores.
+        Two runs on one machine give the same bytes.
+
+    Raises
+    ------
+    UnknownNameError
+        If there is no such method, option, layer or label.
+    InputError
+        If an option's value or the target cannot be used.
+    AttributionError
+        If the method cannot give a correct map: no gradients or layers where it needs them, a map that is zero
+        everywhere or not finite, a model whose functions it cannot follow.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> model = ImageClassifier(lambda images: images[:, 0, 0], output="probability")  # three classes: red, green, blue
+    >>> photo = np.zeros((2, 2, 3), np.uint8)
+    >>> photo[0, 0, 1] = 200
+    >>> (explanation,) = run(model, [model.prepare(photo)], method="occlusion", window=1, stride=1)
+    >>> explanation.attributions[0].evidence.values.tolist()
+    [[200.0, 0.0], [0.0, 0.0]]
+    """
+    inputs = list(inputs)
+    targets = [None] * len(inputs) if targets is None else list(targets)
+    if len(targets) != len(inputs):
+        raise InputError(f"targets must be {len(inputs)}, one for each input, got {len(targets)}")
+    if method is not None:
+        _check.known("method", method, METHODS)
+        names = able(model.task)
+        if method not in names:
+            raise AttributionError(
+                f"method must be one that explains {KINDS[model.task]}, got {method!r}; use one of {', '.join(names)}"
+            )
+    engine = importlib.import_module(f"xplain.attributions.{_MODULES[KINDS[model.task]]}")
+    explanations: list[Explanation] = engine.run(
+        model,
+        inputs,
+        targets,
+        method=method,
+        seed=seed,
+        batch_size=batch_size,
+        memory=memory,
+        progress=progress,
+        **options,
+    )
+    return explanations
