@@ -1,4 +1,4 @@
-"""Image classifiers: torch modules, or any callable that scores a batch of images."""
+"""Models of images, and image classifiers: torch modules, or any callable that scores a batch of images."""
 
 from __future__ import annotations
 
@@ -13,12 +13,13 @@ from xplain.errors import InputError
 from xplain.explanation import Prediction, Source, _check
 from xplain.models import _outputs, _state
 from xplain.models._classifier import Classifier
+from xplain.models._model import Model
 from xplain.models.geometry import Geometry, Preprocess
 
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["ImageClassifier", "Prepared"]
+__all__ = ["ImageClassifier", "ImageModel", "Prepared"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,53 +42,31 @@ class Prepared:
     geometry: Geometry
 
 
-class ImageClassifier(Classifier):
-    """A model that scores the classes of an image.
+class ImageModel(Model):
+    """A model that is given images; see its subclasses.
 
-    Parameters
+    Attributes
     ----------
-    model : torch.nn.Module or callable
-        A module maps float32 (batch, channels, height, width) to (batch, classes), alone or in a tuple, a mapping or an
-        object with ``logits``. A callable is a black box: without ``preprocess`` it is given uint8 (batch, height,
-        width, 3), with it float32 (batch, channels, height, width), and returns an array or a tensor (batch, classes).
-    labels : sequence of str, or mapping of int to str, optional
-        The classes' labels; a label may be a path, as a tuple of str. The class numbers if left out.
-    preprocess : Preprocess, optional
-        What is done to a photo. Without it a module is given the image itself: 8-bit pixels as 0..1, arrays of floats
-        as they are.
-    output : {"logit", "probability"}
-        What the model returns.
-    multilabel : bool
-        Whether classes are independent of each other (logits pass a sigmoid, not a softmax). A single class always is.
-    layer : str, optional
-        Name of the module's layer for the class activation maps; found by a probe if left out.
-    name : str, optional
-        The model's name in documents.
-
-    Examples
-    --------
-    >>> def brightness(images):
-    ...     mean = images.mean(axis=(1, 2, 3)) / 255
-    ...     return np.stack([1 - mean, mean], axis=1)
-    >>> model = ImageClassifier(brightness, labels=["dark", "bright"], output="probability")
-    >>> model.predict(np.full((4, 4, 3), 255, np.uint8))[0].label
-    ('bright',)
+    preprocess : Preprocess or None
+        What is done to a photo.
+    layer : str or None
+        Name of the module's layer for the class activation maps.
     """
-
-    task = "image-classification"
 
     def __init__(
         self,
         model: Any,
-        labels: Any = None,
-        preprocess: Preprocess | None = None,
+        labels: Any,
+        preprocess: Preprocess | None,
         *,
-        output: str = "logit",
-        multilabel: bool = False,
-        layer: str | None = None,
-        name: str | None = None,
+        output: str,
+        layer: str | None,
+        name: str | None,
     ) -> None:
-        super().__init__(model, labels, output, multilabel, name)
+        Model.__init__(self, model, labels, output, name)
+        self._take(preprocess, layer)
+
+    def _take(self, preprocess: Preprocess | None, layer: str | None) -> None:
         if preprocess is not None and not isinstance(preprocess, Preprocess):
             raise _check.wrong("preprocess", "a Preprocess or None", preprocess)
         self.preprocess = preprocess
@@ -141,6 +120,67 @@ class ImageClassifier(Classifier):
             values = np.ascontiguousarray(values.transpose(2, 0, 1))
         return Prepared(source, values, Geometry.identity(height, width))
 
+    def to_tensor(self, batch: npt.NDArray[Any]) -> torch.Tensor:
+        """Return a batch as a new tensor of the module's device and floating type: modules may work in place."""
+        import torch
+
+        device, dtype = self.placement()
+        return torch.tensor(batch, device=device, dtype=dtype)
+
+    def describe(self) -> dict[str, Any]:
+        """Return the preprocessing as JSON values."""
+        return self.preprocess.describe() if self.preprocess else {}
+
+
+class ImageClassifier(ImageModel, Classifier):
+    """A model that scores the classes of an image.
+
+    Parameters
+    ----------
+    model : torch.nn.Module or callable
+        A module maps float32 (batch, channels, height, width) to (batch, classes), alone or in a tuple, a mapping or an
+        object with ``logits``. A callable is a black box: without ``preprocess`` it is given uint8 (batch, height,
+        width, 3), with it float32 (batch, channels, height, width), and returns an array or a tensor (batch, classes).
+    labels : sequence of str, or mapping of int to str, optional
+        The classes' labels; a label may be a path, as a tuple of str. The class numbers if left out.
+    preprocess : Preprocess, optional
+        What is done to a photo. Without it a module is given the image itself: 8-bit pixels as 0..1, arrays of floats
+        as they are.
+    output : {"logit", "probability"}
+        What the model returns.
+    multilabel : bool
+        Whether classes are independent of each other (logits pass a sigmoid, not a softmax). A single class always is.
+    layer : str, optional
+        Name of the module's layer for the class activation maps; found by a probe if left out.
+    name : str, optional
+        The model's name in documents.
+
+    Examples
+    --------
+    >>> def brightness(images):
+    ...     mean = images.mean(axis=(1, 2, 3)) / 255
+    ...     return np.stack([1 - mean, mean], axis=1)
+    >>> model = ImageClassifier(brightness, labels=["dark", "bright"], output="probability")
+    >>> model.predict(np.full((4, 4, 3), 255, np.uint8))[0].label
+    ('bright',)
+    """
+
+    task = "image-classification"
+
+    def __init__(
+        self,
+        model: Any,
+        labels: Any = None,
+        preprocess: Preprocess | None = None,
+        *,
+        output: str = "logit",
+        multilabel: bool = False,
+        layer: str | None = None,
+        name: str | None = None,
+    ) -> None:
+        Classifier.__init__(self, model, labels, output, multilabel, name)
+        self._take(preprocess, layer)
+
     def forward(self, batch: torch.Tensor) -> torch.Tensor:
         """Return the class scores (batch, classes) of the module; gradients flow."""
         scores: torch.Tensor = _outputs.class_tensor(self.function(batch), len(batch))
@@ -163,13 +203,6 @@ class ImageClassifier(Classifier):
             given = batch if self.module is None else self.to_tensor(batch)
             return self.check_scores(self.function(given), len(batch))
 
-    def to_tensor(self, batch: npt.NDArray[Any]) -> torch.Tensor:
-        """Return a batch as a new tensor of the module's device and floating type: modules may work in place."""
-        import torch
-
-        device, dtype = self.placement()
-        return torch.tensor(batch, device=device, dtype=dtype)
-
     def predict(self, image: Any, top: int = 5) -> tuple[Prediction, ...]:
         """Classify one image.
 
@@ -186,7 +219,3 @@ class ImageClassifier(Classifier):
             By decreasing score, which is a probability 0..1.
         """
         return self.predictions(self.scores(self.prepare(image).array[np.newaxis])[0], top)
-
-    def describe(self) -> dict[str, Any]:
-        """Return the preprocessing as JSON values."""
-        return self.preprocess.describe() if self.preprocess else {}
