@@ -41,9 +41,11 @@ if TYPE_CHECKING:
         Heatmap,
         Item,
         Mask,
+        Part,
         Polygon,
         Prediction,
         Provenance,
+        Record,
         Results,
         SignalScores,
         Source,
@@ -64,8 +66,8 @@ _HOMES = {
         "AttributionError DocumentError FidelityError InputError MissingExtraError UnknownNameError XplainError"
     ),
     "xplain.explanation": (
-        "Attribution Box Explanation Grid Heatmap Item Mask Polygon Prediction Provenance Results SignalScores "
-        "Source Span Window Word WordScores"
+        "Attribution Box Explanation Grid Heatmap Item Mask Part Polygon Prediction Provenance Record Results "
+        "SignalScores Source Span Window Word WordScores"
     ),
     "xplain.models": "ImageClassifier Preprocess TextClassifier pretrained",
 }
@@ -87,10 +89,12 @@ __all__ = [
     "Item",
     "Mask",
     "MissingExtraError",
+    "Part",
     "Polygon",
     "Prediction",
     "Preprocess",
     "Provenance",
+    "Record",
     "Results",
     "SignalScores",
     "Source",

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, overload
 from xplain import _files, _images, dialects
 from xplain.dialects import from_document, schema, to_document
 from xplain.errors import InputError, XplainError
-from xplain.explanation import Explanation, Prediction, Results, core
+from xplain.explanation import Explanation, Prediction, Record, Results, core
 
 if TYPE_CHECKING:
     from xplain.dialects import Problem
@@ -232,7 +232,7 @@ def formats() -> Mapping[str, str]:
 
 
 def write(
-    explanation: Explanation | Results,
+    explanation: Explanation | Results | Record,
     path: str | os.PathLike[str],
     format: str = "native",
     *,
@@ -244,7 +244,7 @@ def write(
 
     Parameters
     ----------
-    explanation : Explanation or Results
+    explanation : Explanation, Results or Record
         What to write.
     path : path
         The file.
@@ -257,7 +257,7 @@ def write(
     _files.write(path, dialects.dumps(document).encode("utf-8"), overwrite=overwrite)
 
 
-def read(path: str | os.PathLike[str] | io.IOBase, format: str | None = None) -> Explanation | Results:
+def read(path: str | os.PathLike[str] | io.IOBase, format: str | None = None) -> Explanation | Results | Record:
     """Read a document from a file or an open binary file; the format is recognised if left out.
 
     Raises

@@ -16,9 +16,11 @@ from xplain.explanation import (
     Heatmap,
     Item,
     Mask,
+    Part,
     Polygon,
     Prediction,
     Provenance,
+    Record,
     Results,
     SignalScores,
     Source,
@@ -80,7 +82,8 @@ def regions(draw):
         case 1:
             return Polygon(draw(st.lists(st.tuples(coordinates, coordinates), min_size=1, max_size=4)), unit)
         case 2:
-            return Span(*draw(ordered(small)), draw(st.sampled_from(["codepoint", "utf16_byte"])))
+            part = draw(st.none() | st.just("messages[0].body") | strings)
+            return Span(*draw(ordered(small)), draw(st.sampled_from(["codepoint", "utf16_byte"])), part)
         case 3:
             return Window(*draw(ordered(coordinates)))
         case _:
@@ -140,15 +143,28 @@ provenances = st.builds(
 
 
 @st.composite
+def parts(draw, text):
+    """Named parts of a text, one after the other."""
+    edges = sorted(draw(st.lists(st.integers(0, len(text)), max_size=4)))
+    names = draw(st.lists(strings, unique=True, min_size=len(edges) // 2, max_size=len(edges) // 2))
+    return [Part(name, *edges[2 * i : 2 * i + 2]) for i, name in enumerate(names)]
+
+
+attributes = st.dictionaries(st.just("another"), json_values(tuples=True), max_size=1)
+
+
+@st.composite
 def explanations(draw, tasks=TASKS):
     height, width = draw(st.none() | st.tuples(sides, sides)) or (None, None)
+    text = draw(st.none() | strings | st.lists(st.sampled_from(WORDS), max_size=6).map(" ".join))
     source = Source(
         draw(st.sampled_from(["image", "text", "signal"])),
         name=draw(st.none() | strings),
         sha256=draw(sha256),
         height=height,
         width=width,
-        text=draw(st.none() | strings | st.lists(st.sampled_from(WORDS), max_size=6).map(" ".join)),
+        text=text,
+        parts=draw(st.just(()) | parts(text or "")),
         sample_rate_hz=draw(st.none() | st.floats(1e-3, 1e6)),
     )
     known = tuple(draw(st.lists(draw(st.sampled_from([plain_predictions, predictions])), max_size=3)))
@@ -160,6 +176,7 @@ def explanations(draw, tasks=TASKS):
         known,
         tuple(draw(st.lists(attributions, max_size=3))),
         draw(st.just(Provenance()) | provenances),
+        attributes=draw(st.just({}) | attributes),
     )
 
 
@@ -179,6 +196,21 @@ def results(draw):
                 started=draw(st.none() | strings),
                 updated=draw(st.none() | strings),
                 ended=draw(st.none() | strings),
+                attributes=draw(st.just({}) | attributes),
             )
         )
-    return Results(draw(strings), tuple(items))
+    return Results(
+        draw(strings),
+        tuple(items),
+        total=draw(st.none() | st.integers(len(items), len(items) + 2)),
+        finished=draw(st.none() | st.booleans()),
+        error=draw(st.none() | strings),
+        submitted=draw(st.none() | strings),
+        started=draw(st.none() | strings),
+        updated=draw(st.none() | strings),
+        ended=draw(st.none() | strings),
+        attributes=draw(st.just({}) | attributes),
+    )
+
+
+records = st.builds(Record, strings, strings, json_objects())

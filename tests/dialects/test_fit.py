@@ -1,10 +1,13 @@
 """What a format cannot hold."""
 
+from dataclasses import replace
+
 import pytest
 
 from tests.support import refuses
 from xplain.dialects import modzy
-from xplain.dialects._fit import fit
+from xplain.dialects._fit import Carries, fit
+from xplain.dialects._losses import differences
 from xplain.errors import FidelityError, InputError
 from xplain.explanation import (
     Attribution,
@@ -13,10 +16,13 @@ from xplain.explanation import (
     Grid,
     Item,
     Mask,
+    Polygon,
     Prediction,
     Provenance,
+    Record,
     Results,
     Source,
+    Span,
     Word,
     WordScores,
 )
@@ -43,7 +49,11 @@ LOSSES = {
         "predictions[0] has a label of 2 levels",
         image([Prediction("pet > cat", 0.5)]),
     ),
-    "a region": (image([Prediction("cat", 0.5, region=Box(0, 0, 1, 1))]), "predictions[0] has a region", image([CAT])),
+    "a region": (
+        image([Prediction("cat", 0.5, region=Box(0, 0, 1, 1))]),
+        "predictions[0].region is a Box, which cannot be held",
+        image([CAT]),
+    ),
     "a threshold": (image([Prediction("cat", 0.5, threshold=0.1)]), "predictions[0] has a threshold", image([CAT])),
     "attributes": (image([Prediction("cat", 0.5, attributes={"a": 1})]), "predictions[0] has attributes", image([CAT])),
     "another target": (
@@ -129,3 +139,91 @@ def test_a_task_of_which_there_is_nothing_is_refused():
     explanation = Explanation("signal-classification", Source("signal"))
     with refuses(InputError, "task must be one of 'image-classification'", "as 'modzy', got 'signal-classification'"):
         fit(explanation, modzy.CARRIES, format="modzy", lossy=True)
+
+
+def test_what_another_vendor_said_is_a_loss():
+    explanation = Explanation("image-classification", Source("image"), [CAT], attributes={"other": 1, "modzy": {}})
+    results = Results("job", (Item("y", "waiting", attributes={"other": 1}),))
+    with refuses(FidelityError, "attributes of 'other' are left out"):
+        fit(explanation, modzy.CARRIES, format="modzy")
+    with refuses(FidelityError, "items[0].attributes of 'other' are left out"):
+        fit(results, modzy.CARRIES, format="modzy")
+    assert fit(explanation, modzy.CARRIES, format="modzy", lossy=True).attributes == {"modzy": {}}
+
+
+def test_a_record_is_written_in_its_own_format():
+    assert fit(Record("modzy", "job", {}), modzy.CARRIES, format="modzy") == Record("modzy", "job", {})
+    with refuses(InputError, "format must be that of the job, 'other', or 'native', got 'modzy'"):
+        fit(Record("other", "job", {}), modzy.CARRIES, format="modzy")
+
+
+BOXES = {
+    "object-detection": Carries(
+        source="image", regions=(Box,), unit="fraction", paths=True, threshold=True, ids=(int,), attributes=("a",)
+    )
+}
+
+
+def detections(*predictions, **source):
+    return Explanation("object-detection", Source("image", **source), predictions)
+
+
+def test_what_is_carried_is_kept():
+    box = Box(1, 2, 3, 4, "pixel")
+    cat = Prediction(["pet", "cat"], 0.5, region=box, threshold=0.25, id=3, attributes={"a": 1, "b": 2})
+    with refuses(FidelityError, "predictions[0] has attributes"):
+        fit(detections(cat, height=4, width=8), BOXES, format="boxes")
+    fitted = fit(detections(cat, height=4, width=8), BOXES, format="boxes", lossy=True)
+    (kept,) = fitted.predictions
+    assert kept == Prediction(
+        ["pet", "cat"], 0.5, region=Box(0.125, 0.5, 0.375, 1.0), threshold=0.25, id=3, attributes={"a": 1}
+    )
+
+
+@pytest.mark.parametrize(
+    ("region", "loss", "left"),
+    [
+        (Polygon([(0, 0.5), (1, 1)]), "predictions[0].region is a Polygon, of which only the box", Box(0, 0.5, 1, 1)),
+        (Span(0, 1), "predictions[0].region is a Span, which cannot be held", None),
+        (Box(0, 0, 1, 1, "pixel"), "predictions[0].region is in unit 'pixel', and the size of the image is not", None),
+    ],
+)
+def test_regions_are_reduced(region, loss, left):
+    explanation = detections(Prediction("a", 1, region=region))
+    with refuses(FidelityError, loss):
+        fit(explanation, BOXES, format="boxes")
+    assert fit(explanation, BOXES, format="boxes", lossy=True).predictions[0].region == left
+
+
+def test_whatever_reading_does_not_give_back_is_a_loss():
+    def settle(explanation):
+        return replace(explanation, predictions=[replace(p, score=0.5) for p in explanation.predictions[:1]])
+
+    several = detections(*(Prediction("a", 0.25) for _ in range(6)))
+    with refuses(
+        FidelityError,
+        "predictions[0].score becomes 0.5; predictions[1] is left out (and 4 more alike)",
+    ):
+        fit(several, BOXES, format="boxes", settle=settle)
+    assert fit(several, BOXES, format="boxes", settle=settle, lossy=True).predictions == (Prediction("a", 0.5),)
+
+
+def test_a_format_of_jobs_makes_a_job_of_one_item():
+    def settle(explanation):
+        return Results("", (Item("0", "successful", explanation=explanation),))
+
+    one = detections(Prediction("a", 0.25))
+    assert fit(one, BOXES, format="jobs", settle=settle) == settle(one)
+
+
+def test_differences_name_places():
+    before = Results("a", (Item("x", "waiting", attributes={"n": [1, 2]}),), attributes={"k": {"m": 1}})
+    after = Results("a", (Item("x", "running", attributes={"n": [1, 3]}),), attributes={"k": {}, "l": 2})
+    assert differences(before, after) == [
+        "items[0].status becomes 'running'",
+        "items[0].attributes.n[1] becomes 3",
+        "attributes.k.m is left out",
+        "attributes.l is added",
+    ]
+    grid = Attribution(CAT, Grid([[1.0]]))
+    assert differences(grid, Attribution(CAT, Grid([[2.0]]))) == ["evidence.values changes"]

@@ -70,7 +70,7 @@ def test_times_are_kept_though_they_are_not_compared():
     assert (provenance.created, provenance.seconds) == ("2026-01-02T03:04:05Z", 1.5)
 
 
-@given(strategies.explanations() | strategies.results())
+@given(strategies.explanations() | strategies.results() | strategies.records)
 @relaxed
 def test_every_document_follows_the_schema(value):
     fitted = fit(value, None, format="native")
@@ -242,7 +242,7 @@ def test_too_large_an_array_is_not_written():
     [
         ({"xplain": 2}, "$.xplain", "must be 1, got 2; a newer xplain wrote it: upgrade xplain-kit to read it"),
         ({"xplain": True}, "$.xplain", "must be an integer >= 1, got true"),
-        ({"type": "picture"}, "$.type", "must be one of 'explanation', 'results', got 'picture'"),
+        ({"type": "picture"}, "$.type", "must be one of 'explanation', 'results', 'record', got 'picture'"),
         ({"source": {"kind": "image", "sha256": "ab"}}, "$.source.sha256", "must be 64 lower-case hexadecimal digits"),
         ({"source": {"kind": "image", "height": 1}}, "$.source", "given together"),
         ({"predictions": [{"label": [], "score": 1}]}, "$.predictions[0].label", "non-empty"),

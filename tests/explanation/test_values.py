@@ -17,9 +17,11 @@ from xplain import (
     InputError,
     Item,
     Mask,
+    Part,
     Polygon,
     Prediction,
     Provenance,
+    Record,
     Results,
     SignalScores,
     Source,
@@ -201,6 +203,20 @@ def test_a_span_that_splits_a_character_is_refused():
         (lambda: Item("a", "failed"), "Item.error must be given for a failed item only"),
         (lambda: Item("a", "done"), "Item.status must be one of 'waiting'"),
         (lambda: Results("j", [Item("a", "waiting")] * 2), "Results.items must have unique names, got 'a' twice"),
+        (lambda: Results("j", [Item("a", "waiting")], total=0), "Results.total must be an integer >= 1, got 0"),
+        (lambda: Item("a", "waiting", attributes=1), "Item.attributes must be a mapping with string keys, got 1"),
+        (lambda: Record("modzy", "job", []), "Record.fields must be a mapping with string keys, got []"),
+        (lambda: Span(0, 1, part=1), "Span.part must be a string, got 1"),
+        (lambda: Part("a", 2, 1), "Part.stop must be an integer >= 2, got 1"),
+        (
+            lambda: Source("text", text="abc", parts=[Part("a", 0, 2), Part("b", 1, 3)]),
+            "Source.parts[1] must lie in the text after the part before it, got 1..3",
+        ),
+        (lambda: Source("text", text="abc", parts=[Part("a", 0, 4)]), "Source.parts[0] must lie in the text"),
+        (
+            lambda: Source("text", text="abc", parts=[Part("a", 0, 1), Part("a", 1, 2)]),
+            "Source.parts[1].name must be given once, got 'a' twice",
+        ),
         (lambda: Provenance(versions={"torch": 2}), "Provenance.versions['torch'] must be a string, got 2"),
     ],
 )
@@ -214,3 +230,20 @@ def test_results_count_their_items():
     results = Results("job", items)
     assert (results.total, results.completed, results.failed, results.finished) == (3, 1, 1, False)
     assert Results("job", items[:2]).finished
+
+
+def test_a_job_may_know_of_more_inputs_than_it_lists():
+    done = [Item("a", "successful")]
+    assert Results("job", done, total=2).finished is False
+    assert Results("job", done, finished=False) != Results("job", done)
+    assert Results("job", done, total=1, finished=True) == Results("job", done)
+
+
+def test_a_polygon_has_a_box():
+    assert Polygon([(1, 5), (3, 2), (2, 9)], "pixel").bbox == Box(1, 2, 3, 9, "pixel")
+
+
+def test_spans_keep_their_part():
+    span = Span(1, 2, part="messages[0].subject")
+    assert span.to("utf16_byte", "a😀b") == Span(2, 6, "utf16_byte", "messages[0].subject")
+    assert span.to("utf16_byte", "a😀b").to("codepoint", "a😀b") == span

@@ -22,17 +22,18 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any, Protocol, cast
 
-from xplain.dialects import _wire
-from xplain.dialects._fit import Carries, fit
+from xplain.dialects import _fit, _wire
+from xplain.dialects._fit import Carries, Value
 from xplain.dialects._text import dumps, loads
 from xplain.dialects._wire import Problem
 from xplain.errors import DocumentError, InputError, UnknownNameError
-from xplain.explanation import Explanation, Results, _check
+from xplain.explanation import Explanation, Record, Results, _check
 
 __all__ = [
     "FORMATS",
     "Problem",
     "dumps",
+    "fit",
     "from_document",
     "loads",
     "schema",
@@ -54,7 +55,7 @@ FORMATS: Mapping[str, str] = MappingProxyType(
 class _Dialect(Protocol):
     CARRIES: Mapping[str, Carries] | None
     sniff: Callable[[Any], bool]
-    decode: _wire.Reader[Explanation | Results]
+    decode: _wire.Reader[Value]
     encode: Callable[..., dict[str, Any]]
 
 
@@ -63,15 +64,34 @@ def _dialect(format: str) -> _Dialect:
     return cast(_Dialect, importlib.import_module(f"{__name__}.{format.replace('-', '_')}"))
 
 
-def to_document(
-    explanation: Explanation | Results, format: str = "native", *, lossy: bool = False, **options: Any
-) -> dict[str, Any]:
+def fit(value: Value, format: str, *, lossy: bool = False, **options: Any) -> Value:
+    """Cut a value down to what a format holds: what reading its document gives back.
+
+    Parameters
+    ----------
+    value, format, lossy, **options
+        As for `to_document`.
+
+    Returns
+    -------
+    Explanation, Results or Record
+        A format that knows only jobs makes an explanation a job of one item.
+    """
+    dialect = _dialect(format)
+
+    def settle(value: Value) -> Value:
+        return _wire.read(dialect.decode, dialect.encode(value, **options), format)
+
+    return _fit.fit(value, dialect.CARRIES, format=format, lossy=lossy, settle=settle)
+
+
+def to_document(explanation: Value, format: str = "native", *, lossy: bool = False, **options: Any) -> dict[str, Any]:
     """Turn an explanation into a document.
 
     Parameters
     ----------
-    explanation : Explanation or Results
-        What to write; not every format holds the results of a job.
+    explanation : Explanation, Results or Record
+        What to write; not every format holds the results of a job, and a record is written in its own format or ours.
     format : str
         One of `FORMATS`.
     lossy : bool
@@ -102,18 +122,18 @@ def to_document(
     {'classPredictions': [{'class': 'tabby', 'score': 0.5}]}
     """
     dialect = _dialect(format)
-    if not isinstance(explanation, (Explanation, Results)):
-        raise InputError(f"explanation must be an Explanation or Results, got {type(explanation).__name__}")
+    if not isinstance(explanation, (Explanation, Results, Record)):
+        raise InputError(f"explanation must be an Explanation, Results or Record, got {type(explanation).__name__}")
     lossy = _check.boolean("lossy", lossy)
     known = list(inspect.signature(dialect.encode).parameters)[1:]
     for option in options:
         if option not in known:
             raise UnknownNameError(f"option of format {format!r}", option, known)
-    return dialect.encode(fit(explanation, dialect.CARRIES, format=format, lossy=lossy), **options)
+    return dialect.encode(fit(explanation, format, lossy=lossy, **options), **options)
 
 
-def from_document(document: Any, format: str | None = None) -> Explanation | Results:
-    """Turn a document into the explanation or the results that it holds.
+def from_document(document: Any, format: str | None = None) -> Value:
+    """Turn a document into the explanation, the results or the record that it holds.
 
     Parameters
     ----------
@@ -124,7 +144,7 @@ def from_document(document: Any, format: str | None = None) -> Explanation | Res
 
     Returns
     -------
-    Explanation or Results
+    Explanation, Results or Record
         What the document says.
 
     Raises

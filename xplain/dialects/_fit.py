@@ -4,33 +4,45 @@ A dialect says in its ``CARRIES`` what it holds for each task, as data. `fit` ma
 writes and reads back unchanged: ``decode(encode(fit(e))) == fit(e)``, and fitting twice changes nothing. Units are
 converted without a word; whatever a person would miss is a loss, and losses are refused unless they are accepted.
 
+What data cannot say (one score for each window and label, say) is found out in the plainest way: the fitted value is
+written and read back, and every difference is a loss (`differences`). So no dialect can lose anything in silence.
+
 A vendor's document is a message, not an archive. So metadata that it has no field for is left out silently: provenance,
-quality, the method's name, the source's name and digest, the numbers of labels. Predictions and evidence never are.
+quality, the method's name, the source's name and digest, the numbers of labels. Predictions and evidence never are, nor
+what the document of another vendor said beyond them (``attributes``).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-from xplain.dialects._wire import At, Rejected, json_object
+from xplain.dialects._losses import differences, grouped
+from xplain.dialects._plain import plain
 from xplain.dialects._words import SplitText
 from xplain.errors import FidelityError, InputError
 from xplain.explanation import (
     Attribution,
+    Box,
     Evidence,
     Explanation,
     Heatmap,
+    Item,
     Mask,
+    Polygon,
     Prediction,
+    Record,
+    Region,
     Results,
     Source,
     Word,
     WordScores,
 )
 
-__all__ = ["Carries", "fit"]
+__all__ = ["Carries", "Value", "fit"]
+
+Value = Explanation | Results | Record
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,27 +55,53 @@ class Carries:
         Kind of the source.
     evidence : tuple of type
         Kinds of evidence.
-    explains : {"first", "label"}
+    explains : {"first", "label", "prediction"}
         Which targets can be told apart: all evidence is of the first prediction, or it is filed under labels, once for
-        each.
+        each, or under predictions.
     text : bool
-        Whether the explained text is written.
+        Whether the explained text, with its parts, is written.
+    described : tuple of str
+        Other fields of the source that are written, of ``name``, ``sha256``, ``height``, ``width``, ``sample_rate_hz``.
+    paths : bool
+        Whether a label is a path; else its levels are joined to one name.
+    regions : tuple of type
+        Kinds of region that a prediction may have. Where it may be a Box, a Mask or Polygon can be reduced to its own.
+    unit : {"fraction", "pixel"}, optional
+        Of the coordinates of boxes and polygons; None is any.
+    threshold : bool
+        Whether a prediction's threshold is written.
+    ids : tuple of type
+        Kinds of `Prediction.id` that are written, of int and str.
+    attributes : tuple of str, or True
+        Attributes of a prediction that are written; True is all.
     """
 
     source: str
-    evidence: tuple[type, ...]
-    explains: Literal["first", "label"]
+    evidence: tuple[type, ...] = ()
+    explains: Literal["first", "label", "prediction"] = "first"
     text: bool = False
+    described: tuple[str, ...] = ()
+    paths: bool = False
+    regions: tuple[type, ...] = ()
+    unit: Literal["fraction", "pixel"] | None = None
+    threshold: bool = False
+    ids: tuple[type, ...] = ()
+    attributes: tuple[str, ...] | Literal[True] = ()
 
 
 def fit(
-    value: Explanation | Results, carries: Mapping[str, Carries] | None, *, format: str, lossy: bool = False
-) -> Explanation | Results:
+    value: Value,
+    carries: Mapping[str, Carries] | None,
+    *,
+    format: str,
+    lossy: bool = False,
+    settle: Callable[[Value], Value] | None = None,
+) -> Value:
     """Cut a value down to what a format can hold.
 
     Parameters
     ----------
-    value : Explanation or Results
+    value : Explanation, Results or Record
         What is to be written.
     carries : mapping of task to Carries, or None
         What the format can hold; None is everything.
@@ -71,47 +109,69 @@ def fit(
         Its name, for messages.
     lossy : bool
         Accept losses.
+    settle : callable, optional
+        Writes a value and reads it back.
 
     Returns
     -------
-    Explanation or Results
-        What the format will give back. Free-form values are plain JSON values in it, with sorted keys.
+    Explanation, Results or Record
+        What the format will give back; a format that knows only jobs makes an explanation a job of one item. Free-form
+        values are plain JSON values in it, with sorted keys.
 
     Raises
     ------
     FidelityError
-        If predictions or evidence would be lost and ``lossy`` is false.
+        If predictions, evidence or attributes would be lost and ``lossy`` is false.
     InputError
-        If the format has nothing for the task, or a free-form value is no JSON value.
+        If the format has nothing for the task or the object, or a free-form value is no JSON value.
     """
+    value = plain(value)
+    if carries is None:
+        return value
+    if isinstance(value, Record):
+        if value.format != format:
+            raise InputError(f"format must be that of the {value.kind}, {value.format!r}, or 'native', got {format!r}")
+        return value
     losses: list[str] = []
-    if isinstance(value, Explanation):
-        fitted: Explanation | Results = _fit(value, carries, format, losses, "")
-    else:
-        items = []
-        for index, item in enumerate(value.items):
-            if item.explanation is not None:
-                where = f"items[{index}].explanation."
-                item = replace(item, explanation=_fit(item.explanation, carries, format, losses, where))
-            items.append(item)
-        fitted = replace(value, items=tuple(items))
+    fitted = _fit_value(value, carries, format, losses)
+    if settle is not None:
+        written, fitted = fitted, settle(fitted)
+        losses += differences(written, fitted)
     if losses and not lossy:
-        raise FidelityError(format, losses)
+        raise FidelityError(format, grouped(losses))
     return fitted
+
+
+def _fit_value(value: Explanation | Results, carries: Mapping[str, Carries], format: str, losses: list[str]) -> Value:
+    if isinstance(value, Explanation):
+        return _fit(value, carries, format, losses, "")
+    items = tuple(_fit_item(item, carries, format, losses, f"items[{i}].") for i, item in enumerate(value.items))
+    return replace(value, items=items, attributes=_own(value.attributes, format, losses, ""))
+
+
+def _fit_item(item: Item, carries: Mapping[str, Carries], format: str, losses: list[str], where: str) -> Item:
+    explanation = item.explanation
+    if explanation is not None:
+        explanation = _fit(explanation, carries, format, losses, f"{where}explanation.")
+    return replace(item, explanation=explanation, attributes=_own(item.attributes, format, losses, where))
+
+
+def _own(attributes: dict[str, Any], format: str, losses: list[str], where: str) -> dict[str, Any]:
+    """Keep what a document of this very format said."""
+    losses += [f"{where}attributes of {other!r} are left out" for other in attributes if other != format]
+    return {format: attributes[format]} if format in attributes else {}
 
 
 def _fit(
-    explanation: Explanation, carries: Mapping[str, Carries] | None, format: str, losses: list[str], where: str
+    explanation: Explanation, carries: Mapping[str, Carries], format: str, losses: list[str], where: str
 ) -> Explanation:
-    if carries is None:
-        return _plain(explanation, where)
     if explanation.task not in carries:
         tasks = ", ".join(map(repr, carries))
         raise InputError(f"{where}task must be one of {tasks} to be written as {format!r}, got {explanation.task!r}")
-    fitting = _Fitting(carries[explanation.task])
+    fitting = _Fitting(carries[explanation.task], explanation.source)
     fitted = fitting.explanation(explanation)
     losses += [where + loss for loss in fitting.losses]
-    return fitted
+    return replace(fitted, attributes=_own(explanation.attributes, format, losses, where))
 
 
 @dataclass(slots=True)
@@ -119,6 +179,7 @@ class _Fitting:
     """One explanation on its way into a dialect, and what got lost."""
 
     carries: Carries
+    source: Source
     losses: list[str] = field(default_factory=list)
     predictions: list[Prediction] = field(default_factory=list)
     attributions: list[Attribution] = field(default_factory=list)
@@ -127,7 +188,8 @@ class _Fitting:
         self.predictions += [self.prediction(p, f"predictions[{i}]") for i, p in enumerate(explanation.predictions)]
         text = explanation.source.text if self.carries.text else None
         words = None if text is None else SplitText(text)
-        find_target = self.first_target if self.carries.explains == "first" else self.labelled_target
+        finders = {"first": self.first_target, "label": self.labelled_target, "prediction": self.own_target}
+        find_target = finders[self.carries.explains]
         for index, attribution in enumerate(explanation.attributions):
             path = f"attributions[{index}]"
             evidence = self.evidence(attribution.evidence, f"{path}.evidence", words)
@@ -137,21 +199,57 @@ class _Fitting:
             target = find_target(self.prediction(attribution.target, None if said else f"{path}.target"), path)
             if target is not None:
                 self.attributions.append(Attribution(target, evidence))
-        height, width = self.one_size()
-        source = Source(self.carries.source, height=height, width=width, text=text)
+        size = dict(zip(("height", "width"), self.one_size(), strict=True))
+        described = {name: getattr(self.source, name) for name in self.carries.described}
+        parts = self.source.parts if self.carries.text else ()
+        source = Source(self.carries.source, **{**size, **described}, text=text, parts=parts)
         return Explanation(explanation.task, source, tuple(self.predictions), tuple(self.attributions))
 
     def prediction(self, prediction: Prediction, path: str | None) -> Prediction:
-        """Keep the label, as one string, and the score; without a path what gets lost has been said already."""
+        """Keep what is held; without a path what gets lost has been said already."""
+        carries, said = self.carries, len(self.losses)
+        region = self.region(prediction.region, f"{path}.region")
+        held = prediction.attributes if carries.attributes is True else dict.fromkeys(carries.attributes)
+        attributes = {name: value for name, value in prediction.attributes.items() if name in held}
         lost = {
-            f"has a label of {len(prediction.label)} levels": len(prediction.label) > 1,
-            "has a region": prediction.region is not None,
-            "has a threshold": prediction.threshold is not None,
-            "has attributes": bool(prediction.attributes),
+            f"has a label of {len(prediction.label)} levels": len(prediction.label) > 1 and not carries.paths,
+            "has a threshold": prediction.threshold is not None and not carries.threshold,
+            "has attributes": len(attributes) < len(prediction.attributes),
         }
-        if path is not None:
-            self.losses += [f"{path} {what}" for what, applies in lost.items() if applies]
-        return Prediction((prediction.name,), prediction.score)
+        self.losses += [f"{path} {what}" for what, applies in lost.items() if applies]
+        if path is None:
+            del self.losses[said:]
+        return Prediction(
+            prediction.label if carries.paths else (prediction.name,),
+            prediction.score,
+            region=region,
+            threshold=prediction.threshold if carries.threshold else None,
+            id=prediction.id if isinstance(prediction.id, carries.ids) else None,
+            attributes=attributes,
+        )
+
+    def region(self, region: Region | None, path: str) -> Region | None:
+        """Keep a region that is held, in the unit that is held; of an outline, where only boxes are held, its box."""
+        if region is None:
+            return None
+        if isinstance(region, self.carries.regions):
+            return self.in_unit(region, path)
+        kind = type(region).__name__
+        if isinstance(region, (Mask, Polygon)) and Box in self.carries.regions and region.bbox is not None:
+            self.losses.append(f"{path} is a {kind}, of which only the box can be held")
+            return self.in_unit(region.bbox, path)
+        self.losses.append(f"{path} is a {kind}, which cannot be held")
+        return None
+
+    def in_unit(self, region: Region, path: str) -> Region | None:
+        """Convert coordinates to the unit that is held."""
+        unit = self.carries.unit
+        if not isinstance(region, (Box, Polygon)) or unit is None or region.unit == unit:
+            return region
+        if not self.source.height or not self.source.width:
+            self.losses.append(f"{path} is in unit {region.unit!r}, and the size of the image is not known")
+            return None
+        return region.to(unit, (self.source.height, self.source.width))
 
     def evidence(self, evidence: Evidence, path: str, words: SplitText | None) -> Evidence | None:
         if isinstance(evidence, Heatmap) and Heatmap not in self.carries.evidence and Mask in self.carries.evidence:
@@ -183,6 +281,13 @@ class _Fitting:
         self.losses.append(f"{path} explains {target.name!r}, which is not the first prediction")
         return None
 
+    def own_target(self, target: Prediction, path: str) -> Prediction | None:
+        """Accept any of the predictions."""
+        if target in self.predictions:
+            return target
+        self.losses.append(f"{path} explains {target.name!r}, which is not one of the predictions")
+        return None
+
     def labelled_target(self, target: Prediction, path: str) -> Prediction | None:
         """Accept each label once, for the first prediction that has it."""
         if any(attribution.target.label == target.label for attribution in self.attributions):
@@ -208,41 +313,3 @@ class _Fitting:
             self.losses.append(f"{len(sizes) - len(kept)} masks are not of the size of the first, {size[0]}x{size[1]}")
         self.attributions = kept
         return size
-
-
-def _plain(explanation: Explanation, where: str) -> Explanation:
-    """Turn every free-form value into plain JSON values."""
-    provenance = explanation.provenance
-    predictions = enumerate(explanation.predictions)
-    attributions = enumerate(explanation.attributions)
-    return replace(
-        explanation,
-        predictions=tuple(_plain_prediction(p, f"{where}predictions[{i}]") for i, p in predictions),
-        attributions=tuple(
-            replace(
-                attribution,
-                target=_plain_prediction(attribution.target, f"{where}attributions[{i}].target"),
-                quality=_json(attribution.quality, f"{where}attributions[{i}].quality"),
-            )
-            for i, attribution in attributions
-        ),
-        provenance=replace(
-            provenance,
-            options=_json(provenance.options, f"{where}provenance.options"),
-            preprocessing=_json(provenance.preprocessing, f"{where}provenance.preprocessing"),
-            versions=_json(provenance.versions, f"{where}provenance.versions"),
-        ),
-    )
-
-
-def _plain_prediction(prediction: Prediction, path: str) -> Prediction:
-    if not prediction.attributes:
-        return prediction
-    return replace(prediction, attributes=_json(prediction.attributes, f"{path}.attributes"))
-
-
-def _json(value: dict[str, Any], path: str) -> dict[str, Any]:
-    try:
-        return json_object(At(value, key=path))
-    except Rejected as rejected:
-        raise InputError("; ".join(f"{problem.path} {problem.message}" for problem in rejected.problems)) from None

@@ -14,14 +14,15 @@ Readers are lenient on unknown keys and strict on known ones: ``true`` is no num
 from __future__ import annotations
 
 import math
-import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, TypeVar
 
 import numpy as np
 
-from xplain.errors import DocumentError, InputError
+from xplain.dialects._places import MISSING, At, Problem, Rejected
+from xplain.errors import DocumentError
 
 __all__ = [
     "At",
@@ -30,11 +31,13 @@ __all__ = [
     "Reader",
     "Rejected",
     "array",
+    "between",
     "boolean",
     "choice",
     "either",
     "integer",
     "json_object",
+    "keep",
     "listing",
     "mapping",
     "nullable",
@@ -47,6 +50,7 @@ __all__ = [
     "string",
     "table",
     "tagged",
+    "time",
 ]
 
 T = TypeVar("T")
@@ -54,82 +58,7 @@ T = TypeVar("T")
 MAX_DEPTH = 64
 """How deeply free-form values (attributes, options) may be nested; far below the interpreter's recursion limit."""
 
-_MISSING = object()
 _REQUIRED = object()
-
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """One thing that is wrong with a document.
-
-    Parameters
-    ----------
-    path : str
-        Where, as a ``$`` path (``$.attributions[0].evidence``).
-    message : str
-        What, in the grammar of all of xplain's messages.
-    """
-
-    path: str
-    message: str
-
-    def __str__(self) -> str:
-        return f"{self.path}: {self.message}"
-
-
-class Rejected(Exception):
-    """The problems that a reader found; it never leaves this package."""
-
-    def __init__(self, problems: list[Problem]) -> None:
-        super().__init__(problems)
-        self.problems = problems
-
-
-@dataclass(frozen=True, slots=True)
-class At:
-    """A place in a document: its value and how it was reached."""
-
-    value: Any
-    parent: At | None = None
-    key: str | int = "$"
-
-    @property
-    def path(self) -> str:
-        """The ``$`` path, built only when there is something to report."""
-        keys: list[str] = []
-        at: At | None = self
-        while at is not None:
-            keys.append(at.key if at.parent is None and isinstance(at.key, str) else _step(at.key))
-            at = at.parent
-        return "".join(reversed(keys))
-
-    def __getitem__(self, key: str | int) -> At:
-        """Give the place one step down; what is not there is read as missing."""
-        try:
-            value = self.value[key]
-        except (KeyError, IndexError, TypeError):
-            value = _MISSING
-        return At(value, self, key)
-
-    def rejected(self, expected: str, remedy: str = "") -> Rejected:
-        """Say that the value here is not what was expected."""
-        message = f"must be {expected}, got {_shown(self.value)}" + (f"; {remedy}" if remedy else "")
-        return Rejected([Problem(self.path, message)])
-
-    def build(self, make: Callable[..., T], /, *args: Any, **values: Any) -> T:
-        """Call a constructor of which an error is a problem at this place.
-
-        A DocumentError's path counts from here; the argument that an InputError names is taken for a key of this
-        object.
-        """
-        try:
-            return make(*args, **values)
-        except DocumentError as error:
-            raise Rejected([Problem(self.path + error.path.removeprefix("$"), error.message)]) from error
-        except InputError as error:
-            named = re.fullmatch(r"[A-Z]\w*\.([\w.\[\]]+) (must .*)", str(error), re.DOTALL)
-            tail, message = (f".{named[1]}", named[2]) if named else ("", str(error))
-            raise Rejected([Problem(self.path + tail, message)]) from error
 
 
 Reader = Callable[[At], T]
@@ -181,6 +110,29 @@ def number(at: At) -> float:
         if math.isfinite(value):
             return value
     raise at.rejected("a finite number")
+
+
+def between(least: float, most: float) -> Reader[float]:
+    """Make a reader of a number in a closed range."""
+
+    def read(at: At) -> float:
+        value = number(at)
+        if not least <= value <= most:
+            raise at.rejected(f"a number from {least} to {most}")
+        return value
+
+    return read
+
+
+def time(at: At) -> str:
+    """Read an ISO 8601 time with its zone, in whatever spelling; it is kept as it stands."""
+    try:
+        zone = datetime.fromisoformat(string(at)).tzinfo
+    except ValueError:
+        zone = None
+    if zone is None:
+        raise at.rejected("an ISO 8601 time with a zone, such as 2026-01-02T03:04:05Z")
+    return string(at)
 
 
 def integer(least: int | None = None) -> Reader[int]:
@@ -279,7 +231,7 @@ class Field:
 
     def __call__(self, at: At) -> Any:
         """Read the place of this field, which may be missing."""
-        if self.default is not _REQUIRED and (at.value is _MISSING or (self.null and at.value is None)):
+        if self.default is not _REQUIRED and (at.value is MISSING or (self.null and at.value is None)):
             return self.default
         return self.read(at)
 
@@ -294,16 +246,60 @@ def nullable(read: Reader[Any], default: Any = None, *, key: str | None = None) 
     return Field(read, key, default, null=True)
 
 
-def record(make: Callable[..., T], /, **fields: Reader[Any]) -> Reader[T]:
-    """Make a reader of an object whose fields are the arguments of ``make``; other keys are ignored."""
+def record(
+    make: Callable[..., T], /, *, rest: Mapping[str, Reader[Any]] | None = None, **fields: Reader[Any]
+) -> Reader[T]:
+    """Make a reader of an object whose fields are the arguments of ``make``; other keys are ignored.
+
+    With ``rest``, they are not: ``make`` gets them as the argument ``rest``, as `keep` reads them.
+    """
     keys = {name: (field.key if isinstance(field, Field) else None) or name for name, field in fields.items()}
+    others = None if rest is None else keep(rest, but=set(keys.values()))
 
     def read(at: At) -> T:
         mapping(at)
-        values = _all((field, at[keys[name]]) for name, field in fields.items())
-        return at.build(make, **dict(zip(fields, values, strict=True)))
+        parts = [(field, at[keys[name]]) for name, field in fields.items()]
+        values = _all(iter(parts if others is None else [*parts, (others, at)]))
+        return at.build(make, **dict(zip(fields if others is None else [*fields, "rest"], values, strict=True)))
 
     return read
+
+
+def keep(known: Mapping[str, Reader[Any]], but: Collection[str] = ()) -> Reader[dict[str, Any]]:
+    """Make a reader of an object that keeps it as plain JSON values, for what the values of xplain have no place for.
+
+    Parameters
+    ----------
+    known : mapping of str to reader
+        What is checked, under the document's own keys. A key whose `Field` has a default that is not None is left out
+        where it has that value: whoever writes the object puts it back.
+    but : collection of str
+        Keys that are left out, since somebody else reads them.
+    """
+    defaults = {key: field.default for key, field in known.items() if isinstance(field, Field) and _fills(field)}
+
+    def read(at: At) -> dict[str, Any]:
+        fields = mapping(at)
+        kept = [key for key in sorted(fields) if key not in but]
+        parts = [(reader, at[key]) for key, reader in known.items()]
+        values = _all(iter([*parts, *((_plain, at[key]) for key in kept)]))[len(parts) :]
+        found = dict(zip(kept, values, strict=True))
+        return {key: value for key, value in found.items() if not (key in defaults and _same(value, defaults[key]))}
+
+    return read
+
+
+def _fills(field: Field) -> bool:
+    return field.default is not _REQUIRED and field.default is not None
+
+
+def _same(value: Any, default: Any) -> bool:
+    """Whether a JSON value is the default; true is not 1."""
+    return bool(value == default) and isinstance(value, bool) == isinstance(default, bool)
+
+
+def _plain(at: At) -> Any:
+    return _json_value(at, 0)
 
 
 def tagged(tag: str, kinds: Mapping[str, Reader[Any]]) -> Reader[Any]:
@@ -360,26 +356,3 @@ def _all(parts: Iterator[tuple[Reader[Any], At]]) -> list[Any]:
     if found:
         raise Rejected(found)
     return values
-
-
-def _step(key: str | int) -> str:
-    if isinstance(key, int):
-        return f"[{key}]"
-    return f".{key}" if key.isidentifier() and key.isascii() else f"[{key!r}]"
-
-
-def _shown(value: Any) -> str:
-    """Describe any value briefly, whatever its depth or number of digits."""
-    if value is _MISSING:
-        return "nothing"
-    if value is None or isinstance(value, bool):
-        return {None: "null", True: "true", False: "false"}[value]
-    if isinstance(value, int) and value.bit_length() > 128:
-        return f"an integer of {value.bit_length()} bits"
-    if isinstance(value, (int, float)):
-        return repr(value)
-    if isinstance(value, str):
-        return repr(value) if len(value) <= 60 else f"a string of {len(value)} characters ({value[:40]!r}...)"
-    if isinstance(value, list):
-        return f"an array of {len(value)}"
-    return "an object" if isinstance(value, dict) else f"a {type(value).__name__}"

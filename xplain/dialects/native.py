@@ -11,9 +11,12 @@
 
     {"xplain": 1, "type": "results", "job": "cats", "items": [{"name": "cat.jpg", "status": "successful", ...}]}
 
-Absent is None. A target is the index of a prediction, or a prediction of its own. Masks are plain run lengths
-(column-major, zeros first); arrays are base64 (see `xplain.dialects._arrays`). The JSON Schema is
-``xplain/dialects/native.schema.json``. ``Source.content`` is never written.
+    {"xplain": 1, "type": "record", "format": "deepomatic", "kind": "version", "fields": {...}}
+
+Absent is None; ``total`` and ``finished`` of results are written where the items do not say it. A target is the index
+of a prediction, or a prediction of its own. Masks are plain run lengths (column-major, zeros first); arrays are base64
+(see `xplain.dialects._arrays`). The JSON Schema is ``xplain/dialects/native.schema.json``. ``Source.content`` is never
+written.
 """
 
 from __future__ import annotations
@@ -25,6 +28,7 @@ from xplain.dialects._wire import (
     At,
     Reader,
     array,
+    boolean,
     choice,
     either,
     integer,
@@ -51,9 +55,11 @@ from xplain.explanation import (
     Heatmap,
     Item,
     Mask,
+    Part,
     Polygon,
     Prediction,
     Provenance,
+    Record,
     Region,
     Results,
     SignalScores,
@@ -78,12 +84,12 @@ def sniff(document: Any) -> bool:
     return isinstance(document, dict) and "xplain" in document
 
 
-def encode(value: Explanation | Results, *, quantize: int | None = None) -> dict[str, Any]:
-    """Turn an explanation or the results of a job into a document.
+def encode(value: Explanation | Results | Record, *, quantize: int | None = None) -> dict[str, Any]:
+    """Turn an explanation, the results of a job or a vendor's object into a document.
 
     Parameters
     ----------
-    value : Explanation or Results
+    value : Explanation, Results or Record
         What to write.
     quantize : {None, 8, 16}
         Bits of each element of heat maps and signal scores; None keeps every bit. Values then come back within half a
@@ -97,9 +103,27 @@ def encode(value: Explanation | Results, *, quantize: int | None = None) -> dict
     if quantize is not None and (not isinstance(quantize, int) or quantize not in (8, 16)):
         raise _check.wrong("quantize", "None, 8 or 16", quantize)
     if isinstance(value, Results):
-        items = [_encode_item(item, quantize) for item in value.items]
-        return {"xplain": VERSION, "type": "results", "job": value.job, "items": items}
+        return {"xplain": VERSION, "type": "results", **_encode_results(value, quantize)}
+    if isinstance(value, Record):
+        named = {"format": value.format, "kind": value.kind, "fields": value.fields}
+        return {"xplain": VERSION, "type": "record", **named}
     return {"xplain": VERSION, "type": "explanation", **_encode_explanation(value, quantize)}
+
+
+def _encode_results(results: Results, quantize: int | None) -> dict[str, Any]:
+    implied = Results(results.job, results.items, total=results.total)
+    return _present(
+        job=results.job,
+        total=None if results.total == len(results.items) else results.total,
+        finished=None if results.finished == implied.finished else results.finished,
+        error=results.error,
+        submitted=results.submitted,
+        started=results.started,
+        updated=results.updated,
+        ended=results.ended,
+        attributes=results.attributes or None,
+        items=[_encode_item(item, quantize) for item in results.items],
+    )
 
 
 def _encode_item(item: Item, quantize: int | None) -> dict[str, Any]:
@@ -112,6 +136,7 @@ def _encode_item(item: Item, quantize: int | None) -> dict[str, Any]:
         started=item.started,
         updated=item.updated,
         ended=item.ended,
+        attributes=item.attributes or None,
         explanation=explanation,
     )
 
@@ -130,6 +155,7 @@ def _encode_explanation(explanation: Explanation, quantize: int | None) -> dict[
             height=source.height,
             width=source.width,
             text=source.text,
+            parts=[_encode_part(part) for part in source.parts] or None,
             sample_rate_hz=source.sample_rate_hz,
         ),
         "predictions": [_encode_prediction(prediction) for prediction in explanation.predictions],
@@ -155,9 +181,14 @@ def _encode_explanation(explanation: Explanation, quantize: int | None) -> dict[
             evaluations=provenance.evaluations,
         ),
     }
+    document |= _present(attributes=explanation.attributes or None)
     if not document["provenance"]:
         del document["provenance"]
     return document
+
+
+def _encode_part(part: Part) -> dict[str, Any]:
+    return {"name": part.name, "start": part.start, "stop": part.stop}
 
 
 def _encode_target(target: Prediction, indices: dict[Prediction, int]) -> int | dict[str, Any]:
@@ -181,8 +212,8 @@ def _encode_region(region: Region) -> dict[str, Any]:
             return {"kind": "box", "x0": x0, "y0": y0, "x1": x1, "y1": y1, "unit": unit}
         case Polygon(points, unit):
             return {"kind": "polygon", "points": [list(point) for point in points], "unit": unit}
-        case Span(start, stop, unit):
-            return {"kind": "span", "start": start, "stop": stop, "unit": unit}
+        case Span(start, stop, unit, part):
+            return _present(kind="span", start=start, stop=stop, unit=unit, part=part)
         case Window(start_ms, end_ms):
             return {"kind": "window", "start_ms": start_ms, "end_ms": end_ms}
         case Mask():
@@ -234,7 +265,9 @@ _REGION: Reader[Region] = tagged(
     {
         "box": record(Box, x0=number, y0=number, x1=number, y1=number, unit=_LENGTH),
         "polygon": record(Polygon, points=array(pair(number)), unit=_LENGTH),
-        "span": record(Span, start=integer(0), stop=integer(0), unit=choice("codepoint", "utf16_byte")),
+        "span": record(
+            Span, start=integer(0), stop=integer(0), unit=choice("codepoint", "utf16_byte"), part=optional(string)
+        ),
         "window": record(Window, start_ms=number, end_ms=number),
         "mask": _MASK,
     },
@@ -274,6 +307,7 @@ _SOURCE = record(
     height=optional(integer(0)),
     width=optional(integer(0)),
     text=optional(string),
+    parts=optional(array(record(Part, name=string, start=integer(0), stop=integer(0))), ()),
     sample_rate_hz=optional(number),
 )
 _PROVENANCE = record(
@@ -301,6 +335,7 @@ def _decode_explanation(
     predictions: tuple[Prediction, ...],
     attributions: tuple[dict[str, Any], ...],
     provenance: Provenance,
+    attributes: dict[str, Any],
 ) -> Explanation:
     whole = []
     for index, fields in enumerate(attributions):
@@ -313,7 +348,7 @@ def _decode_explanation(
                 )
             fields |= {"target": predictions[target]}
         whole.append(Attribution(**fields))
-    return Explanation(task, source, predictions, tuple(whole), provenance)
+    return Explanation(task, source, predictions, tuple(whole), provenance, attributes=attributes)
 
 
 _EXPLANATION = record(
@@ -331,6 +366,7 @@ _EXPLANATION = record(
         )
     ),
     provenance=optional(_PROVENANCE, Provenance()),
+    attributes=optional(json_object, {}),
 )
 _ITEM = record(
     Item,
@@ -342,9 +378,23 @@ _ITEM = record(
     started=optional(string),
     updated=optional(string),
     ended=optional(string),
+    attributes=optional(json_object, {}),
 )
-_RESULTS = record(Results, job=string, items=array(_ITEM))
-_DOCUMENT = tagged("type", {"explanation": _EXPLANATION, "results": _RESULTS})
+_RESULTS = record(
+    Results,
+    job=string,
+    items=array(_ITEM),
+    total=optional(integer(0)),
+    finished=optional(boolean),
+    error=optional(string),
+    submitted=optional(string),
+    started=optional(string),
+    updated=optional(string),
+    ended=optional(string),
+    attributes=optional(json_object, {}),
+)
+_RECORD = record(Record, format=string, kind=string, fields=json_object)
+_DOCUMENT = tagged("type", {"explanation": _EXPLANATION, "results": _RESULTS, "record": _RECORD})
 
 
 def _version(at: At) -> None:
@@ -352,9 +402,9 @@ def _version(at: At) -> None:
         raise at.rejected(str(VERSION), "a newer xplain wrote it: upgrade xplain-kit to read it")
 
 
-def decode(at: At) -> Explanation | Results:
-    """Read an explanation or the results of a job."""
+def decode(at: At) -> Explanation | Results | Record:
+    """Read an explanation, the results of a job or a vendor's object."""
     mapping(at)
     _version(at["xplain"])
-    value: Explanation | Results = _DOCUMENT(at)
+    value: Explanation | Results | Record = _DOCUMENT(at)
     return value

@@ -14,8 +14,8 @@ from xplain.explanation.core import (
     Source,
 )
 from xplain.explanation.evidence import Evidence, Grid, Heatmap, Mask, SignalScores, Word, WordScores
-from xplain.explanation.regions import Box, Polygon, Span, Window
-from xplain.explanation.results import STATUSES, Item, Results
+from xplain.explanation.regions import Box, Part, Polygon, Span, Window
+from xplain.explanation.results import STATUSES, Item, Record, Results
 
 __all__ = [
     "STATUSES",
@@ -28,9 +28,11 @@ __all__ = [
     "Heatmap",
     "Item",
     "Mask",
+    "Part",
     "Polygon",
     "Prediction",
     "Provenance",
+    "Record",
     "Region",
     "Results",
     "SignalScores",

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from xplain.errors import InputError
 from xplain.explanation import _check
 from xplain.explanation.evidence import Evidence, Heatmap, Mask
-from xplain.explanation.regions import Box, Polygon, Span, Window
+from xplain.explanation.regions import Box, Part, Polygon, Span, Window
 
 __all__ = ["TASKS", "Attribution", "Explanation", "Prediction", "Provenance", "Region", "Source"]
 
@@ -89,6 +89,8 @@ class Source:
         Size of an image in pixels, as it is seen (EXIF orientation applied).
     text : str, optional
         The text that was explained.
+    parts : sequence of Part, optional
+        Named parts of the text, in its order, that do not overlap.
     sample_rate_hz : float, optional
         Readings a second of a signal.
     content : array_like, optional
@@ -102,6 +104,7 @@ class Source:
     height: int | None = field(default=None, kw_only=True)
     width: int | None = field(default=None, kw_only=True)
     text: str | None = field(default=None, kw_only=True)
+    parts: tuple[Part, ...] = field(default=(), kw_only=True)
     sample_rate_hz: float | None = field(default=None, kw_only=True)
     content: npt.NDArray[Any] | None = field(default=None, kw_only=True, repr=False, compare=False)
 
@@ -119,6 +122,8 @@ class Source:
         for name in ("height", "width"):
             if getattr(self, name) is not None:
                 object.__setattr__(self, name, _check.integer(f"Source.{name}", getattr(self, name), least=0))
+        object.__setattr__(self, "parts", _check.tuple_of("Source.parts", self.parts, Part))
+        self._check_parts()
         if self.sample_rate_hz is not None:
             rate = _check.number("Source.sample_rate_hz", self.sample_rate_hz)
             if rate <= 0:
@@ -128,6 +133,18 @@ class Source:
             content = np.asarray(self.content).view()
             content.flags.writeable = False
             object.__setattr__(self, "content", content)
+
+    def _check_parts(self) -> None:
+        at, names = 0, set()
+        for i, part in enumerate(self.parts):
+            if part.start < at or part.stop > len(self.text or ""):
+                raise InputError(
+                    f"Source.parts[{i}] must lie in the text after the part before it, got {part.start}..{part.stop}"
+                )
+            if part.name in names:
+                raise InputError(f"Source.parts[{i}].name must be given once, got {part.name!r} twice")
+            at = part.stop
+            names.add(part.name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,6 +249,8 @@ class Explanation:
         One for each explained target.
     provenance : Provenance, optional
         How it came about.
+    attributes : mapping, optional
+        What a vendor's document said beyond that: JSON values under the name of its format.
     """
 
     task: str
@@ -239,6 +258,7 @@ class Explanation:
     predictions: tuple[Prediction, ...] = ()
     attributions: tuple[Attribution, ...] = ()
     provenance: Provenance = field(default_factory=Provenance)
+    attributes: dict[str, Any] = field(default_factory=dict, kw_only=True, hash=False)
 
     def __post_init__(self) -> None:
         _check.choice("Explanation.task", self.task, TASKS)
@@ -249,6 +269,7 @@ class Explanation:
             object.__setattr__(self, name, values)
         if not isinstance(self.provenance, Provenance):
             raise _check.wrong("Explanation.provenance", "a Provenance", self.provenance)
+        object.__setattr__(self, "attributes", _check.mapping("Explanation.attributes", self.attributes))
         if self.source.height is None:
             return
         size = (self.source.height, self.source.width)

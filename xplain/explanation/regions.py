@@ -12,7 +12,7 @@ from typing import Literal
 from xplain.errors import InputError
 from xplain.explanation import _check
 
-__all__ = ["Box", "LengthUnit", "Polygon", "Span", "TextUnit", "Window"]
+__all__ = ["Box", "LengthUnit", "Part", "Polygon", "Span", "TextUnit", "Window"]
 
 LengthUnit = Literal["fraction", "pixel"]
 TextUnit = Literal["codepoint", "utf16_byte"]
@@ -101,6 +101,12 @@ class Polygon:
         object.__setattr__(self, "points", points)
         _check.choice("Polygon.unit", self.unit, LENGTH_UNITS)
 
+    @property
+    def bbox(self) -> Box:
+        """The tightest box around the points, in their unit."""
+        xs, ys = zip(*self.points, strict=True)
+        return Box(min(xs), min(ys), max(xs), max(ys), self.unit)
+
     def to(self, unit: LengthUnit, size: tuple[int, int]) -> Polygon:
         """Convert to another unit; ``size`` is (height, width) in pixels."""
         sx, sy = _scale(self.unit, unit, size)
@@ -117,25 +123,31 @@ class Span:
         First position and the one after the last, 0 <= start <= stop.
     unit : {"codepoint", "utf16_byte"}
         Unicode code points (positions in a Python str) or bytes of the UTF-16 encoding.
+    part : str, optional
+        Name of the part of the text in which positions are counted, such as ``"messages[0].body"``, see `Part`; the
+        whole text if left out.
     """
 
     start: int
     stop: int
     unit: TextUnit = "codepoint"
+    part: str | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "start", _check.integer("Span.start", self.start, least=0))
         object.__setattr__(self, "stop", _check.integer("Span.stop", self.stop, least=self.start))
         _check.choice("Span.unit", self.unit, TEXT_UNITS)
+        if self.part is not None:
+            _check.string("Span.part", self.part)
 
     def to(self, unit: TextUnit, text: str) -> Span:
-        """Convert to another unit over ``text``, the whole text that the span refers to."""
+        """Convert to another unit over ``text``, the whole text or part in which the positions are counted."""
         if unit == self.unit:
             return self
         if unit == "utf16_byte":
             if self.stop > len(text):
                 raise InputError(f"Span.stop must be at most {len(text)}, the text's length, got {self.stop}")
-            return Span(_utf16_bytes(text[: self.start]), _utf16_bytes(text[: self.stop]), "utf16_byte")
+            return Span(utf16_bytes(text[: self.start]), utf16_bytes(text[: self.stop]), "utf16_byte", self.part)
         data = text.encode("utf-16-le", "surrogatepass")
         if self.stop > len(data):
             raise InputError(f"Span.stop must be at most {len(data)}, the text's length, got {self.stop}")
@@ -143,7 +155,29 @@ class Span:
             start, stop = (len(data[:at].decode("utf-16-le")) for at in (self.start, self.stop))
         except UnicodeDecodeError:
             raise InputError(f"Span must not split a character, got UTF-16 bytes {self.start}..{self.stop}") from None
-        return Span(start, stop, "codepoint")
+        return Span(start, stop, "codepoint", self.part)
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A named part of a text: the subject or the body of a message, say.
+
+    Parameters
+    ----------
+    name : str
+        Such as ``"messages[0].body"``.
+    start, stop : int
+        Half-open range of code points in the whole text.
+    """
+
+    name: str
+    start: int
+    stop: int
+
+    def __post_init__(self) -> None:
+        _check.string("Part.name", self.name)
+        object.__setattr__(self, "start", _check.integer("Part.start", self.start, least=0))
+        object.__setattr__(self, "stop", _check.integer("Part.stop", self.stop, least=self.start))
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +200,8 @@ class Window:
             raise InputError(f"Window must have start_ms <= end_ms, got {self.start_ms} > {self.end_ms}")
 
 
-def _utf16_bytes(text: str) -> int:
+def utf16_bytes(text: str) -> int:
+    """Length of a text in bytes of UTF-16."""
     return len(text.encode("utf-16-le", "surrogatepass"))
 
 

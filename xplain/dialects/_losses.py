@@ -1,0 +1,59 @@
+"""How a value differs from what a document gives back, in sentences that name the places."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import fields, is_dataclass
+from typing import Any
+
+import numpy as np
+
+from xplain.explanation import Explanation, Results
+
+__all__ = ["differences", "grouped"]
+
+_FEW = 3
+
+
+def differences(before: Any, after: Any, path: str = "") -> list[str]:
+    """List how a value differs from another one: a sentence for each place, with its path."""
+    if isinstance(before, Explanation) and isinstance(after, Results):
+        after = after.items[0].explanation if len(after.items) == 1 else after
+    if is_dataclass(before) and type(before) is type(after):
+        if not isinstance(before, type) and before == after:
+            return []
+        parts = [(f.name, getattr(before, f.name), getattr(after, f.name)) for f in fields(before) if f.compare]
+        dot = f"{path}." if path else ""
+        return [loss for name, one, other in parts for loss in differences(one, other, dot + name)]
+    if isinstance(before, (tuple, list)) and isinstance(after, (tuple, list)) and not _is_label(before):
+        found = [
+            loss
+            for i, (one, other) in enumerate(zip(before, after, strict=False))
+            for loss in differences(one, other, f"{path}[{i}]")
+        ]
+        found += [f"{path}[{i}] is left out" for i in range(len(after), len(before))]
+        return found + [f"{path}[{i}] is added" for i in range(len(before), len(after))]
+    if isinstance(before, dict) and isinstance(after, dict):
+        both = [(key, before[key], after.get(key)) for key in before]
+        found = [loss for key, one, other in both for loss in differences(one, other, f"{path}.{key}")]
+        return found + [f"{path}.{key} is added" for key in after if key not in before]
+    if isinstance(before, np.ndarray) and isinstance(after, np.ndarray):
+        return [] if np.array_equal(before, after) else [f"{path} changes"]
+    if before == after:
+        return []
+    return [f"{path} is left out" if after is None else f"{path} becomes {after!r:.60}"]
+
+
+def _is_label(value: Any) -> bool:
+    return bool(value) and all(isinstance(part, str) for part in value)
+
+
+def grouped(losses: list[str]) -> list[str]:
+    """Say once what is lost in many places alike: the first of them, and how many more there are."""
+    kinds: dict[str, list[str]] = {}
+    for loss in losses:
+        kinds.setdefault(re.sub(r"\[\d+\]", "[]", loss), []).append(loss)
+    short = []
+    for alike in kinds.values():
+        short += alike if len(alike) <= _FEW else [f"{alike[0]} (and {len(alike) - 1} more alike)"]
+    return short
