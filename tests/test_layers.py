@@ -7,7 +7,7 @@ import xplain
 
 ROOT = Path(xplain.__file__).parent
 ORDER = [
-    {"errors", "_lazy", "_images", "_files"},
+    {"errors", "_lazy", "_images", "_files", "_signals"},
     {"kernels"},
     {"explanation"},
     {"models", "dialects", "pictures", "quality"},

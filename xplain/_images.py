@@ -20,7 +20,7 @@ from PIL import Image, ImageOps
 from xplain import _files
 from xplain.errors import InputError
 
-__all__ = ["Loaded", "load"]
+__all__ = ["Loaded", "array_digest", "load"]
 
 _KINDS = (
     "a path, bytes, a PIL image, a NumPy array (height, width[, channels]) or a torch tensor (channels, height, width)"
@@ -86,7 +86,7 @@ def load(image: Any, name: str = "image", *, digest: bool = True) -> Loaded:
     if isinstance(image, Image.Image):
         _check_size(image, name)
         pixels = _rgb(ImageOps.exif_transpose(image))
-        return Loaded(pixels, pixels, _array_digest(pixels) if digest else None, None)
+        return Loaded(pixels, pixels, array_digest(pixels) if digest else None, None)
     torch = sys.modules.get("torch")
     if torch is not None and isinstance(image, torch.Tensor):
         return _from_array(_tensor_values(image, name), name, digest)
@@ -166,7 +166,7 @@ def _from_array(array: npt.NDArray[Any], name: str, digest: bool) -> Loaded:
         raise InputError(f"{name} must hold at least one pixel, got shape {array.shape}")
     if values.dtype.kind == "f" and not np.isfinite(values).all():
         raise InputError(f"{name} must be finite, got NaN or infinity")
-    return Loaded(_to_rgb8(values), values, _array_digest(values) if digest else None, None)
+    return Loaded(_to_rgb8(values), values, array_digest(values) if digest else None, None)
 
 
 def _to_rgb8(values: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
@@ -192,7 +192,8 @@ def _to_rgb8(values: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
     return np.repeat(grey[:, :, np.newaxis], 3, axis=2)
 
 
-def _array_digest(array: npt.NDArray[Any]) -> str:
+def array_digest(array: npt.NDArray[Any]) -> str:
+    """Return the sha256 of an array's type, shape and numbers."""
     return _sha256(f"{array.dtype.str} {array.shape}\n".encode() + np.ascontiguousarray(array).tobytes())
 
 

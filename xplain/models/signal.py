@@ -1,0 +1,265 @@
+"""Signal classifiers: torch modules, or any callable that scores windows of a recording."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from xplain import _signals
+from xplain.errors import InputError
+from xplain.explanation import Prediction, Source, Window, _check
+from xplain.kernels import masks
+from xplain.models import _outputs, _state
+from xplain.models._classifier import Classifier
+
+if TYPE_CHECKING:
+    import torch
+
+__all__ = ["PreparedSignal", "SignalClassifier"]
+
+Float32 = npt.NDArray[np.float32]
+Scores = npt.NDArray[np.float64]
+
+_BATCH = 64  # windows in one call of the model
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedSignal:
+    """A recording as a model is given it.
+
+    Parameters
+    ----------
+    source : Source
+        The recording; its content is float32 (axes, time) before `values` was normalised.
+    values : numpy.ndarray
+        float32 (axes, time), normalised.
+    starts : tuple of int
+        First reading of each window.
+    length : int
+        Readings in a window.
+    """
+
+    source: Source
+    values: Float32
+    starts: tuple[int, ...]
+    length: int
+
+    def windows(self) -> Float32:
+        """Return the windows as float32 (windows, axes, readings)."""
+        return np.stack([self.values[:, start : start + self.length] for start in self.starts])
+
+    def region(self, number: int) -> Window:
+        """Return when a window begins and ends."""
+        rate = self.source.sample_rate_hz
+        assert rate is not None
+        start = self.starts[number]
+        return Window(1000 * start / rate, 1000 * (start + self.length) / rate)
+
+
+class SignalClassifier(Classifier):
+    """A model that scores the classes of a window of a signal: of an accelerometer, a microphone, an ECG.
+
+    A recording that is longer than the window is read in windows that begin every ``stride`` readings; the last one is
+    moved back to end with the recording, so each reading is in a window.
+
+    Parameters
+    ----------
+    model : torch.nn.Module or callable
+        A module maps float32 (batch, axes, window) to (batch, classes), alone or in a tuple, a mapping or an object
+        with ``logits``. A callable is a black box: it is given the same as an array, and returns an array or a tensor
+        (batch, classes).
+    labels : sequence of str, or mapping of int to str, optional
+        The classes' labels; a label may be a path, as a tuple of str. The class numbers if left out.
+    sample_rate_hz : float
+        Readings a second on each axis.
+    window : int
+        Readings on each axis that the model is given at once.
+    stride : int, optional
+        Readings from the start of a window to that of the next, at most ``window``, which it is if left out.
+    axes : sequence of str, optional
+        Names of the axes, as ``["accX", "accY", "accZ"]``.
+    mean, std : float or sequence of float
+        What is subtracted from the readings and what they are divided by then: one number, or one for each axis.
+    output : {"logit", "probability"}
+        What the model returns.
+    multilabel : bool
+        Whether classes are independent of each other (logits pass a sigmoid, not a softmax). A single class always is.
+    name : str, optional
+        The model's name in documents.
+
+    Examples
+    --------
+    >>> def shaking(windows):
+    ...     spread = windows.std(axis=2).mean(axis=1)
+    ...     return np.stack([1 - spread, spread], axis=1)
+    >>> model = SignalClassifier(shaking, ["still", "shaking"], sample_rate_hz=10, window=20, output="probability")
+    >>> recording = np.concatenate([np.zeros(20), np.resize([1.0, -1.0], 20)])
+    >>> [(p.name, p.score, p.region.start_ms) for p in model.predict(recording, top=1)]
+    [('still', 1.0, 0.0), ('shaking', 1.0, 2000.0)]
+    """
+
+    task = "signal-classification"
+
+    def __init__(
+        self,
+        model: Any,
+        labels: Any = None,
+        *,
+        sample_rate_hz: float,
+        window: int,
+        stride: int | None = None,
+        axes: Sequence[str] | None = None,
+        mean: float | Sequence[float] = 0.0,
+        std: float | Sequence[float] = 1.0,
+        output: str = "logit",
+        multilabel: bool = False,
+        name: str | None = None,
+    ) -> None:
+        super().__init__(model, labels, output, multilabel, name)
+        self.sample_rate_hz = _check.number("sample_rate_hz", sample_rate_hz)
+        if self.sample_rate_hz <= 0:
+            raise _check.wrong("sample_rate_hz", "above 0", sample_rate_hz)
+        self.window = _check.integer("window", window, least=1)
+        self.stride = self.window if stride is None else _check.integer("stride", stride, least=1)
+        if self.stride > self.window:
+            raise InputError(
+                f"stride must be at most the window, {self.window} readings, got {self.stride}; readings would be left "
+                "out"
+            )
+        self.axes: tuple[str, ...] | None = None if axes is None else _check.tuple_of("axes", axes, str)
+        if self.axes == ():
+            raise InputError("axes must name at least one axis, got none; leave them out if they have no names")
+        self.mean, self.std = self._each_axis("mean", mean), self._each_axis("std", std)
+        if (self.std <= 0).any():
+            raise _check.wrong("std", "above 0", std)
+
+    def _each_axis(self, name: str, value: Any) -> npt.NDArray[np.float64]:
+        """Return one number, or one for each axis, as a column."""
+        numbers = value if isinstance(value, (Sequence, np.ndarray)) and not isinstance(value, str) else [value]
+        column = np.array([_check.number(name, number) for number in numbers]).reshape(-1, 1)
+        if self.axes is not None and len(column) not in (1, len(self.axes)):
+            raise InputError(f"{name} must be one number, or one for each of {len(self.axes)} axes, got {len(column)}")
+        return column
+
+    def prepare(self, recording: Any) -> PreparedSignal:
+        """Read a recording, normalise it and divide it into windows.
+
+        Parameters
+        ----------
+        recording : array_like, torch.Tensor or path
+            Numbers (axes, time), or (time,) for one axis; or a file: ``.npy`` with such numbers, or ``.csv`` with a
+            column for each axis and a row for each reading. A first row of names is recognised: the columns are those
+            that ``axes`` names, or all but one called time or timestamp.
+
+        Returns
+        -------
+        PreparedSignal
+            What is explained.
+
+        Raises
+        ------
+        InputError
+            If it cannot be read, is not finite, has other axes than the model, or is shorter than a window.
+        """
+        loaded = _signals.load(recording, self.axes)
+        values = loaded.values
+        self._check_shape(values.shape)
+        normalised = ((values - self.mean) / self.std).astype(np.float32)
+        source = Source(
+            "signal",
+            name=loaded.name,
+            sha256=loaded.sha256,
+            sample_rate_hz=self.sample_rate_hz,
+            content=values,
+        )
+        starts = tuple(masks.starts(values.shape[1], self.window, self.stride).tolist())
+        return PreparedSignal(source, normalised, starts, self.window)
+
+    def _check_shape(self, shape: tuple[int, ...]) -> None:
+        axes, time = shape
+        wanted = len(self.axes) if self.axes is not None else max(len(self.mean), len(self.std))
+        if axes != wanted and (self.axes is not None or wanted > 1):
+            remedy = "; it lies on its side: transpose it" if time == wanted else ""
+            raise InputError(f"recording must have {wanted} axes, got {axes} (of {time} readings){remedy}")
+        if time < self.window:
+            raise InputError(
+                f"recording must hold at least a window of {self.window} readings, got {axes} axes of {time}; record "
+                "longer, pad it as the model's training data was padded, or transpose it if time comes first"
+            )
+
+    def forward(self, batch: torch.Tensor) -> torch.Tensor:
+        """Return the class scores (batch, classes) of windows (batch, axes, window); gradients flow."""
+        scores: torch.Tensor = _outputs.class_tensor(self.function(batch), len(batch))
+        return scores
+
+    def scores(self, windows: Float32) -> Scores:
+        """Score windows in one call of the model, without gradients.
+
+        Parameters
+        ----------
+        windows : numpy.ndarray
+            float32 (windows, axes, window), normalised.
+
+        Returns
+        -------
+        numpy.ndarray
+            float64 (windows, classes): the model's own output.
+        """
+        with _state.evaluation(self.module, gradients=False):
+            given = windows if self.module is None else self.to_tensor(windows)
+            return self.check_scores(self.function(given), len(windows))
+
+    def all_scores(self, prepared: PreparedSignal) -> Scores:
+        """Score each window of a recording: float64 (windows, classes)."""
+        windows = prepared.windows()
+        return np.concatenate([self.scores(windows[i : i + _BATCH]) for i in range(0, len(windows), _BATCH)])
+
+    def to_tensor(self, windows: Float32) -> torch.Tensor:
+        """Return windows as a new tensor of the module's device and floating type: modules may work in place."""
+        import torch
+
+        device, dtype = self.placement()
+        return torch.tensor(windows, device=device, dtype=dtype)
+
+    def predict(self, recording: Any, top: int = 5) -> tuple[Prediction, ...]:
+        """Classify each window of a recording.
+
+        Parameters
+        ----------
+        recording : array_like, torch.Tensor or path
+            As for `prepare`.
+        top : int
+            How many classes to return for each window.
+
+        Returns
+        -------
+        tuple of Prediction
+            For one window after the other its classes by decreasing score, which is a probability 0..1; ``region`` is
+            the `Window`. A recording of one window has no regions.
+        """
+        prepared = self.prepare(recording)
+        return self.predictions_of(prepared, self.all_scores(prepared), top)
+
+    def predictions_of(self, prepared: PreparedSignal, scores: Scores, top: int) -> tuple[Prediction, ...]:
+        """Return the ``top`` classes of each window of a recording, whose scores are float64 (windows, classes)."""
+        top = _check.integer("top", top, least=1)
+        probabilities = self.probabilities(scores)
+        found = []
+        for number, row in enumerate(probabilities):
+            region = prepared.region(number) if len(scores) > 1 else None
+            for index in np.argsort(-scores[number], kind="stable")[:top].tolist():
+                found.append(Prediction(self.label(index), float(row[index]), region=region, id=index))
+        return tuple(found)
+
+    def describe(self) -> dict[str, Any]:
+        """Return the preprocessing as JSON values."""
+        return {
+            "window": self.window,
+            "stride": self.stride,
+            "mean": self.mean[:, 0].tolist(),
+            "std": self.std[:, 0].tolist(),
+        } | ({} if self.axes is None else {"axes": list(self.axes)})
