@@ -1,1 +1,1 @@
-"""Arrays in, arrays out: run lengths, perturbation masks, counting and blending of maps."""
+"""Arrays in, arrays out: run lengths, boxes, perturbation masks, counting and blending of maps."""
