@@ -55,7 +55,7 @@ if TYPE_CHECKING:
         WordScores,
     )
     from xplain.kernels import rle
-    from xplain.models import ImageClassifier, Preprocess, TextClassifier, pretrained
+    from xplain.models import ImageClassifier, Preprocess, SignalClassifier, TextClassifier, pretrained
 
 _HOMES = {
     "xplain.api": (
@@ -69,7 +69,7 @@ _HOMES = {
         "Attribution Box Explanation Grid Heatmap Item Mask Part Polygon Prediction Provenance Record Results "
         "SignalScores Source Span Window Word WordScores"
     ),
-    "xplain.models": "ImageClassifier Preprocess TextClassifier pretrained",
+    "xplain.models": "ImageClassifier Preprocess SignalClassifier TextClassifier pretrained",
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names.split()}
 
@@ -96,6 +96,7 @@ __all__ = [
     "Provenance",
     "Record",
     "Results",
+    "SignalClassifier",
     "SignalScores",
     "Source",
     "Span",

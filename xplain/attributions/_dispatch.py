@@ -18,6 +18,7 @@ __all__ = ["run"]
 _MODULES = {
     "images": "_engine",
     "texts": "_texts",
+    "signals": "_signals",
 }
 
 

@@ -22,7 +22,7 @@ from xplain.models import ImageClassifier, Prepared
 from xplain.models._classifier import Classifier
 from xplain.models._state import evaluation
 
-__all__ = ["refuse_black_box", "run"]
+__all__ = ["refuse_black_box", "refuse_zeros", "run"]
 
 Options = dict[str, Any]
 
@@ -37,11 +37,13 @@ def run(
     batch_size: int | None = None,
     memory: int | None = None,
     progress: Progress | None = None,
+    parts: bool = False,
     **options: Any,
 ) -> list[Explanation]:
     """Explain the predictions of an image classifier, or of a view that has its face; see `_dispatch.run`.
 
-    A view of another kind of input goes by its own ``task``, which says how a method is computed for it.
+    A view of another kind of input goes by its own ``task``, which says how a method is computed for it. ``parts`` says
+    that the inputs are parts of one thing, any of which may have a map of zeros.
     """
     seed = _check.integer("seed", seed, least=0)
     if not inputs:
@@ -57,7 +59,7 @@ def run(
         origin = _origin(session, entry, complete, seed)
         explanations: list[Explanation] = []
         for chunk in session.chunks():
-            explanations += _explain_chunk(chunk, entry, function, complete, origin, seed)
+            explanations += _explain_chunk(chunk, entry, function, complete, origin, seed, parts)
     return explanations
 
 
@@ -68,13 +70,14 @@ def _explain_chunk(
     options: Options,
     origin: Options,
     seed: int,
+    parts: bool,
 ) -> list[Explanation]:
     started = time.perf_counter()
     found = []
     for row in range(len(chunk.prepared)):
         run = Run(chunk, row, seed)
         maps = np.asarray(function(run, **options))
-        _refuse_maps(maps, run, entry, options)
+        _refuse_maps(maps, run, entry, options, parts)
         found.append((run, [run.prepared.geometry.to_original(values) for values in maps]))
     seconds = (time.perf_counter() - started) / len(found)
     return [
@@ -139,27 +142,33 @@ def _complete_options(name: str, function: Callable[..., Any], options: Mapping[
     return {**known, **options}
 
 
-def _refuse_maps(maps: npt.NDArray[Any], run: Run, entry: Method, options: Options) -> None:
+def _refuse_maps(maps: npt.NDArray[Any], run: Run, entry: Method, options: Options, parts: bool) -> None:
     for index, values in zip(run.targets, maps, strict=True):
-        if np.isfinite(values).all() and values.any():
-            continue
         label = run.model.prediction(run.class_scores, index).name
         if not np.isfinite(values).all():
             raise AttributionError(
                 f"{entry.name} must give a finite map, got NaN or infinity for {label!r}; check the model for "
                 "overflow (half precision?) or a gradient without limit (a root or a logarithm at 0)"
             )
-        causes = ["the score does not depend on the input"]
-        if entry.needs != "scores":
-            causes.append("its gradient vanishes (explain logits, not saturated probabilities)")
-        if entry.needs == "layers" and options.get("relu", True):
-            causes.append("all evidence is negative (hires-cam, or grad-cam with relu=False, shows it)")
-        if "baseline" in options:
-            causes.append("the baseline equals the input (choose another)")
-        raise AttributionError(
-            f"{entry.name} must give a map that is not zero everywhere, got zeros for {label!r}; either "
-            + ", or ".join(causes)
-        )
+        if not parts:
+            refuse_zeros(values, label, entry, options)
+
+
+def refuse_zeros(values: npt.NDArray[Any], label: str, entry: Method, options: Mapping[str, Any]) -> None:
+    """Raise AttributionError if a map is zero everywhere."""
+    if values.any():
+        return
+    causes = ["the score does not depend on the input"]
+    if entry.needs != "scores":
+        causes.append("its gradient vanishes (explain logits, not saturated probabilities)")
+    if entry.needs == "layers" and options.get("relu", True):
+        causes.append("all evidence is negative (hires-cam, or grad-cam with relu=False, shows it)")
+    if "baseline" in options:
+        causes.append("the baseline equals the input (choose another)")
+    raise AttributionError(
+        f"{entry.name} must give a map that is not zero everywhere, got zeros for {label!r}; either "
+        + ", or ".join(causes)
+    )
 
 
 def _origin(session: Session, entry: Method, options: Options, seed: int) -> Options:

@@ -93,7 +93,7 @@ _ALL = (
         needs="gradients",
         cost="1",
         paper="Simonyan et al. 2013, arXiv:1312.6034",
-        homes=_at("gradients:saliency", *_PIXELS) | _at("text:saliency", "texts"),
+        homes=_at("gradients:saliency", *_PIXELS, "signals") | _at("text:saliency", "texts"),
     ),
     Method(
         "input-x-gradient",
@@ -101,7 +101,9 @@ _ALL = (
         needs="gradients",
         cost="1",
         paper="Shrikumar et al. 2016, arXiv:1605.01713",
-        homes=_at("gradients:input_x_gradient", *_PIXELS) | _at("text:input_x_gradient", "texts"),
+        homes=_at("gradients:input_x_gradient", *_PIXELS)
+        | _at("text:input_x_gradient", "texts")
+        | _at("signal:input_x_gradient", "signals"),
     ),
     Method(
         "integrated-gradients",
@@ -109,7 +111,9 @@ _ALL = (
         needs="gradients",
         cost="n_steps + 1",
         paper="Sundararajan et al. 2017, arXiv:1703.01365",
-        homes=_at("gradients:integrated_gradients", *_PIXELS) | _at("text:integrated_gradients", "texts"),
+        homes=_at("gradients:integrated_gradients", *_PIXELS)
+        | _at("text:integrated_gradients", "texts")
+        | _at("signal:integrated_gradients", "signals"),
     ),
     Method(
         "smoothgrad",
@@ -117,7 +121,7 @@ _ALL = (
         needs="gradients",
         cost="n_samples",
         paper="Smilkov et al. 2017, arXiv:1706.03825; Adebayo et al. 2018, arXiv:1810.03307",
-        homes=_at("gradients:smoothgrad", *_PIXELS),
+        homes=_at("gradients:smoothgrad", *_PIXELS, "signals"),
         random=True,
     ),
     Method(
@@ -126,7 +130,9 @@ _ALL = (
         needs="gradients",
         cost="n_samples + number of baselines",
         paper="Lundberg & Lee 2017, arXiv:1705.07874; Erion et al. 2021, arXiv:1906.10670",
-        homes=_at("gradients:gradient_shap", *_PIXELS) | _at("text:gradient_shap", "texts"),
+        homes=_at("gradients:gradient_shap", *_PIXELS)
+        | _at("text:gradient_shap", "texts")
+        | _at("signal:gradient_shap", "signals"),
         random=True,
     ),
     Method(
@@ -135,7 +141,7 @@ _ALL = (
         needs="gradients",
         cost="2",
         paper="Shrikumar et al. 2017, arXiv:1704.02685",
-        homes=_at("propagation:deep_lift", "images", "regions"),
+        homes=_at("propagation:deep_lift", "images", "regions") | _at("signal:deep_lift", "signals"),
     ),
     Method(
         "guided-backprop",
@@ -175,7 +181,9 @@ _ALL = (
         needs="scores",
         cost="number of window positions + 1",
         paper="Zeiler & Fergus 2014, arXiv:1311.2901",
-        homes=_at("occlusion:occlusion", *_PIXELS) | _at("text:occlusion", "texts"),
+        homes=_at("occlusion:occlusion", *_PIXELS)
+        | _at("text:occlusion", "texts")
+        | _at("signal:occlusion", "signals"),
     ),
     Method(
         "feature-ablation",
@@ -183,7 +191,7 @@ _ALL = (
         needs="scores",
         cost="number of regions + 1",
         paper="Zeiler & Fergus 2014, arXiv:1311.2901",
-        homes=_at("occlusion:feature_ablation", *_PIXELS),
+        homes=_at("occlusion:feature_ablation", *_PIXELS) | _at("signal:feature_ablation", "signals"),
     ),
     Method(
         "lime",
@@ -191,7 +199,7 @@ _ALL = (
         needs="scores",
         cost="n_samples",
         paper="Ribeiro et al. 2016, arXiv:1602.04938",
-        homes=_at("surrogate:lime", *_PIXELS) | _at("text:lime", "texts"),
+        homes=_at("surrogate:lime", *_PIXELS) | _at("text:lime", "texts") | _at("signal:lime", "signals"),
         random=True,
     ),
     Method(
@@ -200,7 +208,9 @@ _ALL = (
         needs="scores",
         cost="budget",
         paper="Lundberg & Lee 2017, arXiv:1705.07874",
-        homes=_at("surrogate:kernel_shap", *_PIXELS) | _at("text:kernel_shap", "texts"),
+        homes=_at("surrogate:kernel_shap", *_PIXELS)
+        | _at("text:kernel_shap", "texts")
+        | _at("signal:kernel_shap", "signals"),
         random=True,
     ),
     Method(
@@ -209,7 +219,7 @@ _ALL = (
         needs="scores",
         cost="2 ** regions if within the budget, else budget",
         paper="Shapley 1953; Castro et al. 2009, doi:10.1016/j.cor.2008.04.004; Mitchell et al. 2022, arXiv:2104.12199",
-        homes=_at("shapley:shapley", *_PIXELS) | _at("text:shapley", "texts"),
+        homes=_at("shapley:shapley", *_PIXELS) | _at("text:shapley", "texts") | _at("signal:shapley", "signals"),
         random=True,
     ),
     Method(
@@ -227,7 +237,7 @@ _ALL = (
         needs="scores",
         cost="0",
         paper="Clark et al. 2024, arXiv:2306.12816",
-        homes=_at("controls:random", *_PIXELS) | _at("text:random", "texts"),
+        homes=_at("controls:random", *_PIXELS, "signals") | _at("text:random", "texts"),
         random=True,
     ),
     Method(

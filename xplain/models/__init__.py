@@ -7,6 +7,7 @@ into predictions. Attribution methods ask for nothing else, besides the torch mo
 from xplain.models.geometry import Geometry, Preprocess
 from xplain.models.image import ImageClassifier, Prepared
 from xplain.models.networks import NETWORKS, pretrained
+from xplain.models.signal import PreparedSignal, SignalClassifier
 from xplain.models.text import PreparedText, TextClassifier, TokenWindow
 
 __all__ = [
@@ -14,8 +15,10 @@ __all__ = [
     "Geometry",
     "ImageClassifier",
     "Prepared",
+    "PreparedSignal",
     "PreparedText",
     "Preprocess",
+    "SignalClassifier",
     "TextClassifier",
     "TokenWindow",
     "pretrained",
