@@ -55,7 +55,15 @@ if TYPE_CHECKING:
         WordScores,
     )
     from xplain.kernels import rle
-    from xplain.models import ImageClassifier, Preprocess, SignalClassifier, TextClassifier, pretrained
+    from xplain.models import (
+        Detector,
+        ImageClassifier,
+        Preprocess,
+        Segmenter,
+        SignalClassifier,
+        TextClassifier,
+        pretrained,
+    )
 
 _HOMES = {
     "xplain.api": (
@@ -69,7 +77,7 @@ _HOMES = {
         "Attribution Box Explanation Grid Heatmap Item Mask Part Polygon Prediction Provenance Record Results "
         "SignalScores Source Span Window Word WordScores"
     ),
-    "xplain.models": "ImageClassifier Preprocess SignalClassifier TextClassifier pretrained",
+    "xplain.models": "Detector ImageClassifier Preprocess Segmenter SignalClassifier TextClassifier pretrained",
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names.split()}
 
@@ -79,6 +87,7 @@ __all__ = [
     "Attribution",
     "AttributionError",
     "Box",
+    "Detector",
     "DocumentError",
     "Explanation",
     "FidelityError",
@@ -96,6 +105,7 @@ __all__ = [
     "Provenance",
     "Record",
     "Results",
+    "Segmenter",
     "SignalClassifier",
     "SignalScores",
     "Source",

@@ -18,10 +18,10 @@ from xplain.explanation import Explanation, Prediction, Record, Results, core
 
 if TYPE_CHECKING:
     from xplain.dialects import Problem
-    from xplain.models import ImageClassifier, TextClassifier
+    from xplain.models import Detector, ImageClassifier, Segmenter, SignalClassifier, TextClassifier
     from xplain.pictures import Picture, TextPicture
 
-    Model = ImageClassifier | TextClassifier
+    Model = ImageClassifier | TextClassifier | Detector | Segmenter | SignalClassifier
 
 __all__ = [
     "Explanations",
@@ -78,9 +78,13 @@ class Explanations(Sequence[Explanation]):
         return _notebook_display(self)
 
 
-def predict(model: Model, input: Any, top: int = 5) -> tuple[Prediction, ...]:
-    """Return a model's ``top`` predictions for one input, by decreasing score."""
-    return _check_model(model).predict(input, top)
+def predict(model: Model, input: Any, top: int | None = None) -> tuple[Prediction, ...]:
+    """Return a model's predictions for one input, by decreasing score: ``top`` of them.
+
+    If ``top`` is left out, a classifier gives its five best, a detector and a segmenter all that they find.
+    """
+    checked = _check_model(model)
+    return checked.predict(input) if top is None else checked.predict(input, top)
 
 
 def explain(
@@ -99,16 +103,17 @@ def explain(
 
     Parameters
     ----------
-    model : ImageClassifier or TextClassifier
-        What predicts: an `xplain.ImageClassifier` or `xplain.TextClassifier` around a torch module or a callable, or
-        `xplain.pretrained`.
+    model : ImageClassifier, TextClassifier, SignalClassifier, Detector or Segmenter
+        What predicts: one of those around a torch module or a callable, or `xplain.pretrained`.
     input : path, bytes, PIL.Image.Image, numpy.ndarray, torch.Tensor, or str for a text
         An image; arrays are (height, width, channels), tensors (channels, height, width). For a text classifier, the
         text.
     method : str, optional
         A key of `xplain.methods`; the best that the model can answer if left out.
-    target : int, str, "top-k", or a sequence of those, optional
-        Class or classes to explain; the predicted class if left out.
+    target : int, str, "top-k", "all", Prediction, or a sequence of those, optional
+        What to explain; the best prediction if left out. A classifier takes class numbers and labels. A detector takes
+        numbers of its detections by decreasing score, labels, "all", or a `Prediction` with a label and a box. A
+        segmenter takes classes, "all", or a `Prediction` with a label and a mask.
     seed : int
         Seed of the method's own random numbers. The same seed gives the same bits.
     batch_size : int, optional
@@ -118,7 +123,8 @@ def explain(
     progress : callable, optional
         Called with (evaluations done, evaluations planned).
     **options
-        Options of the method; its docstring names them, provenance records them.
+        Options of the method; its docstring names them, provenance records them. Of a segmenter also ``region``: what
+        the target is explained over, ``"image"``, a mask or a point (x, y), if not the pixels predicted as it.
 
     Returns
     -------
@@ -169,7 +175,7 @@ def explain_batch(
 
     Parameters
     ----------
-    model : ImageClassifier or TextClassifier
+    model : ImageClassifier, TextClassifier, SignalClassifier, Detector or Segmenter
         What predicts.
     inputs : iterable
         Inputs as `explain` takes them; also one array or tensor with a batch axis.
@@ -209,12 +215,12 @@ def _explain(
 
 
 def _check_model(model: Model) -> Model:
-    from xplain.models import ImageClassifier, TextClassifier
+    from xplain import models
 
-    if not isinstance(model, (ImageClassifier, TextClassifier)):
+    if not isinstance(model, models.Model):
         raise InputError(
             f"model must be an xplain model, got {type(model).__name__}; "
-            "wrap it: xplain.ImageClassifier(model, ...) or xplain.TextClassifier(model, ...)"
+            "wrap it: xplain.ImageClassifier(model, ...), or TextClassifier, SignalClassifier, Detector, Segmenter"
         )
     return model
 

@@ -10,7 +10,7 @@ from xplain.attributions._methods import KINDS, METHODS, able
 from xplain.attributions._session import Progress
 from xplain.errors import AttributionError, InputError
 from xplain.explanation import Explanation, _check
-from xplain.models import ImageClassifier, TextClassifier
+from xplain.models import Model
 
 __all__ = ["run"]
 
@@ -19,11 +19,13 @@ _MODULES = {
     "images": "_engine",
     "texts": "_texts",
     "signals": "_signals",
+    "detections": "_detections",
+    "regions": "_regions",
 }
 
 
 def run(
-    model: ImageClassifier | TextClassifier,
+    model: Model,
     inputs: Sequence[Any],
     targets: Sequence[Any] | None = None,
     *,
@@ -38,18 +40,21 @@ def run(
 
     Parameters
     ----------
-    model : ImageClassifier or TextClassifier
+    model : ImageClassifier, TextClassifier, SignalClassifier, Detector or Segmenter
         What is explained. A torch module runs in evaluation mode and is left as it was: training flags, ``.grad`` and
         ``requires_grad`` of its parameters, hooks, also when the call fails.
-    inputs : sequence of Prepared or PreparedText
+    inputs : sequence of Prepared, PreparedText or PreparedSignal
         Inputs from ``model.prepare``.
     targets : sequence, optional
-        For each input the class or classes to explain, as ``model.targets`` takes them: None, an int, a label, "top-3",
-        or a sequence of those. The predicted class of each input if left out.
+        For each input what to explain, as ``model.targets`` takes it: None, an int, a label, "top-3", or a sequence of
+        those; of a detector and a segmenter also "all" or a `Prediction`. The best prediction of each input if left
+        out.
     method : str, optional
         A key of `METHODS`. None is the best that the model can answer: for images grad-cam where a convolution makes
         feature maps, integrated-gradients for any other module, occlusion for a black box; for texts
-        integrated-gradients, and shapley for a black box.
+        integrated-gradients, and shapley for a black box; for signals integrated-gradients, and occlusion for a black
+        box; for detections hires-cam, whose maps tell two objects of one class apart, and d-rise for a black box; for
+        regions grad-cam, and occlusion for a black box.
     seed : int
         Of the method's random numbers, the same for each input. Global generators are neither used nor changed.
     batch_size : int, optional
@@ -61,12 +66,12 @@ def run(
         Called as ``progress(done, total)`` after each batch, in evaluations; the total grows when a method asks for
         more.
     **options
-        Options of the method.
+        Options of the method; of a segmenter also ``region``, see `Segmenter.targets`.
 
     Returns
     -------
     list of Explanation
-        One for each input: the five highest predictions, and for each target a heat map in original pixels or word
+        One for each input: its predictions, and for each target a heat map in original pixels, word scores, or signal
         scores.
         Two runs on one machine give the same bytes.
 
@@ -83,6 +88,7 @@ def run(
     Examples
     --------
     >>> import numpy as np
+    >>> from xplain.models import ImageClassifier
     >>> model = ImageClassifier(lambda images: images[:, 0, 0], output="probability")  # three classes: red, green, blue
     >>> photo = np.zeros((2, 2, 3), np.uint8)
     >>> photo[0, 0, 1] = 200

@@ -18,8 +18,7 @@ from xplain.attributions._run import Run
 from xplain.attributions._session import Chunk, Progress, Session
 from xplain.errors import AttributionError, InputError, UnknownNameError
 from xplain.explanation import Attribution, Explanation, Heatmap, Provenance, _check
-from xplain.models import ImageClassifier, Prepared
-from xplain.models._classifier import Classifier
+from xplain.models import ImageClassifier, Model, Prepared
 from xplain.models._state import evaluation
 
 __all__ = ["refuse_black_box", "refuse_zeros", "run"]
@@ -110,7 +109,7 @@ def _best_method(session: Session) -> str:
     return "grad-cam" if seen.layer and not seen.attention else "integrated-gradients"
 
 
-def refuse_black_box(entry: Method, model: Classifier) -> None:
+def refuse_black_box(entry: Method, model: Model) -> None:
     """Raise AttributionError if a method needs a module and the model is a black box."""
     if model.module is None and entry.needs != "scores":
         raise AttributionError(

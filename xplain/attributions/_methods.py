@@ -232,6 +232,15 @@ _ALL = (
         random=True,
     ),
     Method(
+        "d-rise",
+        "What a pixel adds to how well a detection is found again, over random smooth masks.",
+        needs="scores",
+        cost="n_samples",
+        paper="Petsiuk et al. 2021, arXiv:2006.03204",
+        homes=_at("d_rise:d_rise", "detections"),
+        random=True,
+    ),
+    Method(
         "random",
         "Control: noise; a method that does not beat it says nothing.",
         needs="scores",

@@ -78,7 +78,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def load_model(name: str) -> Any:
     """Return a pretrained network, or what the factory ``module:function`` returns."""
-    from xplain.models import ImageClassifier, TextClassifier, pretrained
+    from xplain.models import Model, pretrained
 
     module, colon, factory = name.partition(":")
     if colon and not (module and factory):
@@ -92,7 +92,7 @@ def load_model(name: str) -> Any:
         raise InputError(f"model must be a network's name or MODULE:FACTORY, got {name!r}: {error}") from error
     finally:
         sys.path.pop(0)
-    if not isinstance(model, (ImageClassifier, TextClassifier)):
+    if not isinstance(model, Model):
         raise InputError(
             f"model factory {name} must return an xplain model, got {type(model).__name__}; "
             "wrap it: xplain.ImageClassifier(module, ...) or xplain.TextClassifier(module, tokenizer, ...)"

@@ -4,20 +4,29 @@ A model prepares an input (with the geometry back to the original), scores batch
 into predictions. Attribution methods ask for nothing else, besides the torch module when they need gradients or layers.
 """
 
+from xplain.models._model import Model
+from xplain.models.detections import Detections
+from xplain.models.detector import Detector
 from xplain.models.geometry import Geometry, Preprocess
 from xplain.models.image import ImageClassifier, Prepared
 from xplain.models.networks import NETWORKS, pretrained
+from xplain.models.segmenter import RegionTarget, Segmenter
 from xplain.models.signal import PreparedSignal, SignalClassifier
 from xplain.models.text import PreparedText, TextClassifier, TokenWindow
 
 __all__ = [
     "NETWORKS",
+    "Detections",
+    "Detector",
     "Geometry",
     "ImageClassifier",
+    "Model",
     "Prepared",
     "PreparedSignal",
     "PreparedText",
     "Preprocess",
+    "RegionTarget",
+    "Segmenter",
     "SignalClassifier",
     "TextClassifier",
     "TokenWindow",

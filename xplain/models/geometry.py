@@ -84,6 +84,21 @@ class Geometry:
         result[top:bottom, left:right] = np.asarray(seen)
         return result
 
+    def boxes_to_original(self, boxes: npt.ArrayLike) -> npt.NDArray[np.float64]:
+        """Map boxes (..., 4) x0 y0 x1 y1 from pixels of the input to pixels of the original, cut at its borders."""
+        offset = np.array([self.offset_x, self.offset_y] * 2)
+        scale = np.array([self.scale_x, self.scale_y] * 2)
+        found = (np.asarray(boxes, np.float64) - offset) / scale
+        inside: npt.NDArray[np.float64] = np.clip(found, 0.0, np.array([self.width, self.height] * 2, np.float64))
+        return inside
+
+    def boxes_to_input(self, boxes: npt.ArrayLike) -> npt.NDArray[np.float64]:
+        """Map boxes (..., 4) x0 y0 x1 y1 from pixels of the original to pixels of the input."""
+        scale = np.array([self.scale_x, self.scale_y] * 2)
+        offset = np.array([self.offset_x, self.offset_y] * 2)
+        moved: npt.NDArray[np.float64] = np.asarray(boxes, np.float64) * scale + offset
+        return moved
+
     def to_input(self, labels: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """Look up labels of the original's pixels at each input pixel.
 
