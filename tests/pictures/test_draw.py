@@ -22,7 +22,7 @@ from xplain.explanation import (
     Word,
     WordScores,
 )
-from xplain.pictures import CMAPS, KINDS, _paint, _type, draw
+from xplain.pictures import CMAPS, KINDS, _paint, _type, draw, raster
 
 HEIGHT, WIDTH = 330, 400
 PHOTO = np.random.default_rng(2).integers(0, 256, (HEIGHT, WIDTH, 3), dtype=np.uint8)
@@ -433,7 +433,7 @@ class TestRefusals:
             draw(empty)
         words = Attribution(Prediction("good", 0.5), WordScores((Word("a", 1.0),)))
         with refuses(InputError, "subject must explain an image", "got an explanation of a signal"):
-            draw(Explanation("signal-classification", Source("signal"), (), (words,)))
+            raster.draw(Explanation("signal-classification", Source("signal"), (), (words,)))
         signal = Attribution(Prediction("shake", 0.5), SignalScores(np.ones((3, 4))))
         with refuses(InputError, "evidence must be a Heatmap, Mask or Grid to be drawn, got SignalScores"):
             draw(Explanation("signal-classification", Source("image"), (), (signal,)))

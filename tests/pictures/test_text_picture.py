@@ -348,7 +348,7 @@ def test_a_picture_of_an_image_and_of_a_text_need_no_large_package():
 class TestRefusals:
     def test_texts_among_images(self):
         image = Explanation("image-classification", Source("image"), (), (Attribution(POSITIVE, Heatmap(np.eye(3))),))
-        with refuses(InputError, "subject must explain texts or other sources, got image and text; draw each apart"):
+        with refuses(InputError, "subject must explain sources of one kind, got image and text; draw each apart"):
             draw([image, explain()])
 
     def test_evidence_of_an_image(self):

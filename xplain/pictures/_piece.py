@@ -16,7 +16,7 @@ from xplain.pictures._subject import Panel
 from xplain.pictures.colormaps import Cmap
 from xplain.pictures.scale import Extent, Scale, choose, meanings, number
 
-__all__ = ["Piece", "Style", "coloured", "ready"]
+__all__ = ["Piece", "Style", "coloured", "ramp", "ready"]
 
 _SEQUENTIAL, _DIVERGING = "inferno", "RdBu_r"
 
@@ -82,15 +82,8 @@ class Piece:
             return Swatch(OUTLINE, "evidence" if self.mask.area else "no evidence: the mask is empty")
         if self.scale is None or self.colouring is None:
             return Message(self.extent.nothing if self.extent else "")
-        method = [self.panel.attribution.method]
-        limit = number(self.scale.limit)
-        high = f">= {limit}" if self.scale.clips_high else limit
-        if self.style.cmap.diverging if self.style.cmap else self.scale.signed:
-            low = f"<= -{limit}" if self.scale.clips_low else f"-{limit}"
-            return Ramp(self.colouring.ramp, (low, "0", high), meanings(method, True))
-        if self.scale.signed:
-            return Ramp(self.colouring.ramp, ("<= 0", high), ("none, or against", "speaks for"))
-        return Ramp(self.colouring.ramp, ("0", high), meanings(method, False))
+        diverging = self.style.cmap.diverging if self.style.cmap else self.scale.signed
+        return ramp(self.colouring, self.scale, diverging, [self.panel.attribution.method])
 
 
 def ready(panel: Panel, kind: str | None, style: Style) -> Piece:
@@ -122,3 +115,15 @@ def coloured(pieces: Sequence[Piece], scale: str | float | None, shared: bool) -
                 piece = replace(piece, scale=chosen, colouring=Colouring.of(chosen, cmap, alpha))
         result.append(piece)
     return result
+
+
+def ramp(colouring: Colouring, scale: Scale, diverging: bool, methods: Sequence[str | None]) -> Ramp:
+    """Return what the colours of a scale mean for maps of some methods."""
+    limit = number(scale.limit)
+    high = f">= {limit}" if scale.clips_high else limit
+    if diverging:
+        low = f"<= -{limit}" if scale.clips_low else f"-{limit}"
+        return Ramp(colouring.ramp, (low, "0", high), meanings(methods, True))
+    if scale.signed:
+        return Ramp(colouring.ramp, ("<= 0", high), ("none, or against", "speaks for"))
+    return Ramp(colouring.ramp, ("0", high), meanings(methods, False))

@@ -121,8 +121,11 @@ class Sheet:
         edge = self._line
         width, height = round(x1) - round(x0) - 2 * edge, round(y1) - round(y0) - 2 * edge
         columns = colours[np.rint(np.linspace(0, len(colours) - 1, width)).astype(int)]
-        bar = Image.fromarray(np.repeat(columns[None], height, axis=0))
-        self._image.paste(bar, (round(x0) + edge, round(y0) + edge))
+        self.paste(round(x0) + edge, round(y0) + edge, np.repeat(columns[None], height, axis=0))
+
+    def paste(self, x: float, y: float, pixels: npt.NDArray[np.uint8]) -> None:
+        """Lay pixels (height, width, 3) on the sheet, their upper left corner at a place."""
+        self._image.paste(Image.fromarray(pixels), (round(x), round(y)))
 
     def pixels(self) -> npt.NDArray[np.uint8]:
         """The sheet as uint8 (height, width, 3)."""

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from xplain.errors import InputError, UnknownNameError
 from xplain.explanation import Explanation
-from xplain.pictures import raster, text
+from xplain.pictures import raster, signal, text
 from xplain.pictures._subject import explanations
 from xplain.pictures.picture import Picture
 from xplain.pictures.text import TextPicture
 
 __all__ = ["KINDS", "draw"]
 
-#: Kinds of picture and what they show; those of texts are in `xplain.pictures.text.KINDS`.
+#: Kinds of picture and what they show; those of texts and of signals are in the `KINDS` of their modules.
 KINDS = raster.KINDS
 
 
@@ -36,7 +36,8 @@ def draw(
     subject : Explanation or sequence of Explanation
         What to draw.
     image, kind, target, cmap, scale, **style
-        As for `xplain.pictures.raster.draw` or, where texts are explained, `xplain.pictures.text.draw`.
+        As for `xplain.pictures.raster.draw` or, where texts or signals are explained, the ``draw`` of
+        `xplain.pictures.text` or `xplain.pictures.signal`.
 
     Returns
     -------
@@ -46,21 +47,26 @@ def draw(
     Raises
     ------
     InputError
-        If texts and other sources are mixed, or an argument is wrong.
+        If sources of several kinds are mixed, or an argument is wrong.
     UnknownNameError
         If an option, or the value of one, is none of those that exist.
     """
     subjects = explanations(subject)
     kinds = {explanation.source.kind for explanation in subjects}
-    if "text" in kinds and len(kinds) > 1:
+    if len(kinds) > 1:
         raise InputError(
-            f"subject must explain texts or other sources, got {' and '.join(sorted(kinds))}; draw each apart"
+            f"subject must explain sources of one kind, got {' and '.join(sorted(kinds))}; draw each apart"
         )
-    home = text if "text" in kinds else raster
-    known = [name for name, p in inspect.signature(home.draw).parameters.items() if p.kind is p.KEYWORD_ONLY]
+    draw_one = _DRAWERS[kinds.pop()]
+    known = [name for name, p in inspect.signature(draw_one).parameters.items() if p.kind is p.KEYWORD_ONLY]
     for name in style:
         if name not in known:
             raise UnknownNameError("option", name, known)
-    if home is text:
-        return text.draw(subjects, image, kind=kind, target=target, cmap=cmap, scale=scale, **style)
-    return raster.draw(subjects, image, kind=kind, target=target, cmap=cmap, scale=scale, **style)
+    return draw_one(subjects, image, kind=kind, target=target, cmap=cmap, scale=scale, **style)
+
+
+_DRAWERS: dict[str, Callable[..., Picture | TextPicture]] = {
+    "image": raster.draw,
+    "text": text.draw,
+    "signal": signal.draw,
+}
