@@ -8,7 +8,18 @@ DATA = Path(__file__).parents[1] / "data"
 GOLDEN = sorted(DATA.glob("*/*.json"))
 
 #: Keys under which anything may stand.
-FREE = {"attributes", "quality", "options", "preprocessing", "drift", "row", "elapsedTime", "submittedByKey", "extra"}
+FREE = {
+    "attributes",
+    "quality",
+    "options",
+    "preprocessing",
+    "drift",
+    "row",
+    "elapsedTime",
+    "submittedByKey",
+    "smokePredictions",
+    "extra",
+}
 
 
 def read(path):

@@ -47,6 +47,8 @@ FORMATS: Mapping[str, str] = MappingProxyType(
     {
         "native": "xplain's own: lossless and compact",
         "modzy": "Modzy explainability objects (masks, word importances); reads job results",
+        "deepomatic": "Deepomatic inferences and tasks (labels, boxes, thresholds), specifications, versions",
+        "cognite": "Cognite Vision jobs (texts, asset tags, objects, gauges)",
     }
 )
 """Name and summary of each format."""
