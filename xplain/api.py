@@ -107,7 +107,7 @@ def explain(
         What predicts: one of those around a torch module or a callable, or `xplain.pretrained`.
     input : path, bytes, PIL.Image.Image, numpy.ndarray, torch.Tensor, or str for a text
         An image; arrays are (height, width, channels), tensors (channels, height, width). For a text classifier, the
-        text.
+        text. For a signal classifier, a recording: numbers (axes, time), or a ``.npy`` or ``.csv`` file.
     method : str, optional
         A key of `xplain.methods`; the best that the model can answer if left out.
     target : int, str, "top-k", "all", Prediction, or a sequence of those, optional
@@ -124,13 +124,14 @@ def explain(
         Called with (evaluations done, evaluations planned).
     **options
         Options of the method; its docstring names them, provenance records them. Of a segmenter also ``region``: what
-        the target is explained over, ``"image"``, a mask or a point (x, y), if not the pixels predicted as it.
+        the target is explained over, ``"image"``, a mask or a point (x, y), if not the pixels predicted as it. Of a
+        signal classifier also ``windows``: numbers of the windows of the recording to explain, if not all.
 
     Returns
     -------
     Explanation
-        Predictions, and for each target one attribution: a heat map in the pixels of the original photo, or word
-        scores.
+        Predictions, and for each target one attribution: a heat map in the pixels of the original photo, word scores,
+        or scores of the readings of a recording, added up over its windows.
 
     Raises
     ------
@@ -327,7 +328,8 @@ def render(
     image : path, bytes, PIL.Image.Image, numpy.ndarray or torch.Tensor, optional
         The photo that was explained. An explanation made in this process still holds it.
     kind, target, cmap, scale, **style
-        As for `xplain.pictures.draw`; among them, for a text that the explanation does not hold, ``text``.
+        As for `xplain.pictures.draw`; among them, for a text or a recording that the explanation does not hold,
+        ``text`` and ``signal``.
 
     Returns
     -------
