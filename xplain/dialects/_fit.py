@@ -30,15 +30,18 @@ from xplain.explanation import (
     Heatmap,
     Item,
     Mask,
+    Part,
     Polygon,
     Prediction,
     Record,
     Region,
     Results,
     Source,
+    Span,
     Word,
     WordScores,
 )
+from xplain.explanation.parts import in_part, in_text
 
 __all__ = ["Carries", "Value", "fit"]
 
@@ -60,6 +63,9 @@ class Carries:
         each, or under predictions.
     text : bool
         Whether the explained text, with its parts, is written.
+    part : str, optional
+        What a text without parts is a part of, where every position is counted in a part. Spans are then in code points
+        of a part, and words are held by their place; else by their index.
     described : tuple of str
         Other fields of the source that are written, of ``name``, ``sha256``, ``height``, ``width``, ``sample_rate_hz``.
     paths : bool
@@ -80,6 +86,7 @@ class Carries:
     evidence: tuple[type, ...] = ()
     explains: Literal["first", "label", "prediction"] = "first"
     text: bool = False
+    part: str | None = None
     described: tuple[str, ...] = ()
     paths: bool = False
     regions: tuple[type, ...] = ()
@@ -201,8 +208,7 @@ class _Fitting:
                 self.attributions.append(Attribution(target, evidence))
         size = dict(zip(("height", "width"), self.one_size(), strict=True))
         described = {name: getattr(self.source, name) for name in self.carries.described}
-        parts = self.source.parts if self.carries.text else ()
-        source = Source(self.carries.source, **{**size, **described}, text=text, parts=parts)
+        source = Source(self.carries.source, **{**size, **described}, text=text, parts=self.parts())
         return Explanation(explanation.task, source, tuple(self.predictions), tuple(self.attributions))
 
     def prediction(self, prediction: Prediction, path: str | None) -> Prediction:
@@ -233,13 +239,35 @@ class _Fitting:
         if region is None:
             return None
         if isinstance(region, self.carries.regions):
-            return self.in_unit(region, path)
+            return self.in_part(region, path) if isinstance(region, Span) else self.in_unit(region, path)
         kind = type(region).__name__
         if isinstance(region, (Mask, Polygon)) and Box in self.carries.regions and region.bbox is not None:
             self.losses.append(f"{path} is a {kind}, of which only the box can be held")
             return self.in_unit(region.bbox, path)
         self.losses.append(f"{path} is a {kind}, which cannot be held")
         return None
+
+    def parts(self) -> tuple[Part, ...]:
+        """Name the parts of the text, all of it if it has none."""
+        carries, source = self.carries, self.source
+        if carries.part is None or source.parts or not source.text:
+            return source.parts if carries.text else ()
+        return (Part(carries.part, 0, len(source.text)),)
+
+    def in_part(self, span: Span, path: str) -> Span | None:
+        """Count a place in the text in the part that holds it."""
+        if self.carries.part is None:
+            return span
+        if self.source.text is None:
+            if span.unit == "codepoint":
+                return Span(span.start, span.stop, part=span.part or self.carries.part)
+            self.losses.append(f"{path} is in unit {span.unit!r}, and the text is not known")
+            return None
+        place = in_text(self.source, span)
+        found = None if place is None else in_part(self.parts(), *place)
+        if found is None:
+            self.losses.append(f"{path} is not in one part of the text")
+        return found
 
     def in_unit(self, region: Region, path: str) -> Region | None:
         """Convert coordinates to the unit that is held."""
@@ -262,8 +290,33 @@ class _Fitting:
             self.losses.append(f"{path} is of kind {type(evidence).__name__}")
             return None
         if isinstance(evidence, WordScores):
-            return WordScores(tuple(self.word(w, f"{path}.words[{i}]", words) for i, w in enumerate(evidence.words)))
+            word = self.word if self.carries.part is None else self.placed_word
+            held = (word(w, f"{path}.words[{i}]", words) for i, w in enumerate(evidence.words))
+            return WordScores(tuple(word for word in held if word is not None))
         return evidence
+
+    def placed_word(self, word: Word, path: str, words: SplitText | None) -> Word | None:
+        """Keep a word with its place in the text."""
+        text = self.source.text
+        if text is None or words is None:
+            self.losses.append(f"{path} is in a text that is not known")
+            return None
+        start, stop = word.start, word.stop
+        if start is None or stop is None:
+            index = None if word.index is None else words.place(word.text, word.index)
+            if index is None or not words.has(word.text, index):
+                self.losses.append(f"{path} has no place in the text")
+                return None
+            start, stop = words.range(word.text, index)
+        if in_part(self.parts(), start, stop) is None:
+            self.losses.append(f"{path} is not in one part of the text")
+            return None
+        placed = Word(text[start:stop], word.score, words.index_at(start), start, stop)
+        if placed.text.casefold() != word.text.casefold() and word.start is not None:
+            self.losses.append(f"{path} is {word.text!r:.60}, where the text has {placed.text!r:.60}")
+        if word.index is not None and word.start is not None and word.index != placed.index:
+            self.losses.append(f"{path} has index {word.index}, where the text has {placed.index}")
+        return placed
 
     def word(self, word: Word, path: str, words: SplitText | None) -> Word:
         """Keep the index alone: together with the text it says where the word is."""

@@ -35,6 +35,7 @@ __all__ = [
     "boolean",
     "choice",
     "either",
+    "exactly_one",
     "integer",
     "json_object",
     "keep",
@@ -47,6 +48,7 @@ __all__ = [
     "problems",
     "read",
     "record",
+    "sized",
     "string",
     "table",
     "tagged",
@@ -172,6 +174,19 @@ def either(expected: str, *readers: Reader[Any]) -> Reader[Any]:
     return read
 
 
+def exactly_one(kinds: Mapping[str, Reader[Any]]) -> Reader[tuple[str, Any]]:
+    """Make a reader of an object that has one of some keys, and not null under it: the key and its value."""
+
+    def read(at: At) -> tuple[str, Any]:
+        found = [key for key, value in mapping(at).items() if key in kinds and value is not None]
+        if len(found) != 1:
+            got = " and ".join(found) or "none"
+            raise Rejected([Problem(at.path, f"must have exactly one of {', '.join(kinds)}, got {got}")])
+        return found[0], kinds[found[0]](at[found[0]])
+
+    return read
+
+
 # Arrays and objects.
 
 
@@ -189,6 +204,18 @@ def array(item: Reader[T]) -> Reader[tuple[T, ...]]:
         return tuple(_all((item, at[i]) for i in range(len(listing(at)))))
 
     return read
+
+
+def sized(read: Reader[T], most: int, *, least: int = 0) -> Reader[T]:
+    """Make a reader of an array or a string of limited length; one that is too long is not looked through."""
+
+    def read_sized(at: At) -> T:
+        if isinstance(at.value, (list, str)) and not least <= len(at.value) <= most:
+            limits = f"at most {most}" if not least else f"{least} to {most}"
+            raise at.rejected(f"an array of {limits}" if isinstance(at.value, list) else f"{limits} characters")
+        return read(at)
+
+    return read_sized
 
 
 def pair(item: Reader[T]) -> Reader[tuple[T, T]]:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from bisect import bisect_right
+
 __all__ = ["SplitText"]
 
 
@@ -18,10 +21,15 @@ class SplitText:
     >>> text = SplitText("Good, good and good")
     >>> text.has("good", 0), text.has("and", 3)
     (True, False)
+    >>> text.range("Good", 0), text.index_at(6)
+    ((0, 4), 1)
     """
 
     def __init__(self, text: str) -> None:
-        self._words = [_bare(word) for word in text.split()]
+        found = list(re.finditer(r"\S+", text))
+        self._text = text
+        self._words = [_bare(word[0]) for word in found]
+        self._ranges = [word.span() for word in found]
         self._places: dict[str, list[int]] = {}
         for index, word in enumerate(self._words):
             self._places.setdefault(word, []).append(index)
@@ -41,6 +49,17 @@ class SplitText:
             return index
         occurrences = self._places.get(_bare(word), [])
         return occurrences[index] if index < len(occurrences) else index
+
+    def range(self, word: str, index: int) -> tuple[int, int]:
+        """Return the code points that ``word`` covers in the one at this position: all if that is spelt otherwise."""
+        start, stop = self._ranges[index]
+        found = self._text.find(word, start, stop)
+        return (start, stop) if found < 0 else (found, found + len(word))
+
+    def index_at(self, position: int) -> int | None:
+        """Return the position of the word that holds a code point, None if it is white space."""
+        index = bisect_right(self._ranges, position, key=lambda place: place[0]) - 1
+        return index if index >= 0 and position < self._ranges[index][1] else None
 
 
 def _bare(word: str) -> str:
