@@ -216,6 +216,15 @@ def test_a_format_of_jobs_makes_a_job_of_one_item():
     assert fit(one, BOXES, format="jobs", settle=settle) == settle(one)
 
 
+def test_numbers_and_thresholds_that_a_document_makes_up_are_no_losses():
+    made_up = Prediction("cat", 0.5, id=0, threshold=0)
+    assert differences(image([CAT]), image([made_up])) == []
+    assert differences(image([made_up]), image([Prediction("cat", 0.5, id=1)])) == [
+        "predictions[0].threshold is left out",
+        "predictions[0].id becomes 1",
+    ]
+
+
 def test_differences_name_places():
     before = Results("a", (Item("x", "waiting", attributes={"n": [1, 2]}),), attributes={"k": {"m": 1}})
     after = Results("a", (Item("x", "running", attributes={"n": [1, 3]}),), attributes={"k": {}, "l": 2})

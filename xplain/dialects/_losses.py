@@ -13,6 +13,8 @@ from xplain.explanation import Explanation, Results
 __all__ = ["differences", "grouped"]
 
 _FEW = 3
+#: What a document may have to say of a prediction though nobody knows it: nothing is lost by that.
+_MADE_UP = ("id", "threshold")
 
 
 def differences(before: Any, after: Any, path: str = "") -> list[str]:
@@ -24,7 +26,8 @@ def differences(before: Any, after: Any, path: str = "") -> list[str]:
             return []
         parts = [(f.name, getattr(before, f.name), getattr(after, f.name)) for f in fields(before) if f.compare]
         dot = f"{path}." if path else ""
-        return [loss for name, one, other in parts for loss in differences(one, other, dot + name)]
+        known = [(name, one, other) for name, one, other in parts if one is not None or name not in _MADE_UP]
+        return [loss for name, one, other in known for loss in differences(one, other, dot + name)]
     if isinstance(before, (tuple, list)) and isinstance(after, (tuple, list)) and not _is_label(before):
         found = [
             loss
