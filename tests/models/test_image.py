@@ -186,6 +186,15 @@ def test_fingerprint_follows_the_weights():
     assert ImageClassifier(Linear().to(torch.bfloat16)).fingerprint()
 
 
+def test_fingerprint_of_a_number_with_any_stride():
+    """As converters from other formats leave them behind."""
+    module, plain = Linear(), Linear()
+    module.register_buffer("number", torch.zeros(3)[1:2].as_strided((1,), (0,)))
+    plain.register_buffer("number", torch.zeros(1))
+    module.load_state_dict(plain.state_dict())
+    assert ImageClassifier(module).fingerprint() == ImageClassifier(plain).fingerprint()
+
+
 def test_half_precision_modules_are_fed_their_own_type():
     assert ImageClassifier(Linear().double()).predict(IMAGE)
     assert ImageClassifier(Linear().to(torch.bfloat16)).predict(IMAGE)

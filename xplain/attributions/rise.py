@@ -177,14 +177,14 @@ class _Pool:
 
     def weighted_sum(self, weights: Float64, start: int) -> Float64:
         """Sum of the masks from ``start`` on, each times its weights: (n, sums) -> (sums, height, width)."""
-        total: Float64 = np.zeros(())
+        parts: Float64 = np.zeros(())
         for first in range(0, len(weights), self._block):
             part = weights[first : first + self._block]
             kept, offsets = masks.cells(
                 self._key, start + first, start + first + len(part), self._grid, self.p, self._shifts
             )
-            total = total + masks.weighted_sum(part, kept, offsets, self._down, self._across)
-        return total
+            parts = parts + masks.summed_across(part, kept, offsets, self._shifts[0], self._across)
+        return masks.enlarged_down(parts, self._down)
 
 
 class _Spread:

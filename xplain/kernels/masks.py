@@ -16,7 +16,18 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["blend", "cells", "coverage", "enlarge", "enlargement", "keep", "starts", "weighted_sum"]
+__all__ = [
+    "blend",
+    "cells",
+    "coverage",
+    "enlarge",
+    "enlarged_down",
+    "enlargement",
+    "keep",
+    "starts",
+    "summed_across",
+    "weighted_sum",
+]
 
 Bool = npt.NDArray[np.bool_]
 Float32 = npt.NDArray[np.float32]
@@ -191,14 +202,44 @@ def weighted_sum(weights: Float64, kept: Bool, offsets: Int, rows: Float64, colu
     float64 array (sums, height, width)
         ``np.tensordot(weights.T, enlarge(...), 1)``.
     """
+    return enlarged_down(summed_across(weights, kept, offsets, len(rows), columns), rows)
+
+
+def summed_across(weights: Float64, kept: Bool, offsets: Int, shifts: int, columns: Float64) -> Float64:
+    """Sum masks, each times a weight, before they are enlarged down the columns: the first step of `weighted_sum`.
+
+    What this gives for several lots of masks may be added up, so that the second and more costly step, `enlarged_down`,
+    is taken once.
+
+    Parameters
+    ----------
+    weights, kept, offsets, columns
+        As in `weighted_sum`.
+    shifts : int
+        Number of vertical offsets.
+
+    Returns
+    -------
+    float64 array (sums, shifts * r, width)
+    """
     n, sums = weights.shape
-    shifts, r, height = rows.shape
     across = kept.astype(np.float64) @ _pick(columns, offsets[:, 1])
-    width = across.shape[2]
-    placed = np.zeros((n, sums, shifts))  # masks with one vertical offset share their last product
+    placed = np.zeros((n, sums, shifts))  # masks with one vertical offset share the last product
     placed[np.arange(n), :, offsets[:, 0]] = weights
-    parts = placed.reshape(n, -1).T @ across.reshape(n, -1)
-    result: Float64 = rows.reshape(shifts * r, height).T @ parts.reshape(sums, shifts * r, width)
+    parts: Float64 = placed.reshape(n, -1).T @ across.reshape(n, -1)
+    return parts.reshape(sums, -1, across.shape[2])
+
+
+def enlarged_down(parts: Float64, rows: Float64) -> Float64:
+    """Enlarge what `summed_across` gave: (sums, shifts * r, width) to (sums, height, width)."""
+    shifts, r, height = rows.shape
+    parts = parts.reshape(len(parts), shifts, r, -1)
+    result = np.zeros((len(parts), height, parts.shape[3]))
+    for row in range(r):
+        reached = np.flatnonzero(rows[:, row].any(axis=0))  # a row of cells reaches few rows of pixels
+        if reached.size:
+            near = slice(reached[0], reached[-1] + 1)
+            result[:, near] += rows[:, row, near].T @ parts[:, :, row]
     return result
 
 

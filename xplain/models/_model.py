@@ -101,7 +101,10 @@ class Model:
 def _bytes_of(tensor: torch.Tensor) -> bytes:
     import torch
 
-    return tensor.reshape(-1).view(torch.uint8).numpy().tobytes()
+    flat = tensor.reshape(-1)
+    if flat.stride() != (1,):  # a single number may have any stride
+        flat = flat.clone(memory_format=torch.contiguous_format)
+    return flat.view(torch.uint8).numpy().tobytes()
 
 
 def _is_module(model: Any) -> bool:
