@@ -1,0 +1,55 @@
+"""Alignments of texts with names."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.support import refuses
+from xplain.errors import InputError
+from xplain.explanation.matches import Alignment, Stretch, align
+
+
+def test_a_reading_is_aligned_with_the_name_of_its_asset():
+    found = align("21pt1O19x", "21-PT-1019")
+    assert found.stretches == (
+        Stretch("same", "21", "21"),
+        Stretch("missing", "", "-"),
+        Stretch("case", "pt", "PT"),
+        Stretch("missing", "", "-"),
+        Stretch("same", "1", "1"),
+        Stretch("changed", "O", "0"),
+        Stretch("same", "19", "19"),
+        Stretch("extra", "x", ""),
+    )
+    assert found.matched == 7
+    assert found.similarity == pytest.approx(14 / 19)
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "similarity"), [("", "", 1), ("a", "", 0), ("", "b", 0), ("AB", "ab", 1), ("a", "b", 0)]
+)
+def test_ends_of_the_scale(text, name, similarity):
+    assert align(text, name).similarity == similarity
+
+
+def test_characters_that_fold_to_several_keep_their_place():
+    assert align("straße", "STRASSE").stretches[-1] == Stretch("case", "e", "E")
+
+
+@given(st.text("aAbB-ß1", max_size=12), st.text("aAbB-ß1", max_size=12))
+def test_stretches_are_the_whole_of_both(text, name):
+    found = align(text, name)
+    assert "".join(one.text for one in found.stretches) == text
+    assert "".join(one.name for one in found.stretches) == name
+    assert 0 <= found.similarity <= 1
+    for one in found.stretches:
+        assert (one.kind == "same") == (one.text == one.name)
+        assert one.kind != "case" or one.text.casefold() == one.name.casefold()
+
+
+def test_long_texts_are_refused():
+    with refuses(InputError, "name must be at most 1024 characters, got 1025"):
+        align("a", "b" * 1025)
+    with refuses(InputError, "text must be a string, got 5"):
+        align(5, "b")
+    assert isinstance(align("a" * 1024, "b" * 1024), Alignment)
