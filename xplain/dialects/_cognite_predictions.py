@@ -172,13 +172,13 @@ PARAMETERS: Reader[dict[str, Any]] = keep(
 
 def read_explanation(parameters: dict[str, Any]) -> Reader[Explanation]:
     """Make a reader of the predictions of one file, given the job's parameters."""
-    lists = {f"{feature}Predictions": optional(array(_list(feature, parameters)), ()) for feature in FEATURES}
+    lists = {f"{feature}Predictions": optional(array(_list(feature, parameters))) for feature in FEATURES}
 
-    def make(rest: dict[str, Any], **found: tuple[Prediction, ...]) -> Explanation:
-        predictions = tuple(prediction for listed in found.values() for prediction in listed)
+    def make(rest: dict[str, Any], **found: tuple[Prediction, ...] | None) -> Explanation:
+        predictions = tuple(prediction for listed in found.values() for prediction in listed or ())
         # An empty list says that the feature was looked for.
-        rest = {key: value for key, value in rest.items() if key not in lists or not value}
-        return Explanation("object-detection", Source("image"), predictions, attributes={FORMAT: rest} if rest else {})
+        own = {**rest, **{key: [] for key, listed in found.items() if listed == ()}}
+        return Explanation("object-detection", Source("image"), predictions, attributes={FORMAT: own} if own else {})
 
     return record(make, rest={}, **lists)
 

@@ -359,9 +359,12 @@ def _check_items(status: str, items: tuple[Item, ...], batches: tuple[dict[str, 
     seen: dict[tuple[str, Any], str] = {}
     for path, item in places:
         own = item.attributes.get(FORMAT, {})
-        names = [("fileExternalId", own.get("fileExternalId", item.name))]
-        names += [("fileId", own["fileId"])] if "fileId" in own else []
+        number = _file_id(item.name)
+        external = own.get("fileExternalId", item.name if number is None else None)
+        names = [("fileId", own.get("fileId", number)), ("fileExternalId", external)]
         for name in names:
+            if name[1] is None:
+                continue
             if name in seen:
                 raise DocumentError(f"must be in a job once, got {name[1]!r} in {seen[name]} too", path=path)
             seen[name] = path
