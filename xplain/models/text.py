@@ -12,9 +12,10 @@ import numpy as np
 import numpy.typing as npt
 
 from xplain.errors import InputError
-from xplain.explanation import Prediction, Source, _check
+from xplain.explanation import Part, Prediction, Source, _check
 from xplain.models import _outputs, _state
 from xplain.models._classifier import Classifier
+from xplain.models.emails import Comment
 from xplain.models.words import Unit, units
 
 if TYPE_CHECKING:
@@ -165,8 +166,9 @@ class TextClassifier(Classifier):
 
         Parameters
         ----------
-        text : str
-            With at least one word.
+        text : str or Comment
+            With at least one word. Of a comment, the subjects, bodies and signatures of its messages, each of which
+            is a part of the source; `preprocess` is given one of them at a time.
 
         Returns
         -------
@@ -176,16 +178,25 @@ class TextClassifier(Classifier):
         Raises
         ------
         InputError
-            If it is no string or holds only whitespace.
+            If it is neither or holds only whitespace.
         """
-        raw = _check.string("text", text)
-        explained = raw if self.preprocess is None else _check.string("preprocess(text)", self.preprocess(raw))
+        parts: tuple[Part, ...] = ()
+        name = None
+        if isinstance(text, Comment):
+            comment = text.with_texts(self._changed)
+            raw, explained, parts, name = text.text, comment.text, comment.parts, text.id
+        else:
+            raw = _check.string("text", text)
+            explained = self._changed(raw)
         words = units(explained)
         if not words:
             raise InputError(f"text must hold a word, got {explained[:40]!r}")
         digest = hashlib.sha256(raw.encode("utf-8", "surrogatepass")).hexdigest()
-        source = Source("text", text=explained, sha256=digest)
+        source = Source("text", name=name, text=explained, sha256=digest, parts=parts)
         return PreparedText(source, words, () if self.module is None else self._windows(explained))
+
+    def _changed(self, text: str) -> str:
+        return text if self.preprocess is None else _check.string("preprocess(text)", self.preprocess(text))
 
     def scores(self, texts: Sequence[str]) -> npt.NDArray[np.float64]:
         """Score texts, without gradients.
@@ -249,7 +260,7 @@ class TextClassifier(Classifier):
 
         return torch.tensor(ids, device=self.placement()[0])
 
-    def predict(self, text: str, top: int = 5) -> tuple[Prediction, ...]:
+    def predict(self, text: str | Comment, top: int = 5) -> tuple[Prediction, ...]:
         """Classify one text; the ``top`` classes by decreasing score, which is a probability 0..1."""
         prepared = self.prepare(text)
         return self.predictions(self.scores([prepared.text])[0], top)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from xplain.errors import InputError
@@ -177,6 +177,14 @@ class Comment:
             found.append(Part(name, at, at + len(text)))
             at += len(text) + len(_SEPARATOR)
         return tuple(found)
+
+    def with_texts(self, change: Callable[[str], str]) -> Comment:
+        """Return a copy in which ``change`` was applied to each subject, body and signature that is not empty."""
+        messages = []
+        for message in self.messages:
+            texts: dict[str, Any] = {name: change(text) for name in PARTS if (text := getattr(message, name))}
+            messages.append(replace(message, **texts))
+        return replace(self, messages=tuple(messages))
 
     def _texts(self) -> list[tuple[str, str]]:
         return [

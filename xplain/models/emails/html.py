@@ -173,8 +173,10 @@ class _Writer:
         if tag not in _NESTED:
             return
         quotes = tag == "blockquote" and self._quotes(attributes)
-        signature = any(_SIGNATURE.search(attributes.get(key, "")) for key in ("class", "id", "data-smartmail"))
-        self._header |= any(
+        signature = bool(attributes) and any(
+            _SIGNATURE.search(attributes.get(key, "")) for key in ("class", "id", "data-smartmail")
+        )
+        self._header |= bool(attributes) and any(
             pattern.search(attributes.get(key, "")) for key, pattern in (("id", _HEADER_ID), ("style", _HEADER_STYLE))
         )
         self._open.append((tag, quotes, signature))
@@ -219,6 +221,8 @@ class _Writer:
 
     def _emit(self, blank: bool = False) -> None:
         """End the line; an empty one is written only if ``blank`` and if no blank line is before it."""
+        if not self._pieces and not blank:
+            return
         text = "".join(self._pieces)
         if self._preformatted:
             text = text.rstrip()

@@ -19,6 +19,8 @@ MAX_DEPTH = 64
 MAX_PARTS = 4_096
 _MAX_STRUCTURED = 2_000  # characters of a field with parameters
 
+_HEADER_END = re.compile(r"(?:\A|\r?\n)\r?\n")
+
 Entity = email.message.Message
 
 
@@ -149,7 +151,11 @@ def read_mime(data: bytes, defects: list[str]) -> Mime:
 
 def _header_of(source: str) -> Entity:
     """Read a header; what comes after it stays one string."""
-    entity: Entity = email.parser.HeaderParser(policy=email.policy.compat32).parsestr(source)
+    end = _HEADER_END.search(source)
+    at = end.end() if end else len(source)
+    # Not the whole: the parser goes through the lines of what follows, which would be done once for each level.
+    entity: Entity = email.parser.HeaderParser(policy=email.policy.compat32).parsestr(source[:at])
+    entity.set_payload(_payload(entity) + source[at:])
     for name in ("content-type", "content-disposition"):  # parameters are read in quadratic time
         if len(str(entity.get(name, ""))) > _MAX_STRUCTURED:
             entity.replace_header(name, str(entity[name])[:_MAX_STRUCTURED])

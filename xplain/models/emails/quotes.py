@@ -18,7 +18,7 @@ MAX_ATTRIBUTION = 300
 _ATTRIBUTIONS = tuple(
     re.compile(pattern, re.IGNORECASE)
     for pattern in (
-        r"(?:on|at)\b(?P<rest>.{4,}?),?\s(?:wrote|writes|said|scribbled):",
+        r"(?:on|at|in a message dated)\b(?P<rest>.{4,}?),?\s(?:wrote|writes|said|scribbled):",
         r"am\b(?P<rest>.{4,})\bschrieb(?P<after>.*):",
         r"le\b(?P<rest>.{4,}?),?\sa\s[ée]crit\s?:",
         r"el\b(?P<rest>.{4,}?),?\s(?:escribió|escribio):",
@@ -68,6 +68,7 @@ _FIELDS = {
 # fmt: on
 _FIELD_OF = {word: field for field, words in _FIELDS.items() for word in words}
 _FIELD = re.compile(r"\W{0,3}(?P<label>[^\W\d_][\w/ -]{0,20}?)\s?\*{0,2}[:：]\*{0,2}(?P<value>.*)")
+_DIGIT = re.compile(r"\d")
 _EMAIL = re.compile(r"[^\s<>\"'(),;:\[\]]+@[^\s<>\"'(),;:\[\]]+")
 
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
@@ -121,18 +122,18 @@ def attribution(text: str, quoted: bool) -> Quoted | None:
     >>> attribution("On the other hand, she wrote:", quoted=False)
     """
     text = text.strip()
-    if len(text) > MAX_ATTRIBUTION or not text.endswith((":", "：")):
+    if len(text) > MAX_ATTRIBUTION or not text.endswith((":", "：")) or not (quoted or _DIGIT.search(text)):
         return None
     for pattern in _ATTRIBUTIONS:
         found = pattern.fullmatch(text)
-        if found and (quoted or re.search(r"\d", found["rest"])):
+        if found and (quoted or _DIGIT.search(found["rest"])):
             rest = found["rest"].strip(" ,")
             after = (found.groupdict().get("after") or "").strip(" ,")
             sent, author = (rest, after) if after and not _EMAIL.search(rest) else _parted(rest)
             return Quoted(author, sent)
     found = _NAMED.fullmatch(text) if quoted else None
     if found:
-        return Quoted((found["of"] or found["by"] or found["mentioned"]).strip(" ,>*-"))
+        return Quoted((found["of"] or found["by"] or found["mentioned"]).strip(" ,*-"))
     return None
 
 
@@ -163,7 +164,7 @@ def copied_header(lines: Sequence[Line], start: int, marked: bool) -> Quoted | N
     """
     depth = lines[start].depth
     rule = _RULE.fullmatch(lines[start].text.strip()[:200]) is not None
-    if not rule and not marked and ":" not in lines[start].text and "：" not in lines[start].text:
+    if not rule and _FIELD_OF.get(_label(lines[start])) not in ("from", "sent"):
         return None
     fields: dict[str, str] = {}
     at, last, blanks = start + rule, start + rule, 0
@@ -187,14 +188,12 @@ def copied_header(lines: Sequence[Line], start: int, marked: bool) -> Quoted | N
     enough = "from" in fields and "sent" in fields and ("to" in fields or "subject" in fields)
     if not (rule or enough or (marked and len(fields) >= 2)):
         return None
-    if not rule and _FIELD_OF.get(_label(lines[start])) not in ("from", "sent"):
-        return None
     said = {name: fields[name] for name in ("sent", "to", "cc", "bcc", "subject") if name in fields}
     return Quoted(fields.get("from", ""), **said, length=last - start)
 
 
 def _label(line: Line) -> str:
-    found = _FIELD.fullmatch(line.text.strip()[:2_000])
+    found = _FIELD.match(line.text)
     return found["label"].strip().lower() if found else ""
 
 

@@ -80,7 +80,7 @@ def split_thread(lines: Sequence[Line]) -> list[Told]:
     """
     levels: dict[int, Told] = {0: Told()}
     added: list[tuple[int, int]] = []  # (depth, messages that unmarked introductions at that depth added)
-    at, total = 0, 0
+    at, total, oldest = 0, 0, 0
     while at < len(lines):
         line = lines[at]
         while added and added[-1][0] > line.depth:
@@ -88,18 +88,16 @@ def split_thread(lines: Sequence[Line]) -> list[Told]:
         level = line.depth + total
         found, unmarked = _introduction(lines, at)
         if found is not None and (level + 1 not in levels or unmarked):
+            # A message that is there already is not the one that is introduced, which is older than all of them.
+            introduced = level + 1 if level + 1 not in levels else oldest + 1
             if unmarked:
-                added.append((line.depth, 1))
-                total += 1
-            # A message that is there already is not the one that is introduced, which is older still.
-            while level + 1 in levels:
-                added.append((line.depth, 1))
-                total += 1
-                level += 1
-            levels[level + 1] = Told(found)
-            levels.setdefault(level, Told())
+                added.append((line.depth, introduced - level))
+                total += introduced - level
+            levels[introduced] = Told(found)
+            oldest = max(oldest, introduced)
             at += found.length
             continue
+        oldest = max(oldest, level)
         levels.setdefault(level, Told()).lines.append(line)
         at += 1
     for told in levels.values():
