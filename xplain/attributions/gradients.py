@@ -8,6 +8,7 @@ the map is stored as ``standard_error``.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -240,6 +241,7 @@ def _maps(values: torch.Tensor) -> Maps:
     return maps
 
 
+@lru_cache(maxsize=16)  # it takes as long as the passes of a small network
 def _gauss_legendre(count: int) -> tuple[Maps, Maps]:
     """Return nodes in 0..1 and weights that add up to 1, by Newton's method on the Legendre polynomial.
 
