@@ -31,6 +31,12 @@ def counts():
         return np.array([[text.split().count("good"), text.split().count("bad")] for text in texts], float)
     return xplain.TextClassifier(score, labels=["good", "bad"])
 
+def steps():
+    """How far the readings of a window of four are above 0."""
+    def score(windows):
+        return windows.mean(axis=2)
+    return xplain.SignalClassifier(score, sample_rate_hz=10, window=4, axes=["x", "y"])
+
 def not_a_model():
     return 3
 '''
@@ -69,6 +75,21 @@ def test_explain_writes_a_document_that_render_draws(folder, capsys):
     with Image.open("a.png") as picture:
         assert picture.width >= 30
     assert capsys.readouterr() == ("", "")
+
+
+def test_a_recording_is_explained_and_drawn(folder, capsys):
+    (folder / "walk.csv").write_text("time,y,x\n" + "".join(f"{i},{i % 3},1\n" for i in range(10)))
+    assert main(["explain", "walk.csv", "--model", "halves:steps", "--option", "length=2", "-o", "walk.json"]) == 0
+    explanation = xplain.read("walk.json")
+    assert explanation.source.name == "walk.csv"
+    assert explanation.attributions[0].evidence.values.shape == (2, 10)
+    assert main(["render", "walk.json", "--signal", "walk.csv", "-o", "drawn.png"]) == 0
+    assert main(["render", "walk.json", "-o", "bare.png"]) == 0
+    with Image.open("drawn.png") as drawn, Image.open("bare.png") as bare:
+        assert drawn.height > bare.height
+    capsys.readouterr()
+    assert main(["render", "walk.json", "--signal", "photo0.png", "-o", "no.png"]) == 2
+    assert "signal must be an array or a list (axes, time)" in capsys.readouterr().err
 
 
 def test_render_without_output_describes_the_picture(folder, capsys):

@@ -177,6 +177,7 @@ def _add_render(commands: _Commands) -> None:
     )
     parser.add_argument("--image", help="the photo that was explained")
     parser.add_argument("--text", help="the text that was explained, for a document that does not hold it")
+    parser.add_argument("--signal", metavar="FILE", help="the recording that was explained (.npy, .csv)")
     parser.add_argument(
         "-o",
         "--output",

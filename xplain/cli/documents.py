@@ -54,7 +54,8 @@ def render(arguments: argparse.Namespace) -> int:
     if scale is not None and scale not in ("max", "robust"):
         scale = _number("scale", scale)
     target = arguments.target
-    style = {name: getattr(arguments, name) for name in ("alpha", "text") if getattr(arguments, name) is not None}
+    given = {name: getattr(arguments, name) for name in ("alpha", "text", "signal")}
+    style = {name: value for name, value in given.items() if value is not None}
     picture = api.render(
         explanations[0] if len(explanations) == 1 else explanations,
         arguments.image,
