@@ -195,6 +195,14 @@ def occlusion(
     References
     ----------
     Zeiler & Fergus, Visualizing and Understanding Convolutional Networks, ECCV 2014.
+
+    Examples
+    --------
+    >>> import xplain
+    >>> model = xplain.SignalClassifier(lambda windows: windows[:, 0, 2:].sum(axis=1), sample_rate_hz=10, window=4)
+    >>> e = xplain.explain(model, [[1, 2, 3, 5], [1, 1, 1, 1]], "occlusion", length=2)
+    >>> e.attributions[0].evidence.values.tolist()
+    [[0.0, 0.0, 4.0, 4.0], [0.0, 0.0, 0.0, 0.0]]
     """
     axes, time = run.size
     extent = _readings("length", length, time)
