@@ -55,7 +55,6 @@ LOSSES = {
         image([CAT]),
     ),
     "a threshold": (image([Prediction("cat", 0.5, threshold=0.1)]), "predictions[0] has a threshold", image([CAT])),
-    "attributes": (image([Prediction("cat", 0.5, attributes={"a": 1})]), "predictions[0] has attributes", image([CAT])),
     "another target": (
         image([CAT, DOG], Attribution(DOG, MASK)),
         "attributions[0] explains 'dog', which is not the first prediction",
@@ -234,5 +233,16 @@ def test_differences_name_places():
         "attributes.k.m is left out",
         "attributes.l is added",
     ]
+    assert differences(Results("a", (), started="2026-01-02T03:04:05Z"), Results("a", ())) == ["started is left out"]
     grid = Attribution(CAT, Grid([[1.0]]))
     assert differences(grid, Attribution(CAT, Grid([[2.0]]))) == ["evidence.values changes"]
+
+
+def test_neither_the_order_of_items_nor_the_spelling_of_times_is_a_difference():
+    one, other = Item("a", "waiting", started="2026-01-02T03:04:05+01:00"), Item("b", "waiting")
+    same = Item("a", "waiting", started="2026-01-02T02:04:05.000Z")
+    assert differences(Results("j", (one, other)), Results("j", (other, same))) == []
+    later = Item("a", "waiting", started="2026-01-02T02:04:06Z")
+    assert differences(Results("j", (one, other)), Results("j", (other, later))) == [
+        "items[0].started becomes '2026-01-02T02:04:06Z'"
+    ]

@@ -6,13 +6,15 @@ import pytest
 from tests.dialects import golden
 from tests.support import refuses
 from xplain.dialects import from_document, to_document, validate
-from xplain.errors import DocumentError, FidelityError, InputError
+from xplain.errors import DocumentError, FidelityError, InputError, UnknownNameError
 from xplain.explanation import (
     Attribution,
+    Box,
     Explanation,
     Heatmap,
     Mask,
     Prediction,
+    Record,
     Results,
     Source,
     Word,
@@ -70,7 +72,7 @@ def test_words_keep_their_sign_and_place():
 
 def test_outputs_in_the_wild_are_read():
     explanation = from_document(document("output"))
-    assert explanation.predictions == (Prediction("7", 1.0),)
+    assert explanation.predictions == (Prediction("7", 1.0, attributes={"row": 2}),)
     (attribution,) = explanation.attributions
     assert attribution.evidence.to_array().tolist() == [[False, True], [True, False]]
     assert from_document(document("output")["data"]) == explanation
@@ -118,9 +120,9 @@ def test_failures_give_their_reason(failure, error):
 
 def test_outputs_nested_under_their_names_are_found():
     item = document("item")
-    assert from_document({"jobIdentifier": "x", "results": {"a": {"a": item}}}).items[0].explanation == from_document(
-        item
-    )
+    plain = from_document({"jobIdentifier": "x", "results": {"a": item}})
+    assert from_document({"jobIdentifier": "x", "results": {"a": {"a": item}}}) == plain
+    assert plain.items[0].explanation.predictions == (Prediction("crack", 0.5),)
 
 
 @pytest.mark.parametrize("explanation", [None, {}])
@@ -174,7 +176,7 @@ def test_without_the_text_an_index_is_taken_as_it_is():
         (image([11]), "$.explanation.maskRLE", "11"),
         (image([[12]], (3, "x")), "$.explanation.dimensions.width", "must be an integer >= 0, got 'x'"),
         (image([[12]], (3, -4)), "$.explanation.dimensions.width", "must be an integer >= 0, got -4"),
-        (image([[12]], modelType="objectDetection"), "$.modelType", "must be one of 'imageClassification'"),
+        (image([[12]], modelType="soundDetection"), "$.modelType", "must be one of 'imageClassification'"),
         (image([[12]], modelType="textClassification"), "$.modelType", "got 'textClassification' and masks"),
         (image([[12]], result=None), "$.result.classPredictions", "the class that the masks explain, got none"),
         (text({"joy": [{"word": "a", "score": "nan"}]}), "$.explanation.wordImportances.joy[0].score", "finite"),
@@ -228,6 +230,197 @@ def test_a_heat_map_is_refused_with_the_remedy():
     assert to_document(explanation, "modzy", lossy=True)["explanation"]["maskRLE"] == [[9, 1]]
 
 
-def test_results_are_not_written():
-    with refuses(InputError, "explanation must be an Explanation to be written as 'modzy', got Results"):
-        to_document(Results("x", ()), "modzy")
+def job(**more):
+    return {"jobIdentifier": "x", **more}
+
+
+def item(status="SUCCESSFUL", **more):
+    return {"status": status, **more}
+
+
+DONE = item(**{"results.json": {"data": image([[5, 2, 5]])}})
+
+
+def test_a_job_is_written_as_it_was_read():
+    again = to_document(from_document(document("job")), "modzy")
+    assert again == {**document("job"), "explained": True} | {"results": again["results"]}
+    assert again["results"]["a"] == document("job")["results"]["a"]
+    assert list(again["results"]) == ["a", "b", "c"]
+    assert again["submittedByKey"] == "not a real key"
+
+
+def test_an_item_is_written_as_it_was_read():
+    value = from_document(document("item"))
+    again = to_document(value, "modzy")
+    assert again["heat.json"]["data"]["result"] == document("item")["heat.json"]["data"]["result"]
+    assert {k: v for k, v in again.items() if k != "heat.json"} == {
+        k: v for k, v in document("item").items() if k != "heat.json"
+    }
+    assert from_document(to_document(value)) == value
+
+
+def test_items_without_a_result_are_jobs_of_one():
+    waiting = from_document(item("FETCHING_DATA"))
+    assert [(i.name, i.status) for i in waiting.items] == [("input", "waiting")]
+    (failed,) = from_document(item("FAILED", error="late")).items
+    assert (failed.status, failed.error) == ("failed", "late")
+
+
+def test_an_input_is_retrieved_by_its_name():
+    results = from_document(document("job"))
+    assert results.item("d").error == "could not read the input"
+    with refuses(UnknownNameError, "item must be one of a, b, c, d, got 'A'; did you mean 'a'?"):
+        results.item("A")
+
+
+def test_what_a_job_says_besides_is_kept():
+    given = job(
+        accountIdentifier="local",
+        team={"identifier": "t"},
+        submittedAt="2026-01-02T03:04:05.123456789Z",
+        averageModelLatency=1.5,
+        inputSize=3,
+        total=1,
+        results={"a": {**DONE, "voting": {"up": 1, "down": 0}, "queueTime": 3, "other.bin": {"size": 1}}},
+    )
+    results = from_document(given)
+    assert results.submitted == "2026-01-02T03:04:05.123456789Z"
+    again = to_document(results, "modzy")
+    assert {key: again[key] for key in given if key != "results"} == {k: v for k, v in given.items() if k != "results"}
+    assert {k: again["results"]["a"][k] for k in ("voting", "queueTime", "other.bin")} == {
+        "voting": {"up": 1, "down": 0},
+        "queueTime": 3,
+        "other.bin": {"size": 1},
+    }
+
+
+def test_an_output_may_be_an_error():
+    (failed,) = from_document(
+        job(results={"a": item("FAILED", **{"results.json": {"error": {"error_message": "x"}}})})
+    ).items
+    assert (failed.status, failed.error, failed.explanation) == ("failed", "x", None)
+
+
+@pytest.mark.parametrize(
+    ("broken", "path", "message"),
+    [
+        (job(total=1, results={"a": DONE}, completed=0), "$.completed", "must be 1, the number of such items, got 0"),
+        (job(total=2, completed=2, failed=1), "$.total", "must be at least completed + failed, got 2"),
+        (job(total=0, results={"a": DONE}), "$.total", "must be an integer >= 1, got 0"),
+        (job(results={"a": item(startTime="yesterday")}), "$.results.a.startTime", "must be an ISO 8601 time"),
+        (job(results={"a": item(elapsedTime=-1)}), "$.results.a.elapsedTime", "must be a number from 0"),
+        (job(results={"a": item(voting={"up": -1})}), "$.results.a.voting.up", "must be an integer >= 0, got -1"),
+        (job(submittedByKey=1), "$.submittedByKey", "must be a string, got 1"),
+        (job(results={"a": DONE}, failures={"a": {}}), "$.items", "unique names"),
+    ],
+)
+def test_what_is_wrong_with_a_job_is_named(broken, path, message):
+    (problem,) = validate(broken, "modzy")
+    assert problem.path == path
+    assert message in problem.message
+
+
+def test_more_may_be_done_than_is_listed():
+    results = from_document(job(total=3, completed=2, results={"a": DONE}))
+    assert (results.total, results.completed, results.finished) == (3, 1, False)
+    assert to_document(results, "modzy")["completed"] == 2
+
+
+def test_the_strict_form_has_nothing_that_edge_does_not_know():
+    given = job(
+        total=2,
+        results={"a": {**DONE, "elapsedTime": 5, "startTime": "2026-01-02T03:04:05.5+0100"}},
+        failures={"b": {"status": "FAILED", "error": "late"}},
+    )
+    results = from_document(given)
+    with refuses(FidelityError, "items[0].attributes.modzy.elapsedTime is left out"):
+        to_document(results, "modzy", edge=True)
+    strict = to_document(results, "modzy", edge=True, lossy=True)
+    assert strict["failures"] == {}
+    assert strict["results"]["b"] == {
+        "status": "FAILED",
+        "results.json": {"error": {"error_message": "late"}},
+    }
+    assert strict["results"]["a"]["startTime"] == "2026-01-02T02:04:05.500000Z"
+    assert "elapsedTime" not in strict["results"]["a"]
+    assert from_document(strict).items[1].error == "late"
+
+
+DETECTIONS = [
+    {"class": "cat", "score": 0.75, "xmin": 0.25, "ymin": 0.0, "xmax": 0.5, "ymax": 1.0},
+    {"class": "dog", "score": "0.5", "xmin": 0, "ymin": 0, "xmax": 1, "ymax": 1, "track": 7},
+]
+
+
+def test_detections_are_boxes_in_fractions():
+    found = from_document({"result": {"detections": DETECTIONS}})
+    assert found.task == "object-detection"
+    assert found.predictions == (
+        Prediction("cat", 0.75, region=Box(0.25, 0.0, 0.5, 1.0)),
+        Prediction("dog", 0.5, region=Box(0, 0, 1, 1), attributes={"track": 7}),
+    )
+    again = to_document(found, "modzy")
+    assert again["modelType"] == "objectDetection"
+    assert again["result"]["detections"][1] == {**DETECTIONS[1], "score": 0.5}
+
+
+def test_detections_of_older_models_are_boxes_in_pixels():
+    old = {"className": "ship", "probability": 0.5, "xmin": 10, "ymin": 20, "xmax": 30, "ymax": 40}
+    found = from_document({"modelType": "objectDetection", "result": {"images": [{"detections": [old]}]}})
+    assert found.predictions == (Prediction("ship", 0.5, region=Box(10, 20, 30, 40, "pixel")),)
+    assert to_document(found, "modzy")["result"]["images"] == [{"detections": [old]}]
+
+
+def test_segments_are_class_predictions_with_masks():
+    masks = [Mask.from_array([[1, 0], [1, 1]]), Mask.from_array([[0, 1], [0, 0]])]
+    predictions = [Prediction(name, 0.5, region=mask) for name, mask in zip(("sky", "sea"), masks, strict=True)]
+    given = Explanation("image-segmentation", Source("image"), predictions)
+    written = to_document(given, "modzy")
+    assert written["result"] == {
+        "classPredictions": [
+            {"class": "sky", "score": 0.5, "maskRLE": [0, 2, 1, 1]},
+            {"class": "sea", "score": 0.5, "maskRLE": [2, 1, 1]},
+        ],
+        "dimensions": {"height": 2, "width": 2},
+    }
+    assert from_document(written) == given
+    small = Prediction("fog", 0.5, region=Mask.from_array([[1]]))
+    with refuses(FidelityError, "predictions[2].region is left out"):
+        to_document(Explanation("image-segmentation", Source("image"), [*predictions, small]), "modzy")
+
+
+@pytest.mark.parametrize(
+    ("result", "path", "message"),
+    [
+        ({"detections": [{**DETECTIONS[0], "xmax": 0}]}, "$.result.detections[0]", "x0 <= x1"),
+        ({"detections": [{"class": "a", "score": 1}]}, "$.result.detections[0].xmin", "must be a finite number"),
+        (
+            {"classPredictions": [{"class": "a", "score": 1, "maskRLE": [4]}]},
+            "$.result.dimensions",
+            "must be the size of the masks of classPredictions, got nothing",
+        ),
+        (
+            {"classPredictions": [{"class": "a", "score": 1, "maskRLE": [5]}], "dimensions": {"height": 2, "width": 2}},
+            "$.result.classPredictions[0].maskRLE",
+            "5",
+        ),
+    ],
+)
+def test_what_is_wrong_with_a_result_is_named(result, path, message):
+    first, *_ = validate({"modelType": "objectDetection", "result": result}, "modzy")
+    assert first.path == path
+    assert message in first.message
+
+
+def test_free_results_and_drift_are_kept():
+    given = {"result": {"greeting": "hello", "classPredictions": []}, "drift": {"layer1": 0.5}, "note": [1]}
+    value = from_document(given)
+    assert to_document(value, "modzy") == {**given, "modelType": "imageClassification", "explanation": None}
+    assert from_document(to_document(value)) == value
+
+
+def test_records_are_of_other_formats():
+    with refuses(InputError, "format must be that of the version, 'deepomatic', or 'native', got 'modzy'"):
+        to_document(Record("deepomatic", "version", {}), "modzy")
+    with refuses(InputError, "format must be one that holds records of job, got 'modzy'"):
+        to_document(Record("modzy", "job", {}), "modzy")

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import re
-from dataclasses import fields, is_dataclass
+from dataclasses import fields, is_dataclass, replace
+from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
 
-from xplain.explanation import Explanation, Results
+from xplain.explanation import Explanation, Item, Results
 
 __all__ = ["differences", "grouped"]
 
 _FEW = 3
+_TIMES = ("submitted", "started", "updated", "ended")
 #: What a document may have to say of a prediction though nobody knows it: nothing is lost by that.
 _MADE_UP = ("id", "threshold")
 
@@ -21,6 +23,8 @@ def differences(before: Any, after: Any, path: str = "") -> list[str]:
     """List how a value differs from another one: a sentence for each place, with its path."""
     if isinstance(before, Explanation) and isinstance(after, Results):
         after = after.items[0].explanation if len(after.items) == 1 else after
+    if isinstance(before, Results) and isinstance(after, Results):
+        after = replace(after, items=_in_order(after.items, before.items))
     if is_dataclass(before) and type(before) is type(after):
         if not isinstance(before, type) and before == after:
             return []
@@ -36,15 +40,30 @@ def differences(before: Any, after: Any, path: str = "") -> list[str]:
         ]
         found += [f"{path}[{i}] is left out" for i in range(len(after), len(before))]
         return found + [f"{path}[{i}] is added" for i in range(len(before), len(after))]
-    if isinstance(before, dict) and isinstance(after, dict):
+    if isinstance(before, dict) and (after is None or isinstance(after, dict)):
+        after = after or {}
         both = [(key, before[key], after.get(key)) for key in before]
         found = [loss for key, one, other in both for loss in differences(one, other, f"{path}.{key}")]
         return found + [f"{path}.{key} is added" for key in after if key not in before]
     if isinstance(before, np.ndarray) and isinstance(after, np.ndarray):
         return [] if np.array_equal(before, after) else [f"{path} changes"]
-    if before == after:
+    if before == after or (path.endswith(_TIMES) and _instant(before) == _instant(after)):
         return []
     return [f"{path} is left out" if after is None else f"{path} becomes {after!r:.60}"]
+
+
+def _in_order(items: tuple[Item, ...], like: tuple[Item, ...]) -> tuple[Item, ...]:
+    """Sort items by where their names are in others: names are unique, and some formats file items by status."""
+    places = {item.name: i for i, item in enumerate(like)}
+    return tuple(sorted(items, key=lambda item: places.get(item.name, len(places))))
+
+
+def _instant(text: Any) -> Any:
+    """Return the moment that a time stands for, however it is spelled."""
+    try:
+        return datetime.fromisoformat(text).astimezone(UTC)
+    except (TypeError, ValueError, OverflowError):
+        return text
 
 
 def _is_label(value: Any) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from xplain.errors import InputError
+from xplain.errors import InputError, UnknownNameError
 from xplain.explanation import _check
 from xplain.explanation.core import Explanation
 
@@ -110,6 +110,19 @@ class Results:
             if getattr(self, name) is not None:
                 _check.string(f"Results.{name}", getattr(self, name))
         object.__setattr__(self, "attributes", _check.mapping("Results.attributes", self.attributes))
+
+    def item(self, name: str) -> Item:
+        """Return the item of an input by its name.
+
+        Raises
+        ------
+        UnknownNameError
+            If there is none.
+        """
+        found = next((item for item in self.items if item.name == name), None)
+        if found is None:
+            raise UnknownNameError("item", name, [item.name for item in self.items])
+        return found
 
     @property
     def completed(self) -> int:
