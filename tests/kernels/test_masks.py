@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from xplain.kernels import masks
+from xplain.kernels import _masks_numba, _masks_numpy, masks
 
 
 @given(st.data())
@@ -66,13 +66,20 @@ def stretched(cells, length):
     return np.array(result)
 
 
+def enlarged(kept, offsets, rows, columns):
+    """The masks themselves: from a black baseline to a white image."""
+    white = np.ones((1, rows.shape[2], columns.shape[2]), np.float32)
+    columns = columns.astype(np.float32)
+    return masks.fade(kept, offsets, masks.bands(rows), columns, white, 0 * white, np.float32)[:, 0]
+
+
 @pytest.mark.parametrize(("grid", "size", "shifts"), [((3, 4), (11, 12), (4, 3)), ((2, 5), (8, 5), (1, 1))])
 def test_masks_are_stretched_cells_cropped(grid, size, shifts):
     kept, offsets = masks.cells(3, 0, 6, grid, 0.5, shifts)
     rows, columns = (
         masks.enlargement(count, side, shift) for count, side, shift in zip(grid, size, shifts, strict=True)
     )
-    made = masks.enlarge(kept, offsets, rows.astype(np.float32), columns.astype(np.float32))
+    made = enlarged(kept, offsets, rows, columns)
     lengths = [
         side if shift == 1 else (count + 1) * -(-side // count)
         for count, side, shift in zip(grid, size, shifts, strict=True)
@@ -86,16 +93,16 @@ def test_masks_are_stretched_cells_cropped(grid, size, shifts):
 def test_cells_as_large_as_pixels_are_the_masks():
     kept, offsets = masks.cells(3, 0, 6, (5, 4), 0.5, (1, 1))
     rows, columns = masks.enlargement(5, 5, 1), masks.enlargement(4, 4, 1)
-    assert (masks.enlarge(kept, offsets, rows, columns) == kept).all()
+    assert (enlarged(kept, offsets, rows, columns) == kept).all()
 
 
 def test_weighted_sum_equals_the_sum_of_masks():
     kept, offsets = masks.cells(5, 0, 50, (3, 4), 0.5, (4, 3))
     rows, columns = masks.enlargement(3, 11, 4), masks.enlargement(4, 12, 3)
     weights = np.random.default_rng(0).normal(size=(50, 2))
-    made = masks.enlarge(kept, offsets, rows, columns)
+    made = enlarged(kept, offsets, rows, columns)
     assert masks.weighted_sum(weights, kept, offsets, rows, columns) == pytest.approx(
-        np.einsum("nt,nhw->thw", weights, made), abs=1e-12
+        np.einsum("nt,nhw->thw", weights, made), abs=1e-5
     )
 
 
@@ -110,11 +117,20 @@ def test_weighted_sum_needs_less_memory_than_the_masks():
     assert peak < 400 * 128 * 128 * 4 / 3
 
 
-def test_blend_fades_from_baseline_to_image():
+@pytest.mark.parametrize("dtype", [np.float32, np.uint8])
+def test_fade_goes_from_baseline_to_image_and_both_kernels_agree(dtype):
     rng = np.random.default_rng(0)
-    image, baseline = rng.random((2, 3, 4, 5), dtype=np.float32)
-    faded = rng.random((6, 1, 4, 5), dtype=np.float32)
-    assert masks.blend(faded, image - baseline, baseline) == pytest.approx(
-        faded * image + (1 - faded) * baseline, abs=1e-6
-    )
-    assert masks.blend(faded, image, None) == pytest.approx(faded * image)
+    image, baseline = rng.integers(0, 256, (2, 3, 11, 12)).astype(np.float32)
+    kept, offsets = masks.cells(5, 0, 9, (3, 4), 0.5, (4, 3))
+    rows, columns = masks.enlargement(3, 11, 4), masks.enlargement(4, 12, 3).astype(np.float32)
+    behind = baseline + np.float32(0.5 if dtype is np.uint8 else 0)
+    found = masks.fade(kept, offsets, masks.bands(rows), columns, image - baseline, behind, dtype)
+    made = enlarged(kept, offsets, rows, columns)[:, np.newaxis].astype(np.float64)
+    expected = made * image + (1 - made) * baseline
+    assert found == pytest.approx(expected, abs=0.501 if dtype is np.uint8 else 1e-4)
+    first, weights = (values[offsets[:, 0]] for values in masks.bands(rows))
+    across = kept.astype(np.float32) @ columns[offsets[:, 1]]
+    for kernels in (_masks_numba, _masks_numpy):
+        out = np.empty_like(found)
+        kernels.fade(across, first, weights, image - baseline, behind, out)
+        assert (out == found).all()

@@ -103,13 +103,12 @@ def rise(
     pool = _Pool(int(run.rng.integers(2**63)), size, _grid(cells, size), _probability(p), shift, channels)
     fill = absent(run, baseline).astype(np.float32)
     difference = image.astype(np.float32) - fill
-    whole = image.dtype == np.uint8
-    behind = fill + np.float32(0.5) if whole else fill if fill.any() else None  # truncation then rounds to the nearest
-    shape = (-1, *size, channels) if axis == -1 else (-1, 1, *size)
+    behind = fill + np.float32(0.5 if image.dtype == np.uint8 else 0)  # whole numbers are cut off, so rounded
+    # An image with its channels last is one of a single channel that is as many times as wide.
+    change, rest = (values.reshape(-1, size[0], size[1] * channels) for values in (difference, behind))
 
     def make(start: int, stop: int) -> npt.NDArray[Any]:
-        faded = masks.blend(pool.masks(start, stop).reshape(shape), difference, behind)
-        return faded.astype(image.dtype, copy=False)
+        return pool.faded(start, stop, change, rest, image.dtype).reshape(-1, *image.shape)
 
     scores = np.empty((count, len(run.targets)))
     spread = _Spread((len(run.targets), *size))
@@ -165,15 +164,16 @@ class _Pool:
         self._shifts = (rows, columns)
         self._down = np.ascontiguousarray(masks.enlargement(grid[0], size[0], rows))
         self._across = np.ascontiguousarray(masks.enlargement(grid[1], size[1], columns))
-        self._down32 = self._down.astype(np.float32)
-        # Repeated here, masks need not be broadcast along the last axis of an image, which is slow.
+        self._bands = masks.bands(self._down)
         self._across32 = self._across.astype(np.float32).repeat(channels, axis=2)
         self._block = max(1, 2**18 // (grid[0] * size[1] + rows))  # bounds the arrays inside weighted_sum
 
-    def masks(self, start: int, stop: int) -> npt.NDArray[np.float32]:
-        """Masks start..stop-1, float32 (stop - start, height, width * channels)."""
+    def faded(
+        self, start: int, stop: int, difference: npt.NDArray[Any], behind: npt.NDArray[Any], dtype: npt.DTypeLike
+    ) -> npt.NDArray[Any]:
+        """Masks start..stop-1 times the difference, plus what is behind: (stop - start, *difference.shape)."""
         kept, offsets = masks.cells(self._key, start, stop, self._grid, self.p, self._shifts)
-        return masks.enlarge(kept, offsets, self._down32, self._across32)
+        return masks.fade(kept, offsets, self._bands, self._across32, difference, behind, dtype)
 
     def weighted_sum(self, weights: Float64, start: int) -> Float64:
         """Sum of the masks from ``start`` on, each times its weights: (n, sums) -> (sums, height, width)."""

@@ -5,7 +5,8 @@ the number of pixels: sliding windows (occlusion), coalitions of regions (ablati
 cells that are enlarged bilinearly (RISE). Nothing is validated here; the attribution methods do that.
 
 Enlarging is separable, so a mask is a product of three small matrices, ``rows.T @ cells @ columns``, and the weighted
-sum of any number of masks is a product of three larger ones (`weighted_sum`), for which no mask is made.
+sum of any number of masks is a product of three larger ones (`weighted_sum`), for which no mask is made. An image is
+faded by masks that are made a row at a time (`fade`), in Numba or in NumPy with the same results.
 """
 
 from __future__ import annotations
@@ -16,13 +17,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from xplain.kernels import _jit, _masks_numpy
+
 __all__ = [
-    "blend",
+    "bands",
     "cells",
     "coverage",
-    "enlarge",
     "enlarged_down",
     "enlargement",
+    "fade",
     "keep",
     "starts",
     "summed_across",
@@ -33,6 +36,8 @@ Bool = npt.NDArray[np.bool_]
 Float32 = npt.NDArray[np.float32]
 Float64 = npt.NDArray[np.float64]
 Int = npt.NDArray[np.int64]
+
+_KERNELS = "xplain.kernels._masks_numba"
 
 
 def starts(size: int, window: int, stride: int) -> Int:
@@ -166,26 +171,64 @@ def enlargement(count: int, size: int, shifts: int) -> Float64:
     return crops.transpose(1, 0, 2)
 
 
-def enlarge(kept: Bool, offsets: Int, rows: Float32, columns: Float32) -> Float32:
-    """Enlarge random cells to masks.
+def bands(rows: Float64) -> tuple[Int, Float32]:
+    """Say between which two cells each pixel lies: what `fade` needs of an `enlargement`.
+
+    Parameters
+    ----------
+    rows : float64 array (shifts, r, height)
+        From `enlargement`.
+
+    Returns
+    -------
+    first : int64 array (shifts, height)
+        The upper cell.
+    weights : float32 array (shifts, height, 2)
+        Of the upper cell and of the one below; 0 for one that does not exist.
+    """
+    first = (rows > 0).argmax(axis=1)
+    below = np.vstack([rows.transpose(1, 0, 2), np.zeros((1, len(rows), rows.shape[2]))]).transpose(1, 0, 2)
+    pairs = [np.take_along_axis(below, (first + step)[:, np.newaxis], axis=1)[:, 0] for step in (0, 1)]
+    return first, np.stack(pairs, axis=-1).astype(np.float32)
+
+
+def fade(
+    kept: Bool,
+    offsets: Int,
+    down: tuple[Int, Float32],
+    columns: Float32,
+    difference: Float32,
+    behind: Float32,
+    dtype: npt.DTypeLike,
+) -> npt.NDArray[Any]:
+    """Enlarge random cells to masks, and fade from a baseline to an image by each.
 
     Parameters
     ----------
     kept : bool array (n, r, c)
     offsets : int64 array (n, 2)
         From `cells`.
-    rows : float32 array (shifts, r, height)
+    down : (int64 array, float32 array)
+        From `bands`.
     columns : float32 array (shifts, c, width)
         From `enlargement`.
+    difference : float32 array (channels, height, width)
+        Image minus baseline.
+    behind : float32 array (channels, height, width)
+        The baseline; for whole numbers 0.5 more, since they are cut off.
+    dtype : dtype
+        uint8 or float32.
 
     Returns
     -------
-    float32 array (n, height, width)
-        In 0..1.
+    array (n, channels, height, width)
+        ``mask * difference + behind``, where masks are 0..1.
     """
-    across = kept.astype(columns.dtype) @ _pick(columns, offsets[:, 1])
-    made: Float32 = _pick(rows, offsets[:, 0]).transpose(0, 2, 1) @ across
-    return made
+    out = np.empty((len(kept), *difference.shape), dtype)
+    across = kept.astype(np.float32) @ _pick(columns, offsets[:, 1])
+    first, weights = (values[offsets[:, 0]] for values in down)
+    _jit.choose(out.size, _KERNELS, _masks_numpy).fade(across, first, weights, difference, behind, out)
+    return out
 
 
 def weighted_sum(weights: Float64, kept: Bool, offsets: Int, rows: Float64, columns: Float64) -> Float64:
@@ -195,12 +238,12 @@ def weighted_sum(weights: Float64, kept: Bool, offsets: Int, rows: Float64, colu
     ----------
     weights : float64 array (n, sums)
     kept, offsets, rows, columns
-        As in `enlarge`, the matrices in float64.
+        As in `cells` and `enlargement`.
 
     Returns
     -------
     float64 array (sums, height, width)
-        ``np.tensordot(weights.T, enlarge(...), 1)``.
+        ``np.tensordot(weights.T, masks, 1)``.
     """
     return enlarged_down(summed_across(weights, kept, offsets, len(rows), columns), rows)
 
@@ -240,29 +283,6 @@ def enlarged_down(parts: Float64, rows: Float64) -> Float64:
         if reached.size:
             near = slice(reached[0], reached[-1] + 1)
             result[:, near] += rows[:, row, near].T @ parts[:, :, row]
-    return result
-
-
-def blend(masks: Float32, difference: Float32, baseline: Float32 | None) -> Float32:
-    """Fade from a baseline to an image by masks.
-
-    Parameters
-    ----------
-    masks : float32 array (n, ...)
-        1 shows the image, 0 the baseline; each broadcasts to the image's shape.
-    difference : float32 array
-        Image minus baseline.
-    baseline : float32 array or None
-        None is zero everywhere.
-
-    Returns
-    -------
-    float32 array (n, *difference.shape)
-        ``baseline + masks * difference``.
-    """
-    result: Float32 = masks * difference
-    if baseline is not None:
-        result += baseline
     return result
 
 
