@@ -1,6 +1,7 @@
 """What a picture of an explained signal shows, pixel by pixel."""
 
 import io
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -162,9 +163,9 @@ def test_words_say_what_is_drawn():
     )
     assert "strongest at 1.005 s on left" in draw(e, axes=["left", "right"]).alt
     assert "strongest at reading 100 on axis 0" in draw(explain(SCORES, rate=None)).alt
-    one = Attribution(Prediction("walk", 0.8, region=Window(0, 500)), SignalScores(SCORES), "lime")
+    one = Attribution(Prediction("walk", 0.8, region=Window(500, 1500)), SignalScores(SCORES), "lime")
     assert (
-        "lime · window 0 s to 500 ms · values"
+        "lime · window 500 ms to 1.5 s · values 0 to 1"
         in draw(Explanation("signal-classification", Source("signal", sample_rate_hz=100), (), (one,))).alt
     )
 
@@ -241,3 +242,44 @@ def test_other_evidence_and_mixed_sources_are_refused():
     text = Explanation("text-classification", Source("text", text="hello"))
     with refuses(InputError, "subject must explain sources of one kind, got signal and text; draw each apart"):
         draw([explain(SCORES), text])
+
+
+def test_a_span_of_the_time_is_drawn_as_if_it_were_all():
+    picture = draw(explain(SCORES), span=(900, 1600), expected=["walk", "run"])
+    assert picture.alt == (
+        "Explanation of a signal: 2 axes at 100 Hz, 900 ms to 1.6 s. evidence for 'walk' (score 0.8): occlusion · "
+        "values 0 to 1 a reading; strongest at 1.005 s on axis 0. Predicted: walk from 900 ms to 1 s, rest from 1 s to "
+        "1.6 s (expected run). Full colour stands for 1 or more."
+    )
+    cut = draw(explain(SCORES[:, 90:160], content=READINGS[:, 90:160], windows=()))
+    for axis in (0, 1):
+        (top, stop), (other, _) = plots(picture)[axis], plots(cut)[axis]
+        assert np.array_equal(picture.pixels[top:stop], cut.pixels[other : other + stop - top])
+
+
+def test_the_only_window_that_is_explained_is_drawn_alone():
+    region = Window(1000, 1500)
+    attribution = Attribution(Prediction("walk", 0.8, region=region), SignalScores(SCORES), "lime")
+    e = replace(explain(), attributions=(attribution,))
+    assert np.array_equal(draw(e).pixels, draw(e, span=(1000, 1500)).pixels)
+    assert "3 s. evidence" in draw(e, span=(0, 3000)).alt
+    outside = replace(attribution, target=Prediction("walk", 0.8, region=Window(9000, 9500)))
+    assert "Hz, 3 s. evidence" in draw(replace(e, attributions=(outside,))).alt
+    without = draw(replace(e, source=Source("signal"), attributions=()), span=(500, 1500))
+    assert "Predicted: walk from 500 ms to 1 s, rest from 1 s to 1.5 s." in without.alt
+
+
+@pytest.mark.parametrize(
+    ("span", "message"),
+    [
+        ((0, 3001), "span must lie in 0 to 3000 ms and begin before it ends, got 0 to 3001"),
+        ((5, 5), "span must lie in 0 to 3000 ms and begin before it ends, got 5 to 5"),
+        (5, "span must be a pair of milliseconds, from and to, got 5"),
+        (("a", 5), "span must be a finite number, got 'a'"),
+    ],
+)
+def test_spans_that_cannot_be_drawn_are_refused(span, message):
+    with refuses(InputError, message):
+        draw(explain(SCORES), span=span)
+    with refuses(InputError, "span must be left out where the sample rate is not known"):
+        draw(explain(SCORES, rate=None), span=(0, 5))

@@ -40,6 +40,8 @@ def page(scene: Scene, font: str | None) -> UInt8:
         if drawn >= _MOST_SECTIONS:
             break
         shown = part.sections[: _MOST_SECTIONS - drawn]
+        if drawn:
+            strips.append(_blank(_SIZE))
         strips += _part(scene, part, shown, colours, font)
         drawn += max(1, len(shown))
     total = sum(max(1, len(part.sections)) for part in scene.parts)

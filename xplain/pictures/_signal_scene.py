@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -15,7 +16,7 @@ from xplain.explanation import Attribution, Explanation, SignalScores, Window, _
 from xplain.pictures import _trace
 from xplain.pictures._paint import Colouring
 from xplain.pictures._subject import chosen
-from xplain.pictures._timeline import Block, blocks
+from xplain.pictures._timeline import Block, blocks, clipped
 from xplain.pictures.colormaps import Cmap
 from xplain.pictures.scale import Extent, Scale, choose
 
@@ -23,6 +24,7 @@ __all__ = ["Part", "Scene", "Section", "build"]
 
 Float32 = npt.NDArray[np.float32]
 
+_ROUNDING = 1e-6  # of milliseconds and readings that are computed from each other
 _OPACITY = 0.7  # of the strongest evidence: the line stays readable on it
 
 
@@ -44,17 +46,19 @@ class Part:
     explanation : Explanation
         What is drawn.
     readings : float32 array (axes, time) or None
-        The recording, if it is known.
+        What is drawn of the recording, if it is known.
     axes : tuple of str
         Names of the axes; empty if there is neither a recording nor evidence.
     time : int
-        Readings on each axis; 0 if there are none.
+        Readings that are drawn on each axis; 0 if there are none.
     sections : tuple of Section
         The attributions that are drawn.
     blocks : tuple of Block
         Labels of the windows.
+    begin : float
+        When what is drawn begins, in milliseconds from the start of the recording.
     length : float or None
-        The time that it lasts in milliseconds, if it is known.
+        The time that is drawn in milliseconds, if it is known.
     """
 
     explanation: Explanation
@@ -63,6 +67,7 @@ class Part:
     time: int
     sections: tuple[Section, ...]
     blocks: tuple[Block, ...]
+    begin: float
     length: float | None
 
     @property
@@ -100,6 +105,7 @@ def build(
     signals: Any,
     axes: Any,
     expected: Any,
+    span: Any,
     target: int | str | None,
     cmap: Cmap,
     scale: Any,
@@ -107,7 +113,7 @@ def build(
 ) -> Scene:
     """Choose the attributions, check what belongs to them and give them one scale; ``width`` is that of a plot."""
     parts = tuple(
-        _part(explanation, name, signal, axes, expected, target, width)
+        _part(explanation, name, signal, axes, expected, span, target, width)
         for explanation, (name, signal) in zip(subjects, _given(signals, subjects), strict=True)
     )
     extents = [section.extent for part in parts for section in part.sections]
@@ -127,17 +133,17 @@ def _given(signals: Any, subjects: Sequence[Explanation]) -> list[tuple[str, Any
 
 
 def _part(
-    explanation: Explanation, name: str, signal: Any, axes: Any, expected: Any, target: int | str | None, width: int
+    explanation: Explanation,
+    name: str,
+    signal: Any,
+    axes: Any,
+    expected: Any,
+    span: Any,
+    target: int | str | None,
+    width: int,
 ) -> Part:
     attributions = chosen(explanation.attributions, target)
-    shape: tuple[int, int] | None = None
-    for attribution in attributions:
-        evidence = attribution.evidence
-        if not isinstance(evidence, SignalScores):
-            raise InputError(f"evidence must be SignalScores to be drawn on a signal, got {type(evidence).__name__}")
-        if 0 in evidence.values.shape:
-            raise InputError(f"evidence must have at least one reading to be drawn, got {evidence!r}")
-        shape = evidence.values.shape
+    shape = _shape(attributions)
     names = _axes(explanation, axes)
     readings = _readings(explanation, name, signal, names, shape)
     count, time = readings.shape if readings is not None else shape or (0, 0)
@@ -146,21 +152,68 @@ def _part(
     if names is None or len(names) != count:
         names = tuple(f"axis {i}" for i in range(count)) if count > 1 else ("",) * count
     length = _length(explanation, time)
-    found = [] if length is None else blocks(explanation.predictions, length)
+    found = _judged([] if length is None else blocks(explanation.predictions, length), expected)
+    begin = 0.0
+    shown = slice(0, time)
+    span = _window(attributions, length) if span is None else _span(span, length)
+    if span is not None and length is not None:
+        if time:
+            first, last = (at * time / length for at in span)
+            shown = slice(math.floor(first + _ROUNDING), min(math.ceil(last - _ROUNDING), time))
+            begin, end = shown.start * length / time, shown.stop * length / time
+        else:
+            begin, end = span
+        found, length = clipped(found, begin, end), end - begin
     return Part(
         explanation,
-        readings,
+        None if readings is None else readings[:, shown],
         names,
-        time,
-        tuple(_section(attribution, width) for attribution in attributions),
-        tuple(_judged(found, expected)),
+        len(range(time)[shown]),
+        tuple(_section(attribution, shown, width) for attribution in attributions),
+        tuple(found),
+        begin,
         length,
     )
 
 
-def _section(attribution: Attribution, width: int) -> Section:
+def _shape(attributions: Sequence[Attribution]) -> tuple[int, int] | None:
+    """Axes and readings of the evidence; None if there is none."""
+    shape: tuple[int, int] | None = None
+    for attribution in attributions:
+        evidence = attribution.evidence
+        if not isinstance(evidence, SignalScores):
+            raise InputError(f"evidence must be SignalScores to be drawn on a signal, got {type(evidence).__name__}")
+        if 0 in evidence.values.shape:
+            raise InputError(f"evidence must have at least one reading to be drawn, got {evidence!r}")
+        shape = evidence.values.shape
+    return shape
+
+
+def _span(span: Any, length: float | None) -> tuple[float, float]:
+    """The time that the caller wants to see, in milliseconds."""
+    if not isinstance(span, (Sequence, np.ndarray)) or len(span) != 2:
+        raise _check.wrong("span", "a pair of milliseconds, from and to", span)
+    begin, end = (_check.number("span", at) for at in span)
+    if length is None:
+        raise InputError("span must be left out where the sample rate is not known, got one")
+    if not 0 <= begin < end <= length + _ROUNDING:
+        raise InputError(f"span must lie in 0 to {length:g} ms and begin before it ends, got {begin:g} to {end:g}")
+    return begin, end
+
+
+def _window(attributions: Sequence[Attribution], length: float | None) -> tuple[float, float] | None:
+    """The only window that is explained; None if there is no such one within the recording."""
+    regions = {attribution.target.region for attribution in attributions}
+    region = regions.pop() if len(regions) == 1 else None
+    if length is None or not isinstance(region, Window):
+        return None
+    inside = 0 <= region.start_ms < region.end_ms <= length + _ROUNDING
+    return (region.start_ms, region.end_ms) if inside else None
+
+
+def _section(attribution: Attribution, shown: slice, width: int) -> Section:
     assert isinstance(attribution.evidence, SignalScores)
-    values = _trace.columns(attribution.evidence.values, width)
+    values = _trace.columns(attribution.evidence.values[:, shown], width)
     return Section(attribution, values, Extent.of(values, attribution.target.score))
 
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 
 import numpy as np
 
 from xplain.explanation import Window
 from xplain.pictures._signal_scene import Part, Scene, Section
-from xplain.pictures._timeline import Block, merged
+from xplain.pictures._timeline import merged
 from xplain.pictures.scale import number
 
 __all__ = ["describe", "heading", "origin", "rule", "ticks", "when"]
@@ -24,6 +23,8 @@ def heading(part: Part) -> str:
     axes = f"{len(part.axes)} {'axis' if len(part.axes) == 1 else 'axes'}"
     rate = "" if source.sample_rate_hz is None else f" at {source.sample_rate_hz:g} Hz"
     lasting = "" if part.length is None else f", {when(part.length)}"
+    if part.begin and part.length is not None:
+        lasting = f", {when(part.begin)} to {when(part.begin + part.length)}"
     return f"{name}: {axes}{rate}{lasting}" if part.time else f"{name}{lasting}"
 
 
@@ -54,7 +55,7 @@ def describe(scene: Scene) -> str:
         sentences.append(f"Explanation of {heading(part)}.")
         sentences += [_sentence(part, section) for section in part.sections]
         if part.blocks:
-            sentences.append(_labels(part.blocks))
+            sentences.append(_labels(part))
     if scene.scale is not None:
         of_all = " everywhere" if len(scene.sections) > 1 else ""
         sentences.append(f"Full colour stands for {number(scene.scale.limit)} or more{of_all}.")
@@ -67,15 +68,15 @@ def _sentence(part: Part, section: Section) -> str:
     if section.extent.high > 0 and not section.extent.nothing and not section.extent.flat:
         axis, column = np.unravel_index(int(np.argmax(section.values)), section.values.shape)
         middle = (column + 0.5) / section.values.shape[1]
-        at = f"reading {int(middle * part.time)}" if part.length is None else when(middle * part.length)
+        at = f"reading {int(middle * part.time)}" if part.length is None else when(part.begin + middle * part.length)
         where = f"; strongest at {at}" + (f" on {part.axes[axis]}" if part.axes[axis] else "")
     return f"evidence for {target.name!r} (score {number(target.score)}): {origin(part, section)}{where}."
 
 
-def _labels(blocks: Sequence[Block]) -> str:
-    parts = merged(blocks)
+def _labels(part: Part) -> str:
+    parts = merged(part.blocks)
     said = [
-        f"{block.label} from {when(block.start)} to {when(block.stop)}"
+        f"{block.label} from {when(part.begin + block.start)} to {when(part.begin + block.stop)}"
         + (f" (expected {block.expected})" if block.wrong else "")
         for block in parts[:_NAMED]
     ]
@@ -91,11 +92,11 @@ def when(milliseconds: float) -> str:
 def ticks(part: Part, most: int) -> tuple[str, list[tuple[float, str]]]:
     """Return the unit of the time axis, and at most that many places 0..1 on it with their numbers."""
     if part.length is None:
-        unit, whole = "reading", float(part.time)
-    elif part.length >= 1000:
-        unit, whole = "s", part.length / 1000
+        unit, begin, whole = "reading", 0.0, float(part.time)
     else:
-        unit, whole = "ms", part.length
+        unit, per = ("s", 1000.0) if part.length >= 1000 else ("ms", 1.0)
+        begin, whole = part.begin / per, part.length / per
     size = 10.0 ** math.floor(math.log10(whole / most))
     step = next(size * factor for factor in (1, 2, 5, 10, 20) if whole / (size * factor) <= most)
-    return unit, [(i * step / whole, f"{i * step:.6g}") for i in range(int(whole / step * (1 + 1e-9)) + 1)]
+    first, last = math.ceil(begin / step * (1 - 1e-9)), math.floor((begin + whole) / step * (1 + 1e-9))
+    return unit, [((i * step - begin) / whole, f"{i * step:.6g}") for i in range(first, last + 1)]

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from xplain.explanation import Prediction, Window
 from xplain.pictures._type import INK, PAPER, Colour, Sheet
 
-__all__ = ["OTHERS", "Block", "blocks", "merged", "on", "palette", "timeline"]
+__all__ = ["OTHERS", "Block", "blocks", "clipped", "merged", "on", "palette", "timeline"]
 
 UInt8 = npt.NDArray[np.uint8]
 
@@ -88,6 +88,15 @@ def blocks(predictions: Sequence[Prediction], length: float) -> list[Block]:
             found[i] = replace(found[i], stop=max(middle, found[i].start))
             found[i + 1] = replace(found[i + 1], start=min(middle, found[i + 1].stop))
     return found
+
+
+def clipped(parts: Iterable[Block], begin: float, end: float) -> list[Block]:
+    """Return what lies between two times, counted from the first."""
+    return [
+        replace(block, start=max(block.start, begin) - begin, stop=min(block.stop, end) - begin)
+        for block in parts
+        if block.start < end and block.stop > begin
+    ]
 
 
 def merged(parts: Iterable[Block]) -> list[Block]:

@@ -36,6 +36,7 @@ def draw(
     signal: Any = None,
     axes: Sequence[str] | None = None,
     expected: str | Sequence[str | None] | None = None,
+    span: tuple[float, float] | None = None,
     font: str | None = None,
 ) -> Picture:
     """Draw explanations of signals, with a section for each attribution, all on one scale.
@@ -64,6 +65,9 @@ def draw(
         Names of the axes; those that the model was given if left out.
     expected : str or sequence of str, optional
         The true label, or one for each window, None where it is not known. Windows with another one are hatched.
+    span : (float, float), optional
+        What is shown of the time, in milliseconds from and to. Left out: the window, if only one is explained, else
+        all.
     font : str, optional
         A TrueType or OpenType file.
 
@@ -96,7 +100,7 @@ def draw(
         _check.known("kind", kind, KINDS)
     font = None if font is None else str(_files.as_path(font, "font"))
     chosen = colormaps.find(_DIVERGING if cmap is None else cmap)
-    scene = _signal_scene.build(subjects, signal, axes, expected, target, chosen, scale, _signal_page.PLOT)
+    scene = _signal_scene.build(subjects, signal, axes, expected, span, target, chosen, scale, _signal_page.PLOT)
     empty = [i for i, part in enumerate(scene.parts) if not part.drawable]
     if kind == "bars" or (kind is None and empty):
         return chart.draw_bars([_overall(explanation) for explanation in subjects], font)
