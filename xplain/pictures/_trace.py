@@ -98,5 +98,6 @@ def _line(points: npt.NDArray[np.float64], width: int, height: int) -> npt.NDArr
     draw = ImageDraw.Draw(paper)
     if len(corners) == 1:
         corners = [(0.0, corners[0][1]), (_FINER * width, corners[0][1])]
-    draw.line(corners, fill=255, width=round(_FINER * _THICKNESS), joint="curve")
+    round_corners = "curve" if len(corners) < width else None  # they take long, and do not show on dense lines
+    draw.line(corners, fill=255, width=round(_FINER * _THICKNESS), joint=round_corners)
     return np.asarray(paper.reduce(_FINER), dtype=np.float64) / 255
