@@ -53,6 +53,5 @@ def plain_lines(text: str) -> list[Line]:
             found.append(Line(line[1:].rstrip()))
             continue
         mark = _QUOTE.match(line)
-        depth = mark[0].count(">") if mark else 0
-        found.append(Line(line[mark.end() if mark else 0 :].rstrip(), depth))
+        found.append(Line(line[mark.end() :].rstrip(), mark[0].count(">")) if mark else Line(line.rstrip()))
     return found

@@ -20,6 +20,7 @@ MAX_PARTS = 4_096
 _MAX_STRUCTURED = 2_000  # characters of a field with parameters
 
 _HEADER_END = re.compile(r"(?:\A|\r?\n)\r?\n")
+_DELIMITER_END = re.compile(r"(--)?[ \t]*+\r?(?:\n|\Z)")
 
 Entity = email.message.Message
 
@@ -102,14 +103,13 @@ class _Reader:
             self.defects.append("a multipart names no boundary, read as text")
             return
         payload = _payload(entity)
-        line = re.compile(rf"^--{re.escape(boundary)}(--)?[ \t]*\r?$", re.MULTILINE)
         start = None
-        for delimiter in line.finditer(payload):
+        for begin, end, last in _delimiters(payload, f"--{boundary}"):
             if start is not None:
-                yield self._entity(payload[start : delimiter.start()])
-            start = None if delimiter[1] else delimiter.end() + 1
-            if delimiter[1]:
+                yield self._entity(payload[start:begin])
+            if last:
                 return
+            start = end
         if start is None:
             self.defects.append("a multipart holds no part, read as text")
         else:
@@ -160,6 +160,16 @@ def _header_of(source: str) -> Entity:
         if len(str(entity.get(name, ""))) > _MAX_STRUCTURED:
             entity.replace_header(name, str(entity[name])[:_MAX_STRUCTURED])
     return entity
+
+
+def _delimiters(payload: str, mark: str) -> Iterator[tuple[int, int, bool]]:
+    """Where lines that are nothing but the mark begin and end, and whether each is the last: the mark with ``--``."""
+    begin = payload.find(mark)
+    while begin >= 0:
+        rest = _DELIMITER_END.match(payload, begin + len(mark))
+        if rest and (begin == 0 or payload[begin - 1] == "\n"):
+            yield begin, rest.end(), bool(rest[1])
+        begin = payload.find(mark, begin + len(mark))
 
 
 def _payload(entity: Entity) -> str:

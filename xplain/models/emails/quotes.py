@@ -9,9 +9,9 @@ from datetime import UTC, datetime, timedelta, timezone
 
 from xplain.models.emails.lines import Line
 
-__all__ = ["MAX_ATTRIBUTION", "Quoted", "attribution", "copied_header", "loose_time"]
+__all__ = ["Quoted", "attribution", "copied_header", "loose_time"]
 
-MAX_ATTRIBUTION = 300
+_MAX_ATTRIBUTION = 300
 
 # How a client begins the line, and the verb before its colon: English, German, French, Spanish, Portuguese, Italian,
 # Dutch, Swedish, Danish and Norwegian, Polish, Czech, Russian, Chinese, Japanese.
@@ -122,7 +122,7 @@ def attribution(text: str, quoted: bool) -> Quoted | None:
     >>> attribution("On the other hand, she wrote:", quoted=False)
     """
     text = text.strip()
-    if len(text) > MAX_ATTRIBUTION or not text.endswith((":", "：")) or not (quoted or _DIGIT.search(text)):
+    if len(text) > _MAX_ATTRIBUTION or not text.endswith((":", "：")) or not (quoted or _DIGIT.search(text)):
         return None
     for pattern in _ATTRIBUTIONS:
         found = pattern.fullmatch(text)
@@ -163,7 +163,8 @@ def copied_header(lines: Sequence[Line], start: int, marked: bool) -> Quoted | N
         Whether markup says that a header begins here; two fields are enough then.
     """
     depth = lines[start].depth
-    rule = _RULE.fullmatch(lines[start].text.strip()[:200]) is not None
+    text = lines[start].text.strip()[:200]
+    rule = text[:1] in tuple("-_=*bB") and _RULE.fullmatch(text) is not None
     if not rule and _FIELD_OF.get(_label(lines[start])) not in ("from", "sent"):
         return None
     fields: dict[str, str] = {}

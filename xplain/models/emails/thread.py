@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from xplain.models.emails.lines import Line
-from xplain.models.emails.quotes import MAX_ATTRIBUTION, Quoted, attribution, copied_header
+from xplain.models.emails.quotes import Quoted, attribution, copied_header
 
 __all__ = ["Told", "introduces", "split_thread"]
 
@@ -80,13 +80,14 @@ def split_thread(lines: Sequence[Line]) -> list[Told]:
     """
     levels: dict[int, Told] = {0: Told()}
     added: list[tuple[int, int]] = []  # (depth, messages that unmarked introductions at that depth added)
+    possible = _possible_introductions(lines)
     at, total, oldest = 0, 0, 0
     while at < len(lines):
         line = lines[at]
         while added and added[-1][0] > line.depth:
             total -= added.pop()[1]
         level = line.depth + total
-        found, unmarked = _introduction(lines, at)
+        found, unmarked = _introduction(lines, at) if possible[at] else (None, False)
         if found is not None and (level + 1 not in levels or unmarked):
             # A message that is there already is not the one that is introduced, which is older than all of them.
             introduced = level + 1 if level + 1 not in levels else oldest + 1
@@ -98,35 +99,48 @@ def split_thread(lines: Sequence[Line]) -> list[Told]:
             at += found.length
             continue
         oldest = max(oldest, level)
-        levels.setdefault(level, Told()).lines.append(line)
+        if level not in levels:
+            levels[level] = Told()
+        levels[level].lines.append(line)
         at += 1
     for told in levels.values():
         told.text, told.signature = _parted(told.lines)
     return [levels[i] for i in sorted(levels) if i == 0 or levels[i].quoted or levels[i].text or levels[i].signature]
 
 
+def _possible_introductions(lines: Sequence[Line]) -> bytearray:
+    """1 where an introduction may begin: a rule, a colon, or an end with one in the next two lines. It is quick."""
+    possible = bytearray(len(lines) + 2)
+    for at, line in enumerate(lines):
+        text = line.text
+        if text and (line.header or text.lstrip()[0] in "-_=*"):
+            possible[at] = 1
+        if ":" in text or "：" in text:
+            possible[at] = 1
+            if text[-1] in ":：":
+                possible[max(at - 2, 0) : at] = b"\1" * min(at, 2)
+    return possible
+
+
 def _introduction(lines: Sequence[Line], at: int) -> tuple[Quoted | None, bool]:
     """What introduces an earlier message here, and whether that message's lines are not marked as quoted."""
     line = lines[at]
-    if not line.text:
-        return None, False
     header = copied_header(lines, at, line.header)
     if header is not None:
         return header, _next_depth(lines, at + header.length) <= line.depth
-    text = ""
-    for count in (1, 2, 3):
-        if at + count > len(lines) or lines[at + count - 1].depth != line.depth or len(text) > MAX_ATTRIBUTION:
+    for count, last in enumerate(lines[at : at + 3], 1):
+        if last.depth != line.depth or not last.text:
             break
-        text = f"{text} {lines[at + count - 1].text}".strip()
-        if not lines[at + count - 1].text:
-            break
-        if text.endswith((":", "：")):
+        if not last.text.endswith((":", "：")):
+            continue
+        # Of wrapped lines only those of a client's own form: else the line before would be taken as well.
+        if count == 1 or _begins(lines, at):
             marked = _next_depth(lines, at + count) > line.depth
-            # Of wrapped lines only those of a client's own form: else the line before would be taken as well.
-            found = attribution(text, quoted=marked and count == 1) if _begins(lines, at) or count == 1 else None
+            text = " ".join(part.text.strip() for part in lines[at : at + count])
+            found = attribution(text, quoted=marked and count == 1)
             if found is not None:
                 return Quoted(found.from_, found.sent, length=count), not marked
-            break
+        break
     return None, False
 
 
