@@ -15,6 +15,7 @@ from pathlib import Path
 HERE = Path(__file__).parent
 SCRIPTS = {
     "rle.py": "Run-length masks",
+    "boxes.py": "Boxes",
     "overlay.py": "Overlays and PNG",
     "attributions.py": "Attribution methods on images",
     "text.py": "Explanations of texts",
