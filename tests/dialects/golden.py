@@ -22,6 +22,11 @@ FREE = {
 }
 
 
+def of(format):
+    """The golden documents of one format."""
+    return [path for path in GOLDEN if path.parent.name == format]
+
+
 def read(path):
     return json.loads(path.read_text(encoding="utf-8"))
 

@@ -135,7 +135,9 @@ def _time(text: str | None, edge: bool) -> str | None:
         moment = datetime.fromisoformat(text)
     except ValueError:
         return None
-    return None if moment.tzinfo is None else moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    if moment.tzinfo is None or text.endswith("Z"):
+        return None if moment.tzinfo is None else text
+    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
 def _present(**fields: Any) -> dict[str, Any]:
