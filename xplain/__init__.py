@@ -18,6 +18,7 @@ if TYPE_CHECKING:
         methods,
         predict,
         read,
+        read_items,
         render,
         schema,
         to_document,
@@ -67,7 +68,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "xplain.api": (
-        "convert explain explain_batch formats from_document methods predict read render schema to_document "
+        "convert explain explain_batch formats from_document methods predict read read_items render schema to_document "
         "validate write"
     ),
     "xplain.errors": (
@@ -126,6 +127,7 @@ __all__ = [
     "predict",
     "pretrained",
     "read",
+    "read_items",
     "render",
     "rle",
     "schema",

@@ -5,11 +5,14 @@ from __future__ import annotations
 import io
 import os
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 from xplain.errors import InputError
 
-__all__ = ["as_path", "make_folder", "read", "refusal", "write"]
+__all__ = ["as_path", "make_folder", "opened", "read", "refusal", "write"]
 
 
 def read(path: str | os.PathLike[str] | io.IOBase) -> bytes:
@@ -26,6 +29,22 @@ def read(path: str | os.PathLike[str] | io.IOBase) -> bytes:
             return data.encode("utf-8", "surrogatepass") if isinstance(data, str) else bytes(data)
         return as_path(path).read_bytes()
     except (OSError, ValueError) as error:
+        raise refusal("path must be a file that can be read", path, error) from error
+
+
+@contextmanager
+def opened(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
+    """Open a file to read its bytes; it is closed when the block ends.
+
+    Raises
+    ------
+    InputError
+        If it cannot be opened or, in the block, read.
+    """
+    try:
+        with as_path(path).open("rb") as file:
+            yield file
+    except OSError as error:
         raise refusal("path must be a file that can be read", path, error) from error
 
 

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, overload
 
 from xplain import _files, _images, dialects
 from xplain.dialects import from_document, schema, to_document
 from xplain.errors import InputError, XplainError
-from xplain.explanation import Explanation, Prediction, Record, Results, core
+from xplain.explanation import Explanation, Item, Prediction, Record, Results, core
 
 if TYPE_CHECKING:
     from xplain.dialects import Problem
@@ -33,6 +33,7 @@ __all__ = [
     "methods",
     "predict",
     "read",
+    "read_items",
     "render",
     "schema",
     "to_document",
@@ -275,6 +276,47 @@ def read(path: str | os.PathLike[str] | io.IOBase, format: str | None = None) ->
         If it is not JSON, follows no format, or not its own; the message gives the ``$`` path.
     """
     return from_document(dialects.loads(_files.read(path)), format)
+
+
+def read_items(path: str | os.PathLike[str], format: str | None = None) -> Iterator[Item]:
+    """Read the items of a job one at a time, however large its file is.
+
+    Memory grows with the largest item, what stands beside the items, and their names. Nothing is said of the job as a
+    whole: what is wrong with it (its counts, say) is found by `read` and `validate`.
+
+    Parameters
+    ----------
+    path : path
+        A file that holds the results of a job. It is read twice.
+    format : str, optional
+        The document's format; recognised if left out.
+
+    Returns
+    -------
+    iterator of Item
+        Those of ``read(path).items``, in the order of the file.
+
+    Raises
+    ------
+    InputError
+        If there is no such file.
+    DocumentError
+        If it is not JSON, follows no format or holds no items; while it is read, if an item is wrong (``.path`` is the
+        ``$`` path in the whole document).
+
+    Examples
+    --------
+    >>> import tempfile, pathlib, xplain
+    >>> folder = tempfile.TemporaryDirectory()
+    >>> path = pathlib.Path(folder.name) / "job.json"
+    >>> xplain.write(xplain.Results("nightly", [xplain.Item("a.png", "waiting")]), path)
+    >>> for item in xplain.read_items(path):
+    ...     print(item.name, item.status)
+    a.png waiting
+    >>> folder.cleanup()
+    """
+    named = _files.as_path(path)
+    return dialects.read_items(lambda: _files.opened(named), format)
 
 
 def convert(document: Any, to: str, format: str | None = None, *, lossy: bool = False, **options: Any) -> Any:

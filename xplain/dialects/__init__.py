@@ -18,24 +18,28 @@ import importlib
 import importlib.resources
 import inspect
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Any, Protocol, cast
 
-from xplain.dialects import _fit, _wire
+from xplain.dialects import _fit, _stream, _wire
 from xplain.dialects._fit import Carries, Value
+from xplain.dialects._losses import differences, grouped
 from xplain.dialects._text import dumps, loads
 from xplain.dialects._wire import Problem
-from xplain.errors import DocumentError, InputError, UnknownNameError
-from xplain.explanation import Explanation, Record, Results, _check
+from xplain.errors import DocumentError, FidelityError, InputError, UnknownNameError, XplainError
+from xplain.explanation import Explanation, Item, Record, Results, _check
 
 __all__ = [
     "FORMATS",
     "Problem",
+    "Value",
+    "conversion",
     "dumps",
     "fit",
     "from_document",
     "loads",
+    "read_items",
     "schema",
     "sniff",
     "to_document",
@@ -46,7 +50,7 @@ __all__ = [
 FORMATS: Mapping[str, str] = MappingProxyType(
     {
         "native": "xplain's own: lossless and compact",
-        "modzy": "Modzy explainability objects (masks, word importances); reads job results",
+        "modzy": "Modzy explainability objects, items and jobs",
         "deepomatic": "Deepomatic inferences and tasks (labels, boxes, thresholds), specifications, versions",
         "cognite": "Cognite Vision jobs (texts, asset tags, objects, gauges)",
     }
@@ -134,6 +138,31 @@ def to_document(explanation: Value, format: str = "native", *, lossy: bool = Fal
     return dialect.encode(fit(explanation, format, lossy=lossy, **options), **options)
 
 
+def conversion(value: Value, format: str) -> str:
+    """Say what would become of a value in a format.
+
+    Returns
+    -------
+    str
+        ``"equal"`` if reading gives the same value back; ``"lossy: "`` and what would be lost (metadata, which
+        `to_document` leaves out without being asked, is said to be that); or ``"refused: "`` and the reason.
+
+    Examples
+    --------
+    >>> from xplain.explanation import Explanation, Prediction, Source
+    >>> conversion(Explanation("image-classification", Source("image"), [Prediction("cat", 0.5, threshold=0.1)]), "modzy")
+    'lossy: predictions[0] has a threshold'
+    """
+    try:
+        back = fit(value, format)
+    except FidelityError as error:
+        return "lossy: " + "; ".join(error.losses)
+    except XplainError as error:
+        return f"refused: {error}"
+    metadata = grouped(differences(value, back))
+    return "lossy: metadata: " + "; ".join(metadata) if metadata else "equal"
+
+
 def from_document(document: Any, format: str | None = None) -> Value:
     """Turn a document into the explanation, the results or the record that it holds.
 
@@ -163,6 +192,40 @@ def from_document(document: Any, format: str | None = None) -> Value:
     """
     format = sniff(document) if format is None else format
     return _wire.read(_dialect(format).decode, document, format)
+
+
+def read_items(open: _stream.Open, format: str | None = None) -> Iterator[Item]:
+    """Read the items of a job one at a time.
+
+    Parameters
+    ----------
+    open : callable
+        Gives the binary file from its start; what stands beside the items is read in a pass before.
+    format : str, optional
+        One of `FORMATS`; sniffed if left out.
+
+    Returns
+    -------
+    iterator of Item
+        As `from_document` gives them.
+
+    Raises
+    ------
+    DocumentError
+        At once, if the document is of no format or holds no items; while items are read, if one is wrong.
+    """
+    known = FORMATS if format is None else [format]
+    places = {name: getattr(_dialect(name), "ITEMS", {}) for name in known}
+    cut = {key for own in places.values() for key in own}
+    document = _stream.head(open, cut)
+    format = sniff(document) if format is None else format
+    own = places[format]
+    if not own.keys() & document.keys():
+        keys = " or ".join(own) or "none, in this format,"
+        raise DocumentError(f"must hold items ({keys}) to be read one at a time, got no such key", format=format)
+    if cut & document.keys() - own.keys():
+        document = _stream.head(open, own)
+    return _stream.items(open, document, own, format)
 
 
 def validate(document: Any, format: str | None = None) -> list[Problem]:

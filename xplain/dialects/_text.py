@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 from xplain.dialects._wire import At
 from xplain.errors import DocumentError, InputError
 
-__all__ = ["dumps", "loads"]
+__all__ = ["Strict", "dumps", "loads", "refusal"]
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _SPLIT_PAIR = re.compile("[\ud800-\udbff][\udc00-\udfff]")
@@ -89,33 +89,48 @@ def dumps(document: Any) -> str:
     return _SURROGATE.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
-def _parse(text: str | bytes) -> Any:
-    repeated: list[tuple[dict[str, Any], str]] = []
+class Strict:
+    """Makes values of JSON text, without NaN, and knows in which objects a key occurred twice."""
 
-    def pairs(items: list[tuple[str, Any]]) -> dict[str, Any]:
+    def __init__(self) -> None:
+        self._repeated: list[tuple[dict[str, Any], str]] = []
+        self.decoder = json.JSONDecoder(object_pairs_hook=self._pairs, parse_constant=_no_constant)
+
+    def _pairs(self, items: list[tuple[str, Any]]) -> dict[str, Any]:
         value = dict(items)
         if len(value) < len(items):
-            repeated.append((value, Counter(key for key, _ in items).most_common(1)[0][0]))
+            self._repeated.append((value, Counter(key for key, _ in items).most_common(1)[0][0]))
         return value
 
+    def check(self, document: Any) -> None:
+        """Refuse a value, just made, in which a key occurred twice."""
+        if self._repeated:
+            raise _repeated(document, self._repeated)
+
+
+def refusal(error: Exception) -> DocumentError:
+    """Say what is wrong with text of which a decoder raised an error."""
+    match error:
+        case DocumentError():
+            return error
+        case RecursionError():
+            return DocumentError("must be JSON of moderate depth, got one nested too deeply to read")
+        case UnicodeDecodeError():
+            return DocumentError(f"must be {error.encoding} text, got {error.reason} at byte {error.start}")
+        case json.JSONDecodeError():
+            return DocumentError(f"must be JSON, got {error}")
+    return DocumentError("must hold numbers of at most a few thousand digits, got a longer one")
+
+
+def _parse(text: str | bytes) -> Any:
+    strict = Strict()
     try:
-        document = json.loads(
-            text.removeprefix("\ufeff") if isinstance(text, str) else text,
-            object_pairs_hook=pairs,
-            parse_constant=_no_constant,
-        )
-    except DocumentError:
-        raise
-    except RecursionError:
-        raise DocumentError("must be JSON of moderate depth, got one nested too deeply to read") from None
-    except UnicodeDecodeError as error:
-        raise DocumentError(f"must be {error.encoding} text, got {error.reason} at byte {error.start}") from None
-    except json.JSONDecodeError as error:
-        raise DocumentError(f"must be JSON, got {error}") from None
-    except ValueError:
-        raise DocumentError("must hold numbers of at most a few thousand digits, got a longer one") from None
-    if repeated:
-        raise _repeated(document, repeated)
+        if isinstance(text, bytes):
+            text = text.decode(json.detect_encoding(text), "surrogatepass")
+        document = strict.decoder.decode(text.removeprefix("\ufeff"))
+    except (ValueError, RecursionError) as error:
+        raise refusal(error) from None
+    strict.check(document)
     return document
 
 

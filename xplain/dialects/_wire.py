@@ -47,6 +47,7 @@ __all__ = [
     "pair",
     "problems",
     "read",
+    "read_at",
     "record",
     "sized",
     "string",
@@ -68,8 +69,13 @@ Reader = Callable[[At], T]
 
 def read(reader: Reader[T], document: Any, format: str | None = None) -> T:
     """Read a document; DocumentError says the first problem and how many more there are."""
+    return read_at(reader, At(document), format)
+
+
+def read_at(reader: Reader[T], at: At, format: str | None = None) -> T:
+    """Read a place in a document, as `read` does."""
     try:
-        return reader(At(document))
+        return reader(at)
     except Rejected as rejected:
         first, *rest = rejected.problems
         more = f" (and {len(rest)} more problems)" if rest else ""

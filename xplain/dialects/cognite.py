@@ -40,6 +40,7 @@ from xplain.dialects._cognite_predictions import (
 )
 from xplain.dialects._cognite_shapes import INT64
 from xplain.dialects._fit import Carries, Value
+from xplain.dialects._stream import Items
 from xplain.dialects._wire import (
     At,
     Field,
@@ -59,7 +60,7 @@ from xplain.dialects._wire import (
 from xplain.errors import DocumentError
 from xplain.explanation import Box, Explanation, Item, Polygon, Record, Results
 
-__all__ = ["CARRIES", "decode", "encode", "sniff"]
+__all__ = ["CARRIES", "ITEMS", "decode", "encode", "sniff"]
 
 CARRIES = {
     "object-detection": Carries(
@@ -292,6 +293,12 @@ def read_parameters(job: At) -> dict[str, Any]:
         return found
     except Rejected:
         return {}
+
+
+ITEMS = {
+    "items": Items(lambda job: read_item(job, read_parameters(job))),
+    "failedItems": Items(lambda job: lambda at: tuple(_failed((_BATCH(at),)))),
+}
 
 
 def read_job(at: At) -> Results:

@@ -24,6 +24,7 @@ from __future__ import annotations
 from typing import Any
 
 from xplain.dialects._arrays import pack, unpack
+from xplain.dialects._stream import Items
 from xplain.dialects._wire import (
     At,
     Reader,
@@ -71,7 +72,7 @@ from xplain.explanation import (
     _check,
 )
 
-__all__ = ["CARRIES", "decode", "encode", "sniff"]
+__all__ = ["CARRIES", "ITEMS", "decode", "encode", "sniff"]
 
 VERSION = 1
 
@@ -400,6 +401,16 @@ _DOCUMENT = tagged("type", {"explanation": _EXPLANATION, "results": _RESULTS, "r
 def _version(at: At) -> None:
     if integer(1)(at) != VERSION:
         raise at.rejected(str(VERSION), "a newer xplain wrote it: upgrade xplain-kit to read it")
+
+
+def _item(at: At) -> Reader[Item]:
+    """Make the reader of the items of results."""
+    _version(at["xplain"])
+    choice("results")(at["type"])
+    return _ITEM
+
+
+ITEMS = {"items": Items(_item)}
 
 
 def decode(at: At) -> Explanation | Results | Record:
