@@ -1,7 +1,9 @@
 """Detections: a detector on one image, seen as an image classifier whose classes are the detections to explain.
 
-So every method on images explains detections. The score of a detection on a changed image is found again by box and
-class: `DetectionView` for methods that need scores, `GradientView` for those that differentiate.
+So methods on images explain detections. The score of a detection on a changed image is found again by box and class:
+`DetectionView` for methods that need scores, `GradientView` for those that differentiate. Of the class activation maps
+hires-cam is the one that tells two objects of a class apart: it keeps the gradient's place, as ODAM does (Zhao & Chan
+2023), where grad-cam averages it over the image.
 """
 
 from __future__ import annotations
