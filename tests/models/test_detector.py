@@ -226,3 +226,13 @@ def test_modules_are_left_as_they_were():
 def test_constructor_arguments_are_checked(name, value):
     with refuses(InputError, f"{name} must be"):
         xplain.Detector(constant(), **{name: value})
+
+
+def test_half_precision_is_read():
+    found = {key: torch.tensor(value) for key, value in FOUND.items()}
+    found |= {"scores": found["scores"].bfloat16(), "boxes": found["boxes"].half()}
+    assert [p.score for p in xplain.Detector(constant(found)).predict(photo())] == pytest.approx([0.9, 0.5], abs=0.01)
+    model = module_detector()
+    model.module.bfloat16()
+    values = xplain.explain(model, photo(), "saliency").attributions[0].evidence.values
+    assert np.count_nonzero(values) in (36, 48)

@@ -183,3 +183,16 @@ def test_modules_may_return_what_torchvision_and_transformers_return():
     for kind in ("plain", "out", "tuple", "logits"):
         found = xplain.Segmenter(Wrapped(kind)).predict(flag())
         assert [(one.name, one.region.area) for one in found] == [("0", 52), ("1", 8)]
+
+
+def test_half_precision_is_read():
+    class Colours(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.scale = nn.Parameter(torch.ones(1, dtype=torch.bfloat16))
+
+        def forward(self, x):
+            return x * self.scale
+
+    found = xplain.Segmenter(Colours(), NAMES).predict(flag())
+    assert [one.region.area for one in found] == [32, 20, 8]

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from xplain.errors import InputError
 
-__all__ = ["check_classes", "class_scores", "class_tensor", "softmax", "tensor_of"]
+__all__ = ["as_numpy", "check_classes", "class_scores", "class_tensor", "softmax", "tensor_of"]
 
 
 def tensor_of(output: Any) -> Any:
@@ -84,6 +84,15 @@ def check_classes(classes: int, now: int) -> None:
     """Raise if a model has another number of classes now than it had for the input itself."""
     if now != classes:
         raise InputError(f"model output must have the same classes for every batch, got {classes} and then {now}")
+
+
+def as_numpy(values: Any) -> npt.NDArray[Any]:
+    """Return a tensor or an array as an array; types that NumPy lacks become float32."""
+    torch = sys.modules.get("torch")
+    if torch is not None and isinstance(values, torch.Tensor):
+        values = values.detach().cpu()
+        values = (values.float() if values.is_floating_point() and values.element_size() < 4 else values).numpy()
+    return np.asarray(values)
 
 
 def softmax(scores: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

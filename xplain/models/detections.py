@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from xplain.errors import InputError
 from xplain.explanation import _check
 from xplain.explanation.regions import LENGTH_UNITS
+from xplain.models import _outputs
 
 __all__ = ["Detections", "best_match", "overlaps", "read_detections", "similarity"]
 
@@ -48,8 +48,10 @@ class Detections:
 
     def numpy(self) -> Detections:
         """Return them as NumPy arrays."""
-        classes = None if self.probabilities is None else _numpy(self.probabilities)
-        return Detections(_numpy(self.boxes), _numpy(self.labels), _numpy(self.scores), classes)
+        classes = None if self.probabilities is None else _outputs.as_numpy(self.probabilities)
+        return Detections(
+            _outputs.as_numpy(self.boxes), _outputs.as_numpy(self.labels), _outputs.as_numpy(self.scores), classes
+        )
 
     def squashed(self) -> Detections:
         """Return them with scores and probabilities that passed a sigmoid."""
@@ -257,8 +259,3 @@ def _sigmoid(scores: Any) -> Any:
 
 def _like(values: list[int], like: Any) -> Any:
     return np.array(values, like.dtype) if isinstance(like, np.ndarray) else like.new_tensor(values)
-
-
-def _numpy(array: Any) -> npt.NDArray[Any]:
-    found: npt.NDArray[Any] = array if isinstance(array, np.ndarray) else array.detach().cpu().numpy()
-    return found

@@ -118,11 +118,9 @@ class Segmenter(ImageModel):
         """
         with _state.evaluation(self.module, gradients=False):
             found = self._checked(self.function(batch if self.module is None else self.to_tensor(batch)), len(batch))
-        if not isinstance(found, np.ndarray):
-            found = found.detach().cpu().numpy() if hasattr(found, "detach") else np.asarray(found)
-        if not np.isfinite(found).all():
+        maps = _outputs.as_numpy(found)
+        if not np.isfinite(maps).all():
             raise InputError("model output must be finite, got NaN or infinity")
-        maps: npt.NDArray[Any] = found
         return maps
 
     def _checked(self, output: Any, count: int) -> Any:
