@@ -91,7 +91,7 @@ class _Reader:
         kind = kind or entity.get_content_type()
         name = _name(entity)
         if kind.startswith("message/") and not name:
-            name = Headers(_header_of(_payload(entity)).raw_items(), self.defects).get("subject")  # type: ignore[arg-type]
+            name = Headers(_fields(_header_of(_payload(entity))), self.defects).get("subject")
         self.attachments.append(Attachment(name, len(_content(entity, self.defects)), kind))
 
     def _children(self, entity: Entity) -> Iterator[Entity]:
@@ -142,15 +142,14 @@ def read_mime(data: bytes, defects: list[str]) -> Mime:
     InputError
         If it is nested more than 64 deep or has more than 4,096 parts.
     """
-    entity = _header_of(data.decode("ascii", "surrogateescape"))
+    entity = _header_of(data.decode("latin-1"))
     reader = _Reader(defects)
     texts = reader.texts(entity, 0)
-    fields = [(name, str(value)) for name, value in entity.raw_items()]
-    return Mime(Headers(fields, defects), texts, reader.attachments)
+    return Mime(Headers(_fields(entity), defects), texts, reader.attachments)
 
 
 def _header_of(source: str) -> Entity:
-    """Read a header; what comes after it stays one string."""
+    """Read a header; what comes after it stays one string, of which each character is a byte."""
     end = _HEADER_END.search(source)
     at = end.end() if end else len(source)
     # Not the whole: the parser goes through the lines of what follows, which would be done once for each level.
@@ -160,6 +159,15 @@ def _header_of(source: str) -> Entity:
         if len(str(entity.get(name, ""))) > _MAX_STRUCTURED:
             entity.replace_header(name, str(entity[name])[:_MAX_STRUCTURED])
     return entity
+
+
+def _fields(entity: Entity) -> list[tuple[str, str]]:
+    return [(name, _escaped(str(value))) for name, value in entity.raw_items()]
+
+
+def _escaped(text: str) -> str:
+    """Bytes as `Headers` takes them."""
+    return text.encode("latin-1", "replace").decode("ascii", "surrogateescape")
 
 
 def _delimiters(payload: str, mark: str) -> Iterator[tuple[int, int, bool]]:
@@ -194,7 +202,7 @@ def _name(entity: Entity) -> str:
         if isinstance(value, tuple):
             charset, _, text = value
             return decode_bytes(text.encode("latin-1", "replace"), charset or "", "a file name", [])
-        return Headers([("name", value)], []).get("name")
+        return Headers([("name", _escaped(value))], []).get("name")
     return ""
 
 

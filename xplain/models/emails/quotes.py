@@ -139,7 +139,7 @@ def attribution(text: str, quoted: bool) -> Quoted | None:
 
 def _parted(rest: str) -> tuple[str, str]:
     """Part "<time>, <author>"."""
-    ends = [m.end() for pattern in (_TIME, _YEAR, _ZONE) for m in pattern.finditer(rest)]
+    ends = [m.end() for pattern in (_TIME, _ISO_DAY, _YEAR, _ZONE) for m in pattern.finditer(rest)]
     email = _EMAIL.search(rest)
     limit = email.start() if email else len(rest)
     at = max((end for end in ends if end <= limit), default=0)
