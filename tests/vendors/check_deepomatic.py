@@ -1,6 +1,6 @@
 """Parse Deepomatic documents with the vendor's protocol buffers, which refuse unknown fields and mistyped ones.
 
-    python tests/vendors/deepomatic.py FILE...
+    python tests/vendors/check_deepomatic.py FILE...
 
 It runs in a virtual environment that holds ``deepomatic.txt``, without xplain. Fields that only the REST interface has
 (``sequence_index`` and ``sequence_time``) are left out, and the kind of boxes is wrapped as the protocol buffer has it.
@@ -9,8 +9,6 @@ It runs in a virtual environment that holds ``deepomatic.txt``, without xplain. 
 import json
 import sys
 from pathlib import Path
-
-sys.path.pop(0)  # this directory, where the vendor's package would be looked for in this very file
 
 from deepomatic.rpc.buffers.protobuf.nn.Postprocessing_pb2 import Outputs, PostprocessingsDeprecated
 from deepomatic.rpc.buffers.protobuf.nn.v07.Results_pb2 import Recognition
