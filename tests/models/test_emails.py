@@ -148,6 +148,7 @@ def test_broken_headers_are_read_as_far_as_they_go():
 def test_parts_that_are_not_there():
     assert bodies(comment_from_email(b"")) == [""]
     assert bodies(comment_from_email(b"\n\n")) == [""]
+    assert comment_from_email(b"\xef\xbb\xbfSubject: after a byte order mark\n").messages[0].subject.startswith("after")
     no_boundary = comment_from_email(b"Content-Type: multipart/mixed\n\nHello")
     assert (bodies(no_boundary), no_boundary.defects) == (
         ["Hello"], ("a multipart names no boundary, read as text",),

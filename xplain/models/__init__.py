@@ -7,6 +7,7 @@ into predictions. Attribution methods ask for nothing else, besides the torch mo
 from xplain.models._model import Model
 from xplain.models.detections import Detections
 from xplain.models.detector import Detector
+from xplain.models.emails import Comment, comment_from_email, comment_from_raw_email
 from xplain.models.geometry import Geometry, Preprocess
 from xplain.models.image import ImageClassifier, Prepared
 from xplain.models.networks import NETWORKS, pretrained
@@ -16,6 +17,7 @@ from xplain.models.text import PreparedText, TextClassifier, TokenWindow
 
 __all__ = [
     "NETWORKS",
+    "Comment",
     "Detections",
     "Detector",
     "Geometry",
@@ -30,5 +32,7 @@ __all__ = [
     "SignalClassifier",
     "TextClassifier",
     "TokenWindow",
+    "comment_from_email",
+    "comment_from_raw_email",
     "pretrained",
 ]

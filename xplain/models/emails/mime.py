@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import email.message
 import email.parser
 import email.policy
@@ -142,7 +143,7 @@ def read_mime(data: bytes, defects: list[str]) -> Mime:
     InputError
         If it is nested more than 64 deep or has more than 4,096 parts.
     """
-    entity = _header_of(data.decode("latin-1"))
+    entity = _header_of(data.removeprefix(codecs.BOM_UTF8).decode("latin-1"))
     reader = _Reader(defects)
     texts = reader.texts(entity, 0)
     return Mime(Headers(_fields(entity), defects), texts, reader.attachments)
