@@ -50,7 +50,9 @@ __all__ = [
 FORMATS: Mapping[str, str] = MappingProxyType(
     {
         "native": "xplain's own: lossless and compact",
+        "edge-impulse": "Edge Impulse results of jobs, samples and devices (windows, anomalies, detections, accuracy)",
         "modzy": "Modzy explainability objects, items and jobs",
+        "reinfer": "Re:infer predictions (labels, entities, comments), requests, validation figures",
         "deepomatic": "Deepomatic inferences and tasks (labels, boxes, thresholds), specifications, versions",
         "cognite": "Cognite Vision jobs (texts, asset tags, objects, gauges)",
     }
@@ -150,7 +152,8 @@ def conversion(value: Value, format: str) -> str:
     Examples
     --------
     >>> from xplain.explanation import Explanation, Prediction, Source
-    >>> conversion(Explanation("image-classification", Source("image"), [Prediction("cat", 0.5, threshold=0.1)]), "modzy")
+    >>> cat = Prediction("cat", 0.5, threshold=0.1)
+    >>> conversion(Explanation("image-classification", Source("image"), [cat]), "modzy")
     'lossy: predictions[0] has a threshold'
     """
     try:
