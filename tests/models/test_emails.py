@@ -186,6 +186,14 @@ def test_quoted_replies_are_split_off(text):
     assert (earlier.subject, earlier.to) == (("Bread", ("Bob",)) if "Bob" in text else ("", ()))
 
 
+def test_copied_headers_may_be_wrapped():
+    text = "Yes.\n\n-----Original Message-----\nFrom: list@a.org On Behalf Of\nAnn Lee\n"
+    text += "Sent: 2002-09-03\nTo: b@b.org,\nc@c.org\n\nNo?"
+    newest, earlier = plain(text).messages
+    assert (newest.body, earlier.body, earlier.from_) == ("Yes.", "No?", "list@a.org On Behalf Of Ann Lee")
+    assert earlier.to == ("b@b.org", "c@c.org")
+
+
 def test_answers_between_quotes_come_together():
     comment = plain("Ann wrote:\n>> Old?\n> One?\nYes.\n> Two?\nNo.\n")
     assert bodies(comment) == ["Yes.\nNo.", "One?\nTwo?", "Old?"]
@@ -204,6 +212,7 @@ def test_forwards_in_replies_are_older_still():
     [
         "He wrote:\nnothing at all",
         "On the other hand she wrote:\n\na book",
+        "On 6 Sep 2002, Jim Lee wrote:\n--]Have you heard?\n\nI have.",
         "From: here to there\nit is far",
         "Note: this\nTo: do",
         "--\nonly this",

@@ -180,8 +180,8 @@ def copied_header(lines: Sequence[Line], start: int, marked: bool) -> Quoted | N
         elif field is not None and found is not None and (field == "other" or field not in fields):
             fields[field] = found["value"].strip()
             last, blanks = at + 1, 0
-        elif text and fields and lines[at - 1].text and _continues(fields):
-            fields["to"] += " " + text
+        elif text and fields and lines[at - 1].text and _continues(fields, lines[at + 1 : at + 2]):
+            fields[next(reversed(fields))] += " " + text
             last = at + 1
         else:
             break
@@ -198,9 +198,9 @@ def _label(line: Line) -> str:
     return found["label"].strip().lower() if found else ""
 
 
-def _continues(fields: dict[str, str]) -> bool:
-    """Whether the field read last is a list of recipients that goes on: it ends with a comma or semicolon."""
-    return next(reversed(fields)) == "to" and fields["to"].endswith((",", ";"))
+def _continues(fields: dict[str, str], following: Sequence[Line]) -> bool:
+    """Whether the field read last goes on: it is a list that is not at its end, or another field follows the line."""
+    return fields[next(reversed(fields))].endswith((",", ";")) or any(_label(line) in _FIELD_OF for line in following)
 
 
 def loose_time(text: str) -> str | None:

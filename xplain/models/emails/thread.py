@@ -81,13 +81,14 @@ def split_thread(lines: Sequence[Line]) -> list[Told]:
     levels: dict[int, Told] = {0: Told()}
     added: list[tuple[int, int]] = []  # (depth, messages that unmarked introductions at that depth added)
     possible = _possible_introductions(lines)
+    said: set[int] = set()  # messages with a line of text so far
     at, total, oldest = 0, 0, 0
     while at < len(lines):
         line = lines[at]
         while added and added[-1][0] > line.depth:
             total -= added.pop()[1]
         level = line.depth + total
-        found, unmarked = _introduction(lines, at) if possible[at] else (None, False)
+        found, unmarked = _introduction(lines, at, level in said) if possible[at] else (None, False)
         if found is not None and (level + 1 not in levels or unmarked):
             # A message that is there already is not the one that is introduced, which is older than all of them.
             introduced = level + 1 if level + 1 not in levels else oldest + 1
@@ -102,6 +103,8 @@ def split_thread(lines: Sequence[Line]) -> list[Told]:
         if level not in levels:
             levels[level] = Told()
         levels[level].lines.append(line)
+        if line.text:
+            said.add(level)
         at += 1
     for told in levels.values():
         told.text, told.signature = _parted(told.lines)
@@ -122,8 +125,11 @@ def _possible_introductions(lines: Sequence[Line]) -> bytearray:
     return possible
 
 
-def _introduction(lines: Sequence[Line], at: int) -> tuple[Quoted | None, bool]:
-    """What introduces an earlier message here, and whether that message's lines are not marked as quoted."""
+def _introduction(lines: Sequence[Line], at: int, after_text: bool) -> tuple[Quoted | None, bool]:
+    """What introduces an earlier message here, and whether that message's lines are not marked as quoted.
+
+    Without text before it, an attribution of unmarked lines begins an answer between quotes of a kind not known here.
+    """
     line = lines[at]
     header = copied_header(lines, at, line.header)
     if header is not None:
@@ -138,7 +144,7 @@ def _introduction(lines: Sequence[Line], at: int) -> tuple[Quoted | None, bool]:
             marked = _next_depth(lines, at + count) > line.depth
             text = " ".join(part.text.strip() for part in lines[at : at + count])
             found = attribution(text, quoted=marked and count == 1)
-            if found is not None:
+            if found is not None and (marked or after_text):
                 return Quoted(found.from_, found.sent, length=count), not marked
         break
     return None, False
