@@ -222,9 +222,17 @@ def _add_tables(commands: _Commands) -> None:
     )
     info.add_argument("document", nargs="?", metavar="DOCUMENT", help="document, or - for standard input")
     info.add_argument("--json", action="store_true", help="print JSON")
-    for name, help in (("methods", "list the attribution methods"), ("formats", "list the document formats")):
-        parser = _command(commands, name, f"xplain.cli.tables:{name}", help)
-        parser.add_argument("--json", action="store_true", help="print JSON")
+    methods = _command(commands, "methods", "xplain.cli.tables:methods", "list the attribution methods")
+    methods.add_argument("--json", action="store_true", help="print JSON")
+    formats = _command(
+        commands,
+        "formats",
+        "xplain.cli.tables:formats",
+        "list the document formats, or what becomes of documents in each: equal, lossy (and what is lost) or refused",
+        "Example: xplain formats results.json",
+    )
+    formats.add_argument("documents", nargs="*", metavar="DOCUMENT", help="document, or - for standard input")
+    formats.add_argument("--json", action="store_true", help="print JSON")
     schema = _command(commands, "schema", "xplain.cli.tables:schema", "print the JSON Schema of a format")
     schema.add_argument("format", nargs="?", default="native", metavar="FORMAT", help="default: %(default)s")
 

@@ -14,7 +14,8 @@ import xplain
 from xplain import api
 from xplain.cli import _io
 from xplain.cli.documents import load
-from xplain.explanation import Explanation, Results
+from xplain.dialects import Value, conversion, from_document, loads, sniff
+from xplain.explanation import Record, Results
 
 __all__ = ["formats", "info", "methods", "schema"]
 
@@ -40,12 +41,28 @@ def methods(arguments: argparse.Namespace) -> int:
 
 
 def formats(arguments: argparse.Namespace) -> int:
-    """List the document formats."""
-    if arguments.json:
+    """List the document formats, or what becomes of documents in each."""
+    if arguments.documents:
+        for name in arguments.documents:
+            _print_conversions(name, arguments.json)
+    elif arguments.json:
         _io.print_json(dict(api.formats()))
     else:
         _print_table(("format", "what it holds"), list(api.formats().items()))
     return 0
+
+
+def _print_conversions(name: str, as_json: bool) -> None:
+    """Print, for each format, whether a document can be written in it: equal, lossy with the losses, or refused."""
+    document = loads(_io.read_bytes(name))
+    value, own = from_document(document), sniff(document)
+    cells = {format: conversion(value, format) for format in api.formats()}
+    if as_json:
+        _io.print_json({"document": name, "format": own, "to": cells})
+        return
+    print(f"{_io.visible(name)} ({own})")
+    for format, cell in cells.items():
+        print(f"  {format:<14} {_io.visible(cell)}")
 
 
 def schema(arguments: argparse.Namespace) -> int:
@@ -79,7 +96,9 @@ def _installation() -> dict[str, Any]:
     return facts
 
 
-def _contents(subject: Explanation | Results) -> dict[str, Any]:
+def _contents(subject: Value) -> dict[str, Any]:
+    if isinstance(subject, Record):
+        return {"format": subject.format, "kind": subject.kind, "field": sorted(subject.fields)}
     if isinstance(subject, Results):
         states = [f"{item.name}: {item.status}" + (f" ({item.error})" if item.error else "") for item in subject.items]
         return {

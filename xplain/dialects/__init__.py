@@ -146,7 +146,8 @@ def conversion(value: Value, format: str) -> str:
     Returns
     -------
     str
-        ``"equal"`` if reading gives the same value back; ``"lossy: "`` and what would be lost (metadata, which
+        ``"equal"`` if reading gives everything back (ids and thresholds may be added, where a format must have some);
+        ``"lossy: "`` and what would be lost (metadata, which
         `to_document` leaves out without being asked, is said to be that); or ``"refused: "`` and the reason.
 
     Examples
