@@ -44,13 +44,15 @@ class Rejected(Exception):
         self.problems = problems
 
 
-@dataclass(frozen=True, slots=True)
 class At:
     """A place in a document: its value and how it was reached."""
 
-    value: Any
-    parent: At | None = None
-    key: str | int = "$"
+    __slots__ = ("key", "parent", "value")
+
+    def __init__(self, value: Any, parent: At | None = None, key: str | int = "$") -> None:
+        self.value = value
+        self.parent = parent
+        self.key = key
 
     @property
     def path(self) -> str:

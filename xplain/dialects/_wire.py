@@ -14,14 +14,14 @@ Readers are lenient on unknown keys and strict on known ones: ``true`` is no num
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any, TypeVar
 
 import numpy as np
 
 from xplain.dialects._places import MISSING, At, Problem, Rejected
+from xplain.dialects._scalars import WRONG, Scalar, between, boolean, choice, integer, number, string, time
 from xplain.errors import DocumentError
 
 __all__ = [
@@ -91,81 +91,6 @@ def problems(reader: Reader[Any], document: Any) -> list[Problem]:
     return []
 
 
-# Single values.
-
-
-def string(at: At) -> str:
-    """Read a string."""
-    if not isinstance(at.value, str):
-        raise at.rejected("a string")
-    return at.value
-
-
-def boolean(at: At) -> bool:
-    """Read true or false."""
-    if not isinstance(at.value, bool):
-        raise at.rejected("true or false")
-    return at.value
-
-
-def number(at: At) -> float:
-    """Read a finite number."""
-    if isinstance(at.value, (int, float)) and not isinstance(at.value, bool):
-        try:
-            value = float(at.value)
-        except OverflowError:
-            value = math.inf
-        if math.isfinite(value):
-            return value
-    raise at.rejected("a finite number")
-
-
-def between(least: float, most: float) -> Reader[float]:
-    """Make a reader of a number in a closed range."""
-
-    def read(at: At) -> float:
-        value = number(at)
-        if not least <= value <= most:
-            raise at.rejected(f"a number from {least} to {most}")
-        return value
-
-    return read
-
-
-def time(at: At) -> str:
-    """Read an ISO 8601 time with its zone, in whatever spelling; it is kept as it stands."""
-    try:
-        zone = datetime.fromisoformat(string(at)).tzinfo
-    except ValueError:
-        zone = None
-    if zone is None:
-        raise at.rejected("an ISO 8601 time with a zone, such as 2026-01-02T03:04:05Z")
-    return string(at)
-
-
-def integer(least: int | None = None) -> Reader[int]:
-    """Make a reader of an integer; 1.0 is none."""
-
-    def read(at: At) -> int:
-        if isinstance(at.value, int) and not isinstance(at.value, bool) and (least is None or at.value >= least):
-            return at.value
-        raise at.rejected("an integer" if least is None else f"an integer >= {least}")
-
-    return read
-
-
-def choice(*allowed: str) -> Reader[str]:
-    """Make a reader of one of some strings."""
-
-    def read(at: At) -> str:
-        if isinstance(at.value, str) and at.value in allowed:
-            return at.value
-        expected = ", ".join(map(repr, allowed))
-        raise at.rejected(f"one of {expected}" if len(allowed) > 1 else expected)
-
-    return read
-
-
 def either(expected: str, *readers: Reader[Any]) -> Reader[Any]:
     """Make a reader that takes the first of some readers that accepts the value."""
 
@@ -207,7 +132,7 @@ def array(item: Reader[T]) -> Reader[tuple[T, ...]]:
     """Make a reader of an array of one kind of thing."""
 
     def read(at: At) -> tuple[T, ...]:
-        return tuple(_all((item, at[i]) for i in range(len(listing(at)))))
+        return tuple(_each(item, at, enumerate(listing(at))))
 
     return read
 
@@ -230,7 +155,7 @@ def pair(item: Reader[T]) -> Reader[tuple[T, T]]:
     def read(at: At) -> tuple[T, T]:
         if not isinstance(at.value, list) or len(at.value) != 2:
             raise at.rejected("an array of two")
-        first, second = _all((item, at[i]) for i in range(2))
+        first, second = _each(item, at, enumerate(at.value))
         return first, second
 
     return read
@@ -247,8 +172,8 @@ def table(item: Reader[T]) -> Reader[dict[str, T]]:
     """Make a reader of an object with any keys and one kind of value."""
 
     def read(at: At) -> dict[str, T]:
-        keys = list(mapping(at))
-        return dict(zip(keys, _all((item, at[key]) for key in keys), strict=True))
+        fields = mapping(at)
+        return dict(zip(fields, _each(item, at, fields.items()), strict=True))
 
     return read
 
@@ -286,16 +211,43 @@ def record(
 
     With ``rest``, they are not: ``make`` gets them as the argument ``rest``, as `keep` reads them.
     """
-    keys = {name: (field.key if isinstance(field, Field) else None) or name for name, field in fields.items()}
-    others = None if rest is None else keep(rest, but=set(keys.values()))
+    parts = {name: field if isinstance(field, Field) else Field(field) for name, field in fields.items()}
+    plan = [
+        (name, part.key or name, part.read, _check(part.read), part.default, part.null) for name, part in parts.items()
+    ]
+    others = None if rest is None else keep(rest, but={key for _, key, *_ in plan})
 
     def read(at: At) -> T:
-        mapping(at)
-        parts = [(field, at[keys[name]]) for name, field in fields.items()]
-        values = _all(iter(parts if others is None else [*parts, (others, at)]))
-        return at.build(make, **dict(zip(fields if others is None else [*fields, "rest"], values, strict=True)))
+        given = mapping(at)
+        values: dict[str, Any] = {}
+        found: list[Problem] = []
+        for name, key, reader, check, default, null in plan:
+            value = given.get(key, MISSING)
+            if default is not _REQUIRED and (value is MISSING or (null and value is None)):
+                values[name] = default
+                continue
+            if check is not None and (checked := check(value)) is not WRONG:
+                values[name] = checked
+                continue
+            try:
+                values[name] = reader(At(value, at, key))
+            except Rejected as rejected:
+                found += rejected.problems
+        if others is not None:
+            try:
+                values["rest"] = others(at)
+            except Rejected as rejected:
+                found += rejected.problems
+        if found:
+            raise Rejected(found)
+        return at.build(make, **values)
 
     return read
+
+
+def _check(reader: Reader[T]) -> Callable[[Any], T] | None:
+    """Give what tells a right value without its place, where there is such a thing."""
+    return reader.check if isinstance(reader, Scalar) else None
 
 
 def keep(known: Mapping[str, Reader[Any]], but: Collection[str] = ()) -> Reader[dict[str, Any]]:
@@ -309,12 +261,16 @@ def keep(known: Mapping[str, Reader[Any]], but: Collection[str] = ()) -> Reader[
     but : collection of str
         Keys that are left out, since somebody else reads them.
     """
-    defaults = {key: field.default for key, field in known.items() if isinstance(field, Field) and _fills(field)}
+    fields = {key: field for key, field in known.items() if isinstance(field, Field)}
+    defaults = {key: field.default for key, field in fields.items() if _fills(field)}
+    required = {key for key in known if key not in fields or fields[key].default is _REQUIRED}
 
     def read(at: At) -> dict[str, Any]:
-        fields = mapping(at)
-        kept = [key for key in sorted(fields) if key not in but]
-        parts = [(reader, at[key]) for key, reader in known.items()]
+        given = mapping(at)
+        kept = [key for key in sorted(given) if key not in but]
+        parts = [(reader, at[key]) for key, reader in known.items() if key in given or key in required]
+        if not kept and not parts:
+            return {}
         values = _all(iter([*parts, *((_plain, at[key]) for key in kept)]))[len(parts) :]
         found = dict(zip(kept, values, strict=True))
         return {key: value for key, value in found.items() if not (key in defaults and _same(value, defaults[key]))}
@@ -375,6 +331,24 @@ def _json_value(at: At, depth: int) -> Any:
         keys = sorted(value)
         return dict(zip(keys, _all((lambda item: _json_value(item, depth + 1), at[key]) for key in keys), strict=True))
     raise at.rejected("a JSON value")
+
+
+def _each(item: Reader[T], at: At, members: Iterable[tuple[Any, Any]]) -> list[T]:
+    """Read each member of an array or an object; the problems of all of them are raised together."""
+    check = _check(item)
+    values: list[T] = []
+    found: list[Problem] = []
+    for key, value in members:
+        if check is not None and (checked := check(value)) is not WRONG:
+            values.append(checked)
+            continue
+        try:
+            values.append(item(At(value, at, key)))
+        except Rejected as rejected:
+            found += rejected.problems
+    if found:
+        raise Rejected(found)
+    return values
 
 
 def _all(parts: Iterator[tuple[Reader[Any], At]]) -> list[Any]:

@@ -25,6 +25,8 @@ def wrong(name: str, expected: str, value: object, remedy: str = "") -> InputErr
 
 def number(name: str, value: Any) -> float:
     """Return a finite float; booleans and strings are no numbers."""
+    if type(value) is float and math.isfinite(value):
+        return value
     if isinstance(value, (bool, np.bool_, str, bytes)):
         raise wrong(name, "a finite number", value)
     try:
@@ -87,6 +89,8 @@ def function(name: str, value: Any) -> Any:
 
 def mapping(name: str, value: Any) -> dict[str, Any]:
     """Return a new dict with string keys."""
+    if type(value) is dict and not value:
+        return {}
     if not isinstance(value, Mapping) or not all(isinstance(key, str) for key in value):
         raise wrong(name, "a mapping with string keys", value)
     return dict(value)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import array as arrays
 import math
 import operator
 import reprlib
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
@@ -144,10 +146,15 @@ def as_array(counts: Any, path: str = "$") -> Counts:
 
 
 def _from_list(counts: Sequence[Any], path: str) -> Counts:
+    kinds = set(map(type, counts))
+    if kinds == {int}:
+        with suppress(OverflowError):  # what is wrong is said below
+            return np.frombuffer(arrays.array("I", counts), np.uint32)
+
     def is_integer(kind: type) -> bool:
         return issubclass(kind, (int, np.integer)) and kind is not bool
 
-    if not all(map(is_integer, set(map(type, counts)))):  # NumPy would take booleans, and round floats
+    if not all(map(is_integer, kinds)):  # NumPy would take booleans, and round floats
         i = next(i for i, run in enumerate(counts) if not is_integer(type(run)))
         raise DocumentError(f"counts must be integers, got {shown(counts[i])}", path=f"{path}[{i}]")
     if counts and not 0 <= min(counts) <= max(counts) <= LIMIT:
