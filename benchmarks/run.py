@@ -19,6 +19,7 @@ SCRIPTS = {
     "overlay.py": "Overlays and PNG",
     "attributions.py": "Attribution methods on images",
     "text.py": "Explanations of texts",
+    "documents.py": "Documents of results",
     "shell.py": "The command line",
 }
 
