@@ -82,7 +82,8 @@ def encode_response(results: Results) -> dict[str, Any]:
     response |= _listed(
         label_properties=[document.kept("label_properties", LABEL_PROPERTIES) or [] for document in documents]
     )
-    response |= _listed(sentiment=[document.kept("sentiment", SENTIMENT) for document in documents])
+    sentiment = [document.kept("sentiment", SENTIMENT) for document in documents]
+    response |= _listed(sentiment=sentiment if None not in sentiment else [])
     if any(_has_comment(document, default_name(i)) for i, document in enumerate(documents)):
         response["comments"] = [
             encode_comment(document.explanation.source, document.own.get("comment"), document.name)

@@ -121,7 +121,7 @@ class _Response:
     documents: tuple[_Document, ...]
     entities: tuple[tuple[Entity, ...], ...] | None
     properties: tuple[Any, ...] | None
-    sentiment: tuple[dict[str, Any] | None, ...] | None
+    sentiment: tuple[dict[str, Any], ...] | None
     comments: tuple[Comment, ...] | None
     interpretations: tuple[Any, ...] | None
     rest: dict[str, Any]
@@ -154,7 +154,7 @@ _RESPONSE: Reader[_Response] = record(
     documents=Field(_predictions, "predictions"),
     entities=nullable(array(ENTITIES)),
     properties=nullable(_properties, key="label_properties"),
-    sentiment=nullable(array(or_null(SENTIMENT))),
+    sentiment=nullable(array(SENTIMENT)),
     comments=nullable(array(read_comment)),
     interpretations=nullable(array(listing)),
 )
