@@ -55,14 +55,19 @@ if TYPE_CHECKING:
         Word,
         WordScores,
     )
+    from xplain.explanation.hierarchy import with_parents
+    from xplain.inference import postprocess, trace
     from xplain.kernels import rle
     from xplain.models import (
+        Comment,
         Detector,
         ImageClassifier,
         Preprocess,
         Segmenter,
         SignalClassifier,
         TextClassifier,
+        comment_from_email,
+        comment_from_raw_email,
         pretrained,
     )
 
@@ -78,7 +83,12 @@ _HOMES = {
         "Attribution Box Explanation Grid Heatmap Item Mask Part Polygon Prediction Provenance Record Results "
         "SignalScores Source Span Window Word WordScores"
     ),
-    "xplain.models": "Detector ImageClassifier Preprocess Segmenter SignalClassifier TextClassifier pretrained",
+    "xplain.explanation.hierarchy": "with_parents",
+    "xplain.inference": "postprocess trace",
+    "xplain.models": (
+        "Comment Detector ImageClassifier Preprocess Segmenter SignalClassifier TextClassifier comment_from_email "
+        "comment_from_raw_email pretrained"
+    ),
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names.split()}
 
@@ -88,6 +98,7 @@ __all__ = [
     "Attribution",
     "AttributionError",
     "Box",
+    "Comment",
     "Detector",
     "DocumentError",
     "Explanation",
@@ -118,12 +129,15 @@ __all__ = [
     "WordScores",
     "XplainError",
     "__version__",
+    "comment_from_email",
+    "comment_from_raw_email",
     "convert",
     "explain",
     "explain_batch",
     "formats",
     "from_document",
     "methods",
+    "postprocess",
     "predict",
     "pretrained",
     "read",
@@ -132,7 +146,9 @@ __all__ = [
     "rle",
     "schema",
     "to_document",
+    "trace",
     "validate",
+    "with_parents",
     "write",
 ]
 
