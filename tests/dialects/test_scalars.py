@@ -28,7 +28,7 @@ def test_right_values_are_given_and_wrong_ones_named(reader, right, wrong, expec
     for value in right:
         assert read(reader, value) == value
     for value in wrong:
-        with refuses(DocumentError, f"$: must be {expected}, got "):
+        with refuses(DocumentError, f"$: must be {expected}", ", got "):
             read(reader, value)
 
 
