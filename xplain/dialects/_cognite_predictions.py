@@ -78,6 +78,7 @@ _TEXTS = ("text", "assetTag")
 _THRESHOLD = {"threshold": nullable(FRACTION)}
 _LEVELS = {"minLevel": nullable(number), "maxLevel": nullable(number)}
 _DIAL = {**_LEVELS, "deadAngle": nullable(number), "nonLinAngle": nullable(number)}
+_SCALE_OF_DIAL = keep(_DIAL)
 _COUNTS = dict.fromkeys(("commaPos", "minNumDigits", "maxNumDigits"), nullable(integer(0)))
 _OWN_PARAMETERS: dict[str, dict[str, Reader[Any]]] = {
     "assetTag": {"partialMatch": nullable(boolean), "assetSubtreeIds": nullable(array(integer()))},
@@ -266,7 +267,7 @@ def implied(explanations: Iterable[Explanation]) -> dict[str, Any]:
     for explanation in explanations:
         for prediction in explanation.predictions:
             threshold = {} if prediction.threshold is None else {"threshold": prediction.threshold}
-            scale = _held(prediction, "scale", keep(_DIAL)).get("scale", {})
+            scale = _held(prediction, "scale", _SCALE_OF_DIAL).get("scale", {})
             key = f"{_feature(prediction)}DetectionParameters"
             told.setdefault(key, []).append({**scale, **threshold})
     return {key: own[0] for key, own in told.items() if own[0] and all(one == own[0] for one in own)}

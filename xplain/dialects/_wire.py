@@ -263,11 +263,12 @@ def keep(known: Mapping[str, Reader[Any]], but: Collection[str] = ()) -> Reader[
     """
     fields = {key: field for key, field in known.items() if isinstance(field, Field)}
     defaults = {key: field.default for key, field in fields.items() if _fills(field)}
+    left_out = set(but)
     required = {key for key in known if key not in fields or fields[key].default is _REQUIRED}
 
     def read(at: At) -> dict[str, Any]:
         given = mapping(at)
-        kept = [key for key in sorted(given) if key not in but]
+        kept = sorted(given.keys() - left_out)
         parts = [(reader, at[key]) for key, reader in known.items() if key in given or key in required]
         if not kept and not parts:
             return {}
