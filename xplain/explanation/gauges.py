@@ -23,7 +23,7 @@ from xplain.explanation import _check
 from xplain.explanation.core import Prediction
 from xplain.explanation.regions import Box, Polygon
 
-__all__ = ["Reading", "read_gauge"]
+__all__ = ["Reading", "pointer", "read_gauge"]
 
 _CLAIMS = ("reading", "value", "level")
 _POINTS = {
@@ -113,9 +113,36 @@ def read_gauge(prediction: Prediction) -> Reading | None:
     return find(_points(collection, prediction.region), scale, next(iter(claims), None))
 
 
+def pointer(prediction: Prediction) -> tuple[Point, Point] | None:
+    """Return the ends of the line that shows a reading, in fractions of the image.
+
+    Of a dial from the centre to the tip of the needle, of a level from the bottom to its surface; None if `read_gauge`
+    reads nothing.
+
+    Examples
+    --------
+    >>> points = {"bottom": (0.5, 1), "top": (0.5, 0), "level": (0.5, 0.25)}
+    >>> keypoints = {name: {"point": {"x": x, "y": y}} for name, (x, y) in points.items()}
+    >>> attributes = {"feature": "levelGauge", "keypoints": {"label": "level", "keypoints": keypoints}}
+    >>> pointer(Prediction("level", 0.9, attributes=attributes))
+    ((0.5, 1.0), (0.5, 0.25))
+    """
+    if read_gauge(prediction) is None:
+        return None
+    dial = prediction.attributes["feature"] == "dialGauge"
+    points = _points(prediction.attributes["keypoints"], prediction.region)
+    start = (_find(points, "center") or (0.5, 0.5)) if dial else _find(points, "bottom")
+    stop = _find(points, "needle" if dial else "value")
+    assert start is not None and stop is not None  # or there were no reading
+    box = _frame(prediction.region)
+    width, height = box.x1 - box.x0 or 1.0, box.y1 - box.y0 or 1.0
+    (x0, y0), (x1, y1) = start, stop
+    return (box.x0 + x0 * width, box.y0 + y0 * height), (box.x0 + x1 * width, box.y0 + y1 * height)
+
+
 def _points(collection: Mapping[str, Any], region: Any) -> dict[str, Point]:
     """Place keypoints in the region's own fractions."""
-    box = region.bbox if isinstance(region, Polygon) else region if isinstance(region, Box) else Box(0, 0, 1, 1)
+    box = _frame(region)
     width, height = (box.x1 - box.x0) or 1.0, (box.y1 - box.y0) or 1.0
     points = {}
     for name, keypoint in _check.mapping("keypoints", collection.get("keypoints", {})).items():
@@ -123,6 +150,11 @@ def _points(collection: Mapping[str, Any], region: Any) -> dict[str, Point]:
         x, y = (_check.number(f"keypoints.{name}.point.{axis}", point.get(axis)) for axis in "xy")
         points[name.casefold()] = ((x - box.x0) / width, (y - box.y0) / height)
     return points
+
+
+def _frame(region: Any) -> Box:
+    """The box around a region, or that of the whole image."""
+    return region.bbox if isinstance(region, Polygon) else region if isinstance(region, Box) else Box(0, 0, 1, 1)
 
 
 def _claims(said: Mapping[str, Any]) -> list[float]:

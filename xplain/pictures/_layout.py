@@ -18,6 +18,7 @@ __all__ = ["bare", "beside", "single"]
 UInt8 = npt.NDArray[np.uint8]
 
 _ALONE, _BESIDE = 320, 200  # least length in pixels of the longer side of a panel with text
+_LABELLED = 480  # and with labels on it
 _CHARACTERS = 24  # a panel is at least that many heights of its caption's text wide
 
 
@@ -29,19 +30,20 @@ def bare(pieces: Sequence[Piece], columns: int | None) -> UInt8:
     down = -(-len(pieces) // across)
     canvas = _paper(down * height, across * width, len(pieces) > 1)
     for i, piece in enumerate(pieces):
-        _place(piece, 1, canvas, i // across * height, i % across * width)
+        _place(piece.arranged(1), 1, canvas, i // across * height, i % across * width)
     return canvas
 
 
 def single(piece: Piece) -> UInt8:
     """One panel above its legend."""
     zoom = _zoom(piece, _ALONE)
+    piece = piece.arranged(zoom)
     height, width = piece.panel.height * zoom, piece.panel.width * zoom
     key = piece.key()
     # A key that is only a message says what the facts would.
     said = [] if isinstance(key, Message) else _words.facts(piece)
     lines = [_words.origin(piece), *said, piece.scale.rule if piece.scale is not None else ""]
-    title = _words.title(piece.panel.attribution.target)
+    title = _words.title(piece)
     size = text_size(width, height)
     below = strip(max(width, _ALONE), size, title, lines, key, piece.style.font, pad=size)
     canvas = _paper(height + len(below), below.shape[1], width < below.shape[1])
@@ -55,6 +57,7 @@ def beside(pieces: Sequence[Piece], columns: int | None, shared: bool) -> UInt8:
     across = _columns(len(pieces), columns)
     down = -(-len(pieces) // across)
     zooms = [_zoom(piece, _BESIDE) for piece in pieces]
+    pieces = [piece.arranged(zoom) for piece, zoom in zip(pieces, zooms, strict=True)]
     height = max(piece.panel.height * zoom for piece, zoom in zip(pieces, zooms, strict=True))
     width = max(_BESIDE, *(piece.panel.width * zoom for piece, zoom in zip(pieces, zooms, strict=True)))
     size = max(text_size(width, height), min(text_size(across * width, down * height), width // _CHARACTERS))
@@ -78,7 +81,7 @@ def _caption(piece: Piece, width: int, size: int, shared: bool, named: bool) -> 
     key = None if shared else piece.key()
     if piece.scale is not None and not shared:
         lines.append(piece.scale.rule)
-    title = _words.title(piece.panel.attribution.target)
+    title = _words.title(piece)
     return strip(width, size, title, lines, None if isinstance(key, Message) else key, piece.style.font)
 
 
@@ -91,6 +94,7 @@ def _footer(pieces: Sequence[Piece], width: int, size: int) -> UInt8:
 
 def _zoom(piece: Piece, least: int) -> int:
     """The least whole factor that makes the longer side long enough."""
+    least = _LABELLED if piece.panel.marks is not None else least
     return -(-least // max(piece.panel.height, piece.panel.width))
 
 
@@ -108,7 +112,8 @@ def _place(piece: Piece, zoom: int, canvas: UInt8, y: int, x: int) -> None:
     region = canvas[y : y + height * zoom, x : x + width * zoom]
     if zoom == 1 and region.flags.c_contiguous:
         piece.paint(region)
-        return
-    pixels = np.empty((height, width, 3), np.uint8)
-    piece.paint(pixels)
-    region[...] = pixels.repeat(zoom, axis=0).repeat(zoom, axis=1) if zoom > 1 else pixels
+    else:
+        pixels = np.empty((height, width, 3), np.uint8)
+        piece.paint(pixels)
+        region[...] = pixels.repeat(zoom, axis=0).repeat(zoom, axis=1) if zoom > 1 else pixels
+    piece.mark(region)

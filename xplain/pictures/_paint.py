@@ -12,7 +12,7 @@ from xplain.pictures import colormaps
 from xplain.pictures.colormaps import Cmap
 from xplain.pictures.scale import Scale
 
-__all__ = ["OUTLINE", "Colouring", "paint_mask", "paint_values"]
+__all__ = ["OUTLINE", "Colouring", "grown", "paint_mask", "paint_values"]
 
 UInt8 = npt.NDArray[np.uint8]
 Bool = npt.NDArray[np.bool_]
@@ -66,13 +66,15 @@ class Colouring:
         return cls(table, steps / scale.limit, middle + 0.5, ramp[1:] if cmap.diverging else ramp)
 
 
-def paint_values(photo: UInt8 | None, values: npt.NDArray[np.float32], colouring: Colouring | None, out: UInt8) -> None:
-    """Paint a map over a photo, or on a neutral ground; without a colouring the ground alone."""
+def paint_values(
+    photo: UInt8 | None, values: npt.NDArray[np.float32] | None, colouring: Colouring | None, out: UInt8
+) -> None:
+    """Paint a map over a photo, or on a neutral ground; without values or a colouring the ground alone."""
     if photo is None:
         out.fill(_NEUTRAL)
-    elif colouring is None:
+    elif values is None or colouring is None:
         out[...] = photo
-    if colouring is not None:
+    if values is not None and colouring is not None:
         maps.blend(out if photo is None else photo, values, colouring.table, colouring.factor, colouring.offset, out)
 
 
@@ -95,8 +97,8 @@ def paint_mask(photo: UInt8 | None, mask: Bool, alpha: float, dim: bool, out: UI
         # With the rows around it from which its outline may come.
         around = mask[max(0, start - thickness) : start + step + thickness]
         inner = slice(min(start, thickness), min(start, thickness) + len(band))
-        band[(_grown(around, halo) & ~around)[inner]] = _HALO
-        band[(_grown(~around, thickness) & around)[inner]] = OUTLINE
+        band[(grown(around, halo) & ~around)[inner]] = _HALO
+        band[(grown(~around, thickness) & around)[inner]] = OUTLINE
 
 
 def _weigh(pixels: UInt8, mask: Bool, weights: npt.NDArray[np.uint16]) -> None:
@@ -107,7 +109,7 @@ def _weigh(pixels: UInt8, mask: Bool, weights: npt.NDArray[np.uint16]) -> None:
     np.right_shift(product, 8, out=flat, casting="unsafe")
 
 
-def _grown(mask: Bool, radius: int) -> Bool:
+def grown(mask: Bool, radius: int) -> Bool:
     """Set every pixel within ``radius`` rows and columns of a set one: its square neighbourhood."""
     result = mask.copy()
     for axis in (0, 1):

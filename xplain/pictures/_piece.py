@@ -11,6 +11,7 @@ import numpy.typing as npt
 from xplain.explanation import Heatmap, Mask
 from xplain.pictures import colormaps
 from xplain.pictures._legend import Key, Message, Ramp, Swatch
+from xplain.pictures._mark_paint import Arrangement, arrange, paint
 from xplain.pictures._paint import OUTLINE, Colouring, paint_mask, paint_values
 from xplain.pictures._subject import Panel
 from xplain.pictures.colormaps import Cmap
@@ -39,7 +40,7 @@ class Piece:
     ----------
     panel : Panel
         What is drawn and on what.
-    kind : {"overlay", "heatmap", "mask", "contour"}
+    kind : {"overlay", "heatmap", "mask", "contour", "regions"}
         How.
     style : Style
         With which options.
@@ -53,6 +54,8 @@ class Piece:
         None for a mask, or if there is nothing to see.
     colouring : Colouring or None
         Of the scale.
+    arrangement : Arrangement or None
+        Where labels of regions stand, once it is known how large the picture is.
     """
 
     panel: Panel
@@ -63,21 +66,36 @@ class Piece:
     mask: Mask | None = None
     scale: Scale | None = None
     colouring: Colouring | None = None
+    arrangement: Arrangement | None = None
 
     @property
     def photo(self) -> npt.NDArray[np.uint8] | None:
         """What it lies on."""
         return None if self.kind == "heatmap" else self.panel.photo
 
+    def arranged(self, zoom: int) -> Piece:
+        """The same with its labels in their places, drawn ``zoom`` times as large."""
+        marks, panel = self.panel.marks, self.panel
+        if marks is None:
+            return self
+        return replace(self, arrangement=arrange(marks, panel.width * zoom, panel.height * zoom, self.style.font))
+
     def paint(self, out: npt.NDArray[np.uint8]) -> None:
-        """Fill ``out``, C-contiguous uint8 (height, width, 3)."""
+        """Fill ``out``, C-contiguous uint8 (height, width, 3), with all but lines and letters."""
         if self.mask is not None:
             paint_mask(self.photo, self.mask.to_array(), self.style.alpha, self.kind != "contour", out)
-        elif self.values is not None:
+        else:
             paint_values(self.photo, self.values, self.colouring, out)
 
-    def key(self) -> Key:
-        """What its colours mean."""
+    def mark(self, out: npt.NDArray[np.uint8]) -> None:
+        """Draw lines and letters over what is painted, as large as it is arranged."""
+        if self.panel.marks is not None and self.arrangement is not None:
+            out[...] = paint(self.panel.marks, self.arrangement, out, self.style.font)
+
+    def key(self) -> Key | None:
+        """What its colours mean; None where labels say it."""
+        if self.panel.attribution is None:
+            return None
         if self.mask is not None:
             return Swatch(OUTLINE, "evidence" if self.mask.area else "no evidence: the mask is empty")
         if self.scale is None or self.colouring is None:
@@ -88,7 +106,9 @@ class Piece:
 
 def ready(panel: Panel, kind: str | None, style: Style) -> Piece:
     """Turn the evidence of a panel into what the kind of picture needs."""
-    evidence = panel.attribution.evidence
+    evidence = panel.evidence
+    if panel.attribution is None:
+        return Piece(panel, "regions", style)
     if isinstance(evidence, Mask):
         return Piece(panel, kind if kind in ("contour", "heatmap") else "mask", style, mask=evidence)
     values = panel.values()

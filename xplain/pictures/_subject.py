@@ -1,16 +1,29 @@
-"""From what the caller hands over to panels: one piece of evidence and the photo it lies on."""
+"""From what the caller hands over to panels: a photo, and the evidence or the regions that lie on it."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from xplain.errors import InputError, UnknownNameError
-from xplain.explanation import Attribution, Evidence, Explanation, Grid, Heatmap, Mask, _check
+from xplain.explanation import (
+    Attribution,
+    Box,
+    Evidence,
+    Explanation,
+    Grid,
+    Heatmap,
+    Mask,
+    Polygon,
+    Prediction,
+    _check,
+)
+from xplain.pictures._marks import Marks, limits, marks, regional
 
 __all__ = ["Panel", "chosen", "explanations", "panels"]
 
@@ -18,33 +31,42 @@ UInt8 = npt.NDArray[np.uint8]
 
 _MOST = 2**27  # pixels that are drawn: a small document of runs or cells can claim any number
 _CELL = 48  # pixels of a grid's cell where no image says how large it is
+_SQUARE, _LONGEST = 640, 1600  # pixels of a ground for regions where there is no photo
 
 
 @dataclass(frozen=True, slots=True)
 class Panel:
-    """One piece of evidence that is drawn.
+    """One image that is drawn, with evidence, regions or both.
 
     Parameters
     ----------
     explanation : Explanation
         Where it comes from.
-    attribution : Attribution
-        Its evidence is a Heatmap, Mask or Grid.
+    attribution : Attribution or None
+        Its evidence is a Heatmap, Mask or Grid; None draws the regions alone.
     photo : uint8 array (height, width, 3) or None
         C-contiguous; what it lies on.
     height, width : int
         Of the image in pixels.
+    marks : Marks or None
+        The regions that are drawn.
     """
 
     explanation: Explanation
-    attribution: Attribution
+    attribution: Attribution | None
     photo: UInt8 | None
     height: int
     width: int
+    marks: Marks | None = None
+
+    @property
+    def evidence(self) -> Evidence | None:
+        """What is drawn as a map or a mask."""
+        return None if self.attribution is None else self.attribution.evidence
 
     def values(self) -> npt.NDArray[np.float32]:
         """The scores of a Heatmap or Grid as float32 (height, width)."""
-        evidence = self.attribution.evidence
+        evidence = self.evidence
         if isinstance(evidence, Grid):
             rows = np.arange(self.height) * evidence.rows // self.height
             columns = np.arange(self.width) * evidence.columns // self.width
@@ -65,8 +87,8 @@ def explanations(subject: Any) -> tuple[Explanation, ...]:
     return found
 
 
-def panels(subjects: Sequence[Explanation], image: Any, target: int | str | None) -> list[Panel]:
-    """Return a panel for each attribution that is asked for.
+def panels(subjects: Sequence[Explanation], image: Any, target: int | str | None, regions: bool = False) -> list[Panel]:
+    """Return a panel for each attribution that is asked for, and for each explanation of regions without any.
 
     Parameters
     ----------
@@ -76,6 +98,9 @@ def panels(subjects: Sequence[Explanation], image: Any, target: int | str | None
         None takes the photo that a source still holds.
     target : int or str, optional
         Index of the attribution in its explanation, or the label that it explains; all of them if left out.
+    regions : bool
+        Whether regions are what is asked for: one panel for each explanation; a target picks a prediction, and the
+        attribution that explains it if there is one.
 
     Raises
     ------
@@ -89,8 +114,87 @@ def panels(subjects: Sequence[Explanation], image: Any, target: int | str | None
     found = []
     for i, (explanation, photo) in enumerate(zip(subjects, images, strict=True)):
         checked = _photo(f"image[{i}]" if several else "image", photo, explanation)
-        for attribution in chosen(explanation.attributions, target):
-            found.append(Panel(explanation, attribution, checked, *_size(explanation, attribution.evidence, checked)))
+        if regions:
+            found += _regions(explanation, checked, target)
+        elif explanation.attributions:
+            for attribution in chosen(explanation.attributions, target):
+                panel = _panel(explanation, attribution, checked, _explained(explanation, attribution.target))
+                found.append(replace(panel, marks=limits(attribution) or panel.marks))
+        elif regional(explanation):
+            found += _regions(explanation, checked, target)
+    return found
+
+
+def _panel(
+    explanation: Explanation,
+    attribution: Attribution | None,
+    photo: UInt8 | None,
+    predictions: Sequence[Prediction],
+    truths: bool = False,
+) -> Panel:
+    if attribution is None:
+        height, width = _ground(explanation, photo)
+    else:
+        height, width = _size(explanation, attribution.evidence, photo)
+    reference = (height, width) if photo is not None else _source_size(explanation) or (height, width)
+    found = marks(explanation, predictions, reference, truths) if predictions or truths else None
+    return Panel(explanation, attribution, photo, height, width, found)
+
+
+def _explained(explanation: Explanation, target: Prediction) -> list[Prediction]:
+    """What is outlined on evidence: the region that is explained, or the regions of what holds of the whole image."""
+    if target.region is not None:
+        return [target]
+    return [p for p in explanation.predictions if p.region is not None and p.label == target.label]
+
+
+def _regions(explanation: Explanation, photo: UInt8 | None, target: int | str | None) -> list[Panel]:
+    if target is None:
+        return [_panel(explanation, None, photo, explanation.predictions, truths=True)]
+    picked = _picked(explanation.predictions, target)
+    maps = [a for a in explanation.attributions if a.target in picked]
+    return [_panel(explanation, attribution, photo, picked) for attribution in maps or [None]]
+
+
+def _ground(explanation: Explanation, photo: UInt8 | None) -> tuple[int, int]:
+    """(height, width) of what regions are drawn on: of the photo, or of a ground of the shape of the image."""
+    if photo is not None:
+        size = (photo.shape[0], photo.shape[1])
+    else:
+        size = _source_size(explanation) or _reach(explanation) or (_SQUARE, _SQUARE)
+    if 0 in size:
+        raise InputError(f"image must have at least one pixel to be drawn, got {size[0]}x{size[1]}")
+    if photo is not None:
+        return size
+    # Sizes of documents may be any; no side is drawn longer than it can be seen.
+    factor = min(1.0, _LONGEST / max(size))
+    return max(1, round(size[0] * factor)), max(1, round(size[1] * factor))
+
+
+def _reach(explanation: Explanation) -> tuple[int, int] | None:
+    """(height, width) up to which regions in pixels reach, or of masks; None if there are none."""
+    height = width = 0.0
+    for prediction in explanation.predictions:
+        region = prediction.region
+        if isinstance(region, Mask):
+            return region.height, region.width
+        box = region.bbox if isinstance(region, Polygon) else region
+        if isinstance(box, Box) and box.unit == "pixel":
+            height, width = max(height, box.y1), max(width, box.x1)
+    return (math.ceil(height), math.ceil(width)) if height > 0 and width > 0 else None
+
+
+def _picked(predictions: Sequence[Prediction], target: int | str) -> list[Prediction]:
+    """Return the predictions that a target picks: by number, or by label."""
+    if isinstance(target, str):
+        found = [p for p in predictions if target in (p.name, p.label[-1])]
+        known = dict.fromkeys(p.name for p in predictions)
+    else:
+        index = _check.integer("target", target)
+        found = [predictions[index]] if -len(predictions) <= index < len(predictions) else []
+        known = dict.fromkeys(str(i) for i in range(len(predictions)))
+    if not found:
+        raise UnknownNameError("target", target, known)
     return found
 
 
@@ -98,16 +202,10 @@ def chosen(attributions: Sequence[Attribution], target: int | str | None) -> Seq
     """Return the attributions that a target picks: see `panels`."""
     if target is None:
         return attributions
-    if isinstance(target, str):
-        found = [a for a in attributions if target in (a.target.name, a.target.label[-1])]
-        known = dict.fromkeys(a.target.name for a in attributions)
-    else:
-        index = _check.integer("target", target)
-        found = [attributions[index]] if -len(attributions) <= index < len(attributions) else []
-        known = dict.fromkeys(str(i) for i in range(len(attributions)))
-    if not found:
-        raise UnknownNameError("target", target, known)
-    return found
+    picked = _picked([attribution.target for attribution in attributions], target)
+    if not isinstance(target, str):
+        return [attributions[target]]
+    return [attribution for attribution in attributions if attribution.target in picked]
 
 
 def _photo(name: str, image: Any, explanation: Explanation) -> UInt8 | None:

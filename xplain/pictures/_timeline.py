@@ -14,9 +14,9 @@ import numpy as np
 import numpy.typing as npt
 
 from xplain.explanation import Prediction, Window
-from xplain.pictures._type import INK, PAPER, Colour, Sheet
+from xplain.pictures._type import PAPER, Colour, Sheet, readable_on
 
-__all__ = ["OTHERS", "Block", "blocks", "clipped", "merged", "on", "palette", "timeline"]
+__all__ = ["OTHERS", "Block", "blocks", "clipped", "merged", "palette", "timeline"]
 
 UInt8 = npt.NDArray[np.uint8]
 
@@ -175,12 +175,6 @@ def timeline(
         middle, base = (left + right) / 2, height / 2 + 0.36 * size
         if block.wrong:  # stripes would run through the letters
             sheet.box(middle - taken / 2, 0, middle + taken / 2, height, colours[block.label])
-        ink = on(colours[block.label])
+        ink = readable_on(colours[block.label])
         sheet.text((middle, base), block.label, room=right - left, colour=ink, anchor="ms")
     return sheet.pixels()
-
-
-def on(ground: Colour) -> Colour:
-    """Return what is read best on a colour: dark or white letters."""
-    red, green, blue = ground
-    return INK if 0.299 * red + 0.587 * green + 0.114 * blue > 128 else PAPER

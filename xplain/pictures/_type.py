@@ -1,4 +1,4 @@
-"""Text and bars on strips of paper: the only part of the renderer that draws with Pillow."""
+"""Text, bars and lines on strips of paper or over pixels."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
 
 from xplain.errors import InputError
+from xplain.pictures import _strokes
 
-__all__ = ["INK", "LINE", "PAPER", "QUIET", "Colour", "Sheet", "Surface", "fitted"]
+__all__ = ["INK", "LINE", "PAPER", "QUIET", "Colour", "Sheet", "Surface", "fitted", "readable_on"]
 
 Colour = tuple[int, int, int]
 
@@ -65,10 +66,18 @@ class Sheet:
 
     def __init__(self, width: int, height: int, size: int, font: str | None = None) -> None:
         self.size = size
-        self._font = font
+        self.font = font
         self._line = max(1, size // 13)
         self._image = Image.new("RGB", (width, height), PAPER)
         self._draw = ImageDraw.Draw(self._image)
+
+    @classmethod
+    def over(cls, pixels: npt.NDArray[np.uint8], size: int, font: str | None = None) -> Sheet:
+        """Make a sheet of pixels (height, width, 3), which are copied."""
+        sheet = cls(1, 1, size, font)
+        sheet._image = Image.fromarray(pixels)
+        sheet._draw = ImageDraw.Draw(sheet._image)
+        return sheet
 
     def text(
         self,
@@ -102,18 +111,42 @@ class Sheet:
         float
             Width that it takes.
         """
-        font, text, width = fitted(text, round(self.size * scale), self._font, room)
+        font, text, width = fitted(text, round(self.size * scale), self.font, room)
         self._draw.text((round(at[0]), round(at[1])), text, fill=colour, font=font, anchor=anchor)
         return width
 
     def width_of(self, text: str, scale: float = 1.0) -> float:
         """Width in pixels of one line."""
-        return fitted(text, round(self.size * scale), self._font)[2]
+        return fitted(text, round(self.size * scale), self.font)[2]
 
     def box(self, x0: float, y0: float, x1: float, y1: float, fill: Colour | None, line: Colour | None = None) -> None:
         """Draw a rectangle, half open."""
         corners = (round(x0), round(y0), max(round(x0), round(x1) - 1), max(round(y0), round(y1) - 1))
         self._draw.rectangle(corners, fill=fill, outline=line, width=self._line if line else 0)
+
+    def stroke(
+        self,
+        path: npt.NDArray[np.float64],
+        width: float,
+        colour: Colour,
+        halo: Colour | None = None,
+        *,
+        dashed: bool = False,
+    ) -> None:
+        """Draw a line through points (n, 2), on a wider one in the colour of its ``halo``."""
+        paths = _strokes.dashes(path, width) if dashed else [path]
+        if halo is not None:
+            _strokes.draw_paths(self._image, paths, width + 2 * max(1.0, width / 3), halo)
+        _strokes.draw_paths(self._image, paths, width, colour)
+
+    def dot(
+        self, at: tuple[float, float], radius: float, colour: Colour, halo: Colour, *, square: bool, hollow: bool
+    ) -> None:
+        """Draw a disc, or a square on a corner, with a line around it; hollow ones are rings."""
+        line = max(1.0, radius / 4)
+        ring = radius / 2 if hollow else 0.0
+        _strokes.disc(self._image, at, radius + line, halo, square=square, hollow=ring and ring + 2 * line)
+        _strokes.disc(self._image, at, radius, colour, square=square, hollow=ring)
 
     def ramp(self, x0: float, y0: float, x1: float, y1: float, colours: npt.NDArray[np.uint8]) -> None:
         """Draw colours (n, 3) from left to right in a frame."""
@@ -130,6 +163,12 @@ class Sheet:
     def pixels(self) -> npt.NDArray[np.uint8]:
         """The sheet as uint8 (height, width, 3)."""
         return np.asarray(self._image)
+
+
+def readable_on(ground: Colour) -> Colour:
+    """Return what is read best on a colour: dark or white letters."""
+    red, green, blue = ground
+    return INK if 0.299 * red + 0.587 * green + 0.114 * blue > 128 else PAPER
 
 
 def fitted(text: str, size: int, path: str | None = None, room: float = math.inf) -> tuple[Any, str, float]:

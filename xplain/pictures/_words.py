@@ -6,20 +6,31 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from xplain.explanation import Grid, Prediction
+from xplain.explanation import Attribution, Grid
+from xplain.pictures import _mark_words
 from xplain.pictures._piece import Piece
 from xplain.pictures.scale import Extent, number
 
 __all__ = ["describe", "facts", "origin", "title"]
 
 
-def title(prediction: Prediction) -> tuple[str, str]:
-    """The label and the score."""
-    return prediction.name, number(prediction.score)
+def title(piece: Piece) -> tuple[str, str] | None:
+    """The label and the score of what is explained."""
+    attribution = piece.panel.attribution
+    return None if attribution is None else (attribution.target.name, number(attribution.target.score))
 
 
 def facts(piece: Piece) -> list[str]:
-    """What is known of a piece of evidence beside its colours."""
+    """What is known of what is drawn beside its colours."""
+    return [
+        *_evidence_facts(piece),
+        *(_mark_words.facts(piece.panel.marks, piece.arrangement) if piece.panel.marks else []),
+    ]
+
+
+def _evidence_facts(piece: Piece) -> list[str]:
+    if piece.panel.attribution is None:
+        return []
     if piece.mask is not None:
         lines = [f"{_share(piece)} of the image"]
         if not _is_mask(piece):
@@ -35,13 +46,16 @@ def facts(piece: Piece) -> list[str]:
 def origin(piece: Piece, named: bool = True) -> str:
     """The method and, if it is to be named, what the source is called."""
     name = piece.panel.explanation.source.name if named else None
-    return " · ".join(filter(None, (piece.panel.attribution.method, name)))
+    method = None if piece.panel.attribution is None else piece.panel.attribution.method
+    return " · ".join(filter(None, (method, name)))
 
 
 def describe(pieces: Sequence[Piece], shared: bool) -> str:
     """The text alternative of a picture."""
     names = dict.fromkeys(piece.panel.explanation.source.name or "an image" for piece in pieces)
     sentences = [f"Explanation of {', '.join(names)}:", *(_sentence(piece) for piece in pieces)]
+    if all(piece.panel.attribution is None for piece in pieces):
+        sentences[0] = f"Regions of {', '.join(names)}:"
     scaled = [piece for piece in pieces if piece.scale is not None]
     limits = dict.fromkeys(number(piece.scale.limit) for piece in scaled if piece.scale is not None)
     if len(limits) == 1:
@@ -53,12 +67,17 @@ def describe(pieces: Sequence[Piece], shared: bool) -> str:
 
 
 def _sentence(piece: Piece) -> str:
-    attribution = piece.panel.attribution
+    attribution, marks = piece.panel.attribution, piece.panel.marks
+    marked = _mark_words.describe(marks) if marks is not None else ""
+    return " ".join(filter(None, ("" if attribution is None else _evidence(piece, attribution), marked)))
+
+
+def _evidence(piece: Piece, attribution: Attribution) -> str:
     target = attribution.target
     what = "mask" if piece.mask is not None else "grid" if isinstance(attribution.evidence, Grid) else "heat map"
     by = f" by {attribution.method}" if attribution.method else ""
     ground = " over the photo" if piece.photo is not None else ""
-    said = ", ".join(facts(piece))
+    said = ", ".join(_evidence_facts(piece))
     where = _where(piece)
     at = f"; strongest in the {where}" if where and piece.mask is None else f"; around the {where}" if where else ""
     return f"{what} for {target.name!r} (score {number(target.score)}){by}{ground}: {said}{at}."
@@ -70,7 +89,7 @@ def _rounded(value: float, extent: Extent) -> str:
 
 
 def _is_mask(piece: Piece) -> bool:
-    return piece.panel.attribution.evidence is piece.mask
+    return piece.panel.evidence is piece.mask
 
 
 def _share(piece: Piece) -> str:
@@ -96,7 +115,4 @@ def _where(piece: Piece) -> str:
         return ""
     else:
         y, x = divmod(int(np.argmax(piece.values)), width)
-    row, column = min(int(3 * y / height), 2), min(int(3 * x / width), 2)
-    if row == 1 and column == 1:
-        return "centre"
-    return f"{('top', 'middle', 'bottom')[row]} {('left', 'centre', 'right')[column]}"
+    return _mark_words.where(x / width, y / height)

@@ -11,6 +11,7 @@ from xplain import _files
 from xplain.errors import InputError
 from xplain.explanation import Explanation, _check
 from xplain.pictures import _layout, _words, chart, colormaps
+from xplain.pictures._marks import regional
 from xplain.pictures._piece import Style, coloured, ready
 from xplain.pictures._subject import explanations, panels
 from xplain.pictures.picture import Picture
@@ -23,6 +24,7 @@ KINDS = {
     "heatmap": "the map alone",
     "mask": "the photo with everything outside the evidence dimmed",
     "contour": "the photo with the outline of the evidence",
+    "regions": "boxes, outlines, dots and what is read, with labels, scores and thresholds; a target adds its map",
     "bars": "the scores of the classes",
     "side-by-side": "every attribution in the way that suits it, on one scale",
 }
@@ -53,9 +55,10 @@ def draw(
         The photo that was explained, upright and not resized; or a sequence with one for each explanation. The photo
         that the source still holds if left out; the map alone if there is none.
     kind : str, optional
-        One of `KINDS`. Left out: ``mask`` for a mask, ``overlay`` for a map, ``bars`` where nothing is attributed.
+        One of `KINDS`. Left out: ``mask`` for a mask, ``overlay`` for a map; where nothing is attributed, ``regions``
+        if there are any, else ``bars``.
     target : int or str, optional
-        Index of the attribution, or the label that it explains.
+        Index of the attribution, or the label that it explains; of ``regions``, of the prediction.
     cmap : str, optional
         One of `xplain.pictures.CMAPS`. Left out: ``RdBu_r``, centred on zero, if there are negative values, else
         ``inferno``. A sequential map shows no negative values.
@@ -72,7 +75,8 @@ def draw(
         Panels in a row; up to three, or a square.
     legend : bool
         Whether text stands below. Without it pixels are those of the image, one for one; with it an image whose
-        longer side is below 320 pixels (200 in a set) is enlarged by the least whole factor that makes it as long.
+        longer side is below 320 pixels (200 in a set, 480 with labels on it) is enlarged by the least whole factor
+        that makes it as long.
     font : str, optional
         A TrueType or OpenType file for the legend; labels keep all characters in `Picture.alt` in any case.
 
@@ -107,11 +111,13 @@ def draw(
     if columns is not None:
         columns = _check.integer("columns", columns, least=1)
     attributed = any(explanation.attributions for explanation in subjects)
-    if kind == "bars" or (kind is None and not attributed):
+    regions = kind == "regions"
+    drawable = attributed or regions or any(regional(explanation) for explanation in subjects)
+    if kind == "bars" or (kind is None and not drawable):
         return chart.draw_bars(subjects, font)
-    if not attributed:
+    if not drawable or (kind not in (None, "regions", "side-by-side") and not attributed):
         raise InputError("subject must hold an attribution, got none; kind='bars' shows the predictions")
-    pieces = coloured([ready(panel, kind, style) for panel in panels(subjects, image, target)], scale, shared)
+    pieces = coloured([ready(panel, kind, style) for panel in panels(subjects, image, target, regions)], scale, shared)
     if not legend:
         pixels = _layout.bare(pieces, columns)
     elif len(pieces) == 1:
