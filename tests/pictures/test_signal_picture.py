@@ -198,7 +198,7 @@ def test_more_than_can_be_drawn_is_counted():
     assert len(plots(tall)) == _signal_page._MOST_AXES
     many = draw([explain(SCORES, content=None)] * 30)
     assert len(plots(many)) == 2 * _signal_page._MOST_SECTIONS
-    assert many.pixels.shape[0] < 24 * 260
+    assert many.pixels.shape[0] < 24 * 360
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,8 @@
 import numpy as np
 
 from xplain.explanation import Prediction, Window
-from xplain.pictures._timeline import OTHERS, Block, blocks, merged, palette, timeline
+from xplain.pictures._curves import curves
+from xplain.pictures._timeline import _COLOURS, OTHERS, Block, blocks, merged, palette, timeline
 from xplain.pictures._type import PAPER
 
 
@@ -60,3 +61,39 @@ def test_labels_are_written_where_there_is_room():
     assert len(np.unique(written.reshape(-1, 3), axis=0)) > 2
     narrow = timeline(block, colours, 1000, 200, 24, 13)
     assert len(np.unique(narrow[:, :19].reshape(-1, 3), axis=0)) == 1
+
+
+def test_what_documents_say_of_a_window_decides():
+    window = Window(0, 10)
+    low = Prediction("a", 0.5, region=window, threshold=0.6, attributes={"expected": "a", "correct": False})
+    anomaly = Prediction("anomaly", 7.0, region=window, threshold=1)
+    (found,) = blocks([low, anomaly], 10)
+    assert (found.label, found.expected, found.wrong, found.hatched) == ("uncertain", "a", True, True)
+    judged = Prediction(
+        "value", 2.25, region=window, attributes={"predicted": "2.25", "expected": "2", "correct": True}
+    )
+    (found,) = blocks([judged], 10)
+    assert (found.label, found.wrong, found.hatched) == ("2.25", False, False)
+    assert palette([Block(0, 99, "uncertain"), Block(99, 100, "a")]) == {"uncertain": OTHERS, "a": _COLOURS[0]}
+
+
+def test_confidence_of_each_label_is_a_line_through_the_middles_of_its_windows():
+    windows = predictions(*((label, score, t, t + 20) for t, score in ((0, 1.0), (80, 0.0)) for label in ("a", "b")))
+    windows[1] = Prediction("b", 5.0, region=Window(0, 20))  # no probability
+    pixels, numbers = curves(windows, {"a": (200, 0, 0), "b": (0, 0, 200)}, 0, 100, 400)
+    red = (pixels == (200, 0, 0)).all(axis=2)
+    assert red.any(axis=0)[45:355].mean() > 0.9
+    assert not red[:, :38].any()
+    assert not red[:, 362:].any()
+    assert red[: len(red) // 3, 40:140].any()
+    assert red[2 * len(red) // 3 :, 260:360].any()
+    assert not (pixels == (0, 0, 200)).all(axis=2).any()
+    assert [text for text, _ in numbers] == ["1", "0"]
+
+
+def test_one_threshold_of_all_lines_is_marked_and_one_window_has_no_line():
+    windows = [Prediction("a", 0.5, region=Window(t, t + 9), threshold=0.6) for t in (0, 10)]
+    _, numbers = curves(windows, {}, 0, 20, 400)
+    assert ("0.6", 39) in numbers
+    assert curves(windows[:1], {}, 0, 20, 400) is None
+    assert curves([Prediction("a", 0.5)], {}, 0, 20, 400) is None

@@ -133,7 +133,8 @@ def pointer(prediction: Prediction) -> tuple[Point, Point] | None:
     points = _points(prediction.attributes["keypoints"], prediction.region)
     start = (_find(points, "center") or (0.5, 0.5)) if dial else _find(points, "bottom")
     stop = _find(points, "needle" if dial else "value")
-    assert start is not None and stop is not None  # or there were no reading
+    assert start is not None  # or there were no reading
+    assert stop is not None
     box = _frame(prediction.region)
     width, height = box.x1 - box.x0 or 1.0, box.y1 - box.y0 or 1.0
     (x0, y0), (x1, y1) = start, stop

@@ -7,7 +7,9 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import numpy.typing as npt
 
+from xplain.explanation.outcomes import UNCERTAIN
 from xplain.pictures import _signal_words, _trace
+from xplain.pictures._curves import curves
 from xplain.pictures._legend import Message, strip
 from xplain.pictures._piece import ramp
 from xplain.pictures._signal_scene import Part, Scene, Section
@@ -48,7 +50,7 @@ def page(scene: Scene, font: str | None) -> UInt8:
     if total > drawn:
         strips.append(_lines([f"and {total - drawn} more, which are not drawn here"], font))
     if any(part.blocks for part in scene.parts):
-        wrong = any(block.wrong for part in scene.parts for block in part.blocks)
+        wrong = any(block.hatched for part in scene.parts for block in part.blocks)
         strips.append(_swatches(colours, wrong, font))
     if scene.sections:
         strips.append(_legend(scene, font))
@@ -75,6 +77,9 @@ def _part(
             truth = [Block(b.start, b.stop, b.expected) for b in part.blocks if b.expected is not None]
             yield _blank(_GAP // 2)
             yield _labelled("expected", truth, part.length, colours, font)
+        if drawn := curves(part.explanation.predictions, colours, part.begin, part.length, PLOT, font):
+            yield _blank(_GAP)
+            yield _beside("confidence", *drawn, font)
         if not part.time:
             yield _time(part, font)
 
@@ -126,9 +131,22 @@ def _labelled(name: str, blocks: Sequence[Block], length: float, colours: dict[s
     return sheet.pixels()
 
 
+def _beside(name: str, pixels: UInt8, marks: Sequence[tuple[str, int]], font: str | None) -> UInt8:
+    """A plot with its name and numbers at the left."""
+    sheet = Sheet(_WIDTH, len(pixels), _SIZE, font)
+    sheet.text((_MARGIN, len(pixels) / 2 + 0.36 * _SIZE), name, room=_LEFT - _MARGIN - 40)
+    for text, y in marks:
+        base = min(max(y + 0.3 * _SIZE, 0.8 * _SIZE), len(pixels) - 2)
+        sheet.text((_LEFT - 8, base), text, room=40, scale=0.8, colour=QUIET, anchor="rs")
+    sheet.paste(_LEFT, 0, pixels)
+    return sheet.pixels()
+
+
 def _swatches(colours: dict[str, Colour], wrong: bool, font: str | None) -> UInt8:
     """What the colours of the labels mean, in as many lines as it takes."""
     entries = [(label, colour) for label, colour in colours.items() if colour != OTHERS]
+    if UNCERTAIN in colours:
+        entries.append((UNCERTAIN, OTHERS))
     if len(entries) < len(colours):
         entries.append(("other labels", OTHERS))
     measure = Sheet(1, 1, _SIZE, font)
@@ -147,7 +165,7 @@ def _swatches(colours: dict[str, Colour], wrong: bool, font: str | None) -> UInt
         sheet.box(_LEFT + x, base - 0.85 * _SIZE, _LEFT + x + _SIZE, base + 0.15 * _SIZE, colour)
         sheet.text((_LEFT + x + box, base), text, room=most, colour=INK)
     if wrong:
-        said = "hatched: another label was expected"
+        said = "hatched: another label was expected, or no score reaches the threshold"
         sheet.text((_LEFT, 1.5 * lines * _SIZE), said, room=PLOT, colour=QUIET)
     return sheet.pixels()
 

@@ -251,10 +251,12 @@ def _length(explanation: Explanation, time: int) -> float | None:
 
 
 def _judged(found: list[Block], expected: Any) -> list[Block]:
-    """Note what was expected: one label, or one for each window, None where that is not known."""
-    if expected is None or isinstance(expected, str):
-        return [replace(block, expected=expected) for block in found]
+    """Note what the caller expected: one label, or one for each window, None where that is not known."""
+    if expected is None:
+        return found
+    if isinstance(expected, str):
+        return [replace(block, expected=expected, correct=None) for block in found]
     each = list(expected) if isinstance(expected, (Sequence, np.ndarray)) else []
     if len(each) != len(found) or not all(isinstance(one, str) or one is None for one in each):
         raise _check.wrong("expected", f"a label, or a label or None for each of the {len(found)} windows", expected)
-    return [replace(block, expected=one) for block, one in zip(found, each, strict=True)]
+    return [replace(block, expected=one, correct=None) for block, one in zip(found, each, strict=True)]

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from xplain.explanation import Prediction, Window
+from xplain.explanation.outcomes import UNCERTAIN, choose, outcome
 from xplain.pictures._type import PAPER, Colour, Sheet, readable_on
 
 __all__ = ["OTHERS", "Block", "blocks", "clipped", "merged", "palette", "timeline"]
@@ -50,21 +51,31 @@ class Block:
         What it is.
     expected : str, optional
         What it should be, where that is known.
+    correct : bool, optional
+        Whether whoever judged it took it for right; left out, it is if it is what is expected.
     """
 
     start: float
     stop: float
     label: str
     expected: str | None = None
+    correct: bool | None = None
 
     @property
     def wrong(self) -> bool:
         """Whether something else was expected."""
+        if self.correct is not None:
+            return not self.correct
         return self.expected is not None and self.expected != self.label
+
+    @property
+    def hatched(self) -> bool:
+        """Whether it is wrong or uncertain."""
+        return self.wrong or self.label == UNCERTAIN
 
 
 def blocks(predictions: Sequence[Prediction], length: float) -> list[Block]:
-    """Return the best label of each window, in the order of time.
+    """Return what is decided for each window, in the order of time: see `xplain.explanation.outcomes`.
 
     Windows that overlap meet in the middle of what they share; where there is no window, there is no block.
 
@@ -75,19 +86,23 @@ def blocks(predictions: Sequence[Prediction], length: float) -> list[Block]:
     length : float
         The whole time, in milliseconds.
     """
-    best: dict[Window, Prediction] = {}
+    windows: dict[Window, list[Prediction]] = {}
     for prediction in predictions:
         region = prediction.region if isinstance(prediction.region, Window) else Window(0, length)
-        if region not in best or prediction.score > best[region].score:
-            best[region] = prediction
-    ordered = sorted(best, key=lambda window: window.start_ms + window.end_ms)
-    found = [Block(window.start_ms, window.end_ms, best[window].name) for window in ordered]
+        windows.setdefault(region, []).append(prediction)
+    ordered = sorted(windows, key=lambda window: window.start_ms + window.end_ms)
+    found = [_block(window, windows[window]) for window in ordered]
     for i, (before, after) in enumerate(pairwise(ordered)):
         if after.start_ms < before.end_ms:
             middle = (after.start_ms + before.end_ms) / 2
             found[i] = replace(found[i], stop=max(middle, found[i].start))
             found[i + 1] = replace(found[i + 1], start=min(middle, found[i + 1].stop))
     return found
+
+
+def _block(window: Window, predictions: Sequence[Prediction]) -> Block:
+    decided = outcome(choose(predictions) or predictions[0])
+    return Block(window.start_ms, window.end_ms, decided.predicted, decided.expected, decided.correct)
 
 
 def clipped(parts: Iterable[Block], begin: float, end: float) -> list[Block]:
@@ -104,7 +119,7 @@ def merged(parts: Iterable[Block]) -> list[Block]:
     found: list[Block] = []
     for block in parts:
         last = found[-1] if found else None
-        if last and (last.label, last.expected, last.stop) == (block.label, block.expected, block.start):
+        if last and replace(last, start=block.start, stop=block.stop) == block and last.stop == block.start:
             found[-1] = replace(last, stop=block.stop)
         else:
             found.append(block)
@@ -112,13 +127,17 @@ def merged(parts: Iterable[Block]) -> list[Block]:
 
 
 def palette(parts: Iterable[Block]) -> dict[str, Colour]:
-    """Give labels, also expected ones, colours: those that last longest their own, the rest `OTHERS`."""
+    """Give labels, also expected ones, colours: those that last longest their own, the rest `OTHERS`.
+
+    What is uncertain has no label, so no colour of its own.
+    """
     lasting: dict[str, float] = {}
     for block in parts:
         for label in {block.label: None, block.expected: None}:
             if label is not None:
                 lasting[label] = lasting.get(label, 0.0) + block.stop - block.start
-    longest = sorted(lasting, key=lambda label: -lasting[label])[: len(_COLOURS)]
+    lasting_labels = [label for label in lasting if label != UNCERTAIN]
+    longest = sorted(lasting_labels, key=lambda label: -lasting[label])[: len(_COLOURS)]
     owners = [label for label in lasting if label in longest]
     own = dict(zip(owners, _COLOURS, strict=False))
     return {label: own.get(label, OTHERS) for label in lasting}
@@ -133,7 +152,7 @@ def timeline(
     size: int,
     font: str | None = None,
 ) -> UInt8:
-    """Draw labels along time, each block in the colour of its label; wrong ones are hatched.
+    """Draw labels along time, each block in the colour of its label; wrong and uncertain ones are hatched.
 
     Parameters
     ----------
@@ -161,7 +180,7 @@ def timeline(
     for block in merged(parts):
         left, right = (round(width * min(max(at / length, 0.0), 1.0)) for at in (block.start, block.stop))
         pixels[:, left:right] = colours[block.label]
-        if block.wrong:
+        if block.hatched:
             pixels[:, left:right][stripes[:, left:right]] = PAPER
         if left and right - left > _HAIR:
             pixels[:, left] = PAPER  # a line between neighbours
@@ -173,7 +192,7 @@ def timeline(
         if taken > right - left:
             continue
         middle, base = (left + right) / 2, height / 2 + 0.36 * size
-        if block.wrong:  # stripes would run through the letters
+        if block.hatched:  # stripes would run through the letters
             sheet.box(middle - taken / 2, 0, middle + taken / 2, height, colours[block.label])
         ink = readable_on(colours[block.label])
         sheet.text((middle, base), block.label, room=right - left, colour=ink, anchor="ms")

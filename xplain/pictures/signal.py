@@ -42,8 +42,8 @@ def draw(
     """Draw explanations of signals, with a section for each attribution, all on one scale.
 
     Colours of a recording with more readings than the picture has columns are means over the readings of a column, and
-    so is the scale. The strip below shows the label with the best score of each window; windows that overlap meet in
-    the middle of what they share.
+    so is the scale. The strip below shows what is decided for each window; windows that overlap meet in the middle of what
+    they share. The lines below it are the scores of the labels at the middles of the windows.
 
     Parameters
     ----------
@@ -64,7 +64,8 @@ def draw(
     axes : sequence of str, optional
         Names of the axes; those that the model was given if left out.
     expected : str or sequence of str, optional
-        The true label, or one for each window, None where it is not known. Windows with another one are hatched.
+        The true label, or one for each window, None where it is not known; what the predictions say if left out.
+        Windows with another one are hatched.
     span : (float, float), optional
         What is shown of the time, in milliseconds from and to. Left out: the window, if only one is explained, else
         all.
