@@ -294,7 +294,7 @@ TEXT = (*FILE, "textPredictions", 0)
             "must be at least the threshold",
         ),
         (changed(JOB, (*TEXT, "confidence"), 1.5), f"{golden.path(TEXT)}.confidence", "a number from 0 to 1"),
-        (changed(JOB, (*TEXT, "text"), "x" * 129), f"{golden.path(TEXT)}.text", "a string of 1 to 128 characters"),
+        (changed(JOB, (*TEXT, "text"), "x" * 129), f"{golden.path(TEXT)}.text", "must be 1 to 128 characters"),
         (
             changed(JOB, (*TEXT, "textRegion", "xMin"), 0.25),
             f"{golden.path(TEXT)}.textRegion.xMin",

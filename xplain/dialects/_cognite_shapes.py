@@ -22,6 +22,7 @@ from xplain.dialects._wire import (
     number,
     optional,
     record,
+    sized,
     string,
     table,
     tagged,
@@ -61,18 +62,9 @@ def INT64(at: At) -> int:
     return value
 
 
-def _at_most(length: int, least: int = 0) -> Reader[str]:
-    def read(at: At) -> str:
-        if not least <= len(string(at)) <= length:
-            raise at.rejected(f"a string of {least} to {length} characters")
-        return string(at)
+LABEL = sized(string, MAX_LABEL, least=1)
 
-    return read
-
-
-LABEL = _at_most(MAX_LABEL, least=1)
-
-_DESCRIPTION = nullable(_at_most(MAX_DESCRIPTION))
+_DESCRIPTION = nullable(sized(string, MAX_DESCRIPTION))
 ATTRIBUTES: Reader[dict[str, Any]] = table(
     tagged(
         "type",

@@ -50,11 +50,11 @@ from xplain.dialects._wire import (
     choice,
     integer,
     keep,
-    listing,
     mapping,
     nullable,
     optional,
     record,
+    sized,
     string,
 )
 from xplain.errors import DocumentError
@@ -389,19 +389,11 @@ def _requested(at: At) -> dict[str, Any]:
     return found
 
 
-def _counted(reader: Reader[tuple[Any, ...]], most: int) -> Reader[tuple[Any, ...]]:
-    def read(at: At) -> tuple[Any, ...]:
-        if not 1 <= len(listing(at)) <= most:
-            raise at.rejected(f"an array of 1 to {most}")
-        return reader(at)
-
-    return read
-
-
+_FEATURES = [f"{name[0].upper()}{name[1:]}Detection" for name in FEATURES]
 _REQUEST = keep(
     {
-        "items": _counted(array(_requested), 100),
-        "features": _counted(array(choice(*(f"{name[0].upper()}{name[1:]}Detection" for name in FEATURES))), 3),
+        "items": sized(array(_requested), 100, least=1),
+        "features": sized(array(choice(*_FEATURES)), 3, least=1),
         "parameters": optional(PARAMETERS),
     }
 )
