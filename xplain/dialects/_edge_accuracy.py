@@ -153,9 +153,9 @@ def _detections(at: At, claimed: Json, predictions: list[Json]) -> Iterator[Prob
     if len(judged) == len(predictions) and (summary["good"] or summary["bad"]):
         yield from _summary(at["totalSummary"], summary, judged.count(True), judged.count(False))
     scores = [one["f1Score"] for one in predictions if "f1Score" in one]
-    if "accuracyScore" not in claimed or len(scores) < len(predictions):
+    if "accuracyScore" not in claimed or not len(scores) == len(judged) == len(predictions):
         return
-    options = [100 * sum(scores) / len(scores), *([100 * judged.count(True) / len(judged)] if judged else [])]
+    options = [100 * sum(scores) / len(scores), 100 * judged.count(True) / len(judged)]
     if not any(near(claimed["accuracyScore"], one) for one in options):
         yield _wrong(at["accuracyScore"], options[0], claimed["accuracyScore"])
 

@@ -342,16 +342,23 @@ JOB = fields(
 )
 """The result of a job."""
 
+_PAYLOAD = fields(
+    device_name=nullable(string),
+    device_type=string,
+    sensors=_SENSORS,
+    values=items(items(number)),
+    cropStart=nullable(integer()),
+    cropEnd=nullable(integer()),
+    intervalMs=nullable(number),
+    frequencyHz=nullable(number),
+)
 RAW_SAMPLE = fields(
     sample=SAMPLE,
-    payload=fields(
-        device_type=string,
-        sensors=_SENSORS,
-        values=items(items(number)),
-        cropStart=nullable(integer()),
-        cropEnd=nullable(integer()),
-    ),
+    payload=_PAYLOAD,
     totalPayloadLength=integer(0),
+    datastreamPayloads=nullable(
+        items(fields(index=integer(0), payload=_PAYLOAD, totalPayloadLength=nullable(integer(0))))
+    ),
 )
 """A sample with its readings."""
 

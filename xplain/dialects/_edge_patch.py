@@ -36,13 +36,16 @@ def beyond(found: Json, plain: Json) -> Json:
         if value == own:
             continue
         if key in _DEEP and isinstance(value, dict) and isinstance(own, dict):
-            patch[key] = beyond(value, own)
+            part = beyond(value, own)
         elif key in _DEEP and isinstance(value, list) and isinstance(own, list) and len(value) >= len(own):
-            pairs = zip(value, own, strict=False)
-            parts: Json = {str(i): beyond(one, other) for i, (one, other) in enumerate(pairs) if one != other}
-            patch[key] = parts | {str(i): value[i] for i in range(len(own), len(value))}
+            both = enumerate(zip(value, own, strict=False))
+            part = {str(i): inner for i, (one, other) in both if one != other and (inner := beyond(one, other))}
+            part |= {str(i): value[i] for i in range(len(own), len(value))}
         else:
             patch[key] = value
+            continue
+        if part:
+            patch[key] = part
     return patch | {key: None for key in sorted(plain) if key not in found and key not in _ADDED}
 
 

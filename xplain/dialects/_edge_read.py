@@ -7,7 +7,7 @@ several blocks, predictions of those after the first say which with the attribut
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -163,15 +163,19 @@ def _of(block: int, **more: Any) -> Json:
 
 
 def _scores(blocks: Sequence[Json], window: Json, i: int, image: bool) -> list[Prediction]:
-    """Make the predictions of a window, by decreasing score in each block."""
+    """Make the predictions of a window; those of an image, which has only one, by decreasing score in each block."""
     start, end = window["startMs"], window["endMs"]
     region = None if image or (start == 0 and end == 0) else Window(start, end)
     return [
         Prediction((label,), score, region=region, threshold=_threshold(block), attributes=_of(k))
         for k, block in enumerate(blocks)
         if block["result"]
-        for label, score in sorted(block["result"][i].items(), key=lambda one: -one[1])
+        for label, score in (_ranked if image else list)(block["result"][i].items())
     ]
+
+
+def _ranked(scores: Iterable[tuple[str, float]]) -> list[tuple[str, float]]:
+    return sorted(scores, key=lambda one: -one[1])
 
 
 def _boxes(blocks: Sequence[Json], i: int, detection: bool) -> list[Prediction]:

@@ -84,7 +84,8 @@ def write_sample(
         sample = whole["sample"]
         sample["sensors"] = [{**sensor, "index": sensor.get("index", i)} for i, sensor in enumerate(sample["sensors"])]
         sample.setdefault("datastreams", streams(sample))
-    return whole, whole.pop("predictions", [])
+    windows = whole.pop("predictions", [])
+    return whole, windows if isinstance(windows, list) else []
 
 
 def plain_sample(explanation: Explanation, name: str, number: int, *, current: bool = True) -> Json:

@@ -32,7 +32,11 @@ later ones; ``level="seed"`` leaves out what only later ones require.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
+
+import numpy as np
+import numpy.typing as npt
 
 from xplain.dialects._edge_accuracy import accuracy, check_accuracy
 from xplain.dialects._edge_fields import (
@@ -54,7 +58,7 @@ from xplain.dialects._edge_write import write_sample
 from xplain.dialects._fit import Carries, Value
 from xplain.dialects._places import At, Problem, Rejected
 from xplain.dialects._stream import Items
-from xplain.dialects._wire import Reader, boolean, integer, mapping, nullable, string
+from xplain.dialects._wire import Reader, boolean, integer, mapping, nullable, problems, string
 from xplain.explanation import Box, Explanation, Grid, Item, Record, Results, Window, _check
 
 __all__ = ["CARRIES", "ITEMS", "decode", "encode", "sniff"]
@@ -96,7 +100,8 @@ def sniff(document: Any) -> bool:
     """Whether a document looks like one of Edge Impulse's."""
     if not isinstance(document, dict) or not isinstance(document.get("success"), bool):
         return False
-    return any(key in document for key in ("result", "predictions", "classifications", "hasFeatureImportance", "error"))
+    known = ("result", "predictions", "classifications", "hasFeatureImportance")
+    return document["success"] is False or any(key in document for key in known)
 
 
 # Writing.
@@ -166,7 +171,8 @@ def _patch(explanation: Explanation) -> Json:
 
 
 def _plain_job(predictions: list[Json]) -> Json:
-    return {"accuracy": accuracy(predictions), "additionalMetricsByLearnBlock": [], "availableVariants": []}
+    known = [] if problems(PREDICTIONS, predictions) else predictions
+    return {"accuracy": accuracy(known), "additionalMetricsByLearnBlock": [], "availableVariants": []}
 
 
 def _in_order(windows: dict[int, list[Json]], order: Any) -> list[Json]:
@@ -208,7 +214,7 @@ def _read_job(at: At) -> Results:
     samples, predictions = found.pop("result"), found.pop("predictions")
     windows = _by_sample(predictions)
     read: list[Item] = []
-    problems = _check_numbers(at, samples, predictions)
+    wrong = _check_numbers(at, samples, predictions)
     taken: set[str] = set()
     for i, sample in enumerate(samples):
         own = windows.get(sample["sampleId"], [])
@@ -217,14 +223,14 @@ def _read_job(at: At) -> Results:
             name = _named(sample[_SAMPLE]["filename"], sample["sampleId"], taken)
             read.append(_item(place, sample, [(predictions[k], at["predictions"][k]) for k in own], name, i + 1))
         except Rejected as rejected:
-            problems += rejected.problems
+            wrong += rejected.problems
     if not page:
-        problems += check_accuracy(at["accuracy"], found["accuracy"], predictions, samples)
+        wrong += check_accuracy(at["accuracy"], found["accuracy"], predictions, samples)
     total = found.pop("totalCount", len(samples))
     if total < len(samples):
-        problems.append(Problem(at["totalCount"].path, f"must be at least the {len(samples)} results, got {total}"))
-    if problems:
-        raise Rejected(problems)
+        wrong.append(Problem(at["totalCount"].path, f"must be at least the {len(samples)} results, got {total}"))
+    if wrong:
+        raise Rejected(wrong)
     plain = {"success": True} if page else {"success": True, **_plain_job(predictions)}
     rest = {**beyond(found, plain), **_order(windows, samples, predictions), **({"page": True} if page else {})}
     return Results("", tuple(read), total=total, attributes={FORMAT: rest} if rest else {})
@@ -265,18 +271,18 @@ def _item(at: At, found: Json, windows: list[tuple[Json, At]], name: str, number
 
 def _check_numbers(at: At, samples: list[Json], predictions: list[Json]) -> list[Problem]:
     """Check that samples and predictions can be joined by the sample's number."""
-    problems, seen = [], set()
+    wrong, seen = [], set()
     for i, sample in enumerate(samples):
         number = sample["sampleId"]
         if number in seen:
             path = at["result"][i]["sampleId"].path
-            problems.append(Problem(path, f"must be that of one result only, got {number} again"))
+            wrong.append(Problem(path, f"must be that of one result only, got {number} again"))
         seen.add(number)
     for k, one in enumerate(predictions if samples else ()):
         if one["sampleId"] not in seen:
             path = at["predictions"][k]["sampleId"].path
-            problems.append(Problem(path, f"must be that of one of the results, got {one['sampleId']}"))
-    return problems
+            wrong.append(Problem(path, f"must be that of one of the results, got {one['sampleId']}"))
+    return wrong
 
 
 def _order(windows: dict[int, list[int]], samples: list[Json], predictions: list[Json]) -> Json:
@@ -311,7 +317,17 @@ def _read_response(at: At) -> Explanation:
     explanation = at.build(explain_sample, at["classifications"], whole, windows, ())
     own = {**beyond(found, {"success": True}), _SAMPLE: raw}
     numbered = {} if sample["id"] == 1 else {"sampleId": sample["id"]}
+    content = _readings(raw["payload"]["values"]) if explanation.source.kind == "signal" else None
+    explanation = replace(explanation, source=replace(explanation.source, content=content))
     return with_patch(explanation, whole, sample["filename"], **numbered, **{_RESPONSE: own})
+
+
+def _readings(rows: list[list[float]]) -> npt.NDArray[np.float32] | None:
+    """Turn rows with one number for each axis into (axes, time)."""
+    if len({len(row) for row in rows}) != 1:
+        return None
+    with np.errstate(over="ignore"):
+        return np.array(rows, np.float32).T
 
 
 def _count(blocks: Iterable[Json]) -> int:
