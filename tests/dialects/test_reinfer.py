@@ -521,6 +521,39 @@ def test_words_of_a_text_that_is_not_known_are_a_loss():
         to_document(explanation, "reinfer")
 
 
+def test_parts_of_something_else_than_a_comment_are_a_loss():
+    source = Source("text", text="Order. Where?", parts=[Part("title", 0, 6), Part("messages[0].body", 7, 13)])
+    explanation = Explanation("text-classification", source, [Prediction("e", 1, region=Span(0, 5, part="title"))])
+    with refuses(FidelityError, "source.parts[0].name becomes 'messages[0].body'"):
+        to_document(explanation, "reinfer")
+    cut = explained(fit(explanation, "reinfer", lossy=True))
+    assert (cut.source.text, cut.source.parts) == ("Order. Where?", (Part("messages[0].body", 0, 13),))
+    assert cut.predictions[0].region == Span(0, 5, part="messages[0].body")
+
+
+def test_a_span_in_utf16_needs_the_text():
+    prediction = Prediction("e", 1, region=Span(0, 4, "utf16_byte"))
+    explanation = Explanation("text-classification", Source("text"), [prediction])
+    with refuses(FidelityError, "predictions[0].region is in unit 'utf16_byte', and the text is not known"):
+        to_document(explanation, "reinfer")
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"comment": {"timestamp": "yesterday"}},
+        {"sentiment": "good"},
+        {"label_properties": [{"property_id": 1}]},
+        {"translations": ["a"]},
+    ],
+)
+def test_what_is_said_of_a_document_in_another_way_is_a_loss(said):
+    explanation = Explanation("text-classification", Source("text", text="a"), attributes={"reinfer": said})
+    with refuses(FidelityError, f"attributes.reinfer.{next(iter(said))}", "is left out"):
+        to_document(explanation, "reinfer")
+    assert validate(to_document(explanation, "reinfer", lossy=True)) == []
+
+
 def test_unfinished_and_failed_items_are_a_loss():
     with refuses(FidelityError, "items[0].status becomes 'successful'"):
         to_document(Results("predict", [Item("documents[0]", "running")]), "reinfer")

@@ -19,6 +19,7 @@ from xplain.errors import DocumentError
         (between(0, 1), [0, 0.5, 1], [-0.1, 1.1, True, "0"], "a number from 0 to 1"),
         (integer(), [0, -5], [1.0, True, "1"], "an integer"),
         (integer(1), [1, 10**30], [0, 1.0, False], "an integer >= 1"),
+        (integer(1, 3), [1, 3], [0, 4, 2.0, True], "an integer from 1 to 3"),
         (choice("a", "b"), ["a", "b"], ["c", 1, None, []], "one of 'a', 'b'"),
         (choice("a"), ["a"], ["b"], "'a'"),
         (time, ["2026-01-02T03:04:05Z", "2026-01-02T03:04:05.1+02:00"], ["2026-01-02", "now", 5, ""], "an ISO 8601"),

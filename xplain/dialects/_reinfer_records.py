@@ -20,7 +20,6 @@ from xplain.dialects._reinfer_predictions import ENTITIES, LABELS
 from xplain.dialects._reinfer_response import FORMAT, uid
 from xplain.dialects._reinfer_spans import INTERPRETATION, read_label
 from xplain.dialects._wire import (
-    At,
     Reader,
     array,
     between,
@@ -126,13 +125,6 @@ _QUALITY = or_null(choice("none", "poor", "average", "good", "excellent"))
 _PART = or_null(between(0, 1))
 
 
-def _score(at: At) -> int:
-    value = integer(0)(at)
-    if value > 100:
-        raise at.rejected("an integer from 0 to 100")
-    return value
-
-
 def _label(rest: dict[str, Any]) -> None:
     name = " > ".join(rest["parts"])
     if rest["name"] != name:
@@ -161,7 +153,7 @@ _FIGURES: Reader[None] = record(
         "num_red_labels": _COUNT,
         "num_reviewed_comments": _COUNT,
         "mean_average_precision_safe": _PART,
-        "dataset_score": _score,
+        "dataset_score": integer(0, 100),
         "dataset_quality": _QUALITY,
         "balance": _PART,
         "balance_quality": _QUALITY,

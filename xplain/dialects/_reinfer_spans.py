@@ -15,7 +15,7 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import groupby
-from typing import Any
+from typing import Any, cast
 
 from xplain.dialects._reinfer_comment import (
     BODY,
@@ -26,6 +26,7 @@ from xplain.dialects._reinfer_comment import (
     source_texts,
     split_part_name,
 )
+from xplain.dialects._scalars import WRONG, Scalar
 from xplain.dialects._wire import At, Field, Reader, array, between, choice, integer, keep, optional, record
 from xplain.dialects._words import SplitText
 from xplain.errors import DocumentError
@@ -73,29 +74,23 @@ class Place:
         return Span(self.start, self.stop, part=self.part)
 
 
-def _bytes(at: At) -> int:
-    value = integer(0)(at)
-    if value % 2:
-        raise at.rejected("an even number of bytes")
-    return value
+def _even(value: Any) -> int:
+    found = _INTEGER.check(value)
+    return found if found is not WRONG and found % 2 == 0 else cast(int, WRONG)
 
 
-def _message_index(at: At) -> int:
-    value = integer(0)(at)
-    if value >= MAX_MESSAGES:
-        raise at.rejected(f"an integer from 0 to {MAX_MESSAGES - 1}")
-    return value
+_INTEGER = integer(0)
+_BYTES = Scalar("an even number of bytes", _even)
 
 
-def _place(content_part: str, message: int, start: int, stop: int, first: int, last: int, **more: Any) -> Any:
+def _place(content_part: str, message: int, start: int, stop: int, first: int, last: int) -> Place:
     if stop < start:
         raise DocumentError(f"must be at least char_start, {start}, got {stop}", path="$.char_end")
     if not 2 * start <= first <= 4 * start:
         raise DocumentError(_two_or_four(start, first), path="$.utf16_byte_start")
     if not 2 * (stop - start) <= last - first <= 4 * (stop - start):
         raise DocumentError(_two_or_four(stop - start, last - first, " after the start"), path="$.utf16_byte_end")
-    place = Place(part_name(message, content_part), start, stop, (first, last))
-    return (place, more["importance"]) if more else place
+    return Place(part_name(message, content_part), start, stop, (first, last))
 
 
 def _two_or_four(count: int, found: int, where: str = "") -> str:
@@ -103,14 +98,15 @@ def _two_or_four(count: int, found: int, where: str = "") -> str:
 
 
 _NUMBERS: dict[str, Reader[Any]] = {
-    "start": Field(integer(0), "char_start"),
-    "stop": Field(integer(0), "char_end"),
-    "first": Field(_bytes, "utf16_byte_start"),
-    "last": Field(_bytes, "utf16_byte_end"),
+    "start": Field(_INTEGER, "char_start"),
+    "stop": Field(_INTEGER, "char_end"),
+    "first": Field(_BYTES, "utf16_byte_start"),
+    "last": Field(_BYTES, "utf16_byte_end"),
 }
+_MESSAGE_INDEX = integer(0, MAX_MESSAGES - 1)
 _WHERE: dict[str, Reader[Any]] = {
     "content_part": choice(*CONTENT_PARTS),
-    "message": Field(_message_index, "message_index"),
+    "message": Field(_MESSAGE_INDEX, "message_index"),
 }
 PLACE: Reader[Place] = record(_place, rest=None, **_WHERE, **_NUMBERS)
 """Read a place, and check what can be without the text."""
@@ -136,7 +132,8 @@ def _group(content_part: str, message: int, spans: tuple[dict[str, Any], ...]) -
     found = []
     for i, span in enumerate(spans):
         try:
-            found.append(_place(content_part, message, **span))
+            importance = span.pop("importance")
+            found.append((_place(content_part, message, **span), importance))
         except DocumentError as error:
             raise DocumentError(error.message, path=f"$.spans[{i}]{error.path[1:]}") from error
     return found
@@ -173,8 +170,8 @@ _INTERPRETATIONS: Reader[tuple[_Interpretation, ...]] = array(
 )
 INTERPRETATION: dict[str, Reader[Any]] = {
     "content_part": _WHERE["content_part"],
-    "message_index": _message_index,
-    "spans": array(keep({"utf16_byte_start": _bytes, "utf16_byte_end": _bytes, "importance": _IMPORTANCE})),
+    "message_index": _MESSAGE_INDEX,
+    "spans": array(keep({"utf16_byte_start": _BYTES, "utf16_byte_end": _BYTES, "importance": _IMPORTANCE})),
 }
 """Readers of the fields of the platform's own interpretation of a theme, which has no code points."""
 
@@ -245,48 +242,47 @@ class Writer:
         if self._source.text is None:
             if span.unit != "codepoint":
                 return None
-            message, content_part = split_part_name(span.part) or (0, "body")
-            first, last = utf16 or (2 * span.start, 2 * span.stop)
-            return {"content_part": content_part, "message_index": message, **_numbers(span, first, last)}
+            where = split_part_name(span.part) or (0, "body")
+            return _said(where, _numbers(span, *(utf16 or (2 * span.start, 2 * span.stop))))
         place = in_text(self._source, span)
-        found = None if place is None else in_part(self._parts, *place)
-        return None if found is None else self._in_part(found)
+        found = None if place is None else self._find(*place)
+        return None if found is None else _said(*found)
 
     def interpretation(self, attribution: Attribution) -> dict[str, Any]:
         """Write what the words say for a label; those that have no place are left out."""
         words = attribution.evidence.words if isinstance(attribution.evidence, WordScores) else ()
-        placed = [(self.place(Span(w.start, w.stop)), w) for w in words if w.start is not None and w.stop is not None]
         scale = _power_of_two(max((abs(word.score) for word in words), default=0.0))
-        groups = groupby(
-            ((place, word) for place, word in placed if place is not None),
-            lambda one: (one[0]["content_part"], one[0]["message_index"]),
-        )
-        found = [
-            {
-                "content_part": content_part,
-                "message_index": message,
-                "spans": [
-                    {
-                        **{key: value for key, value in place.items() if key not in ("content_part", "message_index")},
-                        "importance": min(max(word.score / scale, -1.0), 1.0),
-                    }
-                    for place, word in group
-                ],
-            }
-            for (content_part, message), group in groups
+        placed: list[tuple[tuple[int, str], dict[str, Any]]] = []
+        for word in words:
+            found = None if word.start is None or word.stop is None else self._find(word.start, word.stop)
+            if found is not None:
+                where, numbers = found
+                placed.append((where, {**numbers, "importance": min(max(word.score / scale, -1.0), 1.0)}))
+        groups = [
+            _said(where, {"spans": [span for _, span in group]}) for where, group in groupby(placed, lambda one: one[0])
         ]
         scaled = {} if scale == 1 else {"scale": scale}
-        return {"name": list(attribution.target.label), **scaled, "interpretation": found}
+        return {"name": list(attribution.target.label), **scaled, "interpretation": groups}
 
-    def _in_part(self, span: Span) -> dict[str, Any]:
+    def _find(self, start: int, stop: int) -> tuple[tuple[int, str], dict[str, int]] | None:
+        """Find a range of the text: its message and part, and its numbers there."""
+        span = in_part(self._parts, start, stop)
+        if span is None:
+            return None
         name = span.part or BODY
-        message, content_part = split_part_name(name) or (0, "body")
-        utf16 = self._utf16.setdefault(name, Utf16(self._texts[name]))
-        numbers = _numbers(span, utf16.byte(span.start), utf16.byte(span.stop))
-        return {"content_part": content_part, "message_index": message, **numbers}
+        if name not in self._utf16:
+            self._utf16[name] = Utf16(self._texts[name])
+        utf16 = self._utf16[name]
+        where = split_part_name(name) or (0, "body")
+        return where, _numbers(span, utf16.byte(span.start), utf16.byte(span.stop))
 
 
-def _numbers(span: Span, first: int, last: int) -> Mapping[str, int]:
+def _said(where: tuple[int, str], more: Mapping[str, Any]) -> dict[str, Any]:
+    message, content_part = where
+    return {"content_part": content_part, "message_index": message, **more}
+
+
+def _numbers(span: Span, first: int, last: int) -> dict[str, int]:
     return {
         "char_start": span.start,
         "char_end": span.stop,

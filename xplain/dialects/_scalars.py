@@ -85,14 +85,16 @@ def between(least: float, most: float) -> Scalar[float]:
     return Scalar(f"a number from {least} to {most}", check)
 
 
-def integer(least: int | None = None) -> Scalar[int]:
+def integer(least: int | None = None, most: int | None = None) -> Scalar[int]:
     """Make a reader of an integer; 1.0 is none."""
 
     def check(value: Any) -> int:
         if isinstance(value, int) and not isinstance(value, bool) and (least is None or value >= least):
-            return value
+            return value if most is None or value <= most else cast(int, WRONG)
         return cast(int, WRONG)
 
+    if most is not None:
+        return Scalar(f"an integer from {least} to {most}", check)
     return Scalar("an integer" if least is None else f"an integer >= {least}", check)
 
 
