@@ -1,19 +1,15 @@
-"""Read documents with Cognite's own client: every item must come back with as many predictions as it has.
+"""Read Cognite's jobs with the vendor's client: every item must come back with as many predictions as it has.
 
-pip install -r tests/vendors/cognite.txt
-python tests/vendors/cognite.py FILE...
+    python tests/vendors/check_cognite.py FILE...
+
+It runs in a virtual environment that holds ``cognite.txt``, without xplain.
 """
-
-from __future__ import annotations
 
 import json
 import sys
 from pathlib import Path
 
-# The folder of this script holds a module that is named like the client's package.
-sys.path = [entry for entry in sys.path if Path(entry or ".").resolve() != Path(__file__).parent]
-
-from cognite.client.data_classes.contextualization import VisionExtractJob  # noqa: E402
+from cognite.client.data_classes.contextualization import VisionExtractJob
 
 LISTS = {
     "textPredictions": "text_predictions",
@@ -28,7 +24,7 @@ LISTS = {
 }
 
 
-def check(document: dict) -> int:
+def check(document):
     """Return the number of predictions that the client finds, which must be that of the document."""
     job = VisionExtractJob.load(document)
     assert job.status == document["status"]
@@ -44,7 +40,7 @@ def check(document: dict) -> int:
     return count
 
 
-def main() -> None:
+def main():
     for name in sys.argv[1:]:
         try:
             count = check(json.loads(Path(name).read_text(encoding="utf-8")))
