@@ -5,7 +5,7 @@ import pytest
 
 from tests.dialects import golden
 from tests.support import refuses
-from xplain.dialects import from_document, to_document, validate
+from xplain.dialects import from_document, modzy, to_document, validate
 from xplain.errors import DocumentError, FidelityError, InputError, UnknownNameError
 from xplain.explanation import (
     Attribution,
@@ -213,7 +213,7 @@ def test_a_document_of_another_kind_is_refused():
     ],
 )
 def test_documents_of_other_systems_are_not_claimed(other):
-    assert [problem.path for problem in validate(other)] == ["$"]
+    assert not modzy.sniff(other)
 
 
 def test_a_heat_map_is_refused_with_the_remedy():
