@@ -455,8 +455,13 @@ def test_an_explanation_is_a_response_for_one_document():
 
 def test_the_name_of_a_job_and_of_its_items_are_kept():
     items = [Item(name, "successful", explanation=Explanation("text-classification", Source("text"))) for name in "ab"]
-    results = Results("nightly", items)
-    assert from_document(to_document(results, "reinfer")) == results
+    for results in (
+        Results("nightly", items),
+        Results("", items),
+        Results("", (), error="503"),
+        Results("predict-comments", ()),
+    ):
+        assert from_document(to_document(results, "reinfer")) == results
     uids = ["18ba5ce699f8da1f.1", "18ba5ce699f8da1f.2"]
     renamed = Results(
         "predict-comments", [Item(u, "successful", explanation=i.explanation) for u, i in zip(uids, items, strict=True)]

@@ -189,8 +189,8 @@ def read_response(at: At) -> Results:
             wrong += rejected.problems
     if wrong:
         raise Rejected(wrong)
-    job = found.job or (PREDICT_COMMENTS if by_uid else PREDICT)
-    return Results(job, tuple(items), attributes={FORMAT: rest} if rest else {})
+    default = PREDICT_COMMENTS if by_uid else PREDICT
+    return Results(default if found.job is None else found.job, tuple(items), attributes={FORMAT: rest} if rest else {})
 
 
 def _names(documents: Sequence[_Document]) -> list[str]:
@@ -212,8 +212,8 @@ def default_name(index: int) -> str:
     return f"documents[{index}]"
 
 
-def _failed(message: str, job: str | None, rest: dict[str, Any]) -> Results:
-    return Results(job or PREDICT, (), error=message, attributes={FORMAT: rest} if rest else {})
+def _failed(message: str, job: str, rest: dict[str, Any]) -> Results:
+    return Results(job, (), error=message, attributes={FORMAT: rest} if rest else {})
 
 
 read_error: Reader[Results] = record(
@@ -221,6 +221,6 @@ read_error: Reader[Results] = record(
     rest={},
     status=choice("error"),
     message=string,
-    job=nullable(string),
+    job=nullable(string, PREDICT),
 )
 """Read a response to a request that failed."""
