@@ -150,7 +150,7 @@ def test_unknown_layers_are_refused_with_the_nearest_name():
 
 
 def test_a_layer_without_places_is_refused():
-    with refuses(AttributionError, "(batch, channels, height, width), got shape (1, 3) from 'head'"):
+    with refuses(AttributionError, "(batch, channels, height, width) or tokens", "got shape (1, 3) from 'head'"):
         attribute("grad-cam", Pooled(), IMAGE, layer="head")
 
 

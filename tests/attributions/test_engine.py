@@ -19,7 +19,7 @@ from xplain.models import ImageClassifier, Preprocess
 
 IMAGE = noise(2, 6, 6)
 GRADIENT_METHODS = [
-    name for name, method in METHODS.items() if method.needs != "scores" and "images" in method.explains
+    name for name, method in METHODS.items() if method.needs in ("gradients", "layers") and "images" in method.explains
 ]
 
 
@@ -523,7 +523,7 @@ def test_the_table_is_complete_and_costs_no_torch():
         tasks = [task for task, kind in KINDS.items() if kind in method.explains]
         assert tasks
         assert all(callable(method.load(task)) for task in tasks)
-        assert method.needs in ("gradients", "layers", "scores")
+        assert method.needs in ("gradients", "layers", "attention", "scores")
         assert "\n" not in method.summary
         assert method.summary.endswith(".")
     code = "import sys, xplain.attributions as a; assert 'rise' in a.METHODS; sys.exit('torch' in sys.modules)"

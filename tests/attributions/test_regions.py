@@ -10,7 +10,9 @@ from tests.support import refuses
 from xplain import AttributionError, Mask
 from xplain.attributions import METHODS
 
-METHODS_ON_REGIONS = [name for name, method in METHODS.items() if "regions" in method.explains]
+METHODS_ON_REGIONS = [
+    name for name, method in METHODS.items() if "regions" in method.explains and method.needs != "attention"
+]
 
 
 class Pixelwise(nn.Module):

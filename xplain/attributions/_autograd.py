@@ -52,10 +52,11 @@ def record_layer(model: ImageClassifier, batch: torch.Tensor, layer: str) -> Rec
             f"layer must run in the forward pass, got no output of {layer!r}; exported modules do not call hooks: "
             "explain the module that they were made from, or use integrated-gradients"
         )
-    if found[-1].ndim != 4:
-        shape = tuple(found[-1].shape)
+    shape = tuple(found[-1].shape)
+    if len(shape) not in (3, 4) or shape[0] != len(batch):
         raise AttributionError(
-            f"layer must give feature maps (batch, channels, height, width), got shape {shape} from {layer!r}"
+            "layer must give feature maps (batch, channels, height, width) or tokens (batch, tokens, channels), got "
+            f"shape {shape} from {layer!r}"
         )
     _require_gradients(outputs)
     return outputs, found[-1]

@@ -35,8 +35,9 @@ class Method:
         The name that callers use.
     summary : str
         What it computes, in one line.
-    needs : {"gradients", "layers", "scores"}
-        What it asks of a model: gradients of the input, gradients at an inner layer, or its scores only.
+    needs : {"gradients", "layers", "attention", "scores"}
+        What it asks of a model: gradients of the input, gradients at an inner layer, the attention of a transformer
+        and gradients there, or its scores only.
     cost : str
         Single inputs through the model for one explanation, as a formula of the options; a gradient method's inputs go
         through forwards and backwards. The predictions are one more where the method does not need them itself.
@@ -174,6 +175,22 @@ _ALL = (
         cost="1",
         paper="Draelos & Carin 2020, arXiv:2011.08891",
         homes=_at("cams:hires_cam", *_PIXELS),
+    ),
+    Method(
+        "attention-rollout",
+        "How much of each patch reaches what a vision transformer's score reads, by attention alone.",
+        needs="attention",
+        cost="1",
+        paper="Abnar & Zuidema 2020, arXiv:2005.00928",
+        homes=_at("rollout:attention_rollout", "images", "regions"),
+    ),
+    Method(
+        "gradient-rollout",
+        "Attention rollout of the attention that speaks for the class.",
+        needs="attention",
+        cost="1",
+        paper="Chefer et al. 2021, arXiv:2103.15679",
+        homes=_at("rollout:gradient_rollout", "images", "regions"),
     ),
     Method(
         "occlusion",

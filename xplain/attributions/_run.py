@@ -18,6 +18,7 @@ from xplain.models import ImageClassifier, Prepared, _outputs
 if TYPE_CHECKING:
     import torch
 
+    from xplain.attributions._attention import Attention
     from xplain.attributions._autograd import Rules
 
 __all__ = ["Run"]
@@ -220,7 +221,41 @@ class Run:
 
     def layer_gradient(self, layer: str) -> tuple[torch.Tensor, torch.Tensor]:
         """Feature maps (channels, h', w') of a layer at the input itself, and the scores' gradients (T, ...) there."""
-        return self._chunk.gradients(self._row, layer=layer)
+        maps, slopes = self._chunk.gradients(self._row, layer=layer)
+        return (maps, slopes) if maps.ndim == 3 else (self.as_maps(maps), self.as_maps(slopes))
+
+    def attention(self) -> Attention:
+        """Attention of all layers at the input itself, and the scores' gradients there."""
+        from xplain.attributions._attention import record_attention
+
+        session, index = self._chunk.session, self._chunk.first + self._row
+        session.observation  # noqa: B018 - the patches are needed later, and it brings the scores along
+        session.plan(index, 1)
+        found = record_attention(self.model, self.tensor, self.targets)
+        session.count(index, 1)
+        return found
+
+    def patches(self, tokens: int) -> tuple[int, tuple[int, int]]:
+        """Return how many class and register tokens come before the patches among ``tokens``, and the patches' grid."""
+        from xplain.attributions._observe import first_patch
+
+        grid = self._chunk.session.observation.grid
+        first = first_patch(tokens, grid)
+        if grid is None or first is None:
+            patches = "no patches" if grid is None else f"{grid[0]} x {grid[1]} patches"
+            raise AttributionError(
+                "layer must give a token for each patch that a convolution cut out, after at most a few class and "
+                f"register tokens, got {tokens} tokens for {patches}; use integrated-gradients"
+            )
+        self.note("patches", list(grid))
+        self.note("class_tokens", first)
+        return first, grid
+
+    def as_maps(self, tokens: torch.Tensor) -> torch.Tensor:
+        """Return the patches among tokens (..., tokens, channels) at their places: (..., channels, h', w')."""
+        first, grid = self.patches(tokens.shape[-2])
+        maps = tokens[..., first:, :].transpose(-2, -1)
+        return maps.reshape(*maps.shape[:-1], *grid)
 
     def score(self, array: Array) -> npt.NDArray[np.float64]:
         """Scores (T,) of one input; each distinct input is evaluated once."""
@@ -301,18 +336,20 @@ class Run:
         if self.model.layer is not None:
             return self.model.layer
         seen = self._chunk.session.observation
+        if seen.layer is not None and not seen.attention:
+            return seen.layer
+        if seen.token_layer is not None:
+            return seen.token_layer
         if seen.layer is None:
             raise AttributionError(
                 "model must have a layer with feature maps (channels, height > 1, width > 1) that a convolution made, "
                 "got none (scripted and exported modules hide theirs); name one with layer=..., or use "
                 "integrated-gradients"
             )
-        if seen.attention:
-            raise AttributionError(
-                f"model must not mix places after its last feature maps, got attention after layer {seen.layer!r}; "
-                "name a layer with layer=..., or use integrated-gradients"
-            )
-        return seen.layer
+        raise AttributionError(
+            f"model must not mix places after its last feature maps, got attention after layer {seen.layer!r}; "
+            "name a layer with layer=..., or use integrated-gradients"
+        )
 
     def _stream(
         self, make: Callable[[int, int], Any], count: int, function: Callable[[Any], Result]

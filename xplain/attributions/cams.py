@@ -2,8 +2,10 @@
 
 All of them look at the feature maps A (channels, h', w') of one layer and at the gradients of the score S there. The
 layer is the option ``layer`` by its dotted name, else the model's own ``layer``, else the last part of the module whose
-output has places (h', w' > 1), which is found by one watched forward pass. Of a layer that is called several times, the
-last call counts. The maps have the layer's resolution.
+output has places (h', w' > 1), which is found by one watched forward pass. Of a vision transformer it is the last that
+gives tokens to the last attention, since a score may read the class token only after it; tokens are put at the places
+of their patches, without class and register tokens. Of a layer that is called several times, the last call counts. The
+maps have the layer's resolution.
 """
 
 from __future__ import annotations
