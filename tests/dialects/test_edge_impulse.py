@@ -1,5 +1,6 @@
 """Edge Impulse's documents: what is read from them, and what is written."""
 
+import contextlib
 import copy
 import io
 import json
@@ -10,7 +11,7 @@ import pytest
 from tests.dialects import golden, ours
 from tests.support import refuses
 from xplain.dialects import dumps, from_document, read_items, sniff, to_document, validate
-from xplain.errors import DocumentError, FidelityError, InputError
+from xplain.errors import DocumentError, FidelityError, InputError, XplainError
 from xplain.explanation import (
     Attribution,
     Box,
@@ -576,18 +577,28 @@ def test_paths_go_on_in_the_debug_information(keys, value, tail, message):
     assert problem.message.startswith("must be JSON")
 
 
-def test_attributes_that_are_none_of_ours_do_no_harm():
-    garbage = {
-        "sample": 5,
-        "classifications": [1],
-        "predictions": {"0": 3, "1": {}},
-        "sampleId": "x",
-        "runner": 1,
-        "response": None,
-    }
-    made = Explanation("signal-classification", Source("signal"), [Prediction("a", 1)], attributes={FORMAT: garbage})
-    with refuses(DocumentError, "edge-impulse document"):
-        to_document(made, FORMAT, lossy=True)
+@pytest.mark.parametrize(
+    "garbage",
+    [
+        5,
+        {"sample": 5, "classifications": [1]},
+        {"sample": {"sensors": 5, "valuesCount": "x"}},
+        {"predictions": 5},
+        {"predictions": {"0": 3, "1": {}}},
+        {"sampleId": "x", "centroids": 1, "runner": 1, "response": None},
+        {"runner": {"nested": "x", "result": 5}},
+        {"runner": {"nested": [[]], "result": {"timing": 1}}},
+        {"response": {"sample": 1, "windowSizeMs": "x"}},
+        {"classifications": {"0": {"result": {"0": {"a": "x"}}, "structuredResult": 3}, "1": 7}},
+    ],
+)
+def test_attributes_that_no_document_gave_do_no_harm(garbage):
+    prediction = Prediction("a", 1, attributes={"block": 10**9, "expected": 3, "correct": "x", "predicted": None})
+    made = Explanation("signal-classification", Source("signal"), [prediction], attributes={FORMAT: garbage})
+    for value in (made, Results("", [Item("a", "successful", explanation=made)], attributes={FORMAT: garbage})):
+        with contextlib.suppress(XplainError):
+            written = to_document(value, FORMAT, lossy=True)
+            assert validate(written, FORMAT) == []
 
 
 @pytest.mark.parametrize(

@@ -103,7 +103,7 @@ def write_runner(explanation: Explanation) -> Json:
     document = merged(_plain(explanation, labelled=not unlabelled), own)
     if isinstance(nested, list):
         result = document["result"]
-        inside = {key: result.pop(key) for key in nested if key in result}
+        inside = {key: result.pop(key) for key in list(result) if key in nested}
         result[_NESTED] = inside
     return document
 

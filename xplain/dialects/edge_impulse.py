@@ -126,16 +126,22 @@ def encode(value: Value, *, level: str = "current") -> Json:
     if isinstance(value, Record):
         return value.fields
     if isinstance(value, Explanation):
-        own = value.attributes.get(FORMAT, {})
+        own = _own(value.attributes)
         if isinstance(own.get(RUNNER), dict):
             return write_runner(value)
         if isinstance(own.get(_RESPONSE), dict):
             return _write_response(value, current)
         value = Results("", (Item(value.source.name or _SAMPLE, "successful", explanation=value),))
-    own = dict(value.attributes.get(FORMAT, {}))
+    own = _own(value.attributes)
     if value.error is not None:
         return merged({"success": False, "error": value.error}, own)
     return _write_job(value, own, current)
+
+
+def _own(attributes: Json) -> Json:
+    """Give what a document of this format said; whatever else stands there is none."""
+    own = attributes.get(FORMAT)
+    return dict(own) if isinstance(own, dict) else {}
 
 
 def _write_job(results: Results, own: Json, current: bool) -> Json:
@@ -166,8 +172,9 @@ def _number(patch: Json, default: int) -> int:
 
 def _patch(explanation: Explanation) -> Json:
     """Give what a document said of a sample beyond its values, without what follows from them."""
-    own = explanation.attributes.get(FORMAT, {})
-    return {key: kept for key, kept in own.items() if key not in ("centroids", RUNNER, _RESPONSE)}
+    return {
+        key: kept for key, kept in _own(explanation.attributes).items() if key not in ("centroids", RUNNER, _RESPONSE)
+    }
 
 
 def _plain_job(predictions: list[Json]) -> Json:
@@ -188,13 +195,11 @@ def _next(windows: Any) -> list[Json]:
 
 
 def _write_response(explanation: Explanation, current: bool) -> Json:
-    own = dict(explanation.attributes[FORMAT][_RESPONSE])
-    raw = own.pop(_SAMPLE, {})
     name = explanation.source.name or _SAMPLE
     patch = _patch(explanation)
     sample, _ = write_sample(explanation, name, _number(patch, 1), patch=patch, current=current)
-    plain = {"success": True, "classifications": sample["classifications"], _SAMPLE: {**raw, _SAMPLE: sample[_SAMPLE]}}
-    return merged(plain, own)
+    plain = {"success": True, "classifications": sample["classifications"], _SAMPLE: {_SAMPLE: sample[_SAMPLE]}}
+    return merged(plain, _own(explanation.attributes)[_RESPONSE])
 
 
 # Reading.
