@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from bisect import bisect_right
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -11,7 +10,8 @@ from xplain.errors import InputError
 from xplain.explanation import _check
 from xplain.explanation.core import Source
 from xplain.explanation.evidence import Word, WordScores
-from xplain.explanation.regions import Part, utf16_bytes
+from xplain.explanation.parts import Utf16, in_part
+from xplain.explanation.regions import Part
 
 __all__ = ["ImportantSpan", "Interpretation", "interpretations"]
 
@@ -91,23 +91,19 @@ def interpretations(scores: WordScores, source: Source) -> tuple[Interpretation,
     """
     if not source.parts:
         raise InputError("source.parts must name the parts of the messages, got none; explain a Comment")
-    places = [_place(part) for part in source.parts]
-    starts = [part.start for part in source.parts]
+    places = {part.name: _place(part) for part in source.parts}
+    texts = {part.name: Utf16((source.text or "")[part.start : part.stop]) for part in source.parts}
     largest = max((abs(word.score) for word in scores.words), default=0.0)
-    text, found = source.text or "", dict[int, list[ImportantSpan]]()
-    part_index, at, utf16_at = -1, 0, 0
+    found: dict[str, list[ImportantSpan]] = {part.name: [] for part in source.parts}
     for word, start, stop in sorted(map(_placed, scores.words), key=lambda one: one[1:]):
-        index = bisect_right(starts, start) - 1
-        if index < 0 or stop > source.parts[index].stop:
+        span = in_part(source.parts, start, stop)
+        if span is None or span.part is None:
             raise InputError(f"words must lie in the source's parts, got {word.text[:40]!r} at {start}..{stop}")
-        if index != part_index:
-            part_index, at, utf16_at = index, starts[index], 0
-        # Counted on from the word before: from the part's start it would be quadratic in its length.
-        utf16_at += utf16_bytes(text[at:start])
-        at = start
-        span = (start - starts[index], stop - starts[index], utf16_at, utf16_at + utf16_bytes(text[start:stop]))
-        found.setdefault(index, []).append(ImportantSpan(*span, word.score / largest if largest else 0.0))
-    return tuple(Interpretation(*places[index], tuple(spans)) for index, spans in sorted(found.items()))
+        utf16 = texts[span.part]
+        importance = word.score / largest if largest else 0.0
+        counted = (span.start, span.stop, utf16.byte(span.start), utf16.byte(span.stop))
+        found[span.part].append(ImportantSpan(*counted, importance))
+    return tuple(Interpretation(*places[name], tuple(spans)) for name, spans in found.items() if spans)
 
 
 def _place(part: Part) -> tuple[str, int]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from xplain.errors import InputError
 from xplain.explanation import Part, _check
+from xplain.explanation.parts import join
 
 __all__ = [
     "MAX_ADDRESS",
@@ -30,8 +31,6 @@ MAX_ADDRESS = 512
 MAX_ADDRESSES = 2_048
 MAX_MESSAGES = 2_048
 MAX_ATTACHMENTS = 128
-
-_SEPARATOR = "\n\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,16 +166,12 @@ class Comment:
     @property
     def text(self) -> str:
         """Subject, body and signature of each message, those that are not empty, with a blank line between them."""
-        return _SEPARATOR.join(text for _, text in self._texts())
+        return join(self._texts())[0]
 
     @property
     def parts(self) -> tuple[Part, ...]:
         """Where in `text` each of them is, under names like ``"messages[0].body"``."""
-        found, at = [], 0
-        for name, text in self._texts():
-            found.append(Part(name, at, at + len(text)))
-            at += len(text) + len(_SEPARATOR)
-        return tuple(found)
+        return join(self._texts())[1]
 
     def with_texts(self, change: Callable[[str], str]) -> Comment:
         """Return a copy in which ``change`` was applied to each subject, body and signature that is not empty."""
@@ -191,7 +186,6 @@ class Comment:
             (f"messages[{i}].{name}", getattr(message, name))
             for i, message in enumerate(self.messages)
             for name in PARTS
-            if getattr(message, name)
         ]
 
 
