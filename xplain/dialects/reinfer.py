@@ -46,11 +46,21 @@ from xplain.dialects._fit import Carries, Value
 from xplain.dialects._reinfer_comment import BODY
 from xplain.dialects._reinfer_encode import encode_response
 from xplain.dialects._reinfer_records import RECORDS, kind_of
-from xplain.dialects._reinfer_response import PREDICT, default_name, read_error, read_response
+from xplain.dialects._reinfer_response import FORMAT, PREDICT, default_name, read_error, read_response
 from xplain.dialects._wire import At, mapping
 from xplain.explanation import Explanation, Item, Prediction, Record, Results, Span, WordScores
 
-__all__ = ["CARRIES", "DEFAULT_THRESHOLD", "decode", "encode", "returned", "sniff"]
+__all__ = [
+    "CARRIES",
+    "DEFAULT_THRESHOLD",
+    "FORMAT",
+    "PREDICT",
+    "decode",
+    "default_name",
+    "encode",
+    "returned",
+    "sniff",
+]
 
 CARRIES = {
     "text-classification": Carries(
