@@ -76,6 +76,35 @@ def test_a_figure_may_be_rounded_or_left_to_follow(name, keys, value):
     assert validate(claiming(name, keys, value)) == []
 
 
+@pytest.mark.parametrize(
+    ("index", "correct", "message"),
+    [
+        (0, False, "must be true, since 'wave' is expected and 'wave' predicted, got false"),
+        (1, True, "must be false, since 'wave' is expected and 'uncertain' predicted, got true"),
+        (3, True, "must be false, since 'wave' is expected and 'idle' predicted, got true"),
+    ],
+)
+def test_a_window_is_judged_by_its_label(index, correct, message):
+    problems = {
+        p.path: p.message for p in validate(claiming("job", ("predictions", index, "predictionCorrect"), correct))
+    }
+    assert problems[f"$.predictions[{index}].predictionCorrect"] == message
+
+
+def test_a_window_of_several_labels_or_of_no_class_may_be_judged_otherwise():
+    found = document("job")
+    found["result"][1]["classifications"][0]["isMultiLabel"] = True
+    found["predictions"][3]["predictionCorrect"] = True
+    found["accuracy"] |= {"totalSummary": {"good": 3, "bad": 1}, "accuracyScore": 75}
+    found["accuracy"]["summaryPerClass"]["wave"] = {"good": 2, "bad": 1}
+    assert validate(found) == []
+    del found["result"][1]["classifications"][0]["isMultiLabel"]
+    assert [p.path for p in validate(found)] == ["$.predictions[3].predictionCorrect"]
+    found["predictions"][3]["prediction"] = "shake"
+    found["accuracy"]["confusionMatrixValues"]["wave"] = {"wave": 1, "uncertain": 1, "shake": 1}
+    assert validate(found) == []
+
+
 def test_a_confusion_matrix_may_hold_counts():
     found = document("job")
     found["accuracy"]["confusionMatrixValues"] = {"idle": {"idle": 1}, "wave": {"idle": 1, "wave": 1, "uncertain": 1}}

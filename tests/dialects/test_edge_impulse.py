@@ -377,6 +377,12 @@ def test_a_sample_without_a_name_gets_one():
     assert (found.name, found.explanation.source.name) == ("sample", "sample")
 
 
+def test_the_name_of_an_item_goes_before_that_of_its_source():
+    made = Explanation("image-classification", Source("image", name="source.png"), [Prediction("a", 0.5)])
+    written = to_document(Results("", [Item("item.png", "successful", explanation=made)]), FORMAT)
+    assert written["result"][0]["sample"]["filename"] == "item.png"
+
+
 def test_only_what_later_releases_require_depends_on_the_level():
     made = ours.gesture()
     made = Explanation(made.task, made.source, made.predictions)

@@ -17,13 +17,14 @@ from xplain.dialects._edge_patch import beyond
 from xplain.dialects._edge_write import DETECTION, MAX_BLOCKS, plain_sample, streams
 from xplain.dialects._places import At, Problem, Rejected
 from xplain.explanation import Attribution, Explanation, Grid, Prediction, Source, Window
-from xplain.explanation.outcomes import ANOMALY, choose, decide
+from xplain.explanation.outcomes import ANOMALY, UNCERTAIN, choose, decide
 
 __all__ = ["explain_sample", "with_patch"]
 
 Json = dict[str, Any]
 
 _SHA256 = re.compile("[0-9a-f]{64}")
+_REGRESSION = "keras-regression"
 _PER_WINDOW = ("result", "anomalyResult", "structuredResult")
 #: Blocks whose score is a distance from all that is known, for which 0 is a threshold like any other.
 _DISTANCES = ("anomaly", "anomaly-gmm", "keras-anomaly")
@@ -117,7 +118,7 @@ def _check(at: At, blocks: Sequence[Json], windows: Sequence[Json], places: Sequ
                 found.append(Problem(place.path, f"must be at most {last}, the last window, got {label['endIndex']}"))
         found += _figures(at[k], block)
     for i, place in enumerate(places if not found else ()):
-        found += _f1(place, windows[i], blocks, i)
+        found += _f1(place, windows[i], blocks, i) + _judged(place, windows[i], blocks, i)
     if found:
         raise Rejected(found)
 
@@ -150,10 +151,27 @@ def _f1(at: At, window: Json, blocks: Sequence[Json], i: int) -> list[Problem]:
     ]
 
 
+def _judged(at: At, window: Json, blocks: Sequence[Json], i: int) -> list[Problem]:
+    """Check that a window is judged as its label and its prediction say, where both are classes of a block."""
+    if not {"label", "predictionCorrect"} <= window.keys() or any(_differs(block) for block in blocks):
+        return []
+    label, predicted, correct = window["label"], window["prediction"], window["predictionCorrect"]
+    classes = {name for block in blocks if block["result"] for name in block["result"][i]} | {UNCERTAIN}
+    if correct == (label == predicted) or not {label, predicted} <= classes:
+        return []
+    message = f"must be {str(not correct).lower()}, since {label!r} is expected and {predicted!r} predicted"
+    return [Problem(at["predictionCorrect"].path, f"{message}, got {str(correct).lower()}")]
+
+
+def _differs(block: Json) -> bool:
+    """Whether a block predicts something else than one of its classes."""
+    return block["learnBlock"]["type"] == _REGRESSION or block.get("isMultiLabel", False) or _detects(block)
+
+
 def _threshold(block: Json) -> float | None:
     """Return the score from which a block's predictions count; for a regression the number is an error."""
     kind, rating = block["learnBlock"]["type"], block["minimumConfidenceRating"]
-    if kind == "keras-regression" or (rating == 0 and kind not in _DISTANCES):
+    if kind == _REGRESSION or (rating == 0 and kind not in _DISTANCES):
         return None
     return float(rating)
 
