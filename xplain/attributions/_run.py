@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from xplain.attributions._session import Chunk
 from xplain.errors import AttributionError, InputError
-from xplain.explanation import _check
+from xplain.explanation import _baseline, _check
 from xplain.models import ImageClassifier, Prepared, _outputs
 
 if TYPE_CHECKING:
@@ -308,26 +308,7 @@ class Run:
         numpy.ndarray
             float32, of the shape of `prepared.array`.
         """
-        array = self.prepared.array
-        rows, columns = (1, 2) if self.model.channel_axis == 0 else (0, 1)
-        if isinstance(spec, str):
-            _check.choice("baseline", spec, ("mean", "blur"))
-            if spec == "mean":
-                spec = array.mean(axis=(rows, columns), keepdims=True, dtype=np.float64)
-            else:
-                spec = _blurred(array.astype(np.float64), rows, columns)
-        elif np.ndim(spec) == 0:
-            spec = _check.number("baseline", spec)
-        try:
-            filled = np.array(np.broadcast_to(np.asarray(spec, dtype=np.float32), array.shape))
-        except (TypeError, ValueError):
-            shape = getattr(spec, "shape", None) or type(spec).__name__
-            raise InputError(
-                f"baseline must be a number, 'mean', 'blur' or an array of the input's shape {array.shape}, got {shape}"
-            ) from None
-        if not np.isfinite(filled).all():
-            raise InputError("baseline must be finite, got NaN or infinity")
-        return filled
+        return _baseline.filled(self.prepared.array, self.model.channel_axis, spec)
 
     def layer(self, name: str | None) -> str:
         """Return the layer for class activation maps: the one asked for, the model's own, or what a probe finds."""
@@ -372,14 +353,3 @@ class Run:
         if batch.dtype != like.dtype and like.dtype == np.uint8:
             batch = np.clip(np.rint(batch), 0, 255)
         return batch.astype(like.dtype, copy=False)
-
-
-def _blurred(array: npt.NDArray[np.float64], rows: int, columns: int) -> npt.NDArray[np.float64]:
-    """Convolve two axes with a Gaussian that is renormalised at the borders."""
-    sigma = min(array.shape[rows], array.shape[columns]) / 10
-    for axis in (rows, columns):
-        at = np.arange(array.shape[axis])
-        weights = np.exp(-((at[:, np.newaxis] - at) ** 2) / (2 * sigma**2))
-        weights /= weights.sum(axis=1, keepdims=True)
-        array = np.moveaxis(np.tensordot(weights, array, axes=(1, axis)), 0, axis)
-    return array
