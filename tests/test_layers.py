@@ -12,7 +12,7 @@ ORDER = [
     {"explanation"},
     {"models", "dialects", "pictures", "quality"},
     {"attributions"},
-    {"api", "inference"},
+    {"api", "answers", "inference"},
     {"jobs"},
     {"cli", "service"},
     {"__main__"},

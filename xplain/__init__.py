@@ -9,6 +9,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from xplain.answers import answer
     from xplain.api import (
         convert,
         explain,
@@ -61,6 +62,7 @@ if TYPE_CHECKING:
     from xplain.models import (
         Comment,
         Detector,
+        Endpoint,
         ImageClassifier,
         Preprocess,
         Segmenter,
@@ -72,6 +74,7 @@ if TYPE_CHECKING:
     )
 
 _HOMES = {
+    "xplain.answers": "answer",
     "xplain.api": (
         "convert explain explain_batch formats from_document methods predict read read_items render schema to_document "
         "validate write"
@@ -86,8 +89,8 @@ _HOMES = {
     "xplain.explanation.hierarchy": "with_parents",
     "xplain.inference": "postprocess trace",
     "xplain.models": (
-        "Comment Detector ImageClassifier Preprocess Segmenter SignalClassifier TextClassifier comment_from_email "
-        "comment_from_raw_email pretrained"
+        "Comment Detector Endpoint ImageClassifier Preprocess Segmenter SignalClassifier TextClassifier "
+        "comment_from_email comment_from_raw_email pretrained"
     ),
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names.split()}
@@ -101,6 +104,7 @@ __all__ = [
     "Comment",
     "Detector",
     "DocumentError",
+    "Endpoint",
     "Explanation",
     "FidelityError",
     "Grid",
@@ -129,6 +133,7 @@ __all__ = [
     "WordScores",
     "XplainError",
     "__version__",
+    "answer",
     "comment_from_email",
     "comment_from_raw_email",
     "convert",
