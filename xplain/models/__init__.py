@@ -8,6 +8,7 @@ from xplain.models._model import Model
 from xplain.models.detections import Detections
 from xplain.models.detector import Detector
 from xplain.models.emails import Comment, comment_from_email, comment_from_raw_email
+from xplain.models.endpoint import Endpoint
 from xplain.models.geometry import Geometry, Preprocess
 from xplain.models.image import ImageClassifier, Prepared
 from xplain.models.networks import NETWORKS, pretrained
@@ -20,6 +21,7 @@ __all__ = [
     "Comment",
     "Detections",
     "Detector",
+    "Endpoint",
     "Geometry",
     "ImageClassifier",
     "Model",

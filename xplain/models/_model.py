@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from xplain.errors import InputError
 from xplain.explanation import _check
-from xplain.models import _labels, _state
+from xplain.models import _labels, _settings, _state
 
 if TYPE_CHECKING:
     import torch
@@ -45,7 +45,7 @@ class Model:
             raise _check.wrong("model", "a torch module or a callable", model)
         self.module: torch.nn.Module | None = inner if _is_module(inner) else None
         self.function: Callable[..., Any] = inner
-        self.labels = _labels.label_table(labels)
+        self.labels = _labels.label_table(_settings.labels_of(inner) if labels is None else labels)
         self.output = _check.choice("output", output, ("logit", "probability"))
         given = None if name is None else _check.string("name", name)
         self.name: str = given or getattr(inner, "__name__", None) or type(inner).__name__

@@ -39,7 +39,7 @@ class Detector(ImageModel):
         height, width). A callable is a black box: without ``preprocess`` it is given uint8 (batch, height, width, 3),
         with it float32 (batch, channels, height, width).
     labels : sequence of str, or mapping of int to str, optional
-        The classes' labels. The class numbers if left out.
+        The classes' labels. If left out, what the model says (``config.id2label``, ``names``), else the class numbers.
     preprocess : Preprocess, optional
         What is done to a photo. Without it a module is given the image itself: 8-bit pixels as 0..1.
     output : {"probability", "logit"}

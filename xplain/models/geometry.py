@@ -18,6 +18,7 @@ from PIL import Image
 
 from xplain.errors import InputError
 from xplain.explanation import _check
+from xplain.models import _settings
 
 __all__ = ["Geometry", "Preprocess"]
 
@@ -176,6 +177,30 @@ class Preprocess:
     crop: float = 1.0
     interpolation: str = "bilinear"
     fill: int = 127
+
+    @classmethod
+    def of(cls, source: Any) -> Preprocess:
+        """Return the preprocessing that an object of another library says it needs.
+
+        Parameters
+        ----------
+        source : object
+            Of timm a model, or its ``pretrained_cfg`` as a mapping; of torchvision weights, or their transforms; of
+            transformers an image processor, or a processor that has one. None of them has to be installed here.
+
+        Raises
+        ------
+        InputError
+            If it says nothing, or something else than resizing to one size, cropping the centre and normalising.
+
+        Examples
+        --------
+        >>> config = {"input_size": (3, 224, 224), "crop_pct": 0.875, "interpolation": "bicubic"}
+        >>> found = Preprocess.of(config | {"mean": [0.5] * 3, "std": [0.5] * 3})
+        >>> found.size, found.resize, found.crop, found.mean
+        ((224, 224), 'shorter-side', 0.875, (0.5, 0.5, 0.5))
+        """
+        return cls(**_settings.preprocessing_of(source))
 
     def __post_init__(self) -> None:
         _check.choice("Preprocess.resize", self.resize, _RESIZES)

@@ -73,7 +73,8 @@ class SignalClassifier(Classifier):
         with ``logits``. A callable is a black box: it is given the same as an array, and returns an array or a tensor
         (batch, classes).
     labels : sequence of str, or mapping of int to str, optional
-        The classes' labels; a label may be a path, as a tuple of str. The class numbers if left out.
+        The classes' labels; a label may be a path, as a tuple of str. If left out, what the model says
+        (``config.id2label``, ``names``), else the class numbers.
     sample_rate_hz : float
         Readings a second on each axis.
     window : int

@@ -78,7 +78,8 @@ class TextClassifier(Classifier):
         For a module: a fast tokenizer of transformers, or a function from a string to a list of ids and a list of their
         (start, stop) code points (None for a special token).
     labels : sequence of str, or mapping of int to str, optional
-        The classes' labels; a label may be a path, as a tuple of str. Read from ``model.config.id2label`` if left out.
+        The classes' labels; a label may be a path, as a tuple of str. If left out, what the model says
+        (``config.id2label``), else the class numbers.
     preprocess : callable, optional
         From the raw text to the one that is tokenised, explained, and kept in documents.
     output : {"logit", "probability"}
@@ -118,8 +119,6 @@ class TextClassifier(Classifier):
         baseline_id: int | None = None,
         name: str | None = None,
     ) -> None:
-        if labels is None:
-            labels = getattr(getattr(_state.unwrap(model), "config", None), "id2label", None)
         super().__init__(model, labels, output, multilabel, name)
         if (self.module is None) != (tokenizer is None):
             needed = "left out for a callable that takes strings" if self.module is None else "given for a torch module"
