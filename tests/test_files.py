@@ -45,6 +45,21 @@ def test_a_replaced_file_keeps_its_permissions_and_nothing_is_left_over(tmp_path
     assert list(tmp_path.iterdir()) == [private]
 
 
+def test_parts_are_written_as_they_are_made_and_a_part_that_cannot_be_made_leaves_the_file_as_it_was(tmp_path):
+    file = tmp_path / "page.html"
+    _files.write(file, (part for part in (b"one ", b"two")), overwrite=False)
+    assert file.read_bytes() == b"one two"
+
+    def broken():
+        yield b"new"
+        raise InputError("items must be readable, got none")
+
+    with refuses(InputError, "items must be readable, got none"):
+        _files.write(file, broken(), overwrite=True)
+    assert file.read_bytes() == b"one two"
+    assert list(tmp_path.iterdir()) == [file]
+
+
 def test_the_longest_name_that_the_system_takes_can_be_written(tmp_path):
     file = tmp_path / ("a" * 255)
     _files.write(file, b"data", overwrite=False)

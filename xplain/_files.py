@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
@@ -48,7 +48,7 @@ def opened(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
         raise refusal("path must be a file that can be read", path, error) from error
 
 
-def write(path: str | os.PathLike[str], data: bytes, *, overwrite: bool) -> None:
+def write(path: str | os.PathLike[str], data: bytes | Iterable[bytes], *, overwrite: bool) -> None:
     """Write a file through a temporary one beside it: readers see the old or the new file, never half of one.
 
     A symbolic link stays, and the file that it leads to is written. So is a device or a pipe, in place: to put a
@@ -58,8 +58,8 @@ def write(path: str | os.PathLike[str], data: bytes, *, overwrite: bool) -> None
     ----------
     path : path
         The file.
-    data : bytes
-        All of its content.
+    data : bytes or iterable of bytes
+        All of its content, or its parts in their order: each is written before the next one is made.
     overwrite : bool
         Whether an existing file may be replaced.
 
@@ -69,6 +69,7 @@ def write(path: str | os.PathLike[str], data: bytes, *, overwrite: bool) -> None
         If the file exists and must not be replaced, or its folder cannot be written.
     """
     named = as_path(path)
+    parts = (data,) if isinstance(data, bytes) else data
     try:
         target = named.resolve()
         mode = target.stat().st_mode if target.exists() else None
@@ -77,10 +78,10 @@ def write(path: str | os.PathLike[str], data: bytes, *, overwrite: bool) -> None
                 f"path must be a new file, got {str(named)!r}, which exists; overwrite it or choose another"
             )
         if mode is None or stat.S_ISREG(mode):
-            _replace(target, data, mode)
+            _replace(target, parts, mode)
         else:
             with target.open("wb") as device:
-                device.write(data)
+                device.writelines(parts)
     except InputError:
         raise
     except (OSError, RuntimeError, ValueError) as error:  # RuntimeError: links that lead in a circle
@@ -114,12 +115,12 @@ def as_path(path: object, name: str = "path") -> Path:
     return Path(path)
 
 
-def _replace(target: Path, data: bytes, mode: int | None) -> None:
+def _replace(target: Path, parts: Iterable[bytes], mode: int | None) -> None:
     # A name of its own, since one that is made of the target's may be too long.
     temporary = target.with_name(f".xplain-{os.urandom(8).hex()}")
     try:
         with temporary.open("xb") as file:
-            file.write(data)
+            file.writelines(parts)
         if mode is not None:
             temporary.chmod(stat.S_IMODE(mode))
         temporary.replace(target)

@@ -5,6 +5,7 @@ import io
 import json
 import tracemalloc
 from contextlib import closing, nullcontext
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 import xplain
 from tests.dialects import golden, strategies
 from tests.support import refuses
-from xplain.dialects import _stream, dumps, from_document, loads, read_items, to_document
+from xplain.dialects import _stream, dumps, from_document, loads, read_items, read_outline, to_document
 from xplain.errors import DocumentError, InputError
 from xplain.explanation import Item, Results
 
@@ -57,6 +58,33 @@ def test_items_are_those_of_the_whole_document(path, chunk, monkeypatch):
         item if item.status != "failed" else failing(item) for item in expected
     ]
     assert of(path.read_bytes(), path.parent.name) == found
+
+
+def outline(text):
+    data = text if isinstance(text, bytes) else text.encode()
+    return read_outline(lambda: nullcontext(io.BytesIO(data)))
+
+
+@pytest.mark.parametrize("path", JOBS, ids=golden.identify)
+def test_an_outline_is_the_job_without_what_was_found(path):
+    whole = from_document(golden.read(path))
+    bare = tuple(replace(item, explanation=None, attributes={}) for item in whole.items)
+    found = outline(path.read_bytes())
+    assert replace(found, attributes={}) == replace(whole, items=bare, attributes={})
+    assert (found.total, found.finished) == (whole.total, whole.finished)
+    metrics = [
+        results.attributes.get("edge-impulse", {}).get("additionalMetricsByLearnBlock") for results in (whole, found)
+    ]
+    assert metrics[0] == metrics[1]
+
+
+def test_an_outline_of_what_is_wrong_with_the_job_is_refused():
+    with refuses(DocumentError, "$.total: must be", "got 'two'"):
+        outline('{"xplain": 1, "type": "results", "job": "a", "total": "two", "items": []}')
+    with refuses(DocumentError, "$.total: must be an integer >= 1, got 0"):
+        outline(
+            '{"xplain": 1, "type": "results", "job": "a", "total": 0, "items": [{"name": "b", "status": "waiting"}]}'
+        )
 
 
 @given(strategies.results(), st.sampled_from(["utf-8", "utf-8-sig", "utf-16", "utf-32"]))

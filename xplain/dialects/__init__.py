@@ -19,6 +19,7 @@ import importlib.resources
 import inspect
 import json
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Any, Protocol, cast
 
@@ -40,6 +41,7 @@ __all__ = [
     "from_document",
     "loads",
     "read_items",
+    "read_outline",
     "schema",
     "sniff",
     "to_document",
@@ -62,6 +64,8 @@ FORMATS: Mapping[str, str] = MappingProxyType(
 
 class _Dialect(Protocol):
     CARRIES: Mapping[str, Carries] | None
+    ITEMS: Mapping[str, _stream.Items]
+    HEAD: _wire.Reader[dict[str, Any]]
     sniff: Callable[[Any], bool]
     decode: _wire.Reader[Value]
     encode: Callable[..., dict[str, Any]]
@@ -218,6 +222,43 @@ def read_items(open: _stream.Open, format: str | None = None) -> Iterator[Item]:
     DocumentError
         At once, if the document is of no format or holds no items; while items are read, if one is wrong.
     """
+    format, document = _beside_items(open, format)
+    return _stream.items(open, document, _dialect(format).ITEMS, format)
+
+
+def read_outline(open: _stream.Open, format: str | None = None) -> Results:
+    """Read a job without what was found: who its items are and how far each is.
+
+    Parameters
+    ----------
+    open, format
+        As for `read_items`; the items are read one at a time.
+
+    Returns
+    -------
+    Results
+        Its items have no explanations and no attributes, and of its own attributes there are those that say more than
+        the items do.
+
+    Raises
+    ------
+    DocumentError
+        If the document is of no format or holds no items, or if an item or what is said of the job is wrong.
+    """
+    format, document = _beside_items(open, format)
+    dialect = _dialect(format)
+    found = _stream.items(open, document, dialect.ITEMS, format)
+    items = tuple(replace(item, explanation=None, attributes={}) for item in found)
+
+    def outline(at: _wire.At) -> Results:
+        said = dialect.HEAD(at)
+        return at.build(Results, items=items, **said)
+
+    return _wire.read(outline, document, format)
+
+
+def _beside_items(open: _stream.Open, format: str | None) -> tuple[str, dict[str, Any]]:
+    """Return the format of a document with items, and the document with one item at most in each place of them."""
     known = FORMATS if format is None else [format]
     places = {name: getattr(_dialect(name), "ITEMS", {}) for name in known}
     cut = {key for own in places.values() for key in own}
@@ -229,7 +270,7 @@ def read_items(open: _stream.Open, format: str | None = None) -> Iterator[Item]:
         raise DocumentError(f"must hold items ({keys}) to be read one at a time, got no such key", format=format)
     if cut & document.keys() - own.keys():
         document = _stream.head(open, own)
-    return _stream.items(open, document, own, format)
+    return format, document
 
 
 def validate(document: Any, format: str | None = None) -> list[Problem]:

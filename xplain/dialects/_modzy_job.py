@@ -34,7 +34,17 @@ from xplain.dialects._wire import (
 from xplain.errors import DocumentError
 from xplain.explanation import Explanation, Item, Results
 
-__all__ = ["ITEMS", "STATUSES", "encode_item", "encode_job", "read_batch", "read_item", "read_job", "read_output"]
+__all__ = [
+    "HEAD",
+    "ITEMS",
+    "STATUSES",
+    "encode_item",
+    "encode_job",
+    "read_batch",
+    "read_item",
+    "read_job",
+    "read_output",
+]
 
 STATUSES = {
     "FETCHING_DATA": "waiting",
@@ -292,6 +302,13 @@ def _job(
 
 
 _COUNT = nullable(integer(0))
+_HEAD: dict[str, Reader[Any]] = {
+    "job": Field(string, "jobIdentifier"),
+    "total": _COUNT,
+    "finished": nullable(boolean),
+    "submitted": nullable(time, key="submittedAt"),
+    "error": nullable(string),
+}
 read_job: Reader[Results] = record(
     _job,
     rest={
@@ -305,19 +322,16 @@ read_job: Reader[Results] = record(
         "totalModelLatency": nullable(number),
         **dict.fromkeys(_COUNTS, _COUNT),
     },
-    job=Field(string, "jobIdentifier"),
+    **_HEAD,
     # Left out where they are empty, zero or false.
     results=nullable(table(_item), {}),
     failures=nullable(table(_failure), {}),
-    total=_COUNT,
     completed=_COUNT,
     failed=_COUNT,
-    finished=nullable(boolean),
-    submitted=nullable(time, key="submittedAt"),
-    error=nullable(string),
 )
 
 ITEMS = {
     "results": Items(lambda job: _item, named=True),
     "failures": Items(lambda job: _failure, named=True),
 }
+HEAD: Reader[dict[str, Any]] = record(dict, rest=None, **_HEAD)

@@ -60,7 +60,7 @@ from xplain.dialects._wire import (
 from xplain.errors import DocumentError
 from xplain.explanation import Box, Explanation, Item, Polygon, Record, Results
 
-__all__ = ["CARRIES", "ITEMS", "decode", "encode", "sniff"]
+__all__ = ["CARRIES", "HEAD", "ITEMS", "decode", "encode", "sniff"]
 
 CARRIES = {
     "object-detection": Carries(
@@ -301,6 +301,22 @@ ITEMS = {
 }
 
 
+def _head(status: str, job: int, error: str | None, **times: Any) -> dict[str, Any]:
+    finished = _STATUSES[status] is None
+    return {"job": str(job), "finished": finished, "error": error, **_moments(finished, **times)}
+
+
+_HEAD: dict[str, Reader[Any]] = {
+    "status": choice(*_STATUSES),
+    "created": Field(_time, "createdTime"),
+    "started": nullable(_time, key="startTime"),
+    "changed": Field(_time, "statusTime"),
+}
+HEAD: Reader[dict[str, Any]] = record(
+    _head, rest=None, job=Field(INT64, "jobId"), error=nullable(string, key="errorMessage"), **_HEAD
+)
+
+
 def read_job(at: At) -> Results:
     """Read a job."""
     parameters = read_parameters(at)
@@ -312,7 +328,7 @@ def read_job(at: At) -> Results:
         rest: dict[str, Any],
         **times: Any,
     ) -> Results:
-        finished = status in ("Completed", "Failed")
+        finished = _STATUSES[status] is None
         _check_items(status, items, batches)
         told = implied(item.explanation for item in items if item.explanation is not None)
         rest["parameters"] = {key: own for key, own in parameters.items() if told.get(key) != own}
@@ -332,10 +348,7 @@ def read_job(at: At) -> Results:
     read: Reader[Results] = record(
         make,
         rest={"jobId": INT64, "errorMessage": nullable(string), "parameters": optional(PARAMETERS)},
-        status=choice(*_STATUSES),
-        created=Field(_time, "createdTime"),
-        started=nullable(_time, key="startTime"),
-        changed=Field(_time, "statusTime"),
+        **_HEAD,
         items=array(read_item(at, parameters)),
         batches=optional(array(_BATCH), (), key="failedItems"),
     )

@@ -58,10 +58,10 @@ from xplain.dialects._edge_write import write_sample
 from xplain.dialects._fit import Carries, Value
 from xplain.dialects._places import At, Problem, Rejected
 from xplain.dialects._stream import Items
-from xplain.dialects._wire import Reader, boolean, integer, mapping, nullable, problems, string
+from xplain.dialects._wire import Reader, boolean, integer, mapping, nullable, problems, record, string
 from xplain.explanation import Box, Explanation, Grid, Item, Record, Results, Window, _check
 
-__all__ = ["CARRIES", "ITEMS", "decode", "encode", "sniff"]
+__all__ = ["CARRIES", "HEAD", "ITEMS", "decode", "encode", "sniff"]
 
 Json = dict[str, Any]
 
@@ -257,6 +257,18 @@ def _read_one(job: At) -> Reader[Item]:
 
 
 ITEMS = {"result": Items(_read_one)}
+
+
+_TOTAL: Reader[Json] = record(dict, total=nullable(integer(0), key="totalCount"))
+
+
+def _head(at: At) -> Json:
+    """Read what a job says besides its samples, but for what is compared with them."""
+    own = {key: at.value[key] for key in _OF_JOBS[1:] if at.value.get(key)}
+    return {"job": "", **_TOTAL(at), "attributes": {FORMAT: own} if own else {}}
+
+
+HEAD: Reader[Json] = _head
 
 
 def _by_sample(predictions: list[Json]) -> dict[int, list[int]]:

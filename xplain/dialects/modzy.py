@@ -37,6 +37,7 @@ from typing import Any
 
 from xplain.dialects._fit import Carries, Value
 from xplain.dialects._modzy_job import (
+    HEAD,
     ITEMS,
     STATUSES,
     encode_item,
@@ -51,7 +52,7 @@ from xplain.dialects._wire import At, mapping
 from xplain.errors import InputError
 from xplain.explanation import Box, Explanation, Mask, Record, Results, WordScores, _check
 
-__all__ = ["CARRIES", "ITEMS", "decode", "encode", "sniff"]
+__all__ = ["CARRIES", "HEAD", "ITEMS", "decode", "encode", "sniff"]
 
 CARRIES = {
     "image-classification": Carries(source="image", evidence=(Mask,), attributes=True),

@@ -72,7 +72,7 @@ from xplain.explanation import (
     _check,
 )
 
-__all__ = ["CARRIES", "ITEMS", "decode", "encode", "sniff"]
+__all__ = ["CARRIES", "HEAD", "ITEMS", "decode", "encode", "sniff"]
 
 VERSION = 1
 
@@ -381,19 +381,18 @@ _ITEM = record(
     ended=optional(string),
     attributes=optional(json_object, {}),
 )
-_RESULTS = record(
-    Results,
-    job=string,
-    items=array(_ITEM),
-    total=optional(integer(0)),
-    finished=optional(boolean),
-    error=optional(string),
-    submitted=optional(string),
-    started=optional(string),
-    updated=optional(string),
-    ended=optional(string),
-    attributes=optional(json_object, {}),
-)
+_JOB: dict[str, Reader[Any]] = {
+    "job": string,
+    "total": optional(integer(0)),
+    "finished": optional(boolean),
+    "error": optional(string),
+    "submitted": optional(string),
+    "started": optional(string),
+    "updated": optional(string),
+    "ended": optional(string),
+    "attributes": optional(json_object, {}),
+}
+_RESULTS = record(Results, rest=None, items=array(_ITEM), **_JOB)
 _RECORD = record(Record, format=string, kind=string, fields=json_object)
 _DOCUMENT = tagged("type", {"explanation": _EXPLANATION, "results": _RESULTS, "record": _RECORD})
 
@@ -411,6 +410,7 @@ def _item(at: At) -> Reader[Item]:
 
 
 ITEMS = {"items": Items(_item)}
+HEAD: Reader[dict[str, Any]] = record(dict, rest=None, **_JOB)
 
 
 def decode(at: At) -> Explanation | Results | Record:
