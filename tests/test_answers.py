@@ -66,15 +66,12 @@ def test_raw_emails_become_comments(model):
 
 
 def test_times_without_a_zone_are_left_out(model):
-    headers = {"raw": "Date: Fri, 02 Jan 2026 03:04:05\r\nSubject: Hi"}
-    given = {
-        "documents": [{"raw_email": {"body": {"plain": "late"}, "headers": headers}}],
-        "transform_tag": "generic.0.CONVKER5",
-        "include_comments": True,
-    }
-    assert xplain.comment_from_raw_email(given["documents"][0]["raw_email"]).timestamp == "2026-01-02T03:04:05"
+    body = "late\n\nOn Fri, Jan 2, 2026 at 3:04 PM Bob <b@example.com> wrote:\n> Hello\n"
+    raw = {"body": {"plain": body}, "headers": {"raw": "Subject: Hi"}}
+    assert xplain.comment_from_raw_email(raw).messages[1].sent_at == "2026-01-02T15:04:00"
+    given = {"documents": [{"raw_email": raw}], "transform_tag": "generic.0.CONVKER5", "include_comments": True}
     (comment,) = xplain.to_document(xplain.answer(model, given), "reinfer")["comments"]
-    assert "sent_at" not in comment["messages"][0]
+    assert comment["messages"][1] == {"from": "Bob <b@example.com>", "body": {"text": "Hello"}}
 
 
 def test_labels_are_explained_in_the_places_of_the_vendor(model):
