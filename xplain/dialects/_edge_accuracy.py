@@ -83,15 +83,14 @@ def check_accuracy(at: At, claimed: Json, predictions: list[Json], results: list
     return [*found, *_balanced(at, claimed), *_squared_error(at, claimed, predictions, results)]
 
 
-def _wrong(at: At, expected: float, claimed: float | str) -> Problem:
-    shown = claimed if isinstance(claimed, str) else f"{claimed:.6g}"
-    return Problem(at.path, f"must be {expected:.6g}, as the predictions give it, got {shown}")
+def _wrong(at: At, expected: float) -> Problem:
+    return at.problem(f"{expected:.6g}, as the predictions give it")
 
 
 def _summary(at: At, claimed: Json, good: int, bad: int) -> Iterator[Problem]:
     for key, count in (("good", good), ("bad", bad)):
         if claimed[key] != count:
-            yield _wrong(at[key], count, claimed[key])
+            yield _wrong(at[key], count)
 
 
 def _classes(at: At, claimed: Json, counts: Tally) -> Iterator[Problem]:
@@ -116,8 +115,7 @@ def _confusion(at: At, claimed: dict[str, dict[str, float]], counts: Tally) -> l
                 expected = own.get(predicted, 0) / whole
                 value = row.get(predicted, 0.0)
                 if not (near(value, expected) if unit == "fraction" else value == expected):
-                    place = at[actual][predicted] if predicted in row else at[actual] if actual in claimed else at
-                    problems.append(_wrong(place, expected, value if predicted in row else "nothing"))
+                    problems.append(_wrong(at[actual][predicted] if actual in claimed else at[actual], expected))
         return problems
 
     return min(compare("count"), compare("fraction"), key=len)
@@ -125,7 +123,7 @@ def _confusion(at: At, claimed: dict[str, dict[str, float]], counts: Tally) -> l
 
 def _percent(at: At, claimed: Json, key: str, good: int, bad: int) -> Iterator[Problem]:
     if key in claimed and good + bad and not near(claimed[key], 100 * good / (good + bad)):
-        yield _wrong(at[key], 100 * good / (good + bad), claimed[key])
+        yield _wrong(at[key], 100 * good / (good + bad))
 
 
 def _anomalies(at: At, claimed: Json, predictions: list[Json]) -> Iterator[Problem]:
@@ -141,7 +139,7 @@ def _balanced(at: At, claimed: Json) -> Iterator[Problem]:
         return
     mean: float = (claimed["anomalyAccuracyScore"] + claimed["noAnomalyAccuracyScore"]) / 2
     if not near(claimed["balancedAccuracyScore"], mean):
-        yield _wrong(at["balancedAccuracyScore"], mean, claimed["balancedAccuracyScore"])
+        yield _wrong(at["balancedAccuracyScore"], mean)
 
 
 def _detections(at: At, claimed: Json, predictions: list[Json]) -> Iterator[Problem]:
@@ -157,7 +155,7 @@ def _detections(at: At, claimed: Json, predictions: list[Json]) -> Iterator[Prob
         return
     options = [100 * sum(scores) / len(scores), 100 * judged.count(True) / len(judged)]
     if not any(near(claimed["accuracyScore"], one) for one in options):
-        yield _wrong(at["accuracyScore"], options[0], claimed["accuracyScore"])
+        yield _wrong(at["accuracyScore"], options[0])
 
 
 def _squared_error(at: At, claimed: Json, predictions: list[Json], results: list[Json]) -> Iterator[Problem]:
@@ -178,4 +176,4 @@ def _squared_error(at: At, claimed: Json, predictions: list[Json], results: list
     errors = [value - truth for value, truth in zip(values, truths, strict=True)]
     error = sum(one * one for one in errors) / len(errors)
     if math.isfinite(error) and not near(claimed["mseScore"], error, relative=1e-3):
-        yield _wrong(at["mseScore"], error, claimed["mseScore"])
+        yield _wrong(at["mseScore"], error)

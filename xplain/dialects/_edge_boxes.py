@@ -84,8 +84,7 @@ def _debug(at: At) -> Json:
 
     def check(place: At, index: int, points: str) -> None:
         if points in inside.value and index >= len(found[points]):
-            count = len(found[points])
-            problems.append(Problem(place.path, f"must be the index of one of {count} {points}, got {index}"))
+            problems.append(place.problem(f"the index of one of {len(found[points])} {points}"))
 
     for i, link in enumerate(found["assignments"]):
         check(inside["assignments"][i]["yp"], link["yp"], "y_preds")
@@ -115,7 +114,7 @@ def check_figures(at: At, structured: Json) -> None:
         return
     found = _figures(_debug(at["debugInfoJson"]))
     problems = [
-        Problem(at[key].path, f"must be {found[key]:.6g}, as debugInfoJson gives it, got {structured[key]:.6g}")
+        at[key].problem(f"{found[key]:.6g}, as debugInfoJson gives it")
         for key in _FIGURES
         if not near(structured[key], found[key])
     ]

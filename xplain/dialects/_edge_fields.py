@@ -64,6 +64,14 @@ def items(item: Reader[Any]) -> Reader[list[Any]]:
     return lambda at: list(read(at))
 
 
+def _number(at: At) -> int:
+    """Read the number of a sample, which becomes part of names."""
+    value = integer()(at)
+    if value.bit_length() > 53:
+        raise at.rejected("an integer of at most 53 bits")
+    return value
+
+
 def _finite(value: Any) -> bool:
     return type(value) is float and math.isfinite(value)
 
@@ -104,7 +112,8 @@ def _rectangle(at: At) -> list[float]:
 def _ordered(first: str, last: str) -> Callable[[Json], Json]:
     def check(value: Json) -> Json:
         if value[last] < value[first]:
-            raise DocumentError(f"must be at least {first}, {value[first]}, got {value[last]}", path=f"$.{last}")
+            problem = At(value)[last].problem(f"at least {first}")
+            raise DocumentError(problem.message, path=problem.path)
         return value
 
     return check
@@ -132,7 +141,7 @@ _STREAM = fields(
     imageDimensions=nullable(_SIZE),
 )
 SAMPLE = fields(
-    id=integer(),
+    id=_number,
     filename=string,
     signatureValidate=boolean,
     signatureMethod=nullable(string),
@@ -284,12 +293,12 @@ BLOCK = fields(
 )
 """What one learn block says of a sample."""
 
-MODEL_RESULT = fields(sampleId=integer(), sample=SAMPLE, classifications=items(BLOCK))
+MODEL_RESULT = fields(sampleId=_number, sample=SAMPLE, classifications=items(BLOCK))
 """What all learn blocks say of a sample."""
 
 _PREDICTION = fields(
     _ordered("startMs", "endMs"),
-    sampleId=integer(),
+    sampleId=_number,
     startMs=number,
     endMs=number,
     label=nullable(string),

@@ -22,6 +22,7 @@ from xplain.explanation.outcomes import ANOMALY, UNCERTAIN, choose, decide
 __all__ = ["explain_sample", "with_patch"]
 
 Json = dict[str, Any]
+Limits = Sequence[float | None]
 
 _SHA256 = re.compile("[0-9a-f]{64}")
 _REGRESSION = "keras-regression"
@@ -50,13 +51,14 @@ def explain_sample(at: At, found: Json, windows: Sequence[Json], places: Sequenc
     image = image or any(block.get("anomalyResult") for block in blocks)
     _check(at, blocks, windows, places, image)
     predictions: list[Prediction] = []
+    limits = [_threshold(block) for block in blocks]
     for i, window in enumerate(windows):
-        scores = _scores(blocks, window, i, image)
+        scores = _scores(blocks, limits, window, i, image)
         best = None if detection else choose(scores)
         if best is not None:
             known = _decided(best, window, _expected(blocks, i))
             scores = [known if one is best else one for one in scores]
-        predictions += scores + _boxes(blocks, i, detection)
+        predictions += scores + _boxes(blocks, limits, i, detection)
     return Explanation(
         DETECTION if detection else "image-classification" if image else "signal-classification",
         _source(sample, image),
@@ -114,8 +116,7 @@ def _check(at: At, blocks: Sequence[Json], windows: Sequence[Json], places: Sequ
         for i, label in enumerate(block["expectedLabels"]):
             last = max(count, block.get("resultCount", 0)) - 1
             if label["endIndex"] > last and count:
-                place = at[k]["expectedLabels"][i]["endIndex"]
-                found.append(Problem(place.path, f"must be at most {last}, the last window, got {label['endIndex']}"))
+                found.append(at[k]["expectedLabels"][i]["endIndex"].problem(f"at most {last}, the last window"))
         found += _figures(at[k], block)
     for i, place in enumerate(places if not found else ()):
         found += _f1(place, windows[i], blocks, i) + _judged(place, windows[i], blocks, i)
@@ -130,9 +131,7 @@ def _figures(at: At, block: Json) -> list[Problem]:
         place = at["anomalyResult"][i]
         for key, expected in (("meanScore", sum(values) / (len(values) or 1)), ("maxScore", max(values, default=0.0))):
             if values and key in anomaly and not near(anomaly[key], expected, relative=1e-3):
-                found.append(
-                    Problem(place[key].path, f"must be {expected:.6g}, that of scores, got {anomaly[key]:.6g}")
-                )
+                found.append(place[key].problem(f"{expected:.6g}, that of scores"))
     for i, structured in enumerate(block.get("structuredResult", [])):
         try:
             check_figures(at["structuredResult"][i], structured)
@@ -146,9 +145,7 @@ def _f1(at: At, window: Json, blocks: Sequence[Json], i: int) -> list[Problem]:
     scores = [block["structuredResult"][i]["f1"] for block in blocks if block.get("structuredResult")]
     if "f1Score" not in window or not scores or any(near(window["f1Score"], score) for score in scores):
         return []
-    return [
-        Problem(at["f1Score"].path, f"must be {scores[0]:.6g}, as in structuredResult, got {window['f1Score']:.6g}")
-    ]
+    return [at["f1Score"].problem(f"{scores[0]:.6g}, as in structuredResult")]
 
 
 def _judged(at: At, window: Json, blocks: Sequence[Json], i: int) -> list[Problem]:
@@ -159,8 +156,8 @@ def _judged(at: At, window: Json, blocks: Sequence[Json], i: int) -> list[Proble
     classes = {name for block in blocks if block["result"] for name in block["result"][i]} | {UNCERTAIN}
     if correct == (label == predicted) or not {label, predicted} <= classes:
         return []
-    message = f"must be {str(not correct).lower()}, since {label!r} is expected and {predicted!r} predicted"
-    return [Problem(at["predictionCorrect"].path, f"{message}, got {str(correct).lower()}")]
+    should = f"{str(not correct).lower()}, since {label!r} is expected and {predicted!r} predicted"
+    return [at["predictionCorrect"].problem(should)]
 
 
 def _differs(block: Json) -> bool:
@@ -180,12 +177,12 @@ def _of(block: int, **more: Any) -> Json:
     return {**({"block": block} if block else {}), **more}
 
 
-def _scores(blocks: Sequence[Json], window: Json, i: int, image: bool) -> list[Prediction]:
+def _scores(blocks: Sequence[Json], limits: Limits, window: Json, i: int, image: bool) -> list[Prediction]:
     """Make the predictions of a window; those of an image, which has only one, by decreasing score in each block."""
     start, end = window["startMs"], window["endMs"]
     region = None if image or (start == 0 and end == 0) else Window(start, end)
     return [
-        Prediction((label,), score, region=region, threshold=_threshold(block), attributes=_of(k))
+        Prediction((label,), score, region=region, threshold=limits[k], attributes=_of(k))
         for k, block in enumerate(blocks)
         if block["result"]
         for label, score in (_ranked if image else list)(block["result"][i].items())
@@ -196,10 +193,9 @@ def _ranked(scores: Iterable[tuple[str, float]]) -> list[tuple[str, float]]:
     return sorted(scores, key=lambda one: -one[1])
 
 
-def _boxes(blocks: Sequence[Json], i: int, detection: bool) -> list[Prediction]:
+def _boxes(blocks: Sequence[Json], limits: Limits, i: int, detection: bool) -> list[Prediction]:
     found: list[Prediction] = []
-    for k, block in enumerate(blocks):
-        limit = _threshold(block)
+    for k, (block, limit) in enumerate(zip(blocks, limits, strict=True)):
         if block.get("anomalyResult"):
             own = _of(k, anomaly=True) if detection else _of(k)
             for one in block["anomalyResult"][i].get("boxes", []):

@@ -82,7 +82,7 @@ def write_sample(
     whole = merged(plain_sample(explanation, name, number, current=current), patch)
     if current and not problems(SAMPLE, whole["sample"]):
         sample = whole["sample"]
-        sample["sensors"] = [{**sensor, "index": sensor.get("index", i)} for i, sensor in enumerate(sample["sensors"])]
+        sample["sensors"] = _numbered(sample["sensors"])
         sample.setdefault("datastreams", streams(sample))
     windows = whole.pop("predictions", [])
     return whole, windows if isinstance(windows, list) else []
@@ -280,9 +280,15 @@ def _numbers(grid: Grid) -> list[list[float]]:
     return [[float(np.format_float_positional(value, unique=True)) for value in row] for row in grid.values]
 
 
+def _numbered(sensors: list[Json]) -> list[Json]:
+    """Number sensors in their order, where they have no number."""
+    return [{**sensor, "index": sensor.get("index", i)} for i, sensor in enumerate(sensors)]
+
+
 def streams(sample: Json) -> list[Json]:
     """Return the data streams of a sample that has one, which is what every sample has in older releases."""
-    shared = {key: sample[key] for key in ("chartType", "intervalMs", "sensors", "valuesCount")}
+    shared = {key: sample[key] for key in ("chartType", "intervalMs", "valuesCount")}
+    shared["sensors"] = _numbered(sample["sensors"])
     size = {"imageDimensions": sample["imageDimensions"]} if "imageDimensions" in sample else {}
     return [
         {

@@ -72,10 +72,14 @@ class At:
             value = MISSING
         return At(value, self, key)
 
-    def rejected(self, expected: str, remedy: str = "") -> Rejected:
+    def problem(self, expected: str, remedy: str = "") -> Problem:
         """Say that the value here is not what was expected."""
         message = f"must be {expected}, got {_shown(self.value)}" + (f"; {remedy}" if remedy else "")
-        return Rejected([Problem(self.path, message)])
+        return Problem(self.path, message)
+
+    def rejected(self, expected: str, remedy: str = "") -> Rejected:
+        """Give up reading, since the value here is not what was expected."""
+        return Rejected([self.problem(expected, remedy)])
 
     def build(self, make: Callable[..., T], /, *args: Any, **values: Any) -> T:
         """Call a constructor of which an error is a problem at this place.

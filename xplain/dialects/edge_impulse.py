@@ -233,7 +233,7 @@ def _read_job(at: At) -> Results:
         wrong += check_accuracy(at["accuracy"], found["accuracy"], predictions, samples)
     total = found.pop("totalCount", len(samples))
     if total < len(samples):
-        wrong.append(Problem(at["totalCount"].path, f"must be at least the {len(samples)} results, got {total}"))
+        wrong.append(at["totalCount"].problem(f"at least {len(samples)}, the number of results"))
     if wrong:
         raise Rejected(wrong)
     plain = {"success": True} if page else {"success": True, **_plain_job(predictions)}
@@ -290,15 +290,12 @@ def _check_numbers(at: At, samples: list[Json], predictions: list[Json]) -> list
     """Check that samples and predictions can be joined by the sample's number."""
     wrong, seen = [], set()
     for i, sample in enumerate(samples):
-        number = sample["sampleId"]
-        if number in seen:
-            path = at["result"][i]["sampleId"].path
-            wrong.append(Problem(path, f"must be that of one result only, got {number} again"))
-        seen.add(number)
+        if sample["sampleId"] in seen:
+            wrong.append(at["result"][i]["sampleId"].problem("that of one result only"))
+        seen.add(sample["sampleId"])
     for k, one in enumerate(predictions if samples else ()):
         if one["sampleId"] not in seen:
-            path = at["predictions"][k]["sampleId"].path
-            wrong.append(Problem(path, f"must be that of one of the results, got {one['sampleId']}"))
+            wrong.append(at["predictions"][k]["sampleId"].problem("that of one of the results"))
     return wrong
 
 
