@@ -375,6 +375,8 @@ def test_what_is_written_for_a_grid():
 def test_a_sample_without_a_name_gets_one():
     (found,) = from_document(to_document(Explanation("image-classification", Source("image")), FORMAT)).items
     assert (found.name, found.explanation.source.name) == ("sample", "sample")
+    unnamed = changed("sample", ("sample", "sample", "filename"), "")
+    assert to_document(from_document(unnamed), FORMAT) == unnamed
 
 
 def test_the_name_of_an_item_goes_before_that_of_its_source():

@@ -131,7 +131,7 @@ def encode(value: Value, *, level: str = "current") -> Json:
             return write_runner(value)
         if isinstance(own.get(_RESPONSE), dict):
             return _write_response(value, current)
-        value = Results("", (Item(value.source.name or _SAMPLE, "successful", explanation=value),))
+        value = Results("", (Item(_name(value), "successful", explanation=value),))
     own = _own(value.attributes)
     if value.error is not None:
         return merged({"success": False, "error": value.error}, own)
@@ -142,6 +142,10 @@ def _own(attributes: Json) -> Json:
     """Give what a document of this format said; whatever else stands there is none."""
     own = attributes.get(FORMAT)
     return dict(own) if isinstance(own, dict) else {}
+
+
+def _name(explanation: Explanation) -> str:
+    return _SAMPLE if explanation.source.name is None else explanation.source.name
 
 
 def _write_job(results: Results, own: Json, current: bool) -> Json:
@@ -195,9 +199,8 @@ def _next(windows: Any) -> list[Json]:
 
 
 def _write_response(explanation: Explanation, current: bool) -> Json:
-    name = explanation.source.name or _SAMPLE
     patch = _patch(explanation)
-    sample, _ = write_sample(explanation, name, _number(patch, 1), patch=patch, current=current)
+    sample, _ = write_sample(explanation, _name(explanation), _number(patch, 1), patch=patch, current=current)
     plain = {"success": True, "classifications": sample["classifications"], _SAMPLE: {_SAMPLE: sample[_SAMPLE]}}
     return merged(plain, _own(explanation.attributes)[_RESPONSE])
 
