@@ -34,6 +34,7 @@ __all__ = [
     "predict",
     "read",
     "read_items",
+    "refusals",
     "render",
     "schema",
     "to_document",
@@ -227,11 +228,52 @@ def _check_model(model: Model) -> Model:
     return model
 
 
-def methods() -> Mapping[str, str]:
-    """Return the attribution methods: name to summary."""
+def methods(model: Model | None = None, input: Any = None) -> Mapping[str, str]:
+    """Return the attribution methods: name to summary.
+
+    Parameters
+    ----------
+    model : ImageClassifier, TextClassifier, SignalClassifier, Detector or Segmenter, optional
+        Only the methods that can explain this model; `refusals` has the others.
+    input : optional
+        As for `refusals`.
+
+    Examples
+    --------
+    >>> import xplain
+    >>> list(xplain.methods(xplain.TextClassifier(len)))
+    ['occlusion', 'lime', 'kernel-shap', 'shapley', 'random']
+    """
     from xplain.attributions import METHODS
 
-    return {name: method.summary for name, method in METHODS.items()}
+    refused = () if model is None else refusals(model, input)
+    return {name: method.summary for name, method in METHODS.items() if name not in refused}
+
+
+def refusals(model: Model, input: Any = None) -> Mapping[str, str]:
+    """Return the methods that cannot explain a model: name to reason.
+
+    A method is refused if it explains other models, or needs more of the network than it shows: gradients, feature maps
+    of a layer, attention. For the latter each is tried for a few evaluations.
+
+    Parameters
+    ----------
+    model : ImageClassifier, TextClassifier, SignalClassifier, Detector or Segmenter
+        What would be explained.
+    input : optional
+        What to try the methods on, as `explain` takes it. If left out, noise of the size that the preprocessing makes,
+        or a few words; detectors, signals and images of no known size are not tried then.
+
+    Examples
+    --------
+    >>> import xplain
+    >>> xplain.refusals(xplain.ImageClassifier(len))["saliency"][:59]
+    'method must be one that needs scores only for a black box, '
+    """
+    from xplain import attributions
+
+    checked = _check_model(model)
+    return attributions.refusals(checked, None if input is None else checked.prepare(input))
 
 
 def formats() -> Mapping[str, str]:
@@ -352,7 +394,7 @@ def validate(document: Any, format: str | None = None) -> list[Problem]:
 
 
 def render(
-    subject: Explanation | Results | Sequence[Explanation],
+    subject: Explanation | Results | Record | Sequence[Explanation],
     image: Any = None,
     *,
     kind: str | None = None,
@@ -361,12 +403,12 @@ def render(
     scale: Any = None,
     **style: Any,
 ) -> Picture | TextPicture:
-    """Draw an explanation, or several side by side on one scale.
+    """Draw an explanation, several side by side on one scale, the results of a job, or a record.
 
     Parameters
     ----------
-    subject : Explanation, sequence of Explanation, or Results
-        What to draw; of results, the successful items.
+    subject : Explanation, sequence of Explanation, Results or Record
+        What to draw.
     image : path, bytes, PIL.Image.Image, numpy.ndarray or torch.Tensor, optional
         The photo that was explained. An explanation made in this process still holds it.
     kind, target, cmap, scale, **style
@@ -381,8 +423,6 @@ def render(
     from xplain.pictures import draw
 
     pixels = None if image is None else _images.load(image, digest=False).pixels
-    if isinstance(subject, Results):
-        subject = [item.explanation for item in subject.items if item.explanation is not None]
     return draw(subject, pixels, kind=kind, target=target, cmap=cmap, scale=scale, **style)
 
 

@@ -429,7 +429,7 @@ class TestRefusals:
 
     def test_what_is_no_picture(self):
         empty = Explanation("signal-classification", Source("signal"), (), ())
-        with refuses(InputError, "subject[0] must hold a prediction to be drawn as bars, got none"):
+        with refuses(InputError, "subject must hold a prediction to be drawn as bars, got none"):
             draw(empty)
         words = Attribution(Prediction("good", 0.5), WordScores((Word("a", 1.0),)))
         with refuses(InputError, "subject must explain an image", "got an explanation of a signal"):

@@ -19,14 +19,14 @@ from xplain.explanation import (
     Prediction,
     Source,
 )
-from xplain.pictures import _marks, _strokes, draw
+from xplain.pictures import _marks, _palette, _strokes, draw
 from xplain.pictures._mark_paint import arrange
 from xplain.pictures._placing import Wish, place
 from xplain.pictures._type import INK
 
 HEIGHT, WIDTH = 480, 640
 GREY = np.full((HEIGHT, WIDTH, 3), 128, np.uint8)
-BLUE, ORANGE = _marks._COLOURS[:2]
+BLUE, ORANGE = _palette.COLOURS[:2]
 
 
 def scene(*predictions, photo=GREY, attributes=None, attributions=(), name=None, **size):

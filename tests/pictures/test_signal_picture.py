@@ -237,7 +237,7 @@ def test_other_evidence_and_mixed_sources_are_refused():
         draw(explain(np.zeros((2, 0)), content=None))
     with refuses(InputError, "subject[0] must hold an attribution, a recording or windows to be drawn along time"):
         draw(Explanation("signal-classification", source, (Prediction("walk", 1.0),)), kind="signal")
-    with refuses(InputError, "subject[0] must hold a prediction to be drawn as bars, got none"):
+    with refuses(InputError, "subject must hold a prediction to be drawn as bars, got none"):
         draw(Explanation("signal-classification", source))
     text = Explanation("text-classification", Source("text", text="hello"))
     with refuses(InputError, "subject must explain sources of one kind, got signal and text; draw each apart"):

@@ -361,8 +361,14 @@ class TestRefusals:
             draw(explain(), np.zeros((3, 3, 3), np.uint8))
 
     def test_an_explanation_of_nothing(self):
-        with refuses(InputError, "subject[1] must hold an attribution or a prediction to be drawn, got neither"):
-            draw([explain(), Explanation("text-classification", Source("text", text="a"))])
+        with refuses(InputError, "subject must hold an attribution or a prediction to be drawn, got neither"):
+            draw(Explanation("text-classification", Source("text", text="a")))
+
+    def test_one_of_several_may_hold_nothing(self):
+        picture = draw([explain(), Explanation("text-classification", Source("text", text="a", name="b.txt"))])
+        assert "Explanation of b.txt: nothing is predicted." in picture.alt
+        assert "b.txt\na\nnothing is predicted\n" in picture.ansi(color=False)
+        assert "nothing is predicted" in picture.html().decode()
 
     def test_a_text_that_was_not_explained(self):
         with refuses(InputError, "text must be the one that was explained, got one with none of the 10 words", "'The'"):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,25 +12,27 @@ from xplain import api
 from xplain.cli import _io
 from xplain.dialects import dumps, from_document, loads, to_document, validate_text
 from xplain.errors import InputError
-from xplain.explanation import Explanation, Results
+from xplain.explanation import Explanation, Record, Results
 from xplain.kernels import _jit
 
 __all__ = ["convert", "encoded", "load", "render", "validate"]
 
 
-def load(name: str, format: str | None = None) -> Explanation | Results:
+def load(name: str, format: str | None = None) -> Explanation | Results | Record:
     """Read one document; ``-`` is standard input."""
     return from_document(loads(_io.read_bytes(name)), format)
 
 
-def encoded(subject: Explanation | Results, format: str, *, lossy: bool = False) -> bytes:
+def encoded(subject: Explanation | Results | Record, format: str, *, lossy: bool = False) -> bytes:
     """Return a document as a line of JSON."""
     return (dumps(to_document(subject, format, lossy=lossy)) + "\n").encode("utf-8")
 
 
-def _with_masks(subject: Explanation | Results, keep: float | None, threshold: float | None) -> Explanation | Results:
+def _with_masks(
+    subject: Explanation | Results | Record, keep: float | None, threshold: float | None
+) -> Explanation | Results | Record:
     """Turn heat maps into masks where the command line asks for it."""
-    if keep is None and threshold is None:
+    if isinstance(subject, Record) or (keep is None and threshold is None):
         return subject
     if isinstance(subject, Explanation):
         return subject.with_masks(keep, threshold)
@@ -47,9 +49,9 @@ def render(arguments: argparse.Namespace) -> int:
     output = arguments.output
     if output not in (None, "-") and Path(output).suffix.lower() not in _io.PICTURES:
         raise InputError(f"output must end in {', '.join(_io.PICTURES)}, got {output!r}")
-    explanations = [e for name in arguments.documents for e in _explanations(name, arguments.format)]
-    if not explanations:
-        raise InputError("document must hold an explanation, got none")
+    subjects = [subject for name in arguments.documents for subject in _subjects(name, arguments.format)]
+    if not subjects:
+        raise InputError("document must hold something to draw, got none")
     scale = arguments.scale
     if scale is not None and scale not in ("max", "robust"):
         scale = _number("scale", scale)
@@ -57,7 +59,7 @@ def render(arguments: argparse.Namespace) -> int:
     given = {name: getattr(arguments, name) for name in ("alpha", "text", "signal")}
     style = {name: value for name, value in given.items() if value is not None}
     picture = api.render(
-        explanations[0] if len(explanations) == 1 else explanations,
+        subjects[0] if len(subjects) == 1 else _explanations(subjects),
         arguments.image,
         kind=arguments.kind,
         target=None if target is None else _io.target(target),
@@ -96,18 +98,26 @@ def validate(arguments: argparse.Namespace) -> int:
     return 2 if bad else 0
 
 
-def _explanations(name: str, format: str | None) -> Iterator[Explanation]:
-    """Yield what a document or a .jsonl file explains."""
+def _subjects(name: str, format: str | None) -> Iterator[Explanation | Results | Record]:
+    """Yield what a document or the lines of a .jsonl file hold."""
     data = _io.read_bytes(name)
     documents = data.splitlines() if name.lower().endswith(".jsonl") else [data]
     for document in documents:
-        if not document.strip():
-            continue
-        subject = from_document(loads(document), format)
+        if document.strip():
+            yield from_document(loads(document), format)
+
+
+def _explanations(subjects: Sequence[Explanation | Results | Record]) -> list[Explanation]:
+    """Return what several documents explain."""
+    found: list[Explanation] = []
+    for subject in subjects:
+        if isinstance(subject, Record):
+            raise InputError(f"document must hold explanations to be drawn with others, got a record: {subject.kind}")
         if isinstance(subject, Explanation):
-            yield subject
+            found.append(subject)
         else:
-            yield from (item.explanation for item in subject.items if item.explanation is not None)
+            found += [item.explanation for item in subject.items if item.explanation is not None]
+    return found
 
 
 def _number(name: str, text: Any) -> float:

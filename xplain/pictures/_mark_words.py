@@ -9,6 +9,7 @@ from xplain.pictures.scale import number
 __all__ = ["describe", "facts", "where"]
 
 _NAMED = 30  # regions in a text alternative
+_ON_A_LINE = 2  # signs that are explained
 _WHOLE = 5  # predictions of the whole image that are listed
 
 
@@ -35,7 +36,7 @@ def facts(marks: Marks, arrangement: Arrangement | None) -> list[str]:
         signs.append("line: taken for each other")
     if any(marked for row in rows for _, marked in row.runs):
         signs.append("inverted: characters that differ")
-    lines.append(" · ".join(signs))
+    lines += [" · ".join(signs[i : i + _ON_A_LINE]) for i in range(0, len(signs), _ON_A_LINE)]
     if arrangement is not None and arrangement.missing:
         lines.append(f"{_many(arrangement.missing, 'label')} without room")
     return lines
@@ -45,7 +46,7 @@ def describe(marks: Marks) -> str:
     """The text alternative of regions."""
     if marks.limit:
         return f"{marks.limit[0].upper()}{marks.limit[1:]}."
-    listed = [_sentence(mark) for mark in (*marks.marks, *marks.truths)]
+    listed = [_sentence(mark) for mark in (*marks.marks, *marks.truths) if mark.rows]
     more = len(listed) - _NAMED
     said = "; ".join(listed[:_NAMED]) + (f"; and {more} more" if more > 0 else "")
     whole = ", ".join(f"{p.name} {number(p.score)}" for p in marks.whole[:_WHOLE])
@@ -66,8 +67,8 @@ def _counted(marks: Marks) -> str:
     parts = [_many(count, "region") if count else "no regions"]
     if below:
         parts.append(f"{below} below {'their thresholds' if below > 1 else 'its threshold'}")
-    if marks.truths:
-        parts.append(_many(len(marks.truths), "truth"))
+    if truths := sum(bool(mark.rows) for mark in marks.truths):
+        parts.append(_many(truths, "truth"))
     if marks.more:
         parts.append(f"{marks.more} not drawn")
     if marks.outside:

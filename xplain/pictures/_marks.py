@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -11,6 +10,7 @@ from xplain.explanation.gauges import pointer, read_gauge
 from xplain.explanation.matches import MAX_CHARACTERS, align
 from xplain.explanation.outcomes import ANOMALY
 from xplain.pictures import _said
+from xplain.pictures._palette import COLOURS, colours_of
 from xplain.pictures._type import Colour
 from xplain.pictures.scale import number
 
@@ -19,18 +19,6 @@ __all__ = ["PLAIN", "Dot", "Line", "Mark", "Marks", "Row", "counts", "limits", "
 Point = tuple[float, float]
 Size = tuple[int, int]
 
-# M. Okabe and K. Ito, Color Universal Design, 2008: told apart with colour-blind eyes, and bright enough for photos.
-_COLOURS: tuple[Colour, ...] = (
-    (86, 180, 233),
-    (230, 159, 0),
-    (0, 158, 115),
-    (240, 228, 66),
-    (213, 94, 0),
-    (204, 121, 167),
-    (0, 114, 178),
-)
-#: Colour of labels for which there is none of their own.
-_OTHERS: Colour = (200, 203, 208)
 #: Colour of what is no prediction: truths.
 PLAIN: Colour = (255, 255, 255)
 _MOST = 1000  # regions that are drawn
@@ -179,7 +167,7 @@ def marks(explanation: Explanation, predictions: Iterable[Prediction], size: Siz
     actual = _said.truths(explanation) if truths else []
     real, made, links = _said.centroids(explanation) if truths else ([], [], [])
     names = [_colour_name(p) for p in placed] + [label for label, _ in actual] + [one.label for one in real]
-    colours = _colours(names)
+    colours = colours_of(names)
     groups: dict[object, list[Prediction]] = {}
     for prediction in placed:
         groups.setdefault(_group(prediction), []).append(prediction)
@@ -188,7 +176,7 @@ def marks(explanation: Explanation, predictions: Iterable[Prediction], size: Siz
     inside = [mark for mark in dotted if _touches(mark.frame)]
     return Marks(
         tuple(inside[:_MOST]),
-        tuple([*(_truth(label, box, size) for label, box in actual), *map(_centre, real)] if truths else ())[:_MOST],
+        (*(_truth(label, box, size, not real) for label, box in actual), *map(_centre, real))[:_MOST],
         tuple(Line((link.prediction, link.truth), closed=False) for link in links[:_MOST]),
         tuple(p for p in found if p.region is None),
         len(dotted) - len(inside),
@@ -202,7 +190,7 @@ def limits(attribution: Attribution) -> Marks | None:
     if not isinstance(grid, Grid) or target.threshold is None or target.label != (ANOMALY,):
         return None
     cells = Mask.from_array(grid.values >= target.threshold)
-    mark = Mark((), (0.0, 0.0, 1.0, 1.0), _COLOURS[0], mask=cells, veil=False)
+    mark = Mark((), (0.0, 0.0, 1.0, 1.0), COLOURS[0], mask=cells, veil=False)
     return Marks((mark,), limit=f"outlined: {cells.area} cells of {number(target.threshold)} or more")
 
 
@@ -270,9 +258,10 @@ def _aligned(text: str, name: str) -> Iterable[tuple[str, bool]]:
     return [*ours, (" = ", False), *theirs]
 
 
-def _truth(label: str, box: Box, size: Size) -> Mark:
-    row = Row(((f"truth: {label}", False),), PLAIN)
-    return Mark((row,), _frame(box, size), PLAIN, (replace(_outline(box, size), thin=True),))
+def _truth(label: str, box: Box, size: Size, labelled: bool) -> Mark:
+    """A true box; its centre has the label if that is known."""
+    rows = (Row(((f"truth: {label}", False),), PLAIN),) if labelled else ()
+    return Mark(rows, _frame(box, size), PLAIN, (replace(_outline(box, size), thin=True),))
 
 
 def _centre(truth: _said.Centroid) -> Mark:
@@ -324,10 +313,3 @@ def _touches(frame: tuple[float, float, float, float]) -> bool:
 def _colour_name(prediction: Prediction) -> str:
     """What gets a colour of its own: a label, or all that is read."""
     return str(prediction.attributes["feature"]) if _said.is_read(prediction) else prediction.name
-
-
-def _colours(names: Iterable[str]) -> dict[str, Colour]:
-    """Give the most frequent names colours of their own."""
-    times = Counter(names)
-    own = dict(zip([name for name, _ in times.most_common(len(_COLOURS))], _COLOURS, strict=False))
-    return {name: own.get(name, _OTHERS) for name in times}

@@ -17,7 +17,9 @@ __all__ = [
     "Link",
     "asset",
     "badges",
+    "breakdowns",
     "centroids",
+    "importances",
     "is_dot",
     "is_read",
     "keypoints",
@@ -33,6 +35,7 @@ __all__ = [
 
 Point = tuple[float, float]
 
+_ROUNDING = 1e-6
 _READ = ("text", "assetTag")  # features of Cognite Vision whose labels are what is written there
 
 
@@ -213,7 +216,43 @@ def properties(explanation: Explanation) -> list[tuple[str, float]]:
     return [(name, value) for name, value in (*found, ("sentiment", sentiment)) if name and value is not None]
 
 
-# Jobs.
+def breakdowns(fields: Mapping[str, Any]) -> Iterator[tuple[str, float, list[tuple[str, float]]]]:
+    """For each property of a text its name, its value, and what adds up to it."""
+    for one in _each(fields, "label_properties"):
+        name, value = text_at(one, "name") or text_at(one, "property_name"), number_at(one, "value")
+        if name is None or value is None or value_at(one, "breakdown") is None:
+            continue
+        parts = [
+            (_path(value_at(said, "name")), part)
+            for kind in ("label_contributions", "other_group_contributions")
+            for said in _each(one, "breakdown", kind)
+            if (part := number_at(said, "value")) is not None
+        ]
+        rest = value - sum(part for _, part in parts)
+        if abs(rest) > _ROUNDING * max(1.0, abs(value)):
+            parts.append(("everything else", rest))
+        yield name, value, parts
+
+
+def _path(said: Any) -> str:
+    """A label: its name, or the names of its levels."""
+    return " > ".join(str(level) for level in said) if isinstance(said, list) else str(said)
+
+
+# Models and jobs.
+
+
+def importances(fields: Mapping[str, Any]) -> Iterator[tuple[str, list[tuple[str, float]]]]:
+    """For each label the names and the importance of its features, the largest first."""
+    labels = value_at(fields, "labels")
+    for label, said in labels.items() if isinstance(labels, Mapping) else ():
+        found = [
+            (axis, value)
+            for one in _each(said, "features")
+            if (axis := text_at(one, "axis")) and (value := number_at(one, "importance")) is not None
+        ]
+        if found:
+            yield label, sorted(found, key=lambda one: -one[1])
 
 
 def metrics(results: Results) -> list[tuple[str, list[tuple[str, str]]]]:

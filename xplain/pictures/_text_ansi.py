@@ -43,10 +43,43 @@ def _lines(scene: Scene, color: bool) -> Iterator[str]:
         for section in part.sections:
             yield ""
             yield from _section(scene, part, section, color)
+        if scene.kind == "text":
+            yield from _passages(part, color)
+            yield from _entities(part)
+        if nothing := _text_words.nothing(part):
+            yield nothing
         if not part.sections:
-            if part.text is not None and scene.kind == "text":
-                yield visible(part.text)
             yield from _classes(part, None, color)
+        if bars := _text_words.qualities(part):
+            yield "Properties"
+            yield from _bars(bars, None, "█" if color else "#")
+    if scene.note:
+        yield ""
+        yield scene.note
+
+
+def _passages(part: Part, color: bool) -> Iterator[str]:
+    """The text with what is found in it between brackets."""
+    text = part.text or ""
+    for passage in part.passages if part.shows_text else ():
+        if passage.name:
+            yield f"{_BOLD}{passage.name}{_RESET}" if color else f"{passage.name}:"
+        shown, before = [], 0
+        for stretch in passage.stretches:
+            shown.append("[" * (len(stretch.over) - before))
+            shown.append(visible(text[stretch.start : stretch.stop]))
+            shown += [f"]{{{entity.name}}}" for entity in stretch.ending]
+            before = len(stretch.over) - len(stretch.ending)
+        yield "".join(shown)
+
+
+def _entities(part: Part) -> Iterator[str]:
+    if listed := _text_words.entities(part):
+        yield "Found"
+        for entity, facts in listed:
+            yield f"{_right(entity.name)}  {facts}"
+        if more := _text_words.more_entities(part):
+            yield f"{'':{_LABEL}}  {more}"
 
 
 def _legend(scene: Scene, color: bool) -> str:
@@ -109,12 +142,15 @@ def _classes(part: Part, section: Section | None, color: bool) -> Iterator[str]:
 def _bars(bars: Sequence[Bar], tint: Tint | None, sign: str = "") -> Iterator[str]:
     """Rows of a label, a number and a bar; ``sign`` draws the bar, or a plus or minus if it is empty."""
     most = max(abs(bar.value) for bar in bars) or 1.0
+    tree = any(bar.depth for bar in bars)
     for bar in bars:
         length = round(_BAR * abs(bar.value) / most)
         line = (sign or ("-" if bar.value < 0 else "+")) * length
         if tint is not None and length:
             line = _paint(" " * length, _index(tint, tint.limit if bar.value > 0 else -tint.limit))
-        yield f"{_right(bar.label)}  {bar.number:>9}  {line}".rstrip()
+        label = bar.label if not bar.depth else f"{'  ' * bar.depth}{bar.label}"
+        column = _right(label) if not tree else _left(label)
+        yield f"{column}  {bar.number:>9}  {line:{_BAR * bool(bar.remarks)}}  {bar.remarks}".rstrip()
 
 
 def _right(label: str) -> str:
@@ -123,6 +159,12 @@ def _right(label: str) -> str:
         ends = accumulate(_columns(character) for character in label)
         label = label[: sum(end < _LABEL for end in ends)] + "…"
     return " " * (_LABEL - _columns(label)) + label
+
+
+def _left(label: str) -> str:
+    """A label at the left of its column, shortened to it."""
+    shown = _right(label).lstrip() if _columns(label) > _LABEL else label
+    return shown + " " * max(0, _LABEL - _columns(shown))
 
 
 def _columns(text: str) -> int:

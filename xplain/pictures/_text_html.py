@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 
 from xplain.pictures import _text_words
 from xplain.pictures._text_characters import one_line, visible
+from xplain.pictures._text_entities import Stretch
 from xplain.pictures._text_scene import Part, Scene, Section, Tint
 from xplain.pictures._text_words import Bar
 from xplain.pictures._type import Colour
@@ -35,6 +36,9 @@ _LABEL = (
     "display: inline-block; width: 32%; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; "
     "text-align: right; vertical-align: middle"
 )
+_NAME = "font-size: 0.65em; opacity: 0.75; margin: 0 0.3em 0 0.15em"
+_VEIL = 0.3  # opacity of the colour of an entity
+_LANE, _MOST_LANES = 2, 4  # pixels of a line below an entity, and lines
 _NEUTRAL: Colour = (128, 128, 128)
 _STEPS = 5  # colours of a sign in the legend
 _CSS_LEAST = 0.1  # per cent: the narrowest bar
@@ -63,10 +67,51 @@ def _parts(scene: Scene) -> Iterator[str]:
             yield f'<div style="font-size: 1.3em; margin-top: 1em" dir="auto">{_escaped(name)}</div>'
         for section in part.sections:
             yield from _section(scene, part, section)
+        if scene.kind == "text":
+            yield from _passages(part)
+            yield from _entities(part)
+        if nothing := _text_words.nothing(part):
+            yield f'<div style="{_QUIET}">{nothing}</div>'
         if not part.sections:
-            if part.text is not None and scene.kind == "text":
-                yield f'<div dir="auto" style="{_TEXT}">{_escaped(visible(part.text))}</div>'
             yield from _classes(part, None)
+        if bars := _text_words.qualities(part):
+            yield from _column("Properties", 16, bars, None)
+    if scene.note:
+        yield f'<div style="{_QUIET}; margin-top: 1em">{_escaped(scene.note)}</div>'
+
+
+def _passages(part: Part) -> Iterator[str]:
+    """The parts of the text with what is found in them."""
+    text = part.text or ""
+    for passage in part.passages if part.shows_text else ():
+        if passage.name:
+            yield f'<div style="{_QUIET}">{_escaped(passage.name)}</div>'
+        shown = "".join(_stretch(stretch, text) for stretch in passage.stretches)
+        yield f'<div dir="auto" style="{_TEXT}">{shown}</div>'
+
+
+def _stretch(stretch: Stretch, text: str) -> str:
+    """A stretch on the colour of the first entity that covers it, a line for each, and the names of those that end."""
+    shown = _escaped(visible(text[stretch.start : stretch.stop]))
+    if stretch.over:
+        lines = ", ".join(
+            f"0 {_LANE * (i + 1)}px 0 {_rgb(entity.colour)}" for i, entity in enumerate(stretch.over[:_MOST_LANES])
+        )
+        title = _escaped("; ".join(f"{entity.name} {', '.join(entity.facts)}" for entity in stretch.over))
+        ground = _background(stretch.over[0].colour, _VEIL)
+        shown = f'<span style="{ground}; box-shadow: {lines}" title="{title}">{shown}</span>'
+    return shown + "".join(f'<span style="{_NAME}">{_escaped(entity.name)}</span>' for entity in stretch.ending)
+
+
+def _entities(part: Part) -> Iterator[str]:
+    if not (listed := _text_words.entities(part)):
+        return
+    yield f'<div style="{_QUIET}">Found</div>'
+    for entity, facts in listed:
+        cell = f'<span style="{_CELL}; {_background(entity.colour, 1)}"></span>'
+        yield f'<div style="font-size: 0.9em">{cell} <strong>{_escaped(entity.name)}</strong> {_escaped(facts)}</div>'
+    if more := _text_words.more_entities(part):
+        yield f'<div style="{_QUIET}">{more}</div>'
 
 
 def _section(scene: Scene, part: Part, section: Section) -> Iterator[str]:
@@ -119,14 +164,17 @@ def _cells(tint: Tint, scores: Sequence[float]) -> str:
 
 def _classes(part: Part, section: Section | None) -> Iterator[str]:
     if bars := _text_words.classes(part, section):
-        yield from _column("Class scores", 16, bars, None, _text_words.more_classes(part))
+        width = 16 if section is not None or not any(bar.depth or bar.badges for bar in bars) else 34
+        yield from _column("Class scores", width, bars, None, _text_words.more_classes(part))
 
 
 def _column(title: str, width: int, bars: Sequence[Bar], tint: Tint | None, more: str = "") -> Iterator[str]:
     """A titled bar chart; without a tint in grey."""
-    most = max(0.0, *(bar.value for bar in bars))
-    least = max(0.0, *(-bar.value for bar in bars))
+    most = max(0.0, *(at for bar in bars for at in (bar.value, bar.tick or 0.0)))
+    least = max(0.0, *(-at for bar in bars for at in (bar.value, bar.tick or 0.0)))
     span = most + least or 1.0
+    tree = any(bar.depth for bar in bars)
+    across = 30 if any(bar.badges for bar in bars) else 48
     yield f'<div style="{_COLUMN}; width: {width}em"><div style="{_QUIET}">{title}</div>'
     for bar in bars:
         colour = _NEUTRAL if tint is None else tint.hue(bar.value)
@@ -134,17 +182,36 @@ def _column(title: str, width: int, bars: Sequence[Bar], tint: Tint | None, more
         length = max(100 * abs(bar.value) / span, _CSS_LEAST if bar.value else 0.0)
         start = 100 * (least - (abs(bar.value) if bar.value < 0 else 0.0)) / span
         label = f"<strong>{_escaped(bar.label)}</strong>" if bar.strong and tint is None else _escaped(bar.label)
+        tick = _tick(bar, start + length, least, span)
+        place = f"; text-align: left; padding-left: {1.2 * bar.depth:g}em; box-sizing: border-box" if tree else ""
+        remarks = f' <span style="{_QUIET}">{_escaped(bar.remarks)}</span>' if bar.remarks else ""
         yield (
             f'<div style="line-height: 1.5; font-size: 0.9em; white-space: nowrap">'
-            f'<span style="{_LABEL}" title="{_escaped(bar.label)}" dir="auto">{label}</span> '
-            f'<span style="display: inline-block; width: 48%; vertical-align: middle">'
+            f'<span style="{_LABEL}{place}" title="{_escaped(bar.label)}" dir="auto">{label}</span> '
+            f'<span style="display: inline-block; width: {across}%; vertical-align: middle">'
             f'<span style="display: inline-block; width: {length:.1f}%; height: 0.85em; margin-left: {start:.1f}%; '
-            f'vertical-align: middle; {_background(colour, opacity)}"></span></span> '
-            f"<span>{bar.number}</span></div>"
+            f'vertical-align: middle; {_background(colour, opacity)}"></span>{tick}</span> '
+            f"<span>{bar.number}</span>{remarks}</div>"
         )
     if more:
         yield f'<div style="{_QUIET}">{more}</div>'
     yield "</div>"
+
+
+def _tick(bar: Bar, end: float, least: float, span: float) -> str:
+    """A line where the threshold is; ``end`` is where the bar ends, in per cent."""
+    if bar.tick is None:
+        return ""
+    place = 100 * (least + bar.tick) / span - end
+    return (
+        f'<span style="display: inline-block; width: 0; height: 1.15em; vertical-align: middle; '
+        f'margin-left: {place:.1f}%; border-left: 2px solid"></span>'
+    )
+
+
+def _rgb(colour: Colour) -> str:
+    red, green, blue = colour
+    return f"rgb({red}, {green}, {blue})"
 
 
 def _background(colour: Colour, opacity: float) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import groupby
 
 import numpy as np
@@ -12,6 +13,7 @@ import numpy.typing as npt
 from xplain.pictures import _legend, _text_words
 from xplain.pictures._legend import Ramp
 from xplain.pictures._text_characters import one_line
+from xplain.pictures._text_entities import Stretch
 from xplain.pictures._text_lines import Line, Piece, Setting, wrapped
 from xplain.pictures._text_place import Run
 from xplain.pictures._text_scene import Part, Scene, Section, Tint
@@ -33,6 +35,9 @@ _ROW, _THICKNESS = 1.6, 0.95
 _LABEL, _NUMBER = 11.0, 4.8  # columns of a chart
 _WORDS, _CLASSES = 30.0, 19.0  # widths of the charts
 _RAMP = 24.0
+_INDENT, _SMALL = 1.1, 0.75  # of a level of labels; size of badges
+_VEIL = 0.3  # opacity of the colour of an entity
+_LANE, _MOST_LANES = 2, 3  # pixels of a line below an entity, and lines
 _STEPS = 255
 _STRONG, _WEAK = (112, 120, 130), (203, 207, 212)
 
@@ -47,6 +52,33 @@ def svg(scene: Scene, font: str | None, description: str) -> str:
     """Write as SVG."""
     page = _Page(scene, Setting(_SIZE, font, letters=True))
     return page.record.svg(page.height, description)
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """What a run stands on: a colour, what is said of it, and colours of the lines below it."""
+
+    colour: Colour
+    tip: str
+    lanes: tuple[Colour, ...] = ()
+
+
+def _ground(run: Run, section: Section, tint: Tint | None) -> Ground | None:
+    if run.word is None:
+        return None
+    coloured = tint is not None and tint.opacity(run.word.score)
+    return Ground(
+        tint.on_paper(run.word.score) if tint and coloured else PAPER, _text_words.signed(run.word.score, section)
+    )
+
+
+def _ground_of(stretch: Stretch) -> Ground | None:
+    """The colour of the first entity, and a line for each."""
+    if not stretch.over:
+        return None
+    red, green, blue = (round(p + (c - p) * _VEIL) for p, c in zip(PAPER, stretch.over[0].colour, strict=True))
+    tip = "; ".join(entity.name for entity in stretch.over)
+    return Ground((red, green, blue), tip, tuple(entity.colour for entity in stretch.over[:_MOST_LANES]))
 
 
 class _Page:
@@ -70,6 +102,9 @@ class _Page:
         if total > drawn:
             self._down(1.0)
             self._write(f"and {total - drawn} more, which are not drawn here", QUIET)
+        if scene.note:
+            self._down(1.0)
+            self._write(scene.note, QUIET)
 
     @property
     def height(self) -> int:
@@ -99,10 +134,34 @@ class _Page:
             self._write(name, INK, 1.4)
         for section in sections:
             self._section(part, section)
+        if self.scene.kind == "text":
+            self._passages(part)
+            self._entities(part)
+        self._write(_text_words.nothing(part), QUIET)
         if not part.sections:
-            if part.text is not None and self.scene.kind == "text":
-                self._text(part.text, (Run(0, len(part.text), None),), None, None)
             self._charts(part, None)
+        if bars := _text_words.qualities(part):
+            self._y = self._chart("Properties", bars, _MARGIN, self._y + 1.7 * _SIZE, _WORDS * _SIZE, None)
+
+    def _passages(self, part: Part) -> None:
+        """The parts of the text with what is found in them."""
+        for passage in part.passages if part.shows_text else ():
+            if passage.name:
+                self._write(passage.name, QUIET)
+            text = (part.text or "")[passage.start :]
+            runs = tuple(Run(s.start - passage.start, s.stop - passage.start, None) for s in passage.stretches)
+            grounds = [_ground_of(stretch) for stretch in passage.stretches]
+            self._text(text[: runs[-1].stop] if runs else "", runs, grounds)
+
+    def _entities(self, part: Part) -> None:
+        for i, (entity, facts) in enumerate(_text_words.entities(part)):
+            self._down(1.8 if not i else 1.45)
+            y = self._y
+            self.record.box(_MARGIN, y - 0.85 * _SIZE, _MARGIN + _SIZE, y + 0.15 * _SIZE, entity.colour)
+            x = _MARGIN + 1.5 * _SIZE
+            x += self.record.text((x, y), entity.name, room=0.4 * _WIDTH) + 0.6 * _SIZE
+            self.record.text((x, y), facts, room=_WIDTH - _MARGIN - x, colour=QUIET)
+        self._write(_text_words.more_entities(part), QUIET)
 
     def _section(self, part: Part, section: Section) -> None:
         target, method = section.attribution.target, section.attribution.method
@@ -114,12 +173,13 @@ class _Page:
         if method:
             self.record.text((x, self._y), f"by {one_line(method)}", room=_WIDTH - _MARGIN - x, colour=QUIET)
         if self.scene.kind == "text":
-            self._text(section.text, section.runs, section, self.scene.tint_of(section))
+            tint = self.scene.tint_of(section)
+            self._text(section.text, section.runs, [_ground(run, section, tint) for run in section.runs])
         for note in _text_words.notes(self.scene, section):
             self._write(note, QUIET)
         self._charts(part, section)
 
-    def _text(self, text: str, runs: Sequence[Run], section: Section | None, tint: Tint | None) -> None:
+    def _text(self, text: str, runs: Sequence[Run], grounds: Sequence[Ground | None]) -> None:
         """The lines that there is room for, in a frame."""
         pad = 0.7 * _SIZE
         top = self._y + 0.7 * _SIZE
@@ -128,7 +188,7 @@ class _Page:
             if i == self._lines:
                 break
             base += _LINE * _SIZE
-            self._line(line, _MARGIN + pad, base - 0.55 * _SIZE, runs, section, tint)
+            self._line(line, _MARGIN + pad, base - 0.55 * _SIZE, grounds)
             stop = line.stop
         else:
             stop = len(text)
@@ -138,17 +198,16 @@ class _Page:
         if stop < len(text):
             self._write(f"… {len(text) - stop:,} more characters, which are not drawn here", QUIET)
 
-    def _line(
-        self, line: Line, left: float, base: float, runs: Sequence[Run], section: Section | None, tint: Tint | None
-    ) -> None:
+    def _line(self, line: Line, left: float, base: float, grounds: Sequence[Ground | None]) -> None:
         for index, group in groupby(line.pieces, lambda piece: piece.run):
             pieces = list(group)
-            word = runs[index].word
-            if word is not None and section is not None:
+            ground = grounds[index]
+            if ground is not None:
                 x0, x1 = left + pieces[0].x - 1, left + pieces[-1].x + pieces[-1].width + 1
-                fill = tint.on_paper(word.score) if tint is not None and tint.opacity(word.score) else None
-                tip = _text_words.signed(word.score, section)
-                self.record.box(x0, base - 1.05 * _SIZE, x1, base + 0.4 * _SIZE, fill or PAPER, tip=tip)
+                self.record.box(x0, base - 1.05 * _SIZE, x1, base + 0.4 * _SIZE, ground.colour, tip=ground.tip)
+                for lane, colour in enumerate(ground.lanes):
+                    y = base + 0.3 * _SIZE + lane * (_LANE + 1)
+                    self.record.box(x0, y, x1, y + _LANE, colour)
             for piece in pieces:
                 self._piece(piece, left + piece.x, base)
 
@@ -177,7 +236,9 @@ class _Page:
             bottom = self._chart("Strongest words", bars, left, top, _WORDS * _SIZE, self.scene.tint)
             left += _WORDS * _SIZE
         if bars := _text_words.classes(part, section):
-            end = self._chart("Class scores", bars, left, top, _CLASSES * _SIZE, None)
+            wide = section is None and any(bar.depth or bar.badges for bar in bars)
+            width = _WIDTH - 2 * _MARGIN if wide else _CLASSES * _SIZE
+            end = self._chart("Class scores", bars, left, top, width, None)
             if more := _text_words.more_classes(part):
                 end += _ROW * _SIZE
                 self.record.text((left, end - 0.5 * _SIZE), more, room=_CLASSES * _SIZE, colour=QUIET)
@@ -190,9 +251,13 @@ class _Page:
         """Draw bars from a common zero, and return where they end; without a tint in grey."""
         record = self.record
         record.text((left, top), title, room=width, colour=QUIET)
-        labels = min(_LABEL * _SIZE, max(self._laid(bar.label)[1] for bar in bars), 0.4 * width)
-        x0, x1 = left + labels + 0.6 * _SIZE, left + width - _NUMBER * _SIZE
-        low, high = min(0.0, *(bar.value for bar in bars)), max(0.0, *(bar.value for bar in bars))
+        tree = any(bar.depth for bar in bars)
+        widest = max(self._laid(bar.label)[1] + bar.depth * _INDENT * _SIZE for bar in bars)
+        labels = min((2 if tree else 1) * _LABEL * _SIZE, widest, 0.4 * width)
+        remarks = 0.0 if width < _WIDTH / 2 else max(map(self._remarks_width, bars))
+        x0, x1 = left + labels + 0.6 * _SIZE, left + width - _NUMBER * _SIZE - remarks
+        ends = [0.0, *(at for bar in bars for at in (bar.value, bar.tick or 0.0))]
+        low, high = min(ends), max(ends)
         unit = (x1 - x0) / (high - low or 1.0)
         zero = x0 - low * unit
         y = top + 0.5 * _SIZE
@@ -201,28 +266,49 @@ class _Page:
             base = y + 1.1 * _SIZE
             ink = INK if bar.strong else QUIET
             colour = tint.on_paper(math.copysign(tint.limit, bar.value)) if tint else _STRONG if bar.strong else _WEAK
-            self._label(bar.label, x0 - 0.6 * _SIZE, base, labels + 1, ink)
+            indent = bar.depth * _INDENT * _SIZE
+            if tree:
+                self._label(bar.label, left + indent, base, labels + 1 - indent, ink, anchor="ls")
+            else:
+                self._label(bar.label, x0 - 0.6 * _SIZE, base, labels + 1, ink)
             start, end = sorted((zero, zero + bar.value * unit))
             record.box(start, base - 0.85 * _SIZE, end, base + (_THICKNESS - 0.85) * _SIZE, colour)
+            if bar.tick is not None:
+                at = zero + bar.tick * unit
+                record.box(at - 1, base - 1.05 * _SIZE, at + 1, base + (_THICKNESS - 0.65) * _SIZE, INK)
             record.text((x1 + 0.6 * _SIZE, base), bar.number, room=_NUMBER * _SIZE, colour=ink)
+            if remarks:
+                self._badges(bar.badges, x1 + _NUMBER * _SIZE, base)
             y += _ROW * _SIZE
         return y
+
+    def _remarks_width(self, bar: Bar) -> float:
+        return sum(self.record.width_of(badge, _SMALL) + 1.1 * _SIZE for badge in bar.badges)
+
+    def _badges(self, badges: Sequence[str], x: float, base: float) -> None:
+        """Words in frames."""
+        for badge in badges:
+            width = self.record.width_of(badge, _SMALL) + 0.7 * _SIZE
+            self.record.box(x, base - 0.95 * _SIZE, x + width, base + 0.3 * _SIZE, None, QUIET)
+            self.record.text((x + width / 2, base - 0.1 * _SIZE), badge, room=width, scale=_SMALL, anchor="ms")
+            x += width + 0.4 * _SIZE
 
     def _laid(self, label: str) -> tuple[tuple[Piece, ...], float]:
         """The pieces of a label on one line, and their width."""
         line = next(wrapped(label, (Run(0, len(label), None),), math.inf, self.setting), None)
         return ((), 0.0) if line is None else (line.pieces, line.pieces[-1].x + line.pieces[-1].width)
 
-    def _label(self, label: str, right: float, base: float, room: float, ink: Colour) -> None:
-        """A label that ends at the right of its column, shortened to it."""
+    def _label(self, label: str, x: float, base: float, room: float, ink: Colour, anchor: str = "rs") -> None:
+        """A label at the right ("rs") or the left ("ls") of its column, shortened to it."""
         pieces, width = self._laid(label)
+        left = x - width if anchor == "rs" else x
         if width <= room and self.setting.letters:
-            self.record.letters((right - width, base), label, width, ink)
+            self.record.letters((left, base), label, width, ink)
         elif width <= room and any(piece.boxed for piece in pieces):
             for piece in pieces:
-                self._piece(piece, right - width + piece.x, base, ink)
+                self._piece(piece, left + piece.x, base, ink)
         else:
-            self.record.text((right, base), label, room=room, colour=ink, anchor="rs")
+            self.record.text((x, base), label, room=room, colour=ink, anchor=anchor)
 
     def _write(self, line: str, colour: Colour, scale: float = 1.0) -> None:
         """One line; nothing if it is empty."""

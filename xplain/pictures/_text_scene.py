@@ -14,6 +14,7 @@ from xplain.errors import InputError
 from xplain.explanation import Attribution, Explanation, Word, WordScores, _check
 from xplain.pictures import colormaps
 from xplain.pictures._subject import chosen
+from xplain.pictures._text_entities import Entity, Passage, found_in, passages
 from xplain.pictures._text_place import Run, joined, place
 from xplain.pictures._type import PAPER, Colour
 from xplain.pictures.colormaps import Cmap
@@ -124,21 +125,43 @@ class Section:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One explanation: its text, if that is known, and a section for each attribution that is drawn."""
+    """One explanation.
+
+    Parameters
+    ----------
+    explanation : Explanation
+        Where it comes from.
+    text : str or None
+        If it is known.
+    sections : tuple of Section
+        One for each attribution that is drawn.
+    entities : tuple of Entity
+        What predictions find in the text.
+    passages : tuple of Passage
+        The text, divided by its parts and by entities; empty if it is not known.
+    """
 
     explanation: Explanation
     text: str | None
     sections: tuple[Section, ...]
+    entities: tuple[Entity, ...] = ()
+    passages: tuple[Passage, ...] = ()
+
+    @property
+    def shows_text(self) -> bool:
+        """Whether there is something to show of the text beside its sections."""
+        return bool(self.passages) and bool(self.entities or not self.sections)
 
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """All that is drawn. Without a scale there is nothing to see in any section, and no tint."""
+    """All that is drawn, and a note below it. Without a scale there is nothing to see in any section, and no tint."""
 
     parts: tuple[Part, ...]
     kind: str
     scale: Scale | None
     tint: Tint | None
+    note: str = ""
 
     @property
     def sections(self) -> list[Section]:
@@ -194,7 +217,8 @@ def _part(explanation: Explanation, given: str | None, name: str, target: int | 
                 f"{name} must be the one that was explained, got one with none of the {len(section.words)} words, "
                 f"such as {section.words[0].text!r}"
             )
-    return Part(explanation, text, sections)
+    entities = found_in(explanation, text)
+    return Part(explanation, text, sections, entities, passages(explanation.source, text, entities))
 
 
 def _section(attribution: Attribution, text: str | None) -> Section:

@@ -73,6 +73,10 @@ class Record:
         self._texts.append(_Text(at, line, width, scale, colour, anchor))
         return width
 
+    def width_of(self, text: str, scale: float = 1.0) -> float:
+        """Width in pixels of one line."""
+        return fitted(text, round(self.size * scale), self.font)[2]
+
     def letters(self, at: tuple[float, float], text: str, width: float, colour: Colour) -> None:
         """Write letters on SVG only, stretched to a width."""
         self._texts.append(_Text(at, text, width, 1.0, colour, "ls"))

@@ -6,8 +6,10 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from xplain.explanation import Word
+from xplain.explanation import Prediction, Span, Word
+from xplain.pictures import _said
 from xplain.pictures._text_characters import one_line
+from xplain.pictures._text_entities import Entity
 from xplain.pictures._text_scene import Part, Scene, Section
 from xplain.pictures.scale import meanings, number
 
@@ -16,29 +18,57 @@ __all__ = [
     "classes",
     "describe",
     "ends",
+    "entities",
     "heading",
     "meanings_of",
     "more_classes",
+    "more_entities",
     "notes",
+    "nothing",
+    "qualities",
     "rule",
     "signed",
     "strongest",
 ]
 
 _LISTED, _CHARTED = 10, 30  # strongest words beside a text, and in a chart of their own
-_CLASSES = 10
+_CLASSES, _TREE = 10, 40
+_ENTITIES = 60
 _NAMED = 5  # words in a sentence
 _LONGEST = 60  # characters of a word in a list
 
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """A row of a bar chart. ``strong`` rows are those that the rest is about."""
+    """A row of a bar chart.
+
+    Parameters
+    ----------
+    label, value, number
+        Its name, how long it is, and what is written beside it.
+    strong : bool
+        Whether it is one of those that the rest is about.
+    depth : int
+        How many rows above it are its ancestors.
+    tick : float, optional
+        The threshold that the value should reach.
+    badges : tuple of str
+        What it has reached besides.
+    """
 
     label: str
     value: float
     number: str
     strong: bool = True
+    depth: int = 0
+    tick: float | None = None
+    badges: tuple[str, ...] = ()
+
+    @property
+    def remarks(self) -> str:
+        """Threshold and badges in words."""
+        limit = "" if self.tick is None else f"{'>=' if self.value >= self.tick else '<'} {number(self.tick)}"
+        return ", ".join(filter(None, (limit, *self.badges)))
 
 
 def signed(score: float, section: Section) -> str:
@@ -58,23 +88,79 @@ def strongest(scene: Scene, section: Section) -> list[Bar]:
 
 
 def classes(part: Part, section: Section | None) -> list[Bar]:
-    """The scores of the best classes; the one that the section explains is strong."""
+    """The scores of the best labels, parents above their children; the one that the section explains is strong."""
     target = None if section is None else section.attribution.target
     return [
-        Bar(one_line(p.name), p.score, number(p.score), target is None or p == target)
-        for p in part.explanation.predictions[:_CLASSES]
+        Bar(
+            one_line(" > ".join(p.label[len(parent) :])),
+            p.score,
+            number(p.score),
+            p == target if target is not None else p.threshold is None or p.score >= p.threshold,
+            depth,
+            p.threshold,
+            tuple(one_line(badge) for badge in _said.badges(p)),
+        )
+        for p, parent, depth in _tree(_labels(part))[: _most(part)]
     ]
 
 
+def _labels(part: Part) -> list[Prediction]:
+    """Predictions of the whole text."""
+    return [p for p in part.explanation.predictions if not isinstance(p.region, Span)]
+
+
+def _most(part: Part) -> int:
+    return _TREE if any(len(p.label) > 1 for p in _labels(part)) else _CLASSES
+
+
+def _tree(predictions: Sequence[Prediction]) -> list[tuple[Prediction, tuple[str, ...], int]]:
+    """Predictions with their nearest predicted ancestors and the number of these, in the order of a tree."""
+    labels = {p.label for p in predictions}
+    below: dict[tuple[str, ...], list[Prediction]] = {}
+    for p in predictions:
+        parent = next((p.label[:n] for n in range(len(p.label) - 1, 0, -1) if p.label[:n] in labels), ())
+        below.setdefault(parent, []).append(p)
+    found: list[tuple[Prediction, tuple[str, ...], int]] = []
+    stack = [(p, (), 0) for p in reversed(below.get((), []))]
+    while stack:
+        p, parent, depth = stack.pop()
+        found.append((p, parent, depth))
+        # A label that is there twice has its children once.
+        stack += [(child, p.label, depth + 1) for child in reversed(below.pop(p.label, []))]
+    return found
+
+
+def nothing(part: Part) -> str:
+    """That nothing is predicted of the text, or an empty string."""
+    return "" if part.sections or part.explanation.predictions else "nothing is predicted"
+
+
 def more_classes(part: Part) -> str:
-    """How many classes have no bar."""
-    more = len(part.explanation.predictions) - _CLASSES
+    """How many labels have no bar."""
+    more = len(_labels(part)) - _most(part)
     return f"and {more} more" if more > 0 else ""
+
+
+def qualities(part: Part) -> list[Bar]:
+    """What the text is like, such as its tone."""
+    found = _said.properties(part.explanation)
+    return [Bar(one_line(name).replace("_", " "), value, number(value)) for name, value in found]
 
 
 def heading(part: Part) -> str:
     """What the source is called, or an empty string."""
     return one_line(part.explanation.source.name or "")
+
+
+def entities(part: Part) -> list[tuple[Entity, str]]:
+    """What is found in the text, each with what is said of it."""
+    return [(entity, one_line(", ".join(entity.facts))) for entity in part.entities[:_ENTITIES]]
+
+
+def more_entities(part: Part) -> str:
+    """How many of them are not listed."""
+    more = len(part.entities) - _ENTITIES
+    return f"and {more} more" if more > 0 else ""
 
 
 def meanings_of(scene: Scene) -> tuple[str, str]:
@@ -121,12 +207,22 @@ def describe(scene: Scene) -> str:
         sentences.append(f"Explanation of {heading(part) or 'a text'}:")
         sentences += [_sentence(section) for section in part.sections]
         if not part.sections:
-            scores = "; ".join(f"{bar.label} {bar.number}" for bar in classes(part, None))
-            sentences.append(f"scores {scores}." if scores else "no scores.")
+            scores = "; ".join(_row(bar) for bar in classes(part, None))
+            sentences.append(f"scores {scores}." if scores else f"{nothing(part) or 'no scores'}.")
+        if part.entities:
+            listed = "; ".join(f"{entity.name} {facts}" for entity, facts in entities(part))
+            more = more_entities(part)
+            sentences.append(f"Found in it: {listed}{'; ' + more if more else ''}.")
+        if bars := qualities(part):
+            sentences.append(f"Properties: {'; '.join(_row(bar) for bar in bars)}.")
     if scene.scale is not None:
         of_all = " in all sections" if len(scene.sections) > 1 else ""
         sentences.append(f"Full colour stands for {number(scene.scale.limit)} or more{of_all}.")
-    return " ".join(sentences)
+    return " ".join(filter(None, (*sentences, scene.note)))
+
+
+def _row(bar: Bar) -> str:
+    return f"{bar.label} {bar.number}" + (f" ({bar.remarks})" if bar.remarks else "")
 
 
 def _sentence(section: Section) -> str:

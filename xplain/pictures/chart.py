@@ -39,11 +39,10 @@ def draw_bars(explanations: Sequence[Explanation], font: str | None = None) -> P
     Raises
     ------
     InputError
-        If an explanation has no predictions.
+        If no explanation has a prediction.
     """
-    for i, explanation in enumerate(explanations):
-        if not explanation.predictions:
-            raise InputError(f"subject[{i}] must hold a prediction to be drawn as bars, got none")
+    if not any(explanation.predictions for explanation in explanations):
+        raise InputError("subject must hold a prediction to be drawn as bars, got none")
     charts = [_chart(explanation, font) for explanation in explanations]
     return Picture(np.concatenate(charts), " ".join(_describe(explanation) for explanation in explanations))
 
@@ -52,9 +51,12 @@ def _chart(explanation: Explanation, font: str | None) -> np.ndarray[tuple[int, 
     predictions = explanation.predictions[:_MOST]
     explained = {attribution.target for attribution in explanation.attributions}
     more = len(explanation.predictions) - len(predictions)
-    height = round((2.6 + _ROW * len(predictions) + 1.4 * bool(more) + 0.8) * _SIZE)
+    height = round((2.6 + _ROW * max(1, len(predictions)) + 1.4 * bool(more) + 0.8) * _SIZE)
     sheet = Sheet(_WIDTH, height, _SIZE, font)
     sheet.text((_SIZE, 1.8 * _SIZE), _heading(explanation), room=_WIDTH - 2 * _SIZE, scale=1.25)
+    if not predictions:
+        sheet.text((_SIZE, 3.4 * _SIZE), "nothing is predicted", room=_WIDTH - 2 * _SIZE, colour=QUIET)
+        return sheet.pixels()
     labels = min(max(sheet.width_of(p.name) for p in predictions), 0.42 * _WIDTH)
     numbers = max(sheet.width_of(number(p.score)) for p in predictions)
     left, right = labels + 2 * _SIZE, _WIDTH - numbers - 2 * _SIZE
@@ -87,4 +89,4 @@ def _heading(explanation: Explanation) -> str:
 
 def _describe(explanation: Explanation) -> str:
     scores = "; ".join(f"{p.name} {number(p.score)}" for p in explanation.predictions[:_MOST])
-    return f"{_heading(explanation)}: {scores}."
+    return f"{_heading(explanation)}: {scores or 'nothing is predicted'}."

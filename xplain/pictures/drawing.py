@@ -4,23 +4,25 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from xplain.errors import InputError, UnknownNameError
-from xplain.explanation import Explanation
-from xplain.pictures import raster, signal, text
+from xplain.explanation import Explanation, Item, Record, Results
+from xplain.pictures import job, raster, record, signal, text
 from xplain.pictures._subject import explanations
-from xplain.pictures.picture import Picture
+from xplain.pictures.picture import Picture, stacked
 from xplain.pictures.text import TextPicture
 
 __all__ = ["KINDS", "draw"]
 
-#: Kinds of picture and what they show; those of texts and of signals are in the `KINDS` of their modules.
+#: Kinds of picture and what they show; those of texts, of signals and of jobs are in the `KINDS` of their modules.
 KINDS = raster.KINDS
+_MOST_ITEMS = 24  # of a job that are drawn unless a kind is asked for
 
 
 def draw(
-    subject: Explanation | Sequence[Explanation],
+    subject: Explanation | Sequence[Explanation] | Results | Record,
     image: Any = None,
     *,
     kind: str | None = None,
@@ -29,15 +31,19 @@ def draw(
     scale: str | float | None = None,
     **style: Any,
 ) -> Picture | TextPicture:
-    """Draw an explanation, or several of one kind of source.
+    """Draw an explanation, several of one kind of source, a job, or a record.
+
+    A job is drawn as the explanations of its inputs. Without a kind, the first 24 of them; below them stand how far the
+    job is, unless all is well, and how often it is right, where that is known.
 
     Parameters
     ----------
-    subject : Explanation or sequence of Explanation
-        What to draw.
+    subject : Explanation, sequence of Explanation, Results or Record
+        What to draw. Of a record nothing is drawn that may be a secret, see `xplain.pictures.record.draw`.
     image, kind, target, cmap, scale, **style
         As for `xplain.pictures.raster.draw` or, where texts or signals are explained, the ``draw`` of
-        `xplain.pictures.text` or `xplain.pictures.signal`.
+        `xplain.pictures.text` or `xplain.pictures.signal`. Of a job, ``kind`` may also be one of
+        `xplain.pictures.job.KINDS`, which draw it as a whole.
 
     Returns
     -------
@@ -51,7 +57,15 @@ def draw(
     UnknownNameError
         If an option, or the value of one, is none of those that exist.
     """
-    subjects = explanations(subject)
+    options = {"kind": kind, "target": target, "cmap": cmap, "scale": scale, **style}
+    if isinstance(subject, Record):
+        return record.draw(subject, **_only(("font",), options))
+    if isinstance(subject, Results):
+        return _draw_job(subject, image, options)
+    return _draw_explanations(explanations(subject), image, options)
+
+
+def _draw_explanations(subjects: Sequence[Explanation], image: Any, options: dict[str, Any]) -> Picture | TextPicture:
     kinds = {explanation.source.kind for explanation in subjects}
     if len(kinds) > 1:
         raise InputError(
@@ -59,10 +73,56 @@ def draw(
         )
     draw_one = _DRAWERS[kinds.pop()]
     known = [name for name, p in inspect.signature(draw_one).parameters.items() if p.kind is p.KEYWORD_ONLY]
-    for name in style:
+    for name in options:
         if name not in known:
             raise UnknownNameError("option", name, known)
-    return draw_one(subjects, image, kind=kind, target=target, cmap=cmap, scale=scale, **style)
+    return draw_one(subjects, image, **options)
+
+
+def _draw_job(results: Results, image: Any, options: dict[str, Any]) -> Picture | TextPicture:
+    kind = options["kind"]
+    if isinstance(kind, str) and kind in job.KINDS:
+        return job.draw(results, kind, **_only(("font",), {**options, "kind": None}))
+    font = {"font": options["font"]} if "font" in options else {}
+    found = [_named(item) for item in results.items if item.explanation is not None]
+    if kind is not None and found:
+        return _draw_explanations(found, image, options)
+    drawn = _drawn_apart(found[:_MOST_ITEMS], image, options)
+    well = results.finished and results.completed == results.total and 0 < len(found) <= _MOST_ITEMS
+    if len(drawn) == 1 and isinstance(drawn[0], TextPicture):
+        return drawn[0] if well else drawn[0].with_note(f"{job.title(results)}: {job.summary(results)}.")
+    below = [] if well and drawn else [job.draw(results, "progress", **font)]
+    if len(results.items) > 1 and job.is_judged(results):
+        below += [job.draw(results, part, **font) for part in ("accuracy", "matrix")]
+    return stacked([*(Picture(one.pixels, one.alt) for one in drawn), *below])
+
+
+def _named(item: Item) -> Explanation:
+    """The explanation of an input, with its name if the source has none."""
+    explanation = item.explanation
+    assert explanation is not None
+    source = explanation.source
+    return explanation if source.name is not None else replace(explanation, source=replace(source, name=item.name))
+
+
+def _drawn_apart(subjects: Sequence[Explanation], image: Any, options: dict[str, Any]) -> list[Picture | TextPicture]:
+    """A picture for each kind of source; explanations that hold nothing to draw are left to the job's own pictures."""
+    kinds = dict.fromkeys(explanation.source.kind for explanation in subjects)
+    groups = [[explanation for explanation in subjects if explanation.source.kind == kind] for kind in kinds]
+    return [
+        _draw_explanations(group, image if group[0].source.kind == "image" else None, options)
+        for group in groups
+        if any(one.predictions or one.attributions or one.task == "object-detection" for one in group)
+    ]
+
+
+def _only(names: Sequence[str], options: dict[str, Any]) -> dict[str, Any]:
+    """The options that are given; others than these are refused."""
+    given = {name: value for name, value in options.items() if value is not None}
+    for name in given:
+        if name not in names:
+            raise UnknownNameError("option", name, names)
+    return given
 
 
 _DRAWERS: dict[str, Callable[..., Picture | TextPicture]] = {

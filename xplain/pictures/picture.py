@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +16,7 @@ from xplain.errors import InputError
 from xplain.explanation import _check
 from xplain.pictures import png
 
-__all__ = ["Drawing", "Picture"]
+__all__ = ["Drawing", "Picture", "stacked"]
 
 
 class Drawing:
@@ -137,6 +138,21 @@ class Picture(Drawing):
     def __repr__(self) -> str:
         height, width, _ = self.pixels.shape
         return f"Picture({height}x{width}, {self.alt!r})"
+
+
+def stacked(pictures: Sequence[Picture]) -> Picture:
+    """Put pictures one below the other, on white where they are narrower than the widest."""
+    width = max(picture.pixels.shape[1] for picture in pictures)
+    height = sum(picture.pixels.shape[0] for picture in pictures)
+    if len(pictures) == 1:
+        return pictures[0]
+    pixels = np.full((height, width, 3), 255, np.uint8)
+    top = 0
+    for picture in pictures:
+        bottom = top + picture.pixels.shape[0]
+        pixels[top:bottom, : picture.pixels.shape[1]] = picture.pixels
+        top = bottom
+    return Picture(pixels, " ".join(picture.alt for picture in pictures))
 
 
 _WRITERS = {".png": "png", ".html": "html", ".svg": "svg", ".txt": "text"}

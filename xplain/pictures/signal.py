@@ -42,8 +42,8 @@ def draw(
     """Draw explanations of signals, with a section for each attribution, all on one scale.
 
     Colours of a recording with more readings than the picture has columns are means over the readings of a column, and
-    so is the scale. The strip below shows what is decided for each window; windows that overlap meet in the middle of what
-    they share. The lines below it are the scores of the labels at the middles of the windows.
+    so is the scale. The strip below shows what is decided for each window; windows that overlap meet in the middle of
+    what they share. The lines below it are the scores of the labels at the middles of the windows.
 
     Parameters
     ----------

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -20,8 +20,9 @@ __all__ = ["KINDS", "TextPicture", "draw"]
 
 #: Kinds of picture of a text and what they show.
 KINDS = {
-    "text": "the text, its words on the colour of what they speak for, the strongest words and the classes as bars",
-    "bars": "the strongest words and the classes as bars",
+    "text": "the text, its words on the colour of what they speak for, what is found in it, the strongest words and "
+    "the labels as bars",
+    "bars": "the strongest words and the labels as bars",
 }
 _DIVERGING = "RdBu_r"
 
@@ -43,6 +44,10 @@ class TextPicture(Drawing):
     alt: str
     _scene: Scene = field(repr=False)
     _font: str | None = field(default=None, repr=False)
+
+    def with_note(self, note: str) -> TextPicture:
+        """Return the same picture with a note below it."""
+        return _picture(replace(self._scene, note=note), self._font)
 
     @property
     def pixels(self) -> npt.NDArray[np.uint8]:
@@ -176,8 +181,10 @@ def draw(
     if not chosen.diverging:
         diverging = ", ".join(name for name, known in colormaps.CMAPS.items() if known.diverging)
         raise InputError(f"cmap must be diverging for a text ({diverging}), got {cmap!r}")
-    for i, explanation in enumerate(subjects):
-        if not explanation.attributions and not explanation.predictions:
-            raise InputError(f"subject[{i}] must hold an attribution or a prediction to be drawn, got neither")
-    scene = build(subjects, text, kind or "text", target, chosen, scale)
+    if not any(explanation.attributions or explanation.predictions for explanation in subjects):
+        raise InputError("subject must hold an attribution or a prediction to be drawn, got neither")
+    return _picture(build(subjects, text, kind or "text", target, chosen, scale), font)
+
+
+def _picture(scene: Scene, font: str | None) -> TextPicture:
     return TextPicture(_text_words.describe(scene), scene, font)
