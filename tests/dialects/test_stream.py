@@ -153,9 +153,7 @@ ITEM = '{"name": "a", "status": "waiting"}'
     ],
 )
 def test_what_is_wrong_is_refused(text, fragments, chunk, monkeypatch):
-    if len(text) > 10**5 and chunk < 10:
-        pytest.skip("slow")
-    monkeypatch.setattr(_stream, "CHUNK", chunk)
+    monkeypatch.setattr(_stream, "CHUNK", max(chunk, len(text) // 10**4))
     with refuses(DocumentError, *fragments):
         of(text)
 
