@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from xplain.errors import InputError
 from xplain.explanation import _check
+from xplain.quality._result import mean_ranks
 
 __all__ = ["UNCERTAIN", "ClassReport", "ClassificationReport", "average_precision", "classification_report", "roc_auc"]
 
@@ -176,8 +177,7 @@ def roc_auc(positive: npt.ArrayLike, scores: npt.ArrayLike) -> float | None:
     count = int(wanted.sum())
     if count in (0, wanted.size):
         return None
-    _, inverse, sizes = np.unique(values, return_inverse=True, return_counts=True)
-    ranks = (np.cumsum(sizes) - (sizes - 1) / 2)[inverse]  # mean rank of equal scores (Mann and Whitney)
+    ranks = mean_ranks(values)  # Mann and Whitney
     return float((ranks[wanted].sum() - count * (count + 1) / 2) / (count * (wanted.size - count)))
 
 
