@@ -12,7 +12,7 @@ ORDER = [
     {"explanation"},
     {"models", "dialects", "pictures", "quality"},
     {"attributions"},
-    {"api", "answers", "inference"},
+    {"api", "answers", "evaluation", "inference"},
     {"jobs"},
     {"cli", "service"},
     {"__main__"},

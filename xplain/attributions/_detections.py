@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Self, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -45,11 +45,8 @@ def run(
     kind = DetectionView if entry.needs == "scores" else GradientView
     explanations = []
     for prepared, target in zip(inputs, targets, strict=True):
-        (found,), (candidates,) = model.detect(prepared.array[np.newaxis])
-        asked, chosen = model.targets(target, found, prepared.geometry)
-        known = model.predictions(found, prepared.geometry)
-        view = kind(model, prepared, asked=asked, chosen=chosen, known=known, original=candidates)
-        everything = list(range(len(chosen)))
+        view = kind.of(model, prepared, target)
+        everything = list(range(len(view.chosen)))
         (explained,) = _engine.run(cast(Any, view), [prepared], [everything], method=entry.name, **arguments)
         evaluations = (explained.provenance.evaluations or 0) + view.own_evaluations
         explanations.append(replace(explained, provenance=replace(explained.provenance, evaluations=evaluations)))
@@ -94,6 +91,14 @@ class DetectionView:
         self.known = tuple(known)
         self.original = original
         self.own_evaluations = 1  # the pass that found the detections
+
+    @classmethod
+    def of(cls, detector: Detector, prepared: Prepared, target: Any) -> Self:
+        """Find the detections that a caller asks for, see `Detector.targets`."""
+        (found,), (candidates,) = detector.detect(prepared.array[np.newaxis])
+        asked, chosen = detector.targets(target, found, prepared.geometry)
+        known = detector.predictions(found, prepared.geometry)
+        return cls(detector, prepared, asked=asked, chosen=chosen, known=known, original=candidates)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.detector, name)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Self, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -41,10 +41,8 @@ def run(
     _engine.refuse_black_box(entry, model)
     explanations = []
     for prepared, target in zip(inputs, targets, strict=True):
-        maps = model.maps(prepared.array[np.newaxis])[0]
-        chosen = model.targets(target, maps, prepared.geometry, region)
-        view = RegionView(model, prepared, maps, chosen)
-        everything = list(range(len(chosen)))
+        view = RegionView.of(model, prepared, target, region)
+        everything = list(range(len(view.chosen)))
         (explained,) = _engine.run(cast(Any, view), [prepared], [everything], method=entry.name, **arguments)
         evaluations = (explained.provenance.evaluations or 0) + view.own_evaluations
         explanations.append(replace(explained, provenance=replace(explained.provenance, evaluations=evaluations)))
@@ -77,6 +75,12 @@ class RegionView:
         self.weights = np.stack([one.weights for one in chosen])
         self.classes = [one.index for one in chosen]
         self.own_evaluations = 1  # the pass that found the regions
+
+    @classmethod
+    def of(cls, segmenter: Segmenter, prepared: Prepared, target: Any, region: Any = None) -> Self:
+        """Find the regions that a caller asks for, see `Segmenter.targets`."""
+        maps = segmenter.maps(prepared.array[np.newaxis])[0]
+        return cls(segmenter, prepared, maps, segmenter.targets(target, maps, prepared.geometry, region))
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.segmenter, name)

@@ -1,0 +1,159 @@
+"""Several methods on one page: their maps on one scale, and below them a table of figures."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from xplain.explanation import Attribution, Explanation, Heatmap
+from xplain.pictures import raster
+from xplain.pictures._page import Page
+from xplain.pictures._text_characters import one_line
+from xplain.pictures.picture import Picture, stacked
+from xplain.pictures.scale import Extent, choose, number
+
+__all__ = ["ComparisonPicture", "draw", "table"]
+
+Row = Mapping[str, Any]
+Note = tuple[str, str]
+
+_FULL = "full colour"
+_NOTE = (_FULL, "value that gets it; each map is divided by its own, so that one scale holds for all")
+_ACROSS = 7  # columns of figures beside each other in pixels
+_STYLE = (
+    "body { font: 15px/1.5 system-ui, sans-serif; margin: 24px; color: rgb(33, 37, 41) } "
+    "table { border-collapse: collapse; margin: 16px 0 } "
+    "th, td { padding: 2px 12px; text-align: right; border-bottom: 1px solid rgb(222, 226, 230) } "
+    "th:first-child, td:first-child { text-align: left } img { max-width: 100%; height: auto }"
+)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ComparisonPicture(Picture):
+    """A picture of maps above a table, whose HTML page holds the table as one.
+
+    Parameters
+    ----------
+    pixels, alt
+        As for `Picture`.
+    maps : Picture
+        The maps alone.
+    header : tuple of str
+        The table's headings.
+    cells : tuple of tuple of str
+        Its rows.
+    notes : tuple of (str, str)
+        Headings and what they mean.
+    """
+
+    maps: Picture
+    header: tuple[str, ...]
+    cells: tuple[tuple[str, ...], ...]
+    notes: tuple[Note, ...]
+
+    def html(self) -> bytes:
+        """Write one self-contained HTML page, without script: the maps, the table and its notes."""
+        import html
+
+        head = "".join(f'<th scope="col">{html.escape(one)}</th>' for one in self.header)
+        body = "".join(f"<tr>{''.join(f'<td>{html.escape(one)}</td>' for one in row)}</tr>\n" for row in self.cells)
+        notes = "".join(f"<dt>{html.escape(name)}</dt><dd>{html.escape(note)}</dd>\n" for name, note in self.notes)
+        said = f"<table>\n<thead><tr>{head}</tr></thead>\n<tbody>\n{body}</tbody>\n</table>\n<dl>\n{notes}</dl>\n"
+        page = self.maps.html().decode("utf-8")
+        page = page.replace("</head>", f"<style>{_STYLE}</style>\n</head>", 1)
+        before, _, after = page.rpartition("</body>")
+        return f"{before}{said}</body>{after}".encode("utf-8", "replace")
+
+    def text(self) -> bytes:
+        """Write the table as UTF-8 text."""
+        lines = [self.maps.alt, "", *_aligned(self.header, self.cells), "", *_lines(self.notes)]
+        return ("\n".join(lines) + "\n").encode("utf-8", "replace")
+
+
+def draw(
+    explanations: Sequence[Explanation], rows: Sequence[Row], notes: Sequence[Note], **style: Any
+) -> ComparisonPicture:
+    """Draw explanations of one prediction and their figures.
+
+    Parameters
+    ----------
+    explanations : sequence of Explanation
+        Of one image, with a heat map each.
+    rows : sequence of mapping
+        The figures of each, all with the same headings: text, numbers, or None for what is not known.
+    notes : sequence of (str, str)
+        Headings and what they mean.
+    **style
+        As for `xplain.pictures.raster.draw`; ``scale`` is the share of the full colour, 1 if left out.
+
+    Returns
+    -------
+    ComparisonPicture
+        Each map is divided by the value that would get the full colour in a picture of its own.
+    """
+    limits = [_limit(explanation.attributions[0]) for explanation in explanations]
+    scaled = [_divided(one, limit) for one, limit in zip(explanations, limits, strict=True)]
+    maps = raster.draw(scaled, **{"scale": 1.0, **style})
+    figures = [{**row, _FULL: limit} for row, limit in zip(rows, limits, strict=True)]
+    header = tuple(figures[0])
+    cells = tuple(tuple(_cell(value) for value in row.values()) for row in figures)
+    said = tuple((one_line(name), one_line(note)) for name, note in [*notes, _NOTE])
+    page = Page(style.get("font"))
+    for at in range(1, len(header), _ACROSS):
+        page.table(header[:1] + header[at : at + _ACROSS], [row[:1] + row[at : at + _ACROSS] for row in cells])
+        page.space()
+    for name, note in said:
+        page.field(name, note)
+    below = Picture(page.pixels(), " ".join([*_aligned(header, cells), *_lines(said)]))
+    both = stacked([maps, below])
+    return ComparisonPicture(both.pixels, both.alt, maps, header, cells, said)
+
+
+def table(rows: Sequence[Row], notes: Sequence[Note]) -> str:
+    """Return figures as aligned text: a line of headings, a line for each row, and notes."""
+    cells = [[_cell(value) for value in row.values()] for row in rows]
+    return "\n".join([*_aligned(tuple(rows[0]), cells), *_lines(notes)])
+
+
+def _lines(notes: Sequence[Note]) -> list[str]:
+    return [f"{name}: {note}" for name, note in notes]
+
+
+def _aligned(header: Sequence[str], cells: Sequence[Sequence[str]]) -> list[str]:
+    widths = [max(len(row[i]) for row in [header, *cells]) for i in range(len(header))]
+    return [
+        "  ".join(
+            [row[0].ljust(widths[0]), *(one.rjust(width) for one, width in zip(row[1:], widths[1:], strict=True))]
+        )
+        for row in [header, *cells]
+    ]
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return "-"
+    return number(value) if isinstance(value, float) else f"{value:,}" if isinstance(value, int) else one_line(value)
+
+
+def _limit(attribution: Attribution) -> float | None:
+    """The value that gets the full colour where a map is drawn alone; None for a map with nothing in it."""
+    values = _values(attribution)
+    found = choose([Extent.of(np.ascontiguousarray(values), attribution.target.score)], None)
+    return None if found is None else found.limit
+
+
+def _divided(explanation: Explanation, limit: float | None) -> Explanation:
+    if limit is None:
+        return explanation
+    (attribution,) = explanation.attributions
+    return replace(
+        explanation, attributions=(replace(attribution, evidence=Heatmap(_values(attribution) / np.float32(limit))),)
+    )
+
+
+def _values(attribution: Attribution) -> Any:
+    assert isinstance(attribution.evidence, Heatmap)
+    return attribution.evidence.values
