@@ -89,6 +89,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"xplain {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     _add_explain(commands)
+    _add_compare(commands)
     _add_render(commands)
     _add_convert(commands)
     _add_validate(commands)
@@ -164,6 +165,54 @@ def _add_explain(commands: _Commands) -> None:
     parser.add_argument("--json", action="store_true", help="print one line of JSON for each input")
 
 
+def _add_compare(commands: _Commands) -> None:
+    parser = _command(
+        commands,
+        "compare",
+        "xplain.cli.compare:run",
+        "draw what several methods say of one prediction, with measures of each beside controls that know no model",
+        "Example: xplain compare cat.jpg --methods saliency,grad-cam -o cat.html",
+    )
+    parser.add_argument("input", metavar="INPUT", help="image file, or - for standard input")
+    parser.add_argument("--methods", required=True, metavar="A,B,...", help="attribution methods, see 'xplain methods'")
+    parser.add_argument(
+        "--model",
+        default="efficientnet-lite0",
+        help="pretrained network, or MODULE:FACTORY, a Python function that returns an xplain model "
+        "(default: %(default)s)",
+    )
+    parser.add_argument(
+        "--option",
+        action="append",
+        default=[],
+        metavar="NAME.OPTION=VALUE",
+        help="option of a method, or knob of a measure, its value as JSON; may be repeated",
+    )
+    parser.add_argument("--target", metavar="T", help="class number or label (default: the predicted class)")
+    parser.add_argument(
+        "--measures",
+        default="deletion,insertion,sparseness",
+        metavar="A,B,...",
+        help="of deletion, insertion, infidelity, sparseness, max-sensitivity, randomisation, shapley "
+        "(default: %(default)s)",
+    )
+    parser.add_argument("--box", metavar="X0,Y0,X1,Y1", help="where the thing to find is, in pixels: adds localisation")
+    parser.add_argument("--mask", metavar="FILE", help="the same as an image that is not black there")
+    parser.add_argument("--seed", type=int, default=0, help="seed of random numbers (default: %(default)s)")
+    parser.add_argument("--batch-size", type=int, metavar="N", help="inputs in one call of the model (default: chosen)")
+    parser.add_argument(
+        "--no-time", dest="time", action="store_false", help="leave out seconds, so that two runs give the same bytes"
+    )
+    parser.add_argument(
+        "-o",
+        "--output",
+        metavar="OUT",
+        help="page or picture (.html, .png, .svg, .txt), or - for a PNG on standard output (default: the table)",
+    )
+    _add_force(parser)
+    parser.add_argument("--json", action="store_true", help="print one line of JSON for each method")
+
+
 def _add_render(commands: _Commands) -> None:
     parser = _command(
         commands,
@@ -187,7 +236,8 @@ def _add_render(commands: _Commands) -> None:
     parser.add_argument("--from", dest="format", help="format of the document (default: recognised)")
     parser.add_argument(
         "--kind",
-        help="overlay, heatmap, mask, contour, bars or side-by-side; for texts: text or bars (default: what suits)",
+        help="overlay, heatmap, mask, contour, regions, bars or side-by-side; for texts: text or bars; for signals: "
+        "signal or bars; for jobs: also progress, accuracy or matrix (default: what suits)",
     )
     parser.add_argument("--target", help="which attribution: its number, or the label that it explains")
     parser.add_argument("--cmap", help="colour map")
@@ -222,7 +272,15 @@ def _add_tables(commands: _Commands) -> None:
     )
     info.add_argument("document", nargs="?", metavar="DOCUMENT", help="document, or - for standard input")
     info.add_argument("--json", action="store_true", help="print JSON")
-    methods = _command(commands, "methods", "xplain.cli.tables:methods", "list the attribution methods")
+    methods = _command(
+        commands,
+        "methods",
+        "xplain.cli.tables:methods",
+        "list the attribution methods, or which of them can explain a model, and why the others cannot",
+        "Example: xplain methods --model efficientnet-lite0",
+    )
+    methods.add_argument("--model", help="network, or MODULE:FACTORY of your own")
+    methods.add_argument("--input", metavar="FILE", help="image or text to try the methods on (default: noise)")
     methods.add_argument("--json", action="store_true", help="print JSON")
     formats = _command(
         commands,

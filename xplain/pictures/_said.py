@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from xplain.explanation import Box, Explanation, Polygon, Prediction, Region, Results
+from xplain.pictures._secrets import is_secret
 
 __all__ = [
     "Centroid",
@@ -184,7 +185,7 @@ def states(prediction: Prediction) -> Iterator[tuple[str, str]]:
     for said in (prediction.attributes, prediction.attributes.get("keypoints")):
         found = value_at(said, "attributes")
         for name, one in found.items() if isinstance(found, Mapping) else ():
-            value = value_at(one, "value")
+            value = None if is_secret(name) else value_at(one, "value")
             if isinstance(value, bool):
                 yield name, "yes" if value else "no"
             elif isinstance(value, (int, float)):
