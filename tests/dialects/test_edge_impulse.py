@@ -4,6 +4,7 @@ import contextlib
 import copy
 import io
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -377,6 +378,33 @@ def test_a_sample_without_a_name_gets_one():
     assert (found.name, found.explanation.source.name) == ("sample", "sample")
     unnamed = changed("sample", ("sample", "sample", "filename"), "")
     assert to_document(from_document(unnamed), FORMAT) == unnamed
+
+
+def test_what_was_changed_since_it_was_read_is_written_as_it_is_now():
+    value = from_document(document("job"))
+    first = value.items[0].explanation
+    one = replace(first, predictions=first.predictions[:2])
+    written = to_document(replace(value, items=(replace(value.items[0], explanation=one),)), FORMAT, lossy=True)
+    assert written["accuracy"]["totalSummary"] == {"good": 1, "bad": 0}
+    (sample,) = written["result"]
+    assert [block["result"] for block in sample["classifications"]] == [[{"idle": 0.0625, "wave": 0.9375}]]
+    assert sample["classifications"][0]["expectedLabels"] == [{"startIndex": 0, "endIndex": 0, "label": "wave"}]
+    assert sample["sample"]["deviceType"] == "DAQ"
+    edited = [
+        replace(p, attributes={**p.attributes, "correct": False} if p.attributes else {}) for p in one.predictions
+    ]
+    again = to_document(replace(one, predictions=tuple(edited)), FORMAT, lossy=True)
+    assert again["predictions"][0]["predictionCorrect"] is True
+
+
+def test_what_a_document_said_is_left_out_where_it_no_longer_goes_with_the_values():
+    value = from_document(document("visual-anomaly"))
+    first = value.items[0].explanation
+    (old,) = first.attributions
+    other = replace(first, attributions=(Attribution(old.target, Grid([[9.0]])),))
+    (written,) = to_document(other, FORMAT, lossy=True)["result"]
+    assert written["classifications"][0]["anomalyResult"][0]["meanScore"] == 9
+    assert written["sample"]["deviceType"] == ""
 
 
 def test_the_name_of_an_item_goes_before_that_of_its_source():

@@ -37,7 +37,7 @@ def _compared(prediction: Json) -> bool | None:
 
 def accuracy(predictions: Iterable[Json]) -> Json:
     """Compute the figures; without a truth they are zero and empty."""
-    counts = tally([one for one in _outcomes(predictions) if one.expected is not None])
+    counts = tally([one for one in _outcomes(predictions) if one.expected is not None or one.correct is not None])
     columns = [*counts.labels, UNCERTAIN]
     known = counts.good + counts.bad
     return {

@@ -29,6 +29,7 @@ from xplain.dialects._wire import (
 from xplain.errors import DocumentError
 
 __all__ = [
+    "ACCURACY",
     "BLOCK",
     "FORMAT",
     "IMPORTANCE",
@@ -327,22 +328,23 @@ PAGE = fields(
 )
 """A page of a job."""
 
+ACCURACY = fields(
+    totalSummary=_SUMMARY,
+    summaryPerClass=table(_SUMMARY),
+    confusionMatrixValues=table(scores),
+    allLabels=items(string),
+    accuracyScore=nullable(number),
+    balancedAccuracyScore=nullable(number),
+    anomalyAccuracyScore=nullable(number),
+    noAnomalyAccuracyScore=nullable(number),
+    mseScore=nullable(number),
+)
 JOB = fields(
     success=boolean,
     error=nullable(string),
     result=items(MODEL_RESULT),
     predictions=PREDICTIONS,
-    accuracy=fields(
-        totalSummary=_SUMMARY,
-        summaryPerClass=table(_SUMMARY),
-        confusionMatrixValues=table(scores),
-        allLabels=items(string),
-        accuracyScore=nullable(number),
-        balancedAccuracyScore=nullable(number),
-        anomalyAccuracyScore=nullable(number),
-        noAnomalyAccuracyScore=nullable(number),
-        mseScore=nullable(number),
-    ),
+    accuracy=ACCURACY,
     additionalMetricsByLearnBlock=items(
         fields(learnBlockId=integer(), learnBlockName=string, additionalMetrics=items(_METRIC))
     ),

@@ -2,7 +2,7 @@
 
 A dialect writes values as plainly as it can; what a document had in those places, and in others, is kept as a patch:
 an object of the keys that differ, with null for one that the document does not have. In an array of objects, a patch
-holds the elements that differ under their index.
+holds the elements that differ under their index, and those that are not written at all under ``+``.
 """
 
 from __future__ import annotations
@@ -14,7 +14,9 @@ __all__ = ["beyond", "merged"]
 Json = dict[str, Any]
 
 #: What is compared inside; the rest differs as a whole, so that a patch shows it as a whole.
-_DEEP = {"sample", "classifications", "predictions", "result", "structuredResult", "anomalyResult"}
+_ARRAYS = {"classifications", "predictions", "result", "structuredResult", "anomalyResult"}
+_DEEP = {"sample", *_ARRAYS}
+_MORE = "+"
 #: What releases after 1.71.0 require. It is written for them, so an older document that lacks it says nothing by that.
 _ADDED = {"datastreams", "thresholds", "intervalMs", "frequencyHz", "resultCount", "totalCount"}
 
@@ -40,7 +42,7 @@ def beyond(found: Json, plain: Json) -> Json:
         elif key in _DEEP and isinstance(value, list) and isinstance(own, list) and len(value) >= len(own):
             both = enumerate(zip(value, own, strict=False))
             part = {str(i): inner for i, (one, other) in both if one != other and (inner := beyond(one, other))}
-            part |= {str(i): value[i] for i in range(len(own), len(value))}
+            part |= {_MORE: value[len(own) :]} if len(value) > len(own) else {}
         else:
             patch[key] = value
             continue
@@ -56,15 +58,14 @@ def merged(plain: Json, patch: Any) -> Json:
         own = plain.get(key)
         if key in _DEEP and isinstance(own, dict):
             whole[key] = merged(own, value)
-        elif key in _DEEP and isinstance(own, list) and isinstance(value, dict):
-            whole[key] = _elements(own, value)
+        elif key in _ARRAYS and isinstance(value, dict):
+            if isinstance(own, list):
+                whole[key] = _elements(own, value)
         else:
             whole[key] = value
     return {key: value for key, value in whole.items() if value is not None}
 
 
 def _elements(plain: list[Any], patch: Json) -> list[Any]:
-    whole = [merged(one, patch.get(str(i), {})) for i, one in enumerate(plain)]
-    while str(len(whole)) in patch:
-        whole.append(patch[str(len(whole))])
-    return whole
+    more = patch.get(_MORE)
+    return [merged(one, patch.get(str(i))) for i, one in enumerate(plain)] + (more if isinstance(more, list) else [])

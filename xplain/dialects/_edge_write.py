@@ -18,7 +18,7 @@ from xplain.dialects._edge_fields import SAMPLE
 from xplain.dialects._edge_patch import merged
 from xplain.dialects._wire import problems
 from xplain.explanation import Attribution, Box, Explanation, Grid, Prediction, Window
-from xplain.explanation.outcomes import ANOMALY, Outcome, choose, outcome
+from xplain.explanation.outcomes import ANOMALY, UNCERTAIN, Outcome, choose, outcome
 
 __all__ = ["DETECTION", "MAX_BLOCKS", "interval_of", "plain_sample", "streams", "write_sample"]
 
@@ -97,9 +97,12 @@ def plain_sample(explanation: Explanation, name: str, number: int, *, current: b
     grids = _grids(explanation, cuts)
     used = [block for cut in cuts for block in (*(key[0] for key in cut.scores), *cut.boxes)]
     windows = [_write_window(cut, one, number, grids) for cut, one in zip(cuts, found, strict=True)]
-    for window, one in zip(windows, decided, strict=True):
+    for cut, window, one in zip(cuts, windows, decided, strict=True):
         if one is not None and isinstance(one.attributes.get("correct"), bool):
-            window["predictionCorrect"] = one.attributes["correct"]
+            classes = {UNCERTAIN, *(name for _, name in cut.scores)}
+            told = {window.get("label"), window["prediction"]} <= classes
+            correct = window["prediction"] == window.get("label") if told else one.attributes["correct"]
+            window["predictionCorrect"] = correct
     return {
         "sampleId": number,
         "sample": _write_sample(explanation, name, number, found),

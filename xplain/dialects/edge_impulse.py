@@ -40,6 +40,7 @@ import numpy.typing as npt
 
 from xplain.dialects._edge_accuracy import accuracy, check_accuracy
 from xplain.dialects._edge_fields import (
+    ACCURACY,
     BLOCK,
     FORMAT,
     IMPORTANCE,
@@ -158,7 +159,10 @@ def _write_job(results: Results, own: Json, current: bool) -> Json:
         number = _number(patch, i + 1)
         while number in windows:
             number += 1
-        sample, windows[number] = write_sample(item.explanation, item.name, number, patch=patch, current=current)
+        sample, own_windows = write_sample(item.explanation, item.name, number, patch=patch, current=current)
+        if patch and not _readable(sample, own_windows):
+            sample, own_windows = write_sample(item.explanation, item.name, number, patch={}, current=current)
+        windows[number] = own_windows
         samples.append(sample)
     predictions = _in_order(windows, order)
     document: Json = {"success": True, "result": samples, "predictions": predictions}
@@ -166,7 +170,25 @@ def _write_job(results: Results, own: Json, current: bool) -> Json:
         document |= {"totalCount": results.total} if current else {}
     else:
         document |= _plain_job(predictions)
+        if "accuracy" in own and not _follows(own["accuracy"], predictions, samples):
+            del own["accuracy"]
     return merged(document, own)
+
+
+def _readable(sample: Json, windows: list[Json]) -> bool:
+    """Whether what a document said of a sample still goes with its values, which may have changed since."""
+    at = At(sample)
+    try:
+        found, listed = MODEL_RESULT(at), PREDICTIONS(At(windows))
+        at.build(explain_sample, at["classifications"], found, listed, [At(window) for window in windows])
+    except Rejected:
+        return False
+    return True
+
+
+def _follows(claimed: Any, predictions: list[Json], samples: list[Json]) -> bool:
+    """Whether what a document said of the accuracy is still that of the predictions."""
+    return not (problems(ACCURACY, claimed) or check_accuracy(At(claimed), claimed, predictions, samples))
 
 
 def _number(patch: Json, default: int) -> int:
