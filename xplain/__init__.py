@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         predict,
         read,
         read_items,
+        refusals,
         render,
         schema,
         to_document,
@@ -76,8 +77,8 @@ if TYPE_CHECKING:
 _HOMES = {
     "xplain.answers": "answer",
     "xplain.api": (
-        "convert explain explain_batch formats from_document methods predict read read_items render schema to_document "
-        "validate write"
+        "convert explain explain_batch formats from_document methods predict read read_items refusals render schema "
+        "to_document validate write"
     ),
     "xplain.errors": (
         "AttributionError DocumentError FidelityError InputError MissingExtraError UnknownNameError XplainError"
@@ -147,6 +148,7 @@ __all__ = [
     "pretrained",
     "read",
     "read_items",
+    "refusals",
     "render",
     "rle",
     "schema",

@@ -1,12 +1,14 @@
 """Attribution: which parts of an input speak for a prediction.
 
-`METHODS` lists the methods, `run` computes them. A method is a function of a `Run`, which owns what all of them need:
-the model in evaluation mode and left as it was, gradients, batches that fit into memory, seeds, counts of evaluations.
-The table is data and importing this package does not import torch.
+`METHODS` lists the methods, `run` computes them, `refusals` says which of them cannot explain a model. A method is a
+function of a `Run`, which owns what all of them need: the model in evaluation mode and left as it was, gradients,
+batches that fit into memory, seeds, counts of evaluations. The table is data and importing this package does not import
+torch.
 """
 
 from xplain.attributions._dispatch import run
 from xplain.attributions._methods import METHODS, Method
+from xplain.attributions._probe import refusals
 from xplain.attributions._run import Run
 
-__all__ = ["METHODS", "Method", "Run", "run"]
+__all__ = ["METHODS", "Method", "Run", "refusals", "run"]

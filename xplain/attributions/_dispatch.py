@@ -12,7 +12,7 @@ from xplain.errors import AttributionError, InputError
 from xplain.explanation import Explanation, _check
 from xplain.models import Model
 
-__all__ = ["run"]
+__all__ = ["refuse_kind", "run"]
 
 #: By the kind of `KINDS`, the module whose ``run(model, inputs, targets, *, method, **arguments)`` explains it.
 _MODULES = {
@@ -101,12 +101,7 @@ def run(
     if len(targets) != len(inputs):
         raise InputError(f"targets must be {len(inputs)}, one for each input, got {len(targets)}")
     if method is not None:
-        _check.known("method", method, METHODS)
-        names = able(model.task)
-        if method not in names:
-            raise AttributionError(
-                f"method must be one that explains {KINDS[model.task]}, got {method!r}; use one of {', '.join(names)}"
-            )
+        refuse_kind(model, method)
     engine = importlib.import_module(f"xplain.attributions.{_MODULES[KINDS[model.task]]}")
     explanations: list[Explanation] = engine.run(
         model,
@@ -120,3 +115,13 @@ def run(
         **options,
     )
     return explanations
+
+
+def refuse_kind(model: Model, method: str) -> None:
+    """Raise unless there is such a method, and it explains what a model predicts."""
+    _check.known("method", method, METHODS)
+    names = able(model.task)
+    if method not in names:
+        raise AttributionError(
+            f"method must be one that explains {KINDS[model.task]}, got {method!r}; use one of {', '.join(names)}"
+        )

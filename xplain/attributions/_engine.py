@@ -21,7 +21,7 @@ from xplain.explanation import Attribution, Explanation, Heatmap, Provenance, _c
 from xplain.models import ImageClassifier, Model, Prepared
 from xplain.models._state import evaluation
 
-__all__ = ["refuse_black_box", "refuse_zeros", "run"]
+__all__ = ["refuse_black_box", "refuse_inference_parameters", "refuse_zeros", "run"]
 
 Options = dict[str, Any]
 
@@ -47,7 +47,7 @@ def run(
     seed = _check.integer("seed", seed, least=0)
     if not inputs:
         return []
-    _refuse_inference_parameters(model)
+    refuse_inference_parameters(model)
     session = Session(model, inputs, targets, batch_size, memory, progress)
     with evaluation(model.module, gradients=True):
         entry = METHODS[method or _best_method(session)]
@@ -118,7 +118,8 @@ def refuse_black_box(entry: Method, model: Model) -> None:
         )
 
 
-def _refuse_inference_parameters(model: ImageClassifier) -> None:
+def refuse_inference_parameters(model: Model) -> None:
+    """Raise AttributionError if a module was built where gradients are off for ever."""
     if model.module is not None and any(parameter.is_inference() for parameter in model.module.parameters()):
         raise AttributionError(
             "model must be built outside torch.inference_mode, got parameters without gradients for ever; build it "

@@ -22,7 +22,7 @@ from xplain.dialects import loads
 from xplain.errors import DocumentError, InputError, XplainError
 from xplain.explanation import Explanation
 
-__all__ = ["load_model", "progress", "run"]
+__all__ = ["load_model", "progress", "read_input", "run"]
 
 Sink = Callable[[str, Explanation], str]
 
@@ -128,7 +128,7 @@ def _explain(model: Any, job: _Job, options: dict[str, Any], arguments: argparse
     with progress(job.name) as show:
         explanation = api.explain(
             model,
-            _input(job, model.task),
+            job.text if job.file is None else read_input(job.file, model.task),
             arguments.method,
             job.target,
             seed=arguments.seed,
@@ -143,16 +143,14 @@ def _explain(model: Any, job: _Job, options: dict[str, Any], arguments: argparse
     return explanation.with_masks(arguments.keep, arguments.threshold)
 
 
-def _input(job: _Job, task: str) -> Any:
-    """Return what `api.explain` takes for a job."""
-    if job.file is None:
-        return job.text
+def read_input(file: str, task: str) -> Any:
+    """Return what `api.explain` takes of a model of a task for a file: its text, or where an image is."""
     if task == "text-classification":
         try:
-            return _io.read_bytes(job.file).decode("utf-8-sig")
+            return _io.read_bytes(file).decode("utf-8-sig")
         except UnicodeDecodeError as error:
-            raise InputError(f"text must be UTF-8, got other bytes in {job.file!r}: {error}") from error
-    return _io.read_bytes("-") if job.file == "-" else job.file
+            raise InputError(f"text must be UTF-8, got other bytes in {file!r}: {error}") from error
+    return _io.read_bytes("-") if file == "-" else file
 
 
 def _all_jobs(arguments: argparse.Namespace) -> list[_Job]:

@@ -14,7 +14,9 @@ import xplain
 from xplain import api
 from xplain.cli import _io
 from xplain.cli.documents import load
+from xplain.cli.explain import load_model, read_input
 from xplain.dialects import Value, conversion, from_document, loads, sniff
+from xplain.errors import InputError
 from xplain.explanation import Record, Results
 
 __all__ = ["formats", "info", "methods", "schema"]
@@ -23,10 +25,14 @@ _PACKAGES = ("numpy", "pillow", "numba", "torch", "scikit-image", "transformers"
 
 
 def methods(arguments: argparse.Namespace) -> int:
-    """List the attribution methods with what each needs and costs."""
+    """List the attribution methods with what each needs and costs, or which of them can explain a model."""
     from xplain.attributions import METHODS
 
-    if arguments.json:
+    if arguments.model is not None:
+        _print_answers(arguments.model, arguments.input, arguments.json)
+    elif arguments.input is not None:
+        raise InputError("input must come with a model to try it on, got none; add --model MODEL")
+    elif arguments.json:
         rows = {
             name: {"summary": m.summary, "explains": m.explains, "needs": m.needs, "cost": m.cost}
             for name, m in METHODS.items()
@@ -38,6 +44,20 @@ def methods(arguments: argparse.Namespace) -> int:
             [(name, ", ".join(m.explains), m.needs, m.cost, m.summary) for name, m in METHODS.items()],
         )
     return 0
+
+
+def _print_answers(name: str, file: str | None, as_json: bool) -> None:
+    """Print for each method whether it can explain a model, and why not."""
+    model = load_model(name)
+    refused = api.refusals(model, None if file is None else read_input(file, model.task))
+    every = api.methods()
+    if as_json:
+        _io.print_json({method: {"able": method not in refused, "reason": refused.get(method)} for method in every})
+        return
+    _print_table(
+        ("method", "able", "what it shows, or why not"),
+        [(method, "no" if method in refused else "yes", refused.get(method, every[method])) for method in every],
+    )
 
 
 def formats(arguments: argparse.Namespace) -> int:
