@@ -96,9 +96,12 @@ class TestAccuracy:
             {"learnBlockName": "Keras", "additionalMetrics": [{"name": "AUC", "value": "0.99"}, {"name": 3}]},
             {"learnBlockName": "empty", "additionalMetrics": []},
         ]
-        attributes = {"edge-impulse": {"additionalMetricsByLearnBlock": said}}
-        picture = job.draw(Results("tested", [], attributes=attributes), "accuracy")
-        assert picture.alt == "Job tested: Keras: AUC 0.99."
+        scores = {"accuracyScore": 40.0, "balancedAccuracyScore": "x", "totalSummary": {"good": 1}}
+        attributes = {"edge-impulse": {"additionalMetricsByLearnBlock": said, "accuracy": scores}}
+        results = Results("tested", [], attributes=attributes)
+        alt = "Job tested: The job's own figures: accuracy 40.0 %. Keras: AUC 0.99."
+        assert job.draw(results, "accuracy").alt == alt
+        assert draw(results).alt.endswith(alt)
 
     @pytest.mark.parametrize("kind", ["accuracy", "matrix"])
     def test_without_truths_there_is_nothing_to_judge(self, kind):

@@ -269,6 +269,11 @@ class TestTruths:
         assert "2 truths" in picture.alt
         assert "truth: label 2 at the bottom right" in picture.alt
 
+    def test_figures_of_the_agreement(self):
+        figures = {"mAP": 0.4, "f1": 0.5, "precision": "x", "recall": True}
+        attributes = {"edge-impulse": {"classifications": [{"structuredResult": [figures]}]}}
+        assert draw(scene(attributes=attributes)).alt == "Regions of an image: no regions. mAP 0.4, F1 0.5."
+
     def test_true_boxes_are_white(self):
         boxes = [{"label": "bus", "x": 320, "y": 240, "width": 160, "height": 120}]
         picture = draw(scene(attributes={"edge-impulse": {"sample": {"boundingBoxes": boxes}}}), legend=False)
@@ -334,6 +339,11 @@ class TestGround:
         photo = np.full((100, 200, 3), 128, np.uint8)
         picture = draw(scene(Prediction("cat", 0.9, region=Box(0.1, 0.3, 0.5, 0.9)), photo=photo))
         assert picture.pixels.shape[1] == 600
+
+    def test_a_region_as_large_as_the_image_has_its_label_in_a_corner(self):
+        found = _marks.marks(scene(), [Prediction("cat", 0.9, region=Box(0, 0, 1, 1))], (HEIGHT, WIDTH))
+        (label,) = arrange(found, WIDTH, HEIGHT, None).labels
+        assert (label.place.x, label.place.y) == (0, 0)
 
     def test_the_whole_image_is_told_in_words(self):
         picture = draw(scene(Prediction("cat", 0.9, region=Box(0, 0, 1, 1)), Prediction("indoors", 0.7)))

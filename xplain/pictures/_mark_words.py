@@ -22,6 +22,8 @@ def facts(marks: Marks, arrangement: Arrangement | None) -> list[str]:
         more = len(marks.whole) - len(whole)
         listed = ", ".join(f"{p.name} {number(p.score)}" for p in whole)
         lines.append(f"whole image: {listed}{f' and {more} more' if more else ''}")
+    if marks.figures:
+        lines.append(_figures(marks))
     rows = [row for mark in marks.marks for row in mark.rows]
     signs = []
     if any(row.score is not None and 0 <= row.score <= 1 for row in rows):
@@ -50,7 +52,16 @@ def describe(marks: Marks) -> str:
     more = len(listed) - _NAMED
     said = "; ".join(listed[:_NAMED]) + (f"; and {more} more" if more > 0 else "")
     whole = ", ".join(f"{p.name} {number(p.score)}" for p in marks.whole[:_WHOLE])
-    return f"{_counted(marks)}{': ' + said if said else ''}." + (f" Of the whole image: {whole}." if whole else "")
+    sentences = [f"{_counted(marks)}{': ' + said if said else ''}."]
+    if whole:
+        sentences.append(f"Of the whole image: {whole}.")
+    if marks.figures:
+        sentences.append(f"{_figures(marks)}.")
+    return " ".join(sentences)
+
+
+def _figures(marks: Marks) -> str:
+    return ", ".join(f"{name} {number(value)}" for name, value in marks.figures)
 
 
 def where(x: float, y: float) -> str:

@@ -125,6 +125,8 @@ class Marks:
         Regions that are not drawn, since they are too many.
     limit : str
         What an outline without a label says.
+    figures : tuple of (str, float)
+        How well what was found agrees with what is there.
     """
 
     marks: tuple[Mark, ...] = ()
@@ -134,6 +136,7 @@ class Marks:
     outside: int = 0
     more: int = 0
     limit: str = ""
+    figures: tuple[tuple[str, float], ...] = ()
 
 
 def regional(explanation: Explanation) -> bool:
@@ -181,6 +184,7 @@ def marks(explanation: Explanation, predictions: Iterable[Prediction], size: Siz
         tuple(p for p in found if p.region is None),
         len(dotted) - len(inside),
         max(0, len(inside) - _MOST),
+        figures=tuple(_said.figures(explanation)) if truths else (),
     )
 
 

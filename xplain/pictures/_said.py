@@ -6,6 +6,7 @@ Vendors' names are known here only; the rest of the pictures asks for truths, ke
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -20,6 +21,7 @@ __all__ = [
     "badges",
     "breakdowns",
     "centroids",
+    "figures",
     "importances",
     "is_dot",
     "is_read",
@@ -256,15 +258,34 @@ def importances(fields: Mapping[str, Any]) -> Iterator[tuple[str, list[tuple[str
             yield label, sorted(found, key=lambda one: -one[1])
 
 
+def figures(explanation: Explanation) -> list[tuple[str, float]]:
+    """How well what was found in an image agrees with what is there: names and values."""
+    said = value_at(explanation.attributes, "edge-impulse", "classifications", 0, "structuredResult", 0)
+    named = {"mAP": "mAP", "F1": "f1", "precision": "precision", "recall": "recall"}
+    return [(name, value) for name, key in named.items() if (value := number_at(said, key)) is not None]
+
+
 def metrics(results: Results) -> list[tuple[str, list[tuple[str, str]]]]:
-    """For each part of a model that was tested its name, and names and values of its figures."""
-    found = []
-    for block in _each(results.attributes, "edge-impulse", "additionalMetricsByLearnBlock"):
-        figures = [
+    """For the job, and each part of a model that was tested, its name, and names and values of its figures."""
+    said = results.attributes.get("edge-impulse")
+    scores = value_at(said, "accuracy")
+    named = scores.items() if isinstance(scores, Mapping) else ()
+    own = [
+        (_words(name.removesuffix("Score")), f"{score:.1f} %")
+        for name, value in named
+        if name.endswith("Score") and (score := number_at(value)) is not None
+    ]
+    found = [("The job's own figures", own)] if own else []
+    for block in _each(said, "additionalMetricsByLearnBlock"):
+        values = [
             (name, value)
             for one in _each(block, "additionalMetrics")
             if (name := text_at(one, "name")) and (value := text_at(one, "value")) is not None
         ]
-        if figures:
-            found.append((text_at(block, "learnBlockName") or "a learn block", figures))
+        if values:
+            found.append((text_at(block, "learnBlockName") or "a learn block", values))
     return found
+
+
+def _words(name: str) -> str:
+    return re.sub("(?<=[a-z])(?=[A-Z])", " ", name).lower()

@@ -22,10 +22,12 @@ def title(piece: Piece) -> tuple[str, str] | None:
 
 def facts(piece: Piece) -> list[str]:
     """What is known of what is drawn beside its colours."""
-    return [
-        *_evidence_facts(piece),
-        *(_mark_words.facts(piece.panel.marks, piece.arrangement) if piece.panel.marks else []),
-    ]
+    marks = piece.panel.marks
+    if marks is None:
+        return _evidence_facts(piece)
+    said = _mark_words.facts(marks, piece.arrangement)
+    # That there is one region need not be said of the one that is explained.
+    return [*_evidence_facts(piece), *(said[1:] if piece.panel.attribution is not None and not marks.limit else said)]
 
 
 def _evidence_facts(piece: Piece) -> list[str]:

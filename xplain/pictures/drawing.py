@@ -1,7 +1,11 @@
-"""One verb for all pictures: what is explained decides how it is drawn."""
+"""One verb for all pictures: what is explained decides how it is drawn.
+
+What draws texts, signals, jobs and records is imported when there is one to draw.
+"""
 
 from __future__ import annotations
 
+import importlib
 import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -9,7 +13,7 @@ from typing import Any
 
 from xplain.errors import InputError, UnknownNameError
 from xplain.explanation import Explanation, Item, Record, Results
-from xplain.pictures import job, raster, record, signal, text
+from xplain.pictures import raster
 from xplain.pictures._subject import explanations
 from xplain.pictures.picture import Picture, stacked
 from xplain.pictures.text import TextPicture
@@ -59,6 +63,8 @@ def draw(
     """
     options = {"kind": kind, "target": target, "cmap": cmap, "scale": scale, **style}
     if isinstance(subject, Record):
+        from xplain.pictures import record
+
         return record.draw(subject, **_only(("font",), options))
     if isinstance(subject, Results):
         return _draw_job(subject, image, options)
@@ -71,7 +77,7 @@ def _draw_explanations(subjects: Sequence[Explanation], image: Any, options: dic
         raise InputError(
             f"subject must explain sources of one kind, got {' and '.join(sorted(kinds))}; draw each apart"
         )
-    draw_one = _DRAWERS[kinds.pop()]
+    draw_one: Callable[..., Picture | TextPicture] = importlib.import_module(_DRAWERS[kinds.pop()]).draw
     known = [name for name, p in inspect.signature(draw_one).parameters.items() if p.kind is p.KEYWORD_ONLY]
     for name in options:
         if name not in known:
@@ -80,6 +86,8 @@ def _draw_explanations(subjects: Sequence[Explanation], image: Any, options: dic
 
 
 def _draw_job(results: Results, image: Any, options: dict[str, Any]) -> Picture | TextPicture:
+    from xplain.pictures import job
+
     kind = options["kind"]
     if isinstance(kind, str) and kind in job.KINDS:
         return job.draw(results, kind, **_only(("font",), {**options, "kind": None}))
@@ -92,8 +100,7 @@ def _draw_job(results: Results, image: Any, options: dict[str, Any]) -> Picture 
     if len(drawn) == 1 and isinstance(drawn[0], TextPicture):
         return drawn[0] if well else drawn[0].with_note(f"{job.title(results)}: {job.summary(results)}.")
     below = [] if well and drawn else [job.draw(results, "progress", **font)]
-    if len(results.items) > 1 and job.is_judged(results):
-        below += [job.draw(results, part, **font) for part in ("accuracy", "matrix")]
+    below += [job.draw(results, part, **font) for part in job.judging(results)]
     return stacked([*(Picture(one.pixels, one.alt) for one in drawn), *below])
 
 
@@ -125,8 +132,9 @@ def _only(names: Sequence[str], options: dict[str, Any]) -> dict[str, Any]:
     return given
 
 
-_DRAWERS: dict[str, Callable[..., Picture | TextPicture]] = {
-    "image": raster.draw,
-    "text": text.draw,
-    "signal": signal.draw,
+#: The module that draws each kind of source.
+_DRAWERS = {
+    "image": "xplain.pictures.raster",
+    "text": "xplain.pictures.text",
+    "signal": "xplain.pictures.signal",
 }

@@ -14,7 +14,7 @@ from xplain.pictures._text_characters import one_line
 from xplain.pictures._type import INK, LINE, PAPER, QUIET, Colour, readable_on
 from xplain.pictures.picture import Picture
 
-__all__ = ["KINDS", "draw", "is_judged", "summary", "title"]
+__all__ = ["KINDS", "STATUSES", "cells_of", "class_row", "draw", "judging", "percent", "statuses", "summary", "title"]
 
 #: Kinds of picture of a job and what they show.
 KINDS = {
@@ -22,7 +22,7 @@ KINDS = {
     "accuracy": "how often what was predicted is right, in all and for each label, and what the job says of the model",
     "matrix": "how often each label was taken for each other: counts and shares, rows are what is true",
 }
-_BLUE, _, _GREEN, _, _RED, *_ = COLOURS
+_BLUE, _GREEN, _RED = COLOURS[0], COLOURS[2], COLOURS[4]
 STATUSES: dict[str, tuple[Colour, bool]] = {
     "successful": (_GREEN, False),
     "failed": (_RED, True),
@@ -83,9 +83,11 @@ def title(results: Results) -> str:
     return f"Job {one_line(results.job)}" if results.job.strip() else "A job without a name"
 
 
-def is_judged(results: Results) -> bool:
-    """Whether the true label of any input is known."""
-    return bool(_tally(results).per_label)
+def judging(results: Results) -> tuple[str, ...]:
+    """The kinds of picture that say how good a job's model is, as far as that is known."""
+    if _tally(results).per_label:
+        return ("accuracy", "matrix")
+    return ("accuracy",) if _said.metrics(results) else ()
 
 
 def summary(results: Results) -> str:

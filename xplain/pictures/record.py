@@ -21,7 +21,7 @@ _MOST_ROWS, _MOST_COLUMNS, _MOST_LISTED = 300, 7, 24
 _DEEP = 12  # levels of objects in objects
 _LONGEST = 4000  # characters of a text alternative
 _WORDS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|_")
-_BLUE, _ORANGE, _GREEN, _, _RED, *_ = COLOURS
+_BLUE, _ORANGE, _GREEN, _, _RED = COLOURS[:5]
 #: Qualities and traffic lights; their names are written beside the colours.
 _QUALITIES: dict[str, Colour] = {
     "poor": _RED,
