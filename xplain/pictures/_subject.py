@@ -152,7 +152,7 @@ def _regions(explanation: Explanation, photo: UInt8 | None, target: int | str | 
     if target is None:
         return [_panel(explanation, None, photo, explanation.predictions, truths=True)]
     picked = _picked(explanation.predictions, target)
-    maps = [a for a in explanation.attributions if a.target in picked]
+    maps: list[Attribution | None] = [a for a in explanation.attributions if a.target in picked]
     return [_panel(explanation, attribution, photo, picked) for attribution in maps or [None]]
 
 

@@ -121,7 +121,7 @@ def _tree(predictions: Sequence[Prediction]) -> list[tuple[Prediction, tuple[str
         parent = next((p.label[:n] for n in range(len(p.label) - 1, 0, -1) if p.label[:n] in labels), ())
         below.setdefault(parent, []).append(p)
     found: list[tuple[Prediction, tuple[str, ...], int]] = []
-    stack = [(p, (), 0) for p in reversed(below.get((), []))]
+    stack: list[tuple[Prediction, tuple[str, ...], int]] = [(p, (), 0) for p in reversed(below.get((), []))]
     while stack:
         p, parent, depth = stack.pop()
         found.append((p, parent, depth))
