@@ -364,3 +364,14 @@ def test_other_documents_are_not_claimed():
     for other in ({"jobId": 1}, {"error": "late"}, {"error": {"message": "late"}}, {"status": "Completed"}, []):
         with refuses(DocumentError, "got none"):
             sniff(other)
+
+
+def test_the_predictions_of_a_file_are_read_alone():
+    text = {"text": "P-101", "textRegion": {"xMin": 0.25, "yMin": 0.0, "xMax": 0.5, "yMax": 0.125}, "confidence": 0.75}
+    document = {"textPredictions": [text], "newPredictions": [{"a": 1}]}
+    assert sniff(document) == "cognite"
+    explanation = from_document(document)
+    assert explanation.predictions[0].region == Box(0.25, 0.0, 0.5, 0.125)
+    (item,) = to_document(explanation, "cognite")["items"]
+    assert item["predictions"] == document
+    assert [problem.path for problem in validate({"textPredictions": 1})] == ["$.textPredictions"]

@@ -76,10 +76,10 @@ _SCALE = ("minLevel", "maxLevel", "deadAngle", "nonLinAngle")
 _TEXTS = ("text", "assetTag")
 
 _THRESHOLD = {"threshold": nullable(FRACTION)}
-_LEVELS = {"minLevel": nullable(number), "maxLevel": nullable(number)}
-_DIAL = {**_LEVELS, "deadAngle": nullable(number), "nonLinAngle": nullable(number)}
+_LEVELS: dict[str, Reader[Any]] = {"minLevel": nullable(number), "maxLevel": nullable(number)}
+_DIAL: dict[str, Reader[Any]] = {**_LEVELS, "deadAngle": nullable(number), "nonLinAngle": nullable(number)}
 _SCALE_OF_DIAL = keep(_DIAL)
-_COUNTS = dict.fromkeys(("commaPos", "minNumDigits", "maxNumDigits"), nullable(integer(0)))
+_COUNTS: dict[str, Reader[Any]] = dict.fromkeys(("commaPos", "minNumDigits", "maxNumDigits"), nullable(integer(0)))
 _OWN_PARAMETERS: dict[str, dict[str, Reader[Any]]] = {
     "assetTag": {"partialMatch": nullable(boolean), "assetSubtreeIds": nullable(array(integer()))},
     "dialGauge": _DIAL,
@@ -188,7 +188,7 @@ def _list(feature: str, parameters: dict[str, Any]) -> Reader[Prediction]:
     own = parameters.get(f"{feature}DetectionParameters", {})
     threshold = own.get("threshold")
     scale = {name: own[name] for name in _SCALE if own.get(name) is not None}
-    said = {} if feature == DEFAULT else {"feature": feature}
+    said: dict[str, Any] = {} if feature == DEFAULT else {"feature": feature}
     said |= {"scale": scale} if scale else {}
     read_one = FEATURES[feature]
 

@@ -145,7 +145,7 @@ GEOMETRY_FIELDS: dict[str, Reader[Any]] = {key: nullable(reader) for key, reader
 
 def OBJECT_REGION(at: At) -> dict[str, Any]:
     """Read a geometry and keep it as it stands."""
-    shape(at, record(dict, **GEOMETRY_FIELDS)(at))
+    shape(at, record(dict, rest=None, **GEOMETRY_FIELDS)(at))
     return keep({})(at)
 
 

@@ -38,6 +38,7 @@ from xplain.dialects._cognite_predictions import (
     read_explanation,
     settled,
 )
+from xplain.dialects._cognite_requests import ERROR, INSTANCE, REQUEST
 from xplain.dialects._cognite_shapes import INT64
 from xplain.dialects._fit import Carries, Value
 from xplain.dialects._stream import Items
@@ -49,12 +50,10 @@ from xplain.dialects._wire import (
     array,
     choice,
     integer,
-    keep,
     mapping,
     nullable,
     optional,
     record,
-    sized,
     string,
 )
 from xplain.errors import DocumentError
@@ -92,7 +91,11 @@ def sniff(document: Any) -> bool:
         return False
     if "jobId" in document:
         return "createdTime" in document or "statusTime" in document
-    return ("features" in document and "items" in document) or _is_error(document)
+    return ("features" in document and "items" in document) or _is_error(document) or _is_predictions(document)
+
+
+def _is_predictions(document: dict[str, Any]) -> bool:
+    return any(f"{feature}Predictions" in document for feature in FEATURES)
 
 
 def _is_error(document: dict[str, Any]) -> bool:
@@ -247,9 +250,6 @@ def read_item(job: At, parameters: dict[str, Any]) -> Reader[Item]:
     )
 
 
-_INSTANCE = keep({"space": string, "externalId": string})
-
-
 def _failed_file(file_id: int, external: str | None, rest: dict[str, Any]) -> Item:
     name, own = _named(file_id, external, rest)
     return Item(name, "failed", error=_NO_REASON, attributes=_own(own))
@@ -262,7 +262,7 @@ _BATCH: Reader[dict[str, Any]] = record(
         array(
             record(
                 _failed_file,
-                rest={"fileInstanceId": nullable(_INSTANCE)},
+                rest={"fileInstanceId": nullable(INSTANCE)},
                 file_id=Field(INT64, "fileId"),
                 external=nullable(string, key="fileExternalId"),
             )
@@ -390,34 +390,13 @@ def _check_items(status: str, items: tuple[Item, ...], batches: tuple[dict[str, 
             seen[name] = path
 
 
-_ITEM_OF_REQUEST = keep(
-    {"fileId": optional(INT64), "fileExternalId": optional(string), "fileInstanceId": optional(_INSTANCE)}
-)
-
-
-def _requested(at: At) -> dict[str, Any]:
-    found = _ITEM_OF_REQUEST(at)
-    if sum(name in found for name in ("fileId", "fileExternalId", "fileInstanceId")) != 1:
-        raise at.rejected("an object with exactly one of fileId, fileExternalId, fileInstanceId")
-    return found
-
-
-_FEATURES = [f"{name[0].upper()}{name[1:]}Detection" for name in FEATURES]
-_REQUEST = keep(
-    {
-        "items": sized(array(_requested), 100, least=1),
-        "features": sized(array(choice(*_FEATURES)), 3, least=1),
-        "parameters": optional(PARAMETERS),
-    }
-)
-_ERROR = keep({"error": keep({"code": integer(), "message": string})})
-
-
-def decode(at: At) -> Results | Record:
-    """Read a job, a request or an error."""
+def decode(at: At) -> Value:
+    """Read a job, the predictions for a file, a request or an error."""
     fields = mapping(at)
     if "features" in fields:
-        return Record(FORMAT, "request", _REQUEST(at))
+        return Record(FORMAT, "request", REQUEST(at))
     if "error" in fields and "jobId" not in fields:
-        return Record(FORMAT, "error", _ERROR(at))
+        return Record(FORMAT, "error", ERROR(at))
+    if _is_predictions(fields):
+        return read_explanation({})(at)
     return read_job(at)
