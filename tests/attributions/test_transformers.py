@@ -327,17 +327,18 @@ class Unread(nn.Module):
 
 @pytest.mark.parametrize("method", ROLLOUTS)
 @pytest.mark.parametrize(
-    ("module", "fragment"),
+    ("module", "fragments"),
     [
-        (Pooled(), "torch.nn.MultiheadAttention or a softmax, got none of them"),
-        (Windows(), "got 4 tokens for 3 x 4 patches"),
-        (PoolingQuery(), "must go from every token to every token in each layer, got 1 x 12"),
-        (Unread(), "model's score must depend on its attention"),
+        (Pooled(), ["torch.nn.MultiheadAttention or a softmax, got none of them"]),
+        (Windows(), ["got 4 for 3 x 4 patches"]),
+        (TimmLike(20), ["tokens must be one for each patch that a convolution cut out", "got 32 for 3 x 4 patches"]),
+        (PoolingQuery(), ["must go from every token to every token in each layer, got 1 x 12"]),
+        (Unread(), ["model's score must depend on its attention"]),
     ],
-    ids=["convolutional", "windows", "pooling-query", "unread"],
+    ids=["convolutional", "windows", "many-class-tokens", "pooling-query", "unread"],
 )
-def test_attention_that_cannot_be_followed_is_refused(method, module, fragment):
-    with refuses(AttributionError, fragment, "integrated-gradients"):
+def test_attention_that_cannot_be_followed_is_refused(method, module, fragments):
+    with refuses(AttributionError, *fragments, "integrated-gradients"):
         attribute(method, module, IMAGE, target=0)
 
 
@@ -350,7 +351,7 @@ def test_tokens_that_are_not_patches_are_refused():
         def forward(self, x):
             return self.merge(self.vit.patch_embed(x).flatten(2)).mean(dim=2)
 
-    with refuses(AttributionError, "layer must give a token for each patch", "got 8 tokens for 3 x 4 patches"):
+    with refuses(AttributionError, "tokens must be one for each patch", "got 8 for 3 x 4 patches"):
         attribute("grad-cam", Model(), IMAGE, layer="merge")
 
 
@@ -361,28 +362,48 @@ def test_a_scripted_transformer_is_refused():
         attribute("attention-rollout", traced, IMAGE)
 
 
+def test_exported_transformers_are_followed():
+    """Their attention is a function still, though they have no parts for hooks."""
+    module = TimmLike(1).eval()
+    exported = torch.export.export(module, (torch.zeros(1, 2, 6, 8).double(),)).module()
+    for method in ROLLOUTS:
+        expected, _ = attribute(method, module, IMAGE, target=0)
+        np.testing.assert_array_equal(attribute(method, exported, IMAGE, target=0)[0], expected)
+
+
 def test_a_black_box_is_refused():
     model = ImageClassifier(lambda images: images.mean(axis=(1, 2)))
     with refuses(AttributionError, "'attention-rollout', which needs attention of a torch module", "use one of"):
         run(model, [model.prepare(np.zeros((8, 8, 3), np.uint8))], method="attention-rollout")
 
 
-def test_a_region_of_a_segmenter_is_explained_by_the_patches_that_it_reads():
-    class Dense(nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.vit = TimmLike(1)
+class Dense(nn.Module):
+    """A score for each patch and class."""
 
-        def forward(self, x):
-            vit = self.vit
-            tokens = vit.patch_embed(x).flatten(2).transpose(1, 2)
-            tokens = vit.blocks(torch.cat([vit.cls_token.expand(len(x), -1, -1), tokens], dim=1) + vit.pos_embed)
-            return vit.head(vit.norm(tokens[:, 1:])).transpose(1, 2).unflatten(2, GRID)
+    def __init__(self, fused):
+        super().__init__()
+        self.vit = TimmLike(1, fused=fused)
 
-    model = Segmenter(Dense())
-    tensor = torch.tensor(IMAGE)
-    for method in ROLLOUTS:
-        (explanation,) = run(model, [model.prepare(tensor)], [0], method=method, region=(0, 0))
-        assert explanation.attributions[0].evidence.values.shape == (6, 8)
-        (other,) = run(model, [model.prepare(tensor)], [0], method=method, region=(7, 5))
-        assert np.abs(explanation.attributions[0].evidence.values - other.attributions[0].evidence.values).max() > 1e-6
+    def forward(self, x):
+        vit = self.vit
+        tokens = vit.patch_embed(x).flatten(2).transpose(1, 2)
+        tokens = vit.blocks(torch.cat([vit.cls_token.expand(len(x), -1, -1), tokens], dim=1) + vit.pos_embed)
+        return vit.head(vit.norm(tokens[:, 1:])).transpose(1, 2).unflatten(2, GRID)
+
+
+@pytest.mark.parametrize("fused", [True, False])
+@pytest.mark.parametrize("method", [*ROLLOUTS, "hires-cam"])
+def test_a_region_of_a_segmenter_is_explained_by_the_patches_that_it_reads(method, fused):
+    model = Segmenter(Dense(fused))
+    maps = []
+    for rows, columns in ((slice(0, 4), slice(0, 4)), (slice(2, 6), slice(4, 8))):
+        region = np.zeros((6, 8), bool)
+        region[rows, columns] = True
+        (explanation,) = run(model, [model.prepare(torch.tensor(IMAGE))], [0], method=method, region=region)
+        (attribution,) = explanation.attributions
+        maps.append(attribution.evidence.values)
+        assert attribution.quality["patches"] == [3, 4]
+        if method == "hires-cam":
+            assert attribution.quality["layer"] == "vit.blocks.2.norm1"
+    assert maps[0].shape == (6, 8)
+    assert np.abs(maps[0] - maps[1]).max() > 1e-3 * np.abs(maps[0]).max()

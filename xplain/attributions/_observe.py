@@ -20,7 +20,7 @@ from torch.overrides import TorchFunctionMode
 from xplain.attributions._autograd import torch_module
 from xplain.models import ImageClassifier
 
-__all__ = ["Observation", "first_patch", "observe"]
+__all__ = ["Observation", "Watch", "first_patch", "observe"]
 
 _ATTENTION = {"scaled_dot_product_attention", "multi_head_attention_forward", "_transformer_encoder_layer_fwd"}
 
@@ -60,7 +60,7 @@ class Observation:
 
 def observe(model: ImageClassifier, array: npt.NDArray[Any]) -> Observation:
     """Score one input (...) and watch its forward pass."""
-    watch = _Watch()
+    watch = Watch()
     with _watched(torch_module(model), watch), watch:
         scores = model.scores(array[np.newaxis])[0]
     return Observation(scores, watch.layer, watch.attention, watch.grid, watch.token_layer, watch.peak, watch.total)
@@ -73,7 +73,7 @@ def first_patch(tokens: int, grid: tuple[int, int] | None) -> int | None:
     return tokens - grid[0] * grid[1]
 
 
-class _Watch(TorchFunctionMode):
+class Watch(TorchFunctionMode):
     """Sees every torch function, so a functional convolution counts as much as a module."""
 
     def __init__(self) -> None:
@@ -84,44 +84,49 @@ class _Watch(TorchFunctionMode):
         self.grid: tuple[int, int] | None = None
         self.token_layer: str | None = None
         self._maps: torch.Tensor | None = None
+        self.attended: tuple[int, ...] | None = None  # heads and tokens
         self._tokens: str | None = None
-        self._attended: tuple[int, ...] | None = None
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         result = func(*args, **(kwargs or {}))
         name = getattr(func, "__name__", "").partition(".")[0]
         if name.startswith("conv"):
             self.convolved = True
-            if self._attended is None and result.ndim == 4:
+            if self.attended is None and result.ndim == 4:
                 self.grid = (int(result.shape[2]), int(result.shape[3]))
         elif name in _ATTENTION or (name == "softmax" and result.ndim >= 3):
             self.attention = True
             self.token_layer, self._tokens = self._tokens, None
-            self._attended = tuple(args[0].shape[1:3]) if args else ()
+            self.attended = tuple(args[0].shape[1:3]) if args else ()
         if isinstance(result, torch.Tensor):
             size = result.numel() * result.element_size()
             self.peak = max(self.peak, size)
             self.total += size
         return result
 
+    def are_tokens(self, part: torch.nn.Module, output: torch.Tensor) -> bool:
+        """Whether a part puts out the patches as tokens; a linear part makes queries, keys and values of them."""
+        if output.ndim != 3 or isinstance(part, torch.nn.Linear):
+            return False
+        return first_patch(output.shape[1], self.grid) is not None
+
+    def are_maps(self, output: torch.Tensor) -> bool:
+        """Whether these are feature maps, and not (batch, heads, tokens, ...) inside of attention."""
+        return output.ndim == 4 and min(output.shape[2:]) > 1 and tuple(output.shape[1:3]) != self.attended
+
     def leave(self, name: str, part: torch.nn.Module, output: object, inner: bool) -> None:
         """Take note of the output of a part of the module."""
         if not self.convolved or not isinstance(output, torch.Tensor):
             return
-        # What a linear part makes of tokens are queries, keys and values already.
-        if output.ndim == 3 and not isinstance(part, torch.nn.Linear):
-            if first_patch(output.shape[1], self.grid) is not None:
-                self._tokens = name
-            return
-        if output.ndim != 4 or min(output.shape[2:]) < 2 or tuple(output.shape[1:3]) == self._attended:
-            return  # the last: (batch, heads, tokens, ...) is inside of attention
+        if self.are_tokens(part, output):
+            self._tokens = name
         # A container that hands out its last part's result adds nothing; an in-place function hands out its argument.
-        if not inner or output is not self._maps:
+        elif self.are_maps(output) and not (inner and output is self._maps):
             self.layer, self._maps, self.attention = name, output, False
 
 
 @contextmanager
-def _watched(module: torch.nn.Module, watch: _Watch) -> Iterator[None]:
+def _watched(module: torch.nn.Module, watch: Watch) -> Iterator[None]:
     owner = threading.get_ident()
     handles = []
 

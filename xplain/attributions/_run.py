@@ -244,8 +244,8 @@ class Run:
         if grid is None or first is None:
             patches = "no patches" if grid is None else f"{grid[0]} x {grid[1]} patches"
             raise AttributionError(
-                "layer must give a token for each patch that a convolution cut out, after at most a few class and "
-                f"register tokens, got {tokens} tokens for {patches}; use integrated-gradients"
+                "tokens must be one for each patch that a convolution cut out, after at most a few class and register "
+                f"tokens, got {tokens} for {patches}; use integrated-gradients"
             )
         self.note("patches", list(grid))
         self.note("class_tokens", first)
