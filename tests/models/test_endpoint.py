@@ -1,4 +1,5 @@
 import threading
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -141,6 +142,17 @@ def test_texts_signals_and_detections_pass_through():
     lamp = {"boxes": [[0, 0, 4, 4]], "labels": [0], "scores": [0.9]}
     detector = Detector(Endpoint(lambda images: [lamp for _ in images], most=2), labels=["lamp"])
     assert detector.predict(PHOTO)[0].name == "lamp"
+
+
+def test_answers_are_an_array_only_where_they_are_numbers():
+    results = [SimpleNamespace(boxes=SimpleNamespace()) for _ in range(3)]
+    assert Endpoint(lambda batch: results[: len(batch)], most=2)([1, 2]) == results[:2]
+    ragged = [[0.5], [0.5, 0.5]]
+    assert Endpoint(lambda batch: ragged)([1, 2]) == ragged
+    rows = Endpoint(lambda batch: tuple(np.arange(2.0) for _ in batch))([1, 2])
+    assert rows.shape == (2, 2)
+    with refuses(InputError, "model output must be numbers (batch, classes), got list"):
+        ImageClassifier(Endpoint(lambda batch: ragged)).scores(np.stack([PHOTO, PHOTO]))
 
 
 class Session:

@@ -99,8 +99,7 @@ class Endpoint:
         """Return the answers to a batch: an array if the server gives numbers, else a list."""
         answers = [self._answered(batch[start : start + self.most]) for start in range(0, len(batch), self.most)]
         if all(isinstance(answer, list) for answer in answers):
-            joined = [one for answer in answers for one in answer]
-            return joined if any(isinstance(one, dict) for one in joined) else np.asarray(joined)
+            return _array_of([one for answer in answers for one in answer])
         return np.concatenate([_outputs.as_numpy(answer) for answer in answers])
 
     def _answered(self, part: Any) -> Any:
@@ -140,3 +139,12 @@ class Endpoint:
                     "ask the method for fewer evaluations"
                 ) from failure
             self.calls += 1
+
+
+def _array_of(answers: list[Any]) -> Any:
+    """Return answers as an array where they are numbers of one shape; detections, say, are not."""
+    try:
+        array = np.asarray(answers)
+    except ValueError:
+        return answers
+    return array if array.dtype.kind in "biuf" else answers
