@@ -96,10 +96,10 @@ class TestAccuracy:
             {"learnBlockName": "Keras", "additionalMetrics": [{"name": "AUC", "value": "0.99"}, {"name": 3}]},
             {"learnBlockName": "empty", "additionalMetrics": []},
         ]
-        scores = {"accuracyScore": 40.0, "balancedAccuracyScore": "x", "totalSummary": {"good": 1}}
+        scores = {"accuracyScore": 40.0, "balancedAccuracyScore": "x", "mseScore": 0.53125, "totalSummary": {"good": 1}}
         attributes = {"edge-impulse": {"additionalMetricsByLearnBlock": said, "accuracy": scores}}
         results = Results("tested", [], attributes=attributes)
-        alt = "Job tested: The job's own figures: accuracy 40.0 %. Keras: AUC 0.99."
+        alt = "Job tested: The job's own figures: accuracy 40.0 %, mse 0.531. Keras: AUC 0.99."
         assert job.draw(results, "accuracy").alt == alt
         assert draw(results).alt.endswith(alt)
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from xplain.explanation import Box, Explanation, Polygon, Prediction, Region, Results
 from xplain.pictures._secrets import is_secret
+from xplain.pictures.scale import number
 
 __all__ = [
     "Centroid",
@@ -265,13 +266,17 @@ def figures(explanation: Explanation) -> list[tuple[str, float]]:
     return [(name, value) for name, key in named.items() if (value := number_at(said, key)) is not None]
 
 
+#: The one figure of a job that is no percentage: a mean squared error.
+_ERROR = "mseScore"
+
+
 def metrics(results: Results) -> list[tuple[str, list[tuple[str, str]]]]:
     """For the job, and each part of a model that was tested, its name, and names and values of its figures."""
     said = results.attributes.get("edge-impulse")
     scores = value_at(said, "accuracy")
     named = scores.items() if isinstance(scores, Mapping) else ()
     own = [
-        (_words(name.removesuffix("Score")), f"{score:.1f} %")
+        (_words(name.removesuffix("Score")), number(score) if name == _ERROR else f"{score:.1f} %")
         for name, value in named
         if name.endswith("Score") and (score := number_at(value)) is not None
     ]
