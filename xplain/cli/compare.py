@@ -12,7 +12,7 @@ import numpy as np
 
 from xplain import _images, evaluation
 from xplain.cli import _io
-from xplain.cli.explain import load_model, read_input
+from xplain.cli.explain import load_model
 from xplain.errors import InputError
 from xplain.explanation import Box
 
@@ -35,7 +35,7 @@ def run(arguments: argparse.Namespace) -> int:
     model = load_model(arguments.model)
     compared = evaluation.compare(
         model,
-        read_input(arguments.input, model.task),
+        _io.read_bytes("-") if arguments.input == "-" else arguments.input,
         methods,
         None if arguments.target is None else _io.target(arguments.target),
         measures=measures,

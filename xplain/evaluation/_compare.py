@@ -145,13 +145,18 @@ class Comparison(Sequence[Explanation]):
 
         return draw(self.explanations, self.rows(time=time), self._notes(), **style)
 
-    def __str__(self) -> str:
+    def table(self, *, time: bool = True) -> str:
+        """Return the figures as lines of text, with what they mean and the knobs that they depend on."""
         from xplain.pictures.comparison import table
 
-        return table(self.rows(), self._notes())
+        return table(self.rows(time=time), self._notes())
+
+    def __str__(self) -> str:
+        return self.table()
 
     def _notes(self) -> list[tuple[str, str]]:
-        said = [(", ".join(MEASURES[name].columns), MEASURES[name].note) for name in self.measures]
+        found = self.explanations[-1].attributions[0].quality
+        said = [(", ".join(MEASURES[name].columns), _note(name, found[name])) for name in self.measures]
         return [*said, *((method, f"refused: {reason}") for method, reason in self.refused.items())]
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
@@ -253,3 +258,11 @@ def _check_task(model: Any) -> None:
 
     if not isinstance(model, (ImageClassifier, Detector, Segmenter)):
         raise _check.wrong("model", "an ImageClassifier, a Detector or a Segmenter to measure heat maps", model)
+
+
+def _note(name: str, result: Mapping[str, Any]) -> str:
+    """How to read a measure, and its knobs as a result holds them: numbers under other knobs are others."""
+    measure = MEASURES[name]
+    keys = [key for key in (*measure.knobs, "area", "output") if key in result]
+    knobs = [f"{key} {result[key]:.3g}" if isinstance(result[key], float) else f"{key} {result[key]}" for key in keys]
+    return " · ".join([measure.note, *knobs])

@@ -81,13 +81,14 @@ class Subject:
         """The score that the map explains, as a function of inputs, and the input."""
         from xplain.attributions._scoring import scorer
 
+        values = self.seen
         if "score" not in self.shared:
             target = self.attribution.target
             self.shared["score"] = scorer(self.model, self.prepared, target, self.output, self.batch_size)
         return {
             "score": self.shared["score"][0],
             "image": self.prepared.array,
-            "values": self.seen,
+            "values": values,
             "channel_axis": self.model.channel_axis,
         }
 

@@ -22,7 +22,7 @@ Note = tuple[str, str]
 
 _FULL = "full colour"
 _NOTE = (_FULL, "value that gets it; each map is divided by its own, so that one scale holds for all")
-_ACROSS = 7  # columns of figures beside each other in pixels
+_ACROSS = 84  # characters of figures beside each other in pixels, with two between columns
 _STYLE = (
     "body { font: 15px/1.5 system-ui, sans-serif; margin: 24px; color: rgb(33, 37, 41) } "
     "table { border-collapse: collapse; margin: 16px 0 } "
@@ -102,8 +102,8 @@ def draw(
     cells = tuple(tuple(_cell(value) for value in row.values()) for row in figures)
     said = tuple((one_line(name), one_line(note)) for name, note in [*notes, _NOTE])
     page = Page(style.get("font"))
-    for at in range(1, len(header), _ACROSS):
-        page.table(header[:1] + header[at : at + _ACROSS], [row[:1] + row[at : at + _ACROSS] for row in cells])
+    for columns in _parts(header, cells):
+        page.table([header[i] for i in columns], [[row[i] for i in columns] for row in cells])
         page.space()
     for name, note in said:
         page.field(name, note)
@@ -120,6 +120,17 @@ def table(rows: Sequence[Row], notes: Sequence[Note]) -> str:
 
 def _lines(notes: Sequence[Note]) -> list[str]:
     return [f"{name}: {note}" for name, note in notes]
+
+
+def _parts(header: Sequence[str], cells: Sequence[Sequence[str]]) -> list[list[int]]:
+    """Columns of the tables that figures are divided into, so that none is too wide; the first is in all."""
+    widths = [2 + max(len(row[i]) for row in [header, *cells]) for i in range(len(header))]
+    parts = [[0]]
+    for i in range(1, len(header)):
+        if len(parts[-1]) > 1 and sum(widths[j] for j in parts[-1]) + widths[i] > _ACROSS:
+            parts.append([0])
+        parts[-1].append(i)
+    return parts
 
 
 def _aligned(header: Sequence[str], cells: Sequence[Sequence[str]]) -> list[str]:

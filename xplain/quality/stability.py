@@ -185,12 +185,12 @@ def randomisation(
     ][::-1]
     if not layers:
         raise InputError("module must have parameters to make random, got none")
-    first = explain()
-    if first is None:
-        raise InputError("explain must return a map of the trained module, got None")
-    own = np.asarray(first, np.float64)
     names, signed, absolute = [], [], []
     with _restored(module):
+        first = explain()
+        if first is None:
+            raise InputError("explain must return a map of the trained module, got None")
+        own = np.asarray(first, np.float64)
         for stage in np.array_split(np.arange(len(layers)), min(count, len(layers))):
             for index in stage:
                 for parameter in layers[int(index)][1]:
