@@ -19,7 +19,7 @@ from xplain.explanation import Explanation, Item, Prediction, Record, Results, c
 if TYPE_CHECKING:
     from xplain.dialects import Problem
     from xplain.models import Detector, ImageClassifier, Segmenter, SignalClassifier, TextClassifier
-    from xplain.pictures import Picture, TextPicture
+    from xplain.pictures import JobPage, Picture, TextPicture
 
     Model = ImageClassifier | TextClassifier | Detector | Segmenter | SignalClassifier
 
@@ -402,7 +402,7 @@ def render(
     cmap: str | None = None,
     scale: Any = None,
     **style: Any,
-) -> Picture | TextPicture:
+) -> Picture | TextPicture | JobPage:
     """Draw an explanation, several side by side on one scale, the results of a job, or a record.
 
     Parameters
@@ -410,18 +410,34 @@ def render(
     subject : Explanation, sequence of Explanation, Results or Record
         What to draw.
     image : path, bytes, PIL.Image.Image, numpy.ndarray or torch.Tensor, optional
-        The photo that was explained. An explanation made in this process still holds it.
+        The photo that was explained. An explanation made in this process still holds it. For the page of a job also a
+        folder of photos, see `xplain.pictures.page.draw`.
     kind, target, cmap, scale, **style
         As for `xplain.pictures.draw`; among them, for a text or a recording that the explanation does not hold,
-        ``text`` and ``signal``.
+        ``text`` and ``signal``. Results without any of them, or of kind "page", become a page.
 
     Returns
     -------
-    Picture or TextPicture
-        Shows itself in a notebook; ``.save("out.png")`` writes it.
-    """
-    from xplain.pictures import draw
+    Picture, TextPicture or JobPage
+        Shows itself in a notebook; ``.save("out.png")`` writes it. A page is written by ``.save("page.html")``; its
+        other files are pictures of the job.
 
+    Raises
+    ------
+    InputError
+        If an argument is wrong or does not go with the others.
+    UnknownNameError
+        If an argument names nothing that exists.
+    """
+    from xplain.pictures import draw, page
+
+    if isinstance(subject, Results) and kind in (None, "page"):
+        options = {"target": target, "cmap": cmap, "scale": scale, **style}
+        given = [name for name, value in options.items() if value is not None]
+        if not given:
+            return page.draw(subject, image)
+        if kind is not None:
+            raise InputError(f"{given[0]} must be left out for a page, got {options[given[0]]!r}")
     pixels = None if image is None else _images.load(image, digest=False).pixels
     return draw(subject, pixels, kind=kind, target=target, cmap=cmap, scale=scale, **style)
 
@@ -430,11 +446,10 @@ def _notebook_display(value: Any) -> dict[str, Any]:
     """Text always, and the picture where one can be drawn: a display hook that raises would fail the cell."""
     bundle: dict[str, Any] = {"text/plain": repr(value)}
     try:
-        picture = render(value)
+        return bundle | render(value).mimebundle()
     except XplainError as error:
         bundle["text/plain"] += f"\n(no picture: {error})"
         return bundle
-    return bundle | picture.mimebundle()
 
 
 core.notebook_display = _notebook_display

@@ -325,7 +325,7 @@ def test_scores_beyond_float32_are_drawn():
 
 def test_results_of_a_job_and_explanations_of_a_model_are_drawn():
     items = (Item("a", "successful", explanation=explain()), Item("b", "failed", error="no"))
-    assert isinstance(api.render(Results("job", items)), TextPicture)
+    assert isinstance(api.render(Results("job", items)).picture(), TextPicture)
     from xplain.models import TextClassifier
 
     model = TextClassifier(lambda texts: [[t.count("not"), t.count("saved")] for t in texts], labels=["down", "up"])

@@ -224,7 +224,10 @@ def _add_render(commands: _Commands) -> None:
     parser.add_argument(
         "documents", nargs="+", metavar="DOCUMENT", help="document, .jsonl file, or - for standard input"
     )
-    parser.add_argument("--image", help="the photo that was explained")
+    parser.add_argument(
+        "--image",
+        help="the photo that was explained; for the page of a job, a folder of photos that are named as its items",
+    )
     parser.add_argument("--text", help="the text that was explained, for a document that does not hold it")
     parser.add_argument("--signal", metavar="FILE", help="the recording that was explained (.npy, .csv)")
     parser.add_argument(
@@ -237,7 +240,8 @@ def _add_render(commands: _Commands) -> None:
     parser.add_argument(
         "--kind",
         help="overlay, heatmap, mask, contour, regions, bars or side-by-side; for texts: text or bars; for signals: "
-        "signal or bars; for jobs: also progress, accuracy or matrix (default: what suits)",
+        "signal or bars; for jobs: also progress, accuracy, matrix or page (default: what suits; for a job "
+        "as .html, page)",
     )
     parser.add_argument("--target", help="which attribution: its number, or the label that it explains")
     parser.add_argument("--cmap", help="colour map")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,7 @@ from xplain import _files
 from xplain.errors import InputError
 
 if TYPE_CHECKING:
-    from xplain.pictures import Picture, TextPicture
+    from xplain.pictures import JobPage, Picture, TextPicture
 
 __all__ = ["PICTURES", "note", "print_json", "print_picture", "read_bytes", "target", "visible", "write_bytes"]
 
@@ -28,10 +29,10 @@ def read_bytes(name: str) -> bytes:
     return sys.stdin.buffer.read()
 
 
-def write_bytes(name: str, data: bytes, *, force: bool) -> None:
+def write_bytes(name: str, data: bytes | Iterable[bytes], *, force: bool) -> None:
     """Write a file whole; ``-`` is standard output."""
     if name == "-":
-        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.writelines((data,) if isinstance(data, bytes) else data)
     elif not force and Path(name).exists():
         raise InputError(f"output must be a new file, got {name!r}, which exists; --force overwrites it")
     else:
@@ -48,10 +49,12 @@ def print_json(value: Any) -> None:
     print(text)
 
 
-def print_picture(picture: Picture | TextPicture) -> None:
+def print_picture(picture: Picture | TextPicture | JobPage) -> None:
     """Show a picture as words: a text in colour where the terminal has colours, a photo by its description."""
-    from xplain.pictures import Picture
+    from xplain.pictures import JobPage, Picture
 
+    if isinstance(picture, JobPage):
+        picture = picture.picture()
     if isinstance(picture, Picture):
         print(picture.alt)
     else:

@@ -4,23 +4,41 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
-from xplain import api
+from xplain import _files, api
 from xplain.cli import _io
-from xplain.dialects import dumps, from_document, loads, to_document, validate_text
+from xplain.dialects import dumps, from_document, holds_items, loads, read_outline, to_document, validate_text
 from xplain.errors import InputError
 from xplain.explanation import Explanation, Record, Results
 from xplain.kernels import _jit
 
-__all__ = ["convert", "encoded", "load", "render", "validate"]
+if TYPE_CHECKING:
+    from xplain.pictures import JobPage, Picture, TextPicture
+
+__all__ = ["convert", "encoded", "load", "outline", "render", "validate"]
+
+
+_STYLE = ("alpha", "text", "signal")
 
 
 def load(name: str, format: str | None = None) -> Explanation | Results | Record:
     """Read one document; ``-`` is standard input."""
     return from_document(loads(_io.read_bytes(name)), format)
+
+
+def outline(name: str, format: str | None = None) -> Results | None:
+    """Read a job without its explanations, item by item; None if the document is no job in a file."""
+    if name == "-" or name.lower().endswith(".jsonl") or not Path(name).is_file():  # a pipe can be read once only
+        return None
+
+    def opened() -> AbstractContextManager[BinaryIO]:
+        return _files.opened(name)
+
+    return read_outline(opened, format) if holds_items(opened, format) else None
 
 
 def encoded(subject: Explanation | Results | Record, format: str, *, lossy: bool = False) -> bytes:
@@ -44,11 +62,39 @@ def _with_masks(
 
 
 def render(arguments: argparse.Namespace) -> int:
-    """Draw the explanations of one or more documents as one picture."""
+    """Draw the explanations of one or more documents as one picture, or a job as a page."""
     _jit.one_shot()
     output = arguments.output
     if output not in (None, "-") and Path(output).suffix.lower() not in _io.PICTURES:
         raise InputError(f"output must end in {', '.join(_io.PICTURES)}, got {output!r}")
+    picture = _page(arguments) or _picture(arguments)
+    if output is None:
+        _io.print_picture(picture)
+        return 0
+    from xplain.pictures import JobPage
+
+    suffix = Path(output).suffix.lower() or ".png"
+    data = picture.chunks() if suffix == ".html" and isinstance(picture, JobPage) else picture.encoded(suffix)
+    _io.write_bytes(output, data, force=arguments.force)
+    return 0
+
+
+def _page(arguments: argparse.Namespace) -> JobPage | None:
+    """The page of a job that is read item by item; None if that is not what is asked for."""
+    names, format = arguments.documents, arguments.format
+    styled = any(getattr(arguments, name) is not None for name in ("target", "cmap", "scale", *_STYLE))
+    asked = arguments.kind == "page" or (arguments.kind is None and str(arguments.output).lower().endswith(".html"))
+    if len(names) > 1 or styled or not asked:
+        return None
+    results = outline(names[0], format)
+    if results is None:
+        return None
+    from xplain.pictures import page
+
+    return page.draw(results, arguments.image, lambda: api.read_items(names[0], format))
+
+
+def _picture(arguments: argparse.Namespace) -> Picture | TextPicture | JobPage:
     subjects = [subject for name in arguments.documents for subject in _subjects(name, arguments.format)]
     if not subjects:
         raise InputError("document must hold something to draw, got none")
@@ -56,9 +102,9 @@ def render(arguments: argparse.Namespace) -> int:
     if scale is not None and scale not in ("max", "robust"):
         scale = _number("scale", scale)
     target = arguments.target
-    given = {name: getattr(arguments, name) for name in ("alpha", "text", "signal")}
+    given = {name: getattr(arguments, name) for name in _STYLE}
     style = {name: value for name, value in given.items() if value is not None}
-    picture = api.render(
+    return api.render(
         subjects[0] if len(subjects) == 1 else _explanations(subjects),
         arguments.image,
         kind=arguments.kind,
@@ -67,11 +113,6 @@ def render(arguments: argparse.Namespace) -> int:
         scale=scale,
         **style,
     )
-    if output is None:
-        _io.print_picture(picture)
-        return 0
-    _io.write_bytes(output, picture.encoded(Path(output).suffix.lower() or ".png"), force=arguments.force)
-    return 0
 
 
 def convert(arguments: argparse.Namespace) -> int:

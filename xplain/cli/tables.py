@@ -13,7 +13,7 @@ from typing import Any
 import xplain
 from xplain import api
 from xplain.cli import _io
-from xplain.cli.documents import load
+from xplain.cli.documents import load, outline
 from xplain.cli.explain import load_model, read_input
 from xplain.dialects import Value, conversion, from_document, loads, sniff
 from xplain.errors import InputError
@@ -93,7 +93,8 @@ def schema(arguments: argparse.Namespace) -> int:
 
 def info(arguments: argparse.Namespace) -> int:
     """Describe a document, or the installation."""
-    facts = _installation() if arguments.document is None else _contents(load(arguments.document))
+    name = arguments.document
+    facts = _installation() if name is None else _contents(outline(name) or load(name))
     if arguments.json:
         _io.print_json(facts)
         return 0

@@ -39,6 +39,7 @@ __all__ = [
     "dumps",
     "fit",
     "from_document",
+    "holds_items",
     "loads",
     "read_items",
     "read_outline",
@@ -226,6 +227,26 @@ def read_items(open: _stream.Open, format: str | None = None) -> Iterator[Item]:
     return _stream.items(open, document, _dialect(format).ITEMS, format)
 
 
+def holds_items(open: _stream.Open, format: str | None = None) -> bool:
+    """Whether a document is a job whose items `read_items` reads; its items themselves are not looked at.
+
+    Parameters
+    ----------
+    open, format
+        As for `read_items`.
+
+    Raises
+    ------
+    DocumentError
+        If it is not JSON, or of no format.
+    """
+    if not _stream.is_object(open):
+        return False
+    format, document, places = _head(open, format)
+    lists = (isinstance(document.get(key), dict if place.named else list) for key, place in places.items())
+    return any(lists) and not _wire.problems(_dialect(format).HEAD, document)
+
+
 def read_outline(open: _stream.Open, format: str | None = None) -> Results:
     """Read a job without what was found: who its items are and how far each is.
 
@@ -259,18 +280,24 @@ def read_outline(open: _stream.Open, format: str | None = None) -> Results:
 
 def _beside_items(open: _stream.Open, format: str | None) -> tuple[str, dict[str, Any]]:
     """Return the format of a document with items, and the document with one item at most in each place of them."""
+    format, document, places = _head(open, format)
+    if not places.keys() & document.keys():
+        keys = " or ".join(places) or "none, in this format,"
+        raise DocumentError(f"must hold items ({keys}) to be read one at a time, got no such key", format=format)
+    return format, document
+
+
+def _head(open: _stream.Open, format: str | None) -> tuple[str, dict[str, Any], Mapping[str, _stream.Items]]:
+    """The same for any document, and the places where its format has items."""
     known = FORMATS if format is None else [format]
     places = {name: getattr(_dialect(name), "ITEMS", {}) for name in known}
     cut = {key for own in places.values() for key in own}
     document = _stream.head(open, cut)
     format = sniff(document) if format is None else format
     own = places[format]
-    if not own.keys() & document.keys():
-        keys = " or ".join(own) or "none, in this format,"
-        raise DocumentError(f"must hold items ({keys}) to be read one at a time, got no such key", format=format)
-    if cut & document.keys() - own.keys():
+    if own.keys() & document.keys() and cut & document.keys() - own.keys():
         document = _stream.head(open, own)
-    return format, document
+    return format, document, own
 
 
 def validate(document: Any, format: str | None = None) -> list[Problem]:

@@ -21,7 +21,7 @@ from xplain.dialects._wire import At, Reader, read_at
 from xplain.errors import DocumentError
 from xplain.explanation import Item
 
-__all__ = ["Items", "head", "items", "members"]
+__all__ = ["Items", "head", "is_object", "items", "members"]
 
 CHUNK = 1 << 20
 """Bytes of a first read."""
@@ -52,6 +52,12 @@ class Items:
 
     reader: Callable[[At], Reader[Item | tuple[Item, ...]]]
     named: bool = False
+
+
+def is_object(open: Open) -> bool:
+    """Whether a file begins as an object, which alone can be read item by item."""
+    with open() as file:
+        return _Text(file).peek() == "{"
 
 
 def head(open: Open, streamed: Collection[str]) -> dict[str, Any]:

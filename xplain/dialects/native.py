@@ -382,7 +382,6 @@ _ITEM = record(
     attributes=optional(json_object, {}),
 )
 _JOB: dict[str, Reader[Any]] = {
-    "job": string,
     "total": optional(integer(0)),
     "finished": optional(boolean),
     "error": optional(string),
@@ -392,7 +391,7 @@ _JOB: dict[str, Reader[Any]] = {
     "ended": optional(string),
     "attributes": optional(json_object, {}),
 }
-_RESULTS = record(Results, rest=None, items=array(_ITEM), **_JOB)
+_RESULTS = record(Results, rest=None, job=string, items=array(_ITEM), **_JOB)
 _RECORD = record(Record, format=string, kind=string, fields=json_object)
 _DOCUMENT = tagged("type", {"explanation": _EXPLANATION, "results": _RESULTS, "record": _RECORD})
 
@@ -410,7 +409,7 @@ def _item(at: At) -> Reader[Item]:
 
 
 ITEMS = {"items": Items(_item)}
-HEAD: Reader[dict[str, Any]] = record(dict, rest=None, **_JOB)
+HEAD: Reader[dict[str, Any]] = record(dict, rest=None, job=string, **_JOB)
 
 
 def decode(at: At) -> Explanation | Results | Record:

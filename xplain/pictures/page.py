@@ -1,0 +1,154 @@
+"""A whole job as one page: how far it is, how often it was right, and an entry for each item, with filters.
+
+The page is one file of HTML without script, written item by item: what is held is an outline of the job, and the item
+that is being written.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from xplain import _files
+from xplain.errors import InputError
+from xplain.explanation import Item, Results
+from xplain.pictures import _job_counts, _job_entry, _job_head, drawing, job
+from xplain.pictures._job_photos import Photos
+from xplain.pictures.picture import Drawing, Picture
+from xplain.pictures.text import TextPicture
+
+__all__ = ["JobPage", "draw"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class JobPage(Drawing):
+    """The page of a job; a notebook shows it as a picture.
+
+    Parameters
+    ----------
+    alt : str
+        How far the job is, in words.
+    """
+
+    alt: str
+    _results: Results = field(repr=False)
+    _items: Callable[[], Iterable[Item]] = field(repr=False)
+    _photos: Photos = field(repr=False)
+
+    def chunks(self) -> Iterator[bytes]:
+        """Write the page piece by piece, an item at a time; the items are gone through twice."""
+        counts = _job_counts.count(self._items())
+        own = _job_head.classes(counts)
+        for part in _job_head.head(self._results, counts, own):
+            yield _encoded(part)
+        yield b"<main>\n"
+        for index, item in enumerate(self._items()):
+            yield _encoded(_job_entry.entry(index, item, counts, own, self._photos))
+        yield b"</main>\n"
+        unknown = self._results.total - len(self._results.items)
+        if unknown:
+            yield f"<p>Of {unknown:,} more inputs nothing is known yet.</p>\n".encode()
+        yield b"</body>\n</html>\n"
+
+    def save(self, path: str | os.PathLike[str], *, overwrite: bool = True) -> None:
+        """Write to a file, wholly or not at all.
+
+        Parameters
+        ----------
+        path : str or path
+            Its ending says what is written: ``.html`` is the page, written item by item; ``.png``, ``.svg`` and
+            ``.txt`` are what `picture` gives.
+        overwrite : bool
+            Whether a file that is there may be replaced.
+
+        Raises
+        ------
+        InputError
+            If the ending is unknown, the folder cannot be written, or the file is there and may not be replaced.
+        """
+        suffix = _files.as_path(path).suffix
+        data = self.chunks() if suffix.lower() == ".html" else self.encoded(suffix)
+        _files.write(path, data, overwrite=overwrite)
+
+    def picture(self) -> Picture | TextPicture:
+        """Draw the job as a picture: see `xplain.pictures.draw`."""
+        if len(self._results.items) and self._whole:
+            return drawing.draw(self._results, self._photos.one)
+        drawn: Picture = job.draw(self._results, "progress")
+        return drawn
+
+    def html(self) -> bytes:
+        """Write the page."""
+        return b"".join(self.chunks())
+
+    def png(self) -> bytes:
+        """Encode `picture` as PNG."""
+        return self.picture().png()
+
+    def svg(self) -> bytes:
+        """Write `picture` as SVG."""
+        return self.picture().svg()
+
+    def text(self) -> bytes:
+        """Write `picture` as text."""
+        return self.picture().text()
+
+    @property
+    def pixels(self) -> npt.NDArray[np.uint8]:
+        """Pixels of `picture`: uint8 (height, width, 3)."""
+        return self.picture().pixels
+
+    def mimebundle(self) -> dict[str, Any]:
+        """What a notebook shows, by MIME type."""
+        return self.picture().mimebundle()
+
+    @property
+    def _whole(self) -> bool:
+        """Whether the explanations are at hand."""
+        return any(item.explanation is not None for item in self._results.items)
+
+
+def draw(results: Results, image: Any = None, items: Callable[[], Iterable[Item]] | None = None) -> JobPage:
+    """Draw a whole job as a page.
+
+    Parameters
+    ----------
+    results : Results
+        The job; if its items are read one at a time, its outline, see `xplain.dialects.read_outline`.
+    image : path, bytes, PIL.Image.Image, numpy.ndarray or torch.Tensor, optional
+        A folder with the photos of the items: that of an item has the base name of the item or of its source. Or one
+        photo, of all items.
+    items : callable, optional
+        Gives the items in their order, each time it is called; those of ``results`` if left out.
+
+    Returns
+    -------
+    JobPage
+        ``.save("page.html")`` writes it.
+
+    Raises
+    ------
+    InputError
+        If it is no job, or ``image`` is neither a folder nor an image.
+
+    Examples
+    --------
+    >>> page = draw(Results("nightly", [Item("a.png", "waiting"), Item("b.png", "failed", error="no <image>")]))
+    >>> page.alt
+    'Job nightly: 1 of 2 inputs failed, 1 waiting; not finished.'
+    >>> "no &lt;image&gt;" in page.html().decode()
+    True
+    """
+    if not isinstance(results, Results):
+        raise InputError(f"results must be Results, got {type(results).__name__}")
+    alt = f"{job.title(results)}: {job.summary(results)}."
+    return JobPage(alt, results, (lambda: results.items) if items is None else items, Photos(image))
+
+
+def _encoded(text: str) -> bytes:
+    return text.encode("utf-8", "replace")
