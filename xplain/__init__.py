@@ -36,6 +36,7 @@ if TYPE_CHECKING:
         UnknownNameError,
         XplainError,
     )
+    from xplain.evaluation import compare, evaluate
     from xplain.explanation import (
         Attribution,
         Box,
@@ -83,6 +84,7 @@ _HOMES = {
     "xplain.errors": (
         "AttributionError DocumentError FidelityError InputError MissingExtraError UnknownNameError XplainError"
     ),
+    "xplain.evaluation": "compare evaluate",
     "xplain.explanation": (
         "Attribution Box Explanation Grid Heatmap Item Mask Part Polygon Prediction Provenance Record Results "
         "SignalScores Source Span Window Word WordScores"
@@ -137,7 +139,9 @@ __all__ = [
     "answer",
     "comment_from_email",
     "comment_from_raw_email",
+    "compare",
     "convert",
+    "evaluate",
     "explain",
     "explain_batch",
     "formats",

@@ -112,6 +112,12 @@ def test_a_method_that_cannot_explain_the_model_is_told_with_its_reason(photo):
     assert compared[0].provenance.options["window"] == 2
 
 
+def test_a_method_runs_again_with_its_own_options(planted, photo):
+    segments = np.arange(64).reshape(8, 8) // 16
+    (first, *_) = compare(planted, photo, {"kernel-shap": {"segments": segments}}, measures=["max-sensitivity"])
+    assert 0 < first.attributions[0].quality["max-sensitivity"]["max_sensitivity"] < 0.5
+
+
 def test_the_same_seed_gives_the_same_measures(planted, photo):
     measures = ["infidelity", "max-sensitivity", "randomisation"]
     rows = [compare(planted, photo, ["smoothgrad"], measures=measures, seed=4).rows(time=False) for _ in range(2)]

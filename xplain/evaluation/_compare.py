@@ -248,7 +248,7 @@ def compare(
             refused[name] = str(error)
             continue
         (attribution,) = found.attributions
-        subject = Subject(model, found, attribution, prepared, region, output, batch_size, shared)
+        subject = Subject(model, found, attribution, prepared, region, output, batch_size, shared, own)
         explanations.append(replace(found, attributions=(measured(subject, wanted),)))
     return Comparison(tuple(explanations), tuple(wanted), refused)
 

@@ -49,6 +49,8 @@ class Subject:
         Images in one call of the model.
     shared : dict
         What is the same for all maps of this prediction, and made once.
+    options : mapping, optional
+        The method's options; those that the explanation's provenance holds as JSON if left out.
     """
 
     model: Any
@@ -59,6 +61,7 @@ class Subject:
     output: str | None
     batch_size: int | None
     shared: dict[str, Any] = field(default_factory=dict)
+    options: Knobs | None = None
 
     @property
     def values(self) -> Maps:
@@ -108,7 +111,8 @@ class Subject:
         origin = self.explanation.provenance
         if origin.method is None:
             raise InputError("explanation must say by which method it was made, got none")
-        return self.explain(origin.method, arrays, seed=origin.seed or 0, **origin.options)
+        options = origin.options if self.options is None else self.options
+        return self.explain(origin.method, arrays, **{"seed": origin.seed or 0, **options})
 
 
 @dataclass(frozen=True, slots=True)
