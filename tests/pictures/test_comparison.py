@@ -1,5 +1,9 @@
+from dataclasses import replace
+
 import numpy as np
 
+from tests.support import refuses
+from xplain.errors import InputError
 from xplain.explanation import Attribution, Explanation, Heatmap, Prediction, Source
 from xplain.pictures.comparison import draw, table
 
@@ -49,6 +53,13 @@ def test_many_columns_are_drawn_as_several_tables():
     many = drawn(("a", RAMP), **{f"measure {i}": 0.123 for i in range(20)})
     assert many.pixels.shape[0] > few.pixels.shape[0] + 2 * 40
     assert many.pixels.shape[1] == few.pixels.shape[1]
+
+
+def test_an_explanation_without_a_single_map_is_refused():
+    explanation = explained("a", RAMP)
+    for other in (explanation.with_masks(keep=0.1), replace(explanation, attributions=explanation.attributions * 2)):
+        with refuses(InputError, "explanations must be of one heat map each"):
+            draw([other], [{"method": "a"}], [])
 
 
 def test_the_table_is_aligned_text():

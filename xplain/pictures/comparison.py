@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from xplain.explanation import Attribution, Explanation, Heatmap
+from xplain.explanation import Attribution, Explanation, Heatmap, _check
 from xplain.pictures import raster
 from xplain.pictures._page import Page
 from xplain.pictures._text_characters import one_line
@@ -93,8 +93,13 @@ def draw(
     -------
     ComparisonPicture
         Each map is divided by the value that would get the full colour in a picture of its own.
+
+    Raises
+    ------
+    InputError
+        If an explanation holds no heat map, or several.
     """
-    limits = [_limit(explanation.attributions[0]) for explanation in explanations]
+    limits = [_limit(explanation) for explanation in explanations]
     scaled = [_divided(one, limit) for one, limit in zip(explanations, limits, strict=True)]
     maps = raster.draw(scaled, **{"scale": 1.0, **style})
     figures = [{**row, _FULL: limit} for row, limit in zip(rows, limits, strict=True)]
@@ -149,22 +154,24 @@ def _cell(value: Any) -> str:
     return number(value) if isinstance(value, float) else f"{value:,}" if isinstance(value, int) else one_line(value)
 
 
-def _limit(attribution: Attribution) -> float | None:
+def _limit(explanation: Explanation) -> float | None:
     """The value that gets the full colour where a map is drawn alone; None for a map with nothing in it."""
-    values = _values(attribution)
-    found = choose([Extent.of(np.ascontiguousarray(values), attribution.target.score)], None)
+    attribution, heatmap = _map_of(explanation)
+    found = choose([Extent.of(heatmap.values, attribution.target.score)], None)
     return None if found is None else found.limit
 
 
 def _divided(explanation: Explanation, limit: float | None) -> Explanation:
     if limit is None:
         return explanation
-    (attribution,) = explanation.attributions
+    attribution, heatmap = _map_of(explanation)
     return replace(
-        explanation, attributions=(replace(attribution, evidence=Heatmap(_values(attribution) / np.float32(limit))),)
+        explanation, attributions=(replace(attribution, evidence=Heatmap(heatmap.values / np.float32(limit))),)
     )
 
 
-def _values(attribution: Attribution) -> Any:
-    assert isinstance(attribution.evidence, Heatmap)
-    return attribution.evidence.values
+def _map_of(explanation: Explanation) -> tuple[Attribution, Heatmap]:
+    found = [(one, one.evidence) for one in explanation.attributions if isinstance(one.evidence, Heatmap)]
+    if len(found) != 1 or len(explanation.attributions) != 1:
+        raise _check.wrong("explanations", "of one heat map each", list(explanation.attributions))
+    return found[0]
