@@ -1,4 +1,8 @@
+import http.server
+import json
 import threading
+import urllib.error
+import urllib.request
 from types import SimpleNamespace
 
 import numpy as np
@@ -153,6 +157,50 @@ def test_answers_are_an_array_only_where_they_are_numbers():
     assert rows.shape == (2, 2)
     with refuses(InputError, "model output must be numbers (batch, classes), got list"):
         ImageClassifier(Endpoint(lambda batch: ragged)).scores(np.stack([PHOTO, PHOTO]))
+
+
+def test_a_server_over_http_is_asked_by_a_user_s_function(pauses):
+    """It takes at most four images and is not available at its second request."""
+    sizes = []
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_POST(self):
+            images = np.array(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            sizes.append(len(images))
+            answer = json.dumps((images.mean(axis=(1, 2, 3)) / 255)[:, None].tolist()).encode()
+            self.send_response(503 if len(sizes) == 2 else 200)
+            self.end_headers()
+            if len(sizes) != 2:
+                self.wfile.write(answer)
+
+        def log_message(self, *_):
+            pass
+
+    with http.server.HTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        address = f"http://127.0.0.1:{server.server_port}"
+
+        def ask(images):
+            request = urllib.request.Request(address, json.dumps(images.tolist()).encode())
+            try:
+                with urllib.request.urlopen(request) as answer:
+                    return json.load(answer)
+            except urllib.error.HTTPError as error:
+                error.close()
+                raise
+
+        try:
+            endpoint = Endpoint(ask, most=4, budget=10)
+            model = ImageClassifier(endpoint, labels=["bright"], output="probability")
+            explanation = xplain.explain(model, PHOTO, "occlusion", window=4, stride=4)
+        finally:
+            server.shutdown()
+            thread.join()
+    np.testing.assert_allclose(explanation.attributions[0].evidence.values, 1 / 4, rtol=0.1)
+    assert max(sizes) <= 4
+    assert endpoint.calls == len(sizes) >= 3
+    assert 1.0 in pauses
 
 
 class Session:
