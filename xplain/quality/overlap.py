@@ -32,7 +32,7 @@ class Localisation(Result):
     threshold : float
         That threshold: pixels with at least this value.
     area : float
-        0..1, part of the image that the region covers: what a map of noise gets as ``hit`` and ``energy`` on average.
+        0..1, part of the image that the region covers: ``hit`` and ``energy`` of noise all over it, on average.
     tolerance : int
         Distance in pixels from the region at which a point still hits.
     """
