@@ -93,6 +93,22 @@ class TestOutlines:
         assert (picture.pixels == 128).all()
         assert "1 outside the image" in picture.alt
 
+    def test_of_very_many_regions_the_best_are_drawn(self):
+        predictions = [Prediction("cat", i / 2000, region=Box(0, 0, i / 2000, 1)) for i in range(1200)]
+        found = _marks.marks(scene(), predictions, (HEIGHT, WIDTH))
+        assert len(found.marks) == 1000
+        assert found.more == 200
+        assert found.marks[0].rows[0].score == 1199 / 2000
+
+    def test_masks_of_another_size_and_at_edges_cover_their_place(self):
+        inside = np.zeros((12, 16), bool)
+        inside[8:, 12:] = True
+        pixels = bare(scene(Prediction("cat", 0.9, region=Mask.from_array(inside))))
+        changed = (pixels != 128).any(axis=2)
+        assert changed[325:, 485:].all()
+        assert not changed[:280].any()
+        assert not changed[:, :400].any()
+
     @pytest.mark.parametrize("edge", [1e308, -1e308, 1e18])
     def test_wild_coordinates_do_no_harm(self, edge):
         low, high = min(edge, 0.5), max(edge, 0.5)

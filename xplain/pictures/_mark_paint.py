@@ -125,26 +125,31 @@ def _thickness(width: int, height: int, count: int) -> int:
 
 def _filled(pixels: UInt8, marks: Iterable[Mark], thick: int) -> UInt8:
     """Masks: a veil of their colour, and an outline."""
-    result = pixels
+    masked = [mark for mark in marks if mark.mask is not None]
+    if not masked:
+        return pixels
+    result = pixels.copy()
     height, width, _ = pixels.shape
-    for mark in marks:
-        if mark.mask is None:
-            continue
-        if result is pixels:
-            result = pixels.copy()
-        rows = np.arange(height) * mark.mask.height // height
-        columns = np.arange(width) * mark.mask.width // width
-        inside = mark.mask.to_array()[rows[:, None], columns]
-        colour = np.array(mark.colour)
-        if mark.veil and mark.counts:
-            result[inside] = np.rint(result[inside] * (1 - _FILL) + colour * _FILL).astype(np.uint8)
-        result[grown(inside, max(1, thick // 2)) & ~inside] = readable_on(mark.colour)
-        edge = grown(~inside, thick) & inside
-        if not mark.counts:  # dashed
-            ys, xs = np.mgrid[:height, :width]
-            edge &= ((xs + ys) // (4 * thick)) % 2 == 0
-        result[edge] = mark.colour
+    for mark in masked:
+        assert mark.mask is not None
+        x0, y0, x1, y1 = _pixels(mark.frame, width, height)
+        top, left = max(0, int(y0) - 2 * thick), max(0, int(x0) - 2 * thick)
+        ys, xs = np.arange(top, min(height, int(y1) + 2 * thick)), np.arange(left, min(width, int(x1) + 2 * thick))
+        inside = mark.mask.to_array()[(ys * mark.mask.height // height)[:, None], xs * mark.mask.width // width]
+        _fill(result[top : top + len(ys), left : left + len(xs)], inside, mark, thick)
     return result
+
+
+def _fill(pixels: UInt8, inside: npt.NDArray[np.bool_], mark: Mark, thick: int) -> None:
+    """One mask, over the pixels around it."""
+    if mark.veil and mark.counts:
+        pixels[inside] = np.rint(pixels[inside] * (1 - _FILL) + np.array(mark.colour) * _FILL).astype(np.uint8)
+    pixels[grown(inside, max(1, thick // 2)) & ~inside] = readable_on(mark.colour)
+    edge = grown(~inside, thick) & inside
+    if not mark.counts:  # dashed
+        ys, xs = np.indices(edge.shape)
+        edge &= ((xs + ys) // (4 * thick)) % 2 == 0
+    pixels[edge] = mark.colour
 
 
 def _stroke(sheet: Sheet, line: Line, colour: Colour, thick: int, width: int, height: int) -> None:

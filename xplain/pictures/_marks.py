@@ -174,15 +174,14 @@ def marks(explanation: Explanation, predictions: Iterable[Prediction], size: Siz
     groups: dict[object, list[Prediction]] = {}
     for prediction in placed:
         groups.setdefault(_group(prediction), []).append(prediction)
-    every = [_mark(explanation, group, size, colours) for group in groups.values()]
-    dotted = [_with_partner(mark, made) for mark in every]
-    inside = [mark for mark in dotted if _touches(mark.frame)]
+    inside = [group for group in groups.values() if _touches(_frame(group[0].region, size))]
+    drawn = (_mark(explanation, group, size, colours) for group in inside[:_MOST])
     return Marks(
-        tuple(inside[:_MOST]),
+        tuple(_with_partner(mark, made) for mark in drawn),
         (*(_truth(label, box, size, not real) for label, box in actual), *map(_centre, real))[:_MOST],
         tuple(Line((link.prediction, link.truth), closed=False) for link in links[:_MOST]),
         tuple(p for p in found if p.region is None),
-        len(dotted) - len(inside),
+        len(groups) - len(inside),
         max(0, len(inside) - _MOST),
         figures=tuple(_said.figures(explanation)) if truths else (),
     )

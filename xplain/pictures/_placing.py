@@ -111,7 +111,9 @@ def _nearest(wish: Wish, others: Floats, width: int, height: int, cell: int) -> 
     if not xs.size or not ys.size:
         return None
     free = np.ones((ys.size, xs.size), dtype=bool)
-    for left, top, right, bottom in others:
+    end_x, end_y = xs[-1] + wish.width, ys[-1] + wish.height
+    close = (others[:, 0] < end_x) & (others[:, 2] > xs[0]) & (others[:, 1] < end_y) & (others[:, 3] > ys[0])
+    for left, top, right, bottom in others[close]:
         columns = slice(*np.searchsorted(xs, [left - wish.width + 1e-9, right]))
         rows = slice(*np.searchsorted(ys, [top - wish.height + 1e-9, bottom]))
         free[rows, columns] = False
