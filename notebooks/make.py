@@ -5,7 +5,9 @@ python notebooks/make.py
 
 from __future__ import annotations
 
+import contextlib
 import re
+import tempfile
 from pathlib import Path
 
 import nbformat
@@ -36,16 +38,39 @@ def draw() -> None:
     save(xplain.render(review), "review.png")
 
 
+def draw_examples(*names: str) -> None:
+    """Run the README's examples in Python and keep some of the pictures that they save."""
+    from skimage.data import chelsea
+
+    code = re.findall(r"^```python\n(.*?)^```", README.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
+    with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
+        Image.fromarray(chelsea()).save("cat.jpg")
+        run: dict[str, object] = {}
+        for block in code:
+            exec(compile(block, "README.md", "exec"), run)
+        for name in names:
+            keep(Image.open(name), name)
+
+
 def save(picture: xplain.pictures.Picture, name: str) -> None:
-    """Write a picture small enough for a repository: packed hard, where `Picture.save` packs fast."""
-    image = Image.fromarray(picture.pixels)
+    """Write a picture for the README."""
+    keep(Image.fromarray(picture.pixels), name)
+
+
+def keep(image: Image.Image, name: str) -> None:
+    """Write an image small enough for a repository: packed hard, where `Picture.save` packs fast."""
     image.thumbnail((660, 660))
     image.save(PICTURES / name, optimize=True)
 
 
 def table() -> str:
     """Return the table of methods in Markdown."""
-    needs = {"gradients": "torch module", "layers": "module with feature maps", "scores": "any model"}
+    needs = {
+        "gradients": "torch module",
+        "layers": "module with feature maps",
+        "attention": "vision transformer",
+        "scores": "any model",
+    }
     rows = ["| method | what it shows | explains | needs | evaluations |", "|---|---|---|---|---|"]
     for name, method in METHODS.items():
         rows.append(
@@ -76,6 +101,7 @@ def execute(path: Path) -> None:
 def main() -> None:
     """Make everything."""
     draw()
+    draw_examples("face.png", "wave.png")
     README.write_text(with_table(README.read_text(encoding="utf-8")), encoding="utf-8")
     for path in sorted(HERE.glob("*.ipynb")):
         execute(path)

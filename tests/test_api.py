@@ -39,7 +39,7 @@ def test_names_of_any_type_are_refused_alike():
         xplain.explain(xplain.TextClassifier(lambda texts: np.ones((len(texts), 2))), "a b", "")
     with refuses(UnknownNameError, "network must be one of", "got {}"):
         xplain.pretrained({})
-    with refuses(UnknownNameError, "format must be one of native, modzy, got ['native']"):
+    with refuses(UnknownNameError, "format must be one of native, ", "got ['native']"):
         xplain.to_document(explanation, ["native"])
     with refuses(UnknownNameError, "kind must be one of", "got ['overlay']"):
         xplain.render(explanation, kind=["overlay"])

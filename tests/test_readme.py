@@ -44,6 +44,8 @@ def test_the_python_examples_run(folder, capsys):
 def test_the_commands_run(folder, capsys):
     commands = [line for block in blocks("sh") for line in block.splitlines() if line.startswith("xplain ")]
     assert len(commands) >= 6
+    (writes,) = [block for block in blocks("python") if '"inference.json", "w"' in block]
+    exec(compile(writes, "README.md", "exec"), {})
     for command in commands:
         assert main(shlex.split(command, comments=True)[1:]) == 0, (command, capsys.readouterr().err)
     assert {path.name for path in folder.iterdir()} >= {"cat.json", "cat.png", "out", "page.html"}
