@@ -191,12 +191,12 @@ def speeds(quick: bool) -> None:
     for method in METHODS:
         speed("a mean, 224x224", method, *near_free(method, 224), 120 if quick else 500, rounds, shares=False)
     for method in METHODS:
-        speed("EfficientNet-Lite0", method, *efficientnet(method), 110 if quick else 192, 1 if quick else 2)
+        speed("EfficientNet-Lite0", method, *efficientnet(method), 110 if quick else 128, 1 if quick else 2)
     found = yolo()
     if isinstance(found, str):
         print(f"\nYOLOv2-tiny is left out: {found}")
     else:
-        speed("YOLOv2-tiny, 416x416", "d-rise", *found, 40 if quick else 60, 1 if quick else 2)
+        speed("YOLOv2-tiny, 416x416", "d-rise", *found, 40, 1 if quick else 2)
 
 
 def covariance(task: Task) -> Any:

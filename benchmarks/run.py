@@ -18,6 +18,7 @@ SCRIPTS = {
     "boxes.py": "Boxes",
     "overlay.py": "Overlays and PNG",
     "attributions.py": "Attribution methods on images",
+    "detections.py": "Methods that mask the input",
     "text.py": "Explanations of texts",
     "documents.py": "Documents of results",
     "shell.py": "The command line",
