@@ -429,9 +429,11 @@ def render(
     UnknownNameError
         If an argument names nothing that exists.
     """
-    from xplain.pictures import draw, page
+    from xplain.pictures import draw
 
     if isinstance(subject, Results) and kind in (None, "page"):
+        from xplain.pictures import page
+
         options = {"target": target, "cmap": cmap, "scale": scale, **style}
         given = [name for name, value in options.items() if value is not None]
         if not given:

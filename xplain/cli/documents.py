@@ -71,10 +71,8 @@ def render(arguments: argparse.Namespace) -> int:
     if output is None:
         _io.print_picture(picture)
         return 0
-    from xplain.pictures import JobPage
-
     suffix = Path(output).suffix.lower() or ".png"
-    data = picture.chunks() if suffix == ".html" and isinstance(picture, JobPage) else picture.encoded(suffix)
+    data = picture.parts(suffix)
     _io.write_bytes(output, data, force=arguments.force)
     return 0
 

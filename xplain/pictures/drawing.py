@@ -9,14 +9,16 @@ import importlib
 import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from xplain.errors import InputError, UnknownNameError
 from xplain.explanation import Explanation, Item, Record, Results
 from xplain.pictures import raster
 from xplain.pictures._subject import explanations
 from xplain.pictures.picture import Picture, stacked
-from xplain.pictures.text import TextPicture
+
+if TYPE_CHECKING:
+    from xplain.pictures.text import TextPicture
 
 __all__ = ["KINDS", "draw"]
 
@@ -97,7 +99,7 @@ def _draw_job(results: Results, image: Any, options: dict[str, Any]) -> Picture 
         return _draw_explanations(found, image, options)
     drawn = _drawn_apart(found[:_MOST_ITEMS], image, options)
     well = results.finished and results.completed == results.total and 0 < len(found) <= _MOST_ITEMS
-    if len(drawn) == 1 and isinstance(drawn[0], TextPicture):
+    if len(drawn) == 1 and not isinstance(drawn[0], Picture):
         return drawn[0] if well else drawn[0].with_note(f"{job.title(results)}: {job.summary(results)}.")
     below = [] if well and drawn else [job.draw(results, "progress", **font)]
     below += [job.draw(results, part, **font) for part in job.judging(results)]

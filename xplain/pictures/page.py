@@ -6,7 +6,6 @@ that is being written.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,7 +13,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from xplain import _files
 from xplain.errors import InputError
 from xplain.explanation import Item, Results
 from xplain.pictures import _job_counts, _job_entry, _job_head, drawing, job
@@ -55,25 +53,9 @@ class JobPage(Drawing):
             yield f"<p>Of {unknown:,} more inputs nothing is known yet.</p>\n".encode()
         yield b"</body>\n</html>\n"
 
-    def save(self, path: str | os.PathLike[str], *, overwrite: bool = True) -> None:
-        """Write to a file, wholly or not at all.
-
-        Parameters
-        ----------
-        path : str or path
-            Its ending says what is written: ``.html`` is the page, written item by item; ``.png``, ``.svg`` and
-            ``.txt`` are what `picture` gives.
-        overwrite : bool
-            Whether a file that is there may be replaced.
-
-        Raises
-        ------
-        InputError
-            If the ending is unknown, the folder cannot be written, or the file is there and may not be replaced.
-        """
-        suffix = _files.as_path(path).suffix
-        data = self.chunks() if suffix.lower() == ".html" else self.encoded(suffix)
-        _files.write(path, data, overwrite=overwrite)
+    def parts(self, suffix: str) -> Iterable[bytes]:
+        """Return the page item by item for ``.html``, else what `picture` gives."""
+        return self.chunks() if suffix.lower() == ".html" else Drawing.parts(self, suffix)
 
     def picture(self) -> Picture | TextPicture:
         """Draw the job as a picture: see `xplain.pictures.draw`."""

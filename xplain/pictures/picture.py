@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -62,7 +62,11 @@ class Drawing:
         InputError
             If the ending is unknown, the folder cannot be written, or the file is there and may not be replaced.
         """
-        _files.write(path, self.encoded(_files.as_path(path).suffix), overwrite=overwrite)
+        _files.write(path, self.parts(_files.as_path(path).suffix), overwrite=overwrite)
+
+    def parts(self, suffix: str) -> Iterable[bytes]:
+        """Return what `encoded` does in parts, which need not all be in memory at once."""
+        return (self.encoded(suffix),)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
