@@ -10,14 +10,12 @@ from typing import Any
 from xplain.dialects._wire import (
     At,
     Field,
-    Problem,
     Reader,
     Rejected,
     array,
     between,
     integer,
     keep,
-    mapping,
     nullable,
     number,
     record,
@@ -26,7 +24,7 @@ from xplain.dialects._wire import (
 from xplain.errors import DocumentError
 from xplain.explanation import Box, Explanation, Prediction, Source
 
-__all__ = ["ATTRIBUTES", "FORMAT", "encode_data", "exactly_one", "number32", "read_data", "said"]
+__all__ = ["ATTRIBUTES", "FORMAT", "encode_data", "number32", "read_data", "said"]
 
 FORMAT = "deepomatic"
 ATTRIBUTES = ("output", "region_id", "sequence_index", "sequence_time")
@@ -36,19 +34,6 @@ _OUTPUTS = 256  # that a specification may have
 _LARGEST = 2**32 - 1
 _LATEST = 1e12  # second of a video
 _ROUNDING = 1e-6  # by which single precision may leave 0..1
-
-
-def exactly_one(kinds: dict[str, Reader[Any]]) -> Reader[tuple[str, Any]]:
-    """Make a reader of an object that has one of some keys, and not null under it: the key and its value."""
-
-    def read(at: At) -> tuple[str, Any]:
-        found = [key for key, value in mapping(at).items() if key in kinds and value is not None]
-        if len(found) != 1:
-            got = " and ".join(found) or "none"
-            raise Rejected([Problem(at.path, f"must have exactly one of {', '.join(kinds)}, got {got}")])
-        return found[0], kinds[found[0]](at[found[0]])
-
-    return read
 
 
 def number32(at: At) -> int:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from xplain.dialects._deepomatic_inference import FORMAT, exactly_one, number32
+from xplain.dialects._deepomatic_inference import FORMAT, number32
 from xplain.dialects._wire import (
     At,
     Problem,
@@ -20,6 +20,7 @@ from xplain.dialects._wire import (
     boolean,
     choice,
     either,
+    exactly_one,
     integer,
     keep,
     listing,
