@@ -14,6 +14,7 @@ from xplain.dialects._wire import (
     Rejected,
     array,
     between,
+    exactly_one,
     integer,
     keep,
     nullable,
