@@ -9,7 +9,6 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from xplain import quality
     from xplain.answers import answer
     from xplain.api import (
         convert,
@@ -97,7 +96,6 @@ _HOMES = {
         "comment_from_email comment_from_raw_email pretrained"
     ),
 }
-_MODULES = {"quality": "xplain.quality", "rle": "xplain.kernels.rle"}
 _HOME = {name: module for module, names in _HOMES.items() for name in names.split()}
 
 __version__ = "0.1.0"
@@ -152,7 +150,6 @@ __all__ = [
     "postprocess",
     "predict",
     "pretrained",
-    "quality",
     "read",
     "read_items",
     "refusals",
@@ -168,8 +165,8 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    if name in _MODULES:
-        value: Any = importlib.import_module(_MODULES[name])
+    if name == "rle":
+        value: Any = importlib.import_module("xplain.kernels.rle")
     elif name in _HOME:
         value = getattr(importlib.import_module(_HOME[name]), name)
     else:
