@@ -97,6 +97,7 @@ def _matrix(at: At) -> list[list[float]]:
 
 
 def extent(at: At) -> float:
+    """Read a width or height, which is never negative."""
     value = number(at)
     if value < 0:
         raise at.rejected("a number of at least 0")

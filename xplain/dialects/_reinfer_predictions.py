@@ -149,6 +149,7 @@ ENTITY_ATTRIBUTES: dict[str, Reader[Any]] = {
 
 
 def entity_prediction(found: Entity, comment: Comment | None) -> Prediction:
+    """Give an entity as a prediction at its first place; what follows from its name or its text is left out."""
     known = comment is not None and comment.known
     first = found.spans[0]
     value = comment.texts[first.part][first.start : first.stop] if comment is not None and known else ""

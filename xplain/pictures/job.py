@@ -186,6 +186,7 @@ def class_row(label: str, counts: Tally) -> tuple[str, ...]:
 
 
 def percent(share: float) -> str:
+    """Write a share of 0 to 1 as a percentage."""
     return f"{100 * share:.1f} %"
 
 
