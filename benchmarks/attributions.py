@@ -26,7 +26,7 @@ from _bench import machine, medians, rival, seconds
 
 import xplain
 from xplain.attributions import METHODS, run
-from xplain.models._state import evaluation
+from xplain.models.borrowing import evaluation
 
 Call = Callable[[], Any]
 SIZES = (2, 4, 8)

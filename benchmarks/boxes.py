@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 from _bench import Table, machine, rival
 
-from xplain.kernels import _jit, boxes
+from xplain.kernels import boxes, jit
 
 Float64 = npt.NDArray[np.float64]
 
@@ -105,7 +105,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="3 rounds instead of 15")
     rounds = 3 if parser.parse_args().quick else 15
-    _jit.one_shot(0)
+    jit.one_shot(0)
     if TORCH:
         TORCH.set_num_threads(1)
     print(machine(*LIBRARIES))

@@ -19,7 +19,7 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from _bench import Table, machine, rival
 
-from xplain import dialects
+from xplain import formatters
 from xplain.explanation import Attribution, Explanation, Item, Mask, Prediction, Results, Source
 
 PYDANTIC, MSGSPEC = rival("pydantic"), rival("msgspec")
@@ -191,15 +191,15 @@ def main() -> None:
     print(f"\nA job of {arguments.items} explanations of images\n")
     table = Table(["json", "msgspec", "pydantic"], 3 if arguments.quick else 15)
     for format in ("native", "modzy"):
-        data = dialects.dumps(dialects.to_document(results, format)).encode()
-        value = dialects.from_document(dialects.loads(data), format)
+        data = formatters.dumps(formatters.to_document(results, format)).encode()
+        value = formatters.from_document(formatters.loads(data), format)
         size = f"{format}, {len(data) / 1e6:.1f} MB"
 
         def read(data: bytes = data, format: str = format) -> Any:
-            return dialects.from_document(dialects.loads(data), format)
+            return formatters.from_document(formatters.loads(data), format)
 
         def write(value: Any = value, format: str = format) -> str:
-            return dialects.dumps(dialects.to_document(value, format))
+            return formatters.dumps(formatters.to_document(value, format))
 
         reads, writes = readers(format, data), writers(format, data)
         table.row(f"read and check: {size}", read, **reads)

@@ -20,8 +20,11 @@ from _bench import Table, machine, rival
 from PIL import Image
 
 from xplain.explanation import Attribution, Explanation, Heatmap, Prediction, Source
-from xplain.kernels import _maps_numpy, maps
-from xplain.pictures import CMAPS, colormaps, draw, png
+from xplain.kernels import maps
+from xplain.kernels.plain import maps as plain
+from xplain.renderers import CMAPS, draw
+from xplain.renderers.canvas import png
+from xplain.renderers.canvas.colours import colour_table
 
 Run = Callable[[], Any]
 Contest = tuple[Run, dict[str, Run | None]]
@@ -64,12 +67,12 @@ def whole(photo: np.ndarray, heat: np.ndarray) -> Contest:
 
 def blends(photo: np.ndarray, heat: np.ndarray) -> Contest:
     """From photo and map to pixels."""
-    table = maps.blend_table(colormaps.colours(CMAPS["RdBu_r"]), np.abs(np.linspace(-0.8, 0.8, 256)))
+    table = maps.blend_table(colour_table(CMAPS["RdBu_r"]), np.abs(np.linspace(-0.8, 0.8, 256)))
     out = np.empty_like(photo)
     flat = (photo.reshape(-1), heat.reshape(-1), table, np.float32(127), np.float32(128.5), out.reshape(-1))
     maps.blend(photo, heat, table, 127, 128.5, out)  # the first call of a process takes the NumPy twin
     return lambda: maps.blend(photo, heat, table, 127, 128.5, out), {
-        "our NumPy twin": lambda: _maps_numpy.blend(*flat),
+        "our NumPy twin": lambda: plain.blend(*flat),
         "cv2": CV2 and (lambda: cv2_blend(photo, heat)),
         "show-cam": CV2 and (lambda: show_cam(photo, heat)),
     }

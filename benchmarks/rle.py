@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 from _bench import Table, machine, rival
 
-from xplain.kernels import _jit, rle
+from xplain.kernels import jit, rle
 
 Mask = npt.NDArray[np.uint8]
 Runs = dict[str, Callable[[], Any] | None]
@@ -139,7 +139,7 @@ def main() -> None:
     sizes = [tuple(map(int, size.split("x"))) for size in arguments.sizes]
     rounds = 3 if arguments.quick else 15
     warnings.simplefilter("ignore")
-    _jit.one_shot(0)
+    jit.one_shot(0)
     print(machine(*LIBRARIES))
     both = ["rlemasklib", "numpy", "pycocotools", "hotcoco", "faster-coco-eval", "supervision"]
     masks = {"blob": blob, "superpixels": superpixels, "noise": noise}

@@ -15,7 +15,7 @@ from nbclient import NotebookClient
 from PIL import Image
 
 import xplain
-import xplain.pictures
+import xplain.renderers
 from xplain.attributions import METHODS
 
 HERE = Path(__file__).parent
@@ -52,7 +52,7 @@ def draw_examples(*names: str) -> None:
             keep(Image.open(name), name)
 
 
-def save(picture: xplain.pictures.Picture, name: str) -> None:
+def save(picture: xplain.renderers.Picture, name: str) -> None:
     """Write a picture for the README."""
     keep(Image.fromarray(picture.pixels), name)
 

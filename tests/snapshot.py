@@ -30,7 +30,7 @@ from PIL import Image
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import xplain
-from tests.dialects import golden
+from tests.formatters import golden
 from xplain.cli import main as command
 
 ROOT = Path(__file__).parents[1]

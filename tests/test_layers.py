@@ -1,70 +1,190 @@
-"""The hourglass: a module imports only from its left, and siblings never import each other."""
+"""The house holds: a module imports only from its left, no folder leans on what stands above it, no room is too full.
+
+Imports are read from the source, those inside functions too, and names of modules in strings, by which what is slow to
+import waits until it is needed.
+"""
 
 import ast
+import re
+from collections import Counter
 from pathlib import Path
+
+import pytest
 
 import xplain
 
 ROOT = Path(xplain.__file__).parent
 ORDER = [
-    {"errors", "_lazy", "_images", "_files", "_signals"},
+    {"errors"},
+    {"_check", "_lazy"},
     {"kernels"},
     {"explanation"},
-    {"models", "dialects", "pictures", "quality"},
+    {"inputs"},
+    {"emails"},
+    {"models", "formatters", "renderers", "quality"},
     {"attributions"},
-    {"api", "answers", "evaluation", "inference"},
+    {"api", "vendors", "evaluation"},
     {"jobs"},
-    {"cli", "service"},
+    {"service"},
+    {"cli"},
     {"__main__"},
 ]
 RANK = {name: rank for rank, names in enumerate(ORDER) for name in names}
-FORBIDDEN = {
-    ("attributions", other) for other in ("dialects", "pictures", "quality")
-}  # siblings too: attributions may use models only
+#: Of its left neighbours in one pair of braces, `attributions` uses models alone.
+FORBIDDEN = {("attributions", other) for other in ("formatters", "renderers", "quality")}
+FULL = 18  # modules beside sub-folders
+LONG = 500  # lines of a module
 
 
-def parts_imported(path: Path) -> set[str]:
+def name_of(path: Path) -> str:
+    parts = path.relative_to(ROOT.parent).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+SOURCES = {name_of(path): path for path in sorted(ROOT.rglob("*.py"))}
+PACKAGES = {name for name, path in SOURCES.items() if path.name == "__init__.py"}
+
+
+def named_by(text: str, known: set[str]) -> set[tuple[str, str]]:
+    return {(text, "")} if text in known and text != "xplain" else set()
+
+
+def imported(name: str, source: str, known: set[str]) -> set[tuple[str, str]]:
+    """Return the (module, name) pairs that a module imports of ours; the name is empty for a module as a whole."""
     found = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
-            names = [alias.name for alias in node.names]
+            found |= {(alias.name, "") for alias in node.names if alias.name in known}
         elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f"{path}: relative import"
-            names = (
-                [f"{node.module}.{alias.name}" for alias in node.names] if node.module == "xplain" else [node.module]
-            )
-        else:
-            continue
-        found |= {name.split(".")[1] for name in names if name and name.startswith("xplain.")}
+            assert node.level == 0, f"{name}: relative import"
+            for alias in node.names:
+                full = f"{node.module}.{alias.name}"
+                if full in known:
+                    found.add((full, ""))
+                elif node.module in known:
+                    found.add((node.module, alias.name))
+        elif isinstance(node, ast.JoinedStr) and isinstance(node.values[0], ast.Constant):
+            found |= named_by(str(node.values[0].value).rpartition(".")[0], known)
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            found |= named_by(node.value.partition(":")[0], known)
     return found
 
 
-def part_of(path: Path) -> str:
-    return path.relative_to(ROOT).parts[0].removesuffix(".py")
+IMPORTS = {name: imported(name, path.read_text(encoding="utf-8"), set(SOURCES)) for name, path in SOURCES.items()}
+ARROWS = {
+    name: {module for module, _ in found} - {name, "xplain"}
+    for name, found in IMPORTS.items()
+    if name not in ("xplain", "xplain.__main__")
+}
+
+
+def part_of(module: str) -> str:
+    return module.split(".")[1]
 
 
 def violations(mine: str, others: set[str]) -> list[str]:
     return [
         other
-        for other in sorted(others - {mine, "__version__"})
-        if RANK[other] > RANK[mine]
-        or (RANK[other] == RANK[mine] and other not in ORDER[0])
-        or (mine, other) in FORBIDDEN
+        for other in sorted(others - {mine})
+        if RANK[other] > RANK[mine] or (RANK[other] == RANK[mine] and mine != "_lazy") or (mine, other) in FORBIDDEN
     ]
+
+
+def circle(arrows: dict[str, set[str]]) -> list[str]:
+    """Return the names on a circle of arrows; none if there is no circle."""
+    state: dict[str, bool] = {}
+
+    def visit(name: str, trail: list[str]) -> list[str]:
+        state[name] = False
+        for other in sorted(arrows.get(name, ())):
+            if state.get(other) is False:
+                return [*trail[trail.index(other) :], other]
+            if other not in state and (found := visit(other, [*trail, other])):
+                return found
+        state[name] = True
+        return []
+
+    return next((found for name in sorted(arrows) if name not in state and (found := visit(name, [name]))), [])
+
+
+def rooms_of(folder: str, arrows: dict[str, set[str]]) -> dict[str, set[str]]:
+    """Return the arrows between the rooms of a folder: its modules, and each sub-folder as one room."""
+
+    def room(module: str) -> str | None:
+        if not module.startswith(folder + "."):
+            return "__init__" if module == folder else None
+        return module.removeprefix(folder + ".").partition(".")[0]
+
+    found: dict[str, set[str]] = {}
+    for name, others in arrows.items():
+        mine = room(name)
+        if mine is not None:
+            found.setdefault(mine, set()).update(
+                other for module in others if (other := room(module)) is not None and other not in (mine, "__init__")
+            )
+    return found
 
 
 def test_every_module_imports_only_from_its_left():
     bad = {
-        str(path.relative_to(ROOT)): found
-        for path in sorted(ROOT.rglob("*.py"))
-        if path != ROOT / "__init__.py"
-        if (found := violations(part_of(path), parts_imported(path)))
+        name: found
+        for name, others in ARROWS.items()
+        if (found := violations(part_of(name), {part_of(other) for other in others}))
     }
     assert bad == {}
 
 
-def test_the_rule_catches_a_sibling_and_a_right_neighbour():
-    assert violations("pictures", {"dialects"}) == ["dialects"]
-    assert violations("attributions", {"models", "pictures"}) == ["pictures"]
-    assert violations("kernels", {"api"}) == ["api"]
-    assert violations("api", {"errors", "kernels", "models"}) == []
+def test_modules_do_not_import_each_other_in_a_circle():
+    assert circle(ARROWS) == []
+
+
+@pytest.mark.parametrize("folder", sorted(PACKAGES - {"xplain"}))
+def test_the_rooms_of_a_folder_do_not_lean_on_each_other(folder):
+    assert circle(rooms_of(folder, ARROWS)) == []
+
+
+def test_no_folder_holds_too_many_modules():
+    counts = Counter(path.parent for path in SOURCES.values())
+    assert {str(folder.relative_to(ROOT)): count for folder, count in counts.items() if count > FULL} == {}
+
+
+def test_no_module_is_too_long():
+    lengths = {name: len(path.read_text(encoding="utf-8").splitlines()) for name, path in SOURCES.items()}
+    assert {name: length for name, length in lengths.items() if length > LONG} == {}
+
+
+def test_no_module_takes_what_another_keeps_to_itself():
+    taken = {
+        f"{name} takes {part} from {module}"
+        for name, found in IMPORTS.items()
+        for module, part in found
+        if part.startswith("_") and not part.startswith("__")
+    }
+    hidden = {
+        f"{name} imports {module}"
+        for name, found in IMPORTS.items()
+        for module, _ in found
+        if re.search(r"\._[a-z]", module.removeprefix("xplain").removeprefix("._check").removeprefix("._lazy"))
+    }
+    assert taken | hidden == set()
+
+
+class TestTheRules:
+    def test_a_sibling_and_a_right_neighbour_are_caught(self):
+        assert violations("renderers", {"formatters"}) == ["formatters"]
+        assert violations("attributions", {"models", "renderers"}) == ["renderers"]
+        assert violations("kernels", {"api"}) == ["api"]
+        assert violations("explanation", {"inputs"}) == ["inputs"]
+        assert violations("api", {"errors", "kernels", "models"}) == []
+
+    def test_circles_are_found(self):
+        assert circle({"a": {"b"}, "b": {"c"}, "c": set()}) == []
+        assert circle({"a": {"b"}, "b": {"c"}, "c": {"b"}}) == ["b", "c", "b"]
+
+    def test_rooms_are_modules_and_folders(self):
+        arrows = {"x.a.one": {"x.b", "y"}, "x.b": {"x.a.two"}, "x": {"x.b"}}
+        assert rooms_of("x", arrows) == {"a": {"b"}, "b": {"a"}, "__init__": {"b"}}
+
+    def test_imports_are_seen_in_functions_and_in_strings(self):
+        source = "def f():\n    from x.b import name\n\nHOMES = {'image': 'x.c:draw', 'text': f'x.d.{f}'}\nimport y\n"
+        assert imported("x.a", source, {"x.b", "x.c", "x.d"}) == {("x.b", "name"), ("x.c", ""), ("x.d", "")}

@@ -9,7 +9,6 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from xplain.answers import answer
     from xplain.api import (
         convert,
         explain,
@@ -59,7 +58,6 @@ if TYPE_CHECKING:
         WordScores,
     )
     from xplain.explanation.hierarchy import with_parents
-    from xplain.inference import postprocess, trace
     from xplain.kernels import rle
     from xplain.models import (
         Comment,
@@ -74,9 +72,11 @@ if TYPE_CHECKING:
         comment_from_raw_email,
         pretrained,
     )
+    from xplain.vendors.deepomatic import postprocess, trace
+    from xplain.vendors.reinfer import answer
 
 _HOMES = {
-    "xplain.answers": "answer",
+    "xplain.vendors.reinfer": "answer",
     "xplain.api": (
         "convert explain explain_batch formats from_document methods predict read read_items refusals render schema "
         "to_document validate write"
@@ -90,7 +90,7 @@ _HOMES = {
         "SignalScores Source Span Window Word WordScores"
     ),
     "xplain.explanation.hierarchy": "with_parents",
-    "xplain.inference": "postprocess trace",
+    "xplain.vendors.deepomatic": "postprocess trace",
     "xplain.models": (
         "Comment Detector Endpoint ImageClassifier Preprocess Segmenter SignalClassifier TextClassifier "
         "comment_from_email comment_from_raw_email pretrained"

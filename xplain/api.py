@@ -11,15 +11,16 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, overload
 
-from xplain import _files, _images, dialects
-from xplain.dialects import from_document, schema, to_document
+from xplain import formatters
 from xplain.errors import InputError, XplainError
 from xplain.explanation import Explanation, Item, Prediction, Record, Results, core
+from xplain.formatters import from_document, schema, to_document
+from xplain.inputs import files, images
 
 if TYPE_CHECKING:
-    from xplain.dialects import Problem
+    from xplain.formatters import Problem
     from xplain.models import Detector, ImageClassifier, Segmenter, SignalClassifier, TextClassifier
-    from xplain.pictures import JobPage, Picture, TextPicture
+    from xplain.renderers import JobPage, Picture, TextPicture
 
     Model = ImageClassifier | TextClassifier | Detector | Segmenter | SignalClassifier
 
@@ -278,7 +279,7 @@ def refusals(model: Model, input: Any = None) -> Mapping[str, str]:
 
 def formats() -> Mapping[str, str]:
     """Return the document formats: name to summary."""
-    return dict(dialects.FORMATS)
+    return dict(formatters.FORMATS)
 
 
 def write(
@@ -304,7 +305,7 @@ def write(
         Whether an existing file may be replaced.
     """
     document = to_document(explanation, format, lossy=lossy, **options)
-    _files.write(path, dialects.dumps(document).encode("utf-8"), overwrite=overwrite)
+    files.write(path, formatters.dumps(document).encode("utf-8"), overwrite=overwrite)
 
 
 def read(path: str | os.PathLike[str] | io.IOBase, format: str | None = None) -> Explanation | Results | Record:
@@ -317,7 +318,7 @@ def read(path: str | os.PathLike[str] | io.IOBase, format: str | None = None) ->
     DocumentError
         If it is not JSON, follows no format, or not its own; the message gives the ``$`` path.
     """
-    return from_document(dialects.loads(_files.read(path)), format)
+    return from_document(formatters.loads(files.read(path)), format)
 
 
 def read_items(path: str | os.PathLike[str], format: str | None = None) -> Iterator[Item]:
@@ -357,8 +358,8 @@ def read_items(path: str | os.PathLike[str], format: str | None = None) -> Itera
     a.png waiting
     >>> folder.cleanup()
     """
-    named = _files.as_path(path)
-    return dialects.read_items(lambda: _files.opened(named), format)
+    named = files.as_path(path)
+    return formatters.read_items(lambda: files.opened(named), format)
 
 
 def convert(document: Any, to: str, format: str | None = None, *, lossy: bool = False, **options: Any) -> Any:
@@ -389,8 +390,8 @@ def validate(document: Any, format: str | None = None) -> list[Problem]:
         The format it must follow; recognised if left out.
     """
     if isinstance(document, (str, os.PathLike)):
-        return dialects.validate_text(_files.read(document), format)
-    return dialects.validate(document, format)
+        return formatters.validate_text(files.read(document), format)
+    return formatters.validate(document, format)
 
 
 def render(
@@ -411,9 +412,9 @@ def render(
         What to draw.
     image : path, bytes, PIL.Image.Image, numpy.ndarray or torch.Tensor, optional
         The photo that was explained. An explanation made in this process still holds it. For the page of a job also a
-        folder of photos, see `xplain.pictures.page.draw`.
+        folder of photos, see `xplain.renderers.job.page.draw`.
     kind, target, cmap, scale, **style
-        As for `xplain.pictures.draw`; among them, for a text or a recording that the explanation does not hold,
+        As for `xplain.renderers.draw`; among them, for a text or a recording that the explanation does not hold,
         ``text`` and ``signal``. Results without any of them, or of kind "page", become a page.
 
     Returns
@@ -429,18 +430,18 @@ def render(
     UnknownNameError
         If an argument names nothing that exists.
     """
-    from xplain.pictures import draw
+    from xplain.renderers import draw
 
     if isinstance(subject, Results) and kind in (None, "page"):
-        from xplain.pictures import page
+        from xplain.renderers.job import page as job_page
 
         options = {"target": target, "cmap": cmap, "scale": scale, **style}
         given = [name for name, value in options.items() if value is not None]
         if not given:
-            return page.draw(subject, image)
+            return job_page.draw(subject, image)
         if kind is not None:
             raise InputError(f"{given[0]} must be left out for a page, got {options[given[0]]!r}")
-    pixels = None if image is None else _images.load(image, digest=False).pixels
+    pixels = None if image is None else images.load(image, digest=False).pixels
     return draw(subject, pixels, kind=kind, target=target, cmap=cmap, scale=scale, **style)
 
 

@@ -6,10 +6,10 @@ from torch import nn
 from torch.nn import functional as F
 
 from xplain.attributions import METHODS, Run
-from xplain.attributions._session import Session
+from xplain.attributions.engine.session import Session
 from xplain.explanation import Source
 from xplain.models import Geometry, ImageClassifier, Prepared
-from xplain.models._state import evaluation
+from xplain.models.borrowing import evaluation
 
 
 def prepared(array):

@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from tests.support import refuses
-from xplain.attributions._batches import Batches, batch_size
+from xplain.attributions.engine.session import Batches, batch_size
 from xplain.errors import AttributionError, InputError
 
 MIB = 2**20

@@ -8,10 +8,11 @@ from torch.nn import functional as F
 
 from tests.attributions.networks import Linear, Pooled, attribute, convolutional, noise, prepared
 from tests.support import refuses
-from xplain.attributions import _autograd, run
+from xplain.attributions import run
+from xplain.attributions.engine import autograd
 from xplain.errors import AttributionError, UnknownNameError
 from xplain.models import ImageClassifier
-from xplain.models._state import evaluation
+from xplain.models.borrowing import evaluation
 
 IMAGE = noise(2, 6, 6)
 
@@ -216,7 +217,7 @@ def test_maps_from_before_attention_are_refused_and_not_chosen():
 def test_another_thread_in_the_same_module_is_not_captured():
     module = Pooled()
     x = torch.tensor(IMAGE[None]).double()
-    with evaluation(module, gradients=True), _autograd._captured(module.features, "features") as found:
+    with evaluation(module, gradients=True), autograd._captured(module.features, "features") as found:
         other = threading.Thread(target=lambda: module(x))
         other.start()
         other.join()

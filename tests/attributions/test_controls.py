@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from tests.attributions.board import Board, linear
-from xplain.attributions.controls import random, sobel
+from xplain.attributions.methods.controls import random, sobel
 
 
 def board(image, seed=0, targets=2):

@@ -12,7 +12,7 @@ from torch import nn
 from tests.attributions.networks import Linear, Pooled, Styled, convolutional, noise, prepared
 from tests.support import refuses
 from xplain.attributions import METHODS, run
-from xplain.attributions._methods import KINDS
+from xplain.attributions.table import KINDS
 from xplain.errors import AttributionError, InputError, UnknownNameError
 from xplain.explanation import Explanation
 from xplain.models import ImageClassifier, Preprocess
@@ -484,7 +484,7 @@ def test_maps_lie_on_the_original_photo():
 
 def test_uint8_inputs_of_a_black_box_are_rounded():
     from xplain.attributions import Run
-    from xplain.attributions._session import Session
+    from xplain.attributions.engine.session import Session
 
     seen = []
 

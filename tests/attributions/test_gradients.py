@@ -5,7 +5,7 @@ from torch import nn
 
 from tests.attributions.networks import Linear, Quadratic, attribute, convolutional, noise
 from tests.support import refuses
-from xplain.attributions.gradients import _gauss_legendre
+from xplain.attributions.methods.gradients import _gauss_legendre
 from xplain.errors import InputError
 
 IMAGE = noise(2, 6, 6)

@@ -3,7 +3,7 @@ import pytest
 
 from tests.attributions.board import Board, linear
 from tests.support import refuses
-from xplain.attributions.occlusion import feature_ablation, occlusion
+from xplain.attributions.methods.occlusion import feature_ablation, occlusion
 from xplain.errors import InputError
 
 

@@ -10,7 +10,7 @@ from tests.attributions.networks import Pooled
 from tests.attributions.vits import TimmLike
 from tests.support import refuses
 from xplain.attributions import METHODS, refusals
-from xplain.attributions._methods import KINDS, able
+from xplain.attributions.table import KINDS, able
 from xplain.errors import AttributionError, InputError
 from xplain.models import Detector, ImageClassifier, Preprocess, Segmenter, SignalClassifier, TextClassifier
 

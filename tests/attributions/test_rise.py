@@ -5,7 +5,7 @@ import pytest
 
 from tests.attributions.board import Board, linear
 from tests.support import refuses
-from xplain.attributions.rise import rise
+from xplain.attributions.methods.rise import rise
 from xplain.errors import InputError
 
 

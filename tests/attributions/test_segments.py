@@ -3,7 +3,7 @@ import pytest
 
 from tests.attributions.board import Board, linear
 from tests.support import refuses
-from xplain.attributions.segments import SEGMENTATIONS, segment
+from xplain.attributions.methods.segments import SEGMENTATIONS, segment
 from xplain.errors import InputError
 from xplain.models.geometry import Preprocess
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from tests.attributions.board import Board, linear
 from tests.support import refuses
-from xplain.attributions.shapley import shapley
+from xplain.attributions.methods.shapley import shapley
 from xplain.errors import InputError
 
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from tests.attributions.board import Board, linear
 from tests.support import refuses
-from xplain.attributions.surrogate import _kernel_coalitions, kernel_shap, lime
+from xplain.attributions.methods.surrogate import _kernel_coalitions, kernel_shap, lime
 from xplain.errors import InputError
 
 

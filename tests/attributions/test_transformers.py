@@ -11,10 +11,10 @@ from tests.attributions.networks import Pooled, attribute, noise, prepared
 from tests.attributions.vits import EncoderLike, Planted, TimmLike
 from tests.support import refuses
 from xplain.attributions import run
-from xplain.attributions._attention import record_attention
+from xplain.attributions.engine.attention import record_attention
 from xplain.errors import AttributionError
 from xplain.models import ImageClassifier, Segmenter
-from xplain.models._state import evaluation
+from xplain.models.borrowing import evaluation
 
 IMAGE = noise(2, 6, 8)
 GRID = (3, 4)

@@ -7,14 +7,16 @@ from hypothesis import strategies as st
 
 from tests.support import refuses
 from xplain.errors import InputError
-from xplain.kernels import _boxes_numba, _boxes_numpy, _jit, boxes
+from xplain.kernels import boxes, jit
+from xplain.kernels.compiled import boxes as compiled
+from xplain.kernels.plain import boxes as plain
 
-HOMES = {"numpy": _boxes_numpy, "numba": _boxes_numba}
+HOMES = {"numpy": plain, "numba": compiled}
 
 
 @pytest.fixture(params=HOMES)
 def home(request, monkeypatch):
-    monkeypatch.setattr(_jit, "choose", lambda work, kernels, twins: HOMES[request.param])
+    monkeypatch.setattr(jit, "choose", lambda work, kernels, twins: HOMES[request.param])
     return HOMES[request.param]
 
 
@@ -203,9 +205,9 @@ class TestRefusals:
 
 
 def test_numba_takes_over_after_the_first_small_call(monkeypatch):
-    monkeypatch.setattr(_jit, "_loaded", {})
-    monkeypatch.setattr(_jit, "_twin_calls_left", 1)
+    monkeypatch.setattr(jit, "_loaded", {})
+    monkeypatch.setattr(jit, "_twin_calls_left", 1)
     boxes.iou([[0, 0, 1, 1]], [[0, 0, 1, 1]])
-    assert not _jit._loaded
+    assert not jit._loaded
     boxes.nms([[0, 0, 1, 1]], [1], 0.5)
-    assert _jit._loaded.keys() == ({boxes._KERNELS} if os.environ.get("NUMBA_DISABLE_JIT", "0") in ("", "0") else set())
+    assert jit._loaded.keys() == ({boxes._KERNELS} if os.environ.get("NUMBA_DISABLE_JIT", "0") in ("", "0") else set())

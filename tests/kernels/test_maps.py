@@ -4,7 +4,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from xplain.kernels import _maps_numba, _maps_numpy, maps
+from xplain.kernels import maps
+from xplain.kernels.compiled import maps as compiled
+from xplain.kernels.plain import maps as plain
 
 RNG = np.random.default_rng(5)
 PHOTO = RNG.integers(0, 256, (37, 61, 3), dtype=np.uint8)
@@ -22,7 +24,7 @@ def blend_one_by_one(photo, values, table, scale, offset):
     return out
 
 
-@pytest.fixture(params=[_maps_numpy, _maps_numba], ids=["numpy", "numba"])
+@pytest.fixture(params=[plain, compiled], ids=["numpy", "numba"])
 def home(request):
     return request.param
 
@@ -50,14 +52,14 @@ def test_blend_is_the_formula_for_each_pixel(home):
 def test_both_blend_to_the_same_bytes(values, scale, offset):
     photo, table = PHOTO[:7, :11].copy(), maps.blend_table(COLOURS, np.linspace(0, 1, 256))
     args = (photo, values, table, scale, offset)
-    assert np.array_equal(run(_maps_numpy, *args), run(_maps_numba, *args))
+    assert np.array_equal(run(plain, *args), run(compiled, *args))
 
 
 def test_both_blend_large_images_to_the_same_bytes():
     values = RNG.normal(0, 1, LARGE.shape[:2]).astype(np.float32)
     table = maps.blend_table(COLOURS, np.linspace(0, 1, 256))
     args = (LARGE, values, table, 40.0, 128.5)
-    assert np.array_equal(run(_maps_numpy, *args), run(_maps_numba, *args))
+    assert np.array_equal(run(plain, *args), run(compiled, *args))
 
 
 def test_opacity_0_is_the_photo_and_1_the_colour(home):

@@ -5,7 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from xplain.kernels import _masks_numba, _masks_numpy, masks
+from xplain.kernels import masks
+from xplain.kernels.compiled import masks as compiled
+from xplain.kernels.plain import masks as plain
 
 
 @given(st.data())
@@ -130,7 +132,7 @@ def test_fade_goes_from_baseline_to_image_and_both_kernels_agree(dtype):
     assert found == pytest.approx(expected, abs=0.501 if dtype is np.uint8 else 1e-4)
     first, weights = (values[offsets[:, 0]] for values in masks.bands(rows))
     across = kept.astype(np.float32) @ columns[offsets[:, 1]]
-    for kernels in (_masks_numba, _masks_numpy):
+    for kernels in (compiled, plain):
         out = np.empty_like(found)
         kernels.fade(across, first, weights, image - baseline, behind, out)
         assert (out == found).all()

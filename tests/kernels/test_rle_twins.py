@@ -9,7 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from xplain.kernels import _jit, _rle_counts, _rle_numpy, rle
+from xplain.kernels import jit, rle
+from xplain.kernels.compiled import rle_counts
+from xplain.kernels.plain import rle as plain
 
 ROOT = Path(__file__).parents[2]
 SIZES = [(64, 64), (1, 200), (200, 1), (65, 129), (130, 63), (128, 256)]
@@ -38,8 +40,8 @@ def everything(height, width):
 @pytest.fixture(scope="module")
 def by_twins():
     patch = pytest.MonkeyPatch()
-    patch.setattr(_jit, "_loaded", {})
-    patch.setattr(_jit, "_twin_calls_left", 10**9)
+    patch.setattr(jit, "_loaded", {})
+    patch.setattr(jit, "_twin_calls_left", 10**9)
     expected = {size: list(everything(*size)) for size in SIZES}
     patch.undo()
     return expected
@@ -47,10 +49,10 @@ def by_twins():
 
 @pytest.mark.parametrize("size", SIZES)
 def test_kernels_equal_twins(size, by_twins):
-    kernels = {_rle_counts.PIXELS, _rle_counts.RUNS}
-    _jit.one_shot(0)
+    kernels = {rle_counts.PIXELS, rle_counts.RUNS}
+    jit.one_shot(0)
     results = list(everything(*size))
-    assert kernels <= _jit._loaded.keys()
+    assert kernels <= jit._loaded.keys()
     assert len(results) == len(by_twins[size])
     for ours, twin in zip(results, by_twins[size], strict=True):
         np.testing.assert_array_equal(ours, twin)
@@ -59,36 +61,36 @@ def test_kernels_equal_twins(size, by_twins):
 
 
 def test_malformed_text_stops_both_at_one_character():
-    runs = importlib.import_module(_rle_counts.RUNS)
+    runs = importlib.import_module(rle_counts.RUNS)
     for text in (b"", b"1!", b"4P", b"O", b"PPPPPPP4", b"14\x00", b"0nnnnnn?"):
         codes = np.frombuffer(text, np.uint8)
         counts, bad = runs.read_text(codes)
-        expected, expected_bad = _rle_numpy.read_text(codes)
+        expected, expected_bad = plain.read_text(codes)
         assert bad == expected_bad
         np.testing.assert_array_equal(counts, expected)
 
 
 class TestPolicy:
     def test_one_small_call_then_the_kernels(self, monkeypatch):
-        monkeypatch.setattr(_jit, "_loaded", {})
-        monkeypatch.setattr(_jit, "_twin_calls_left", 1)
-        assert _jit.choose(10, "json", os) is os
-        assert _jit.loaded("json", os) is os
-        assert _jit.choose(10, "json", os).__name__ == "json"
-        assert _jit.loaded("json", os).__name__ == "json"
-        assert _jit.loaded("csv", os).__name__ == "csv"
+        monkeypatch.setattr(jit, "_loaded", {})
+        monkeypatch.setattr(jit, "_twin_calls_left", 1)
+        assert jit.choose(10, "json", os) is os
+        assert jit.loaded("json", os) is os
+        assert jit.choose(10, "json", os).__name__ == "json"
+        assert jit.loaded("json", os).__name__ == "json"
+        assert jit.loaded("csv", os).__name__ == "csv"
 
     def test_a_large_call_takes_the_kernels_and_stays(self, monkeypatch):
-        monkeypatch.setattr(_jit, "_loaded", {})
-        monkeypatch.setattr(_jit, "_twin_calls_left", 1)
-        assert _jit.choose(_jit.SMALL + 1, "json", os).__name__ == "json"
-        assert _jit.choose(1, "csv", os).__name__ == "csv"
+        monkeypatch.setattr(jit, "_loaded", {})
+        monkeypatch.setattr(jit, "_twin_calls_left", 1)
+        assert jit.choose(jit.SMALL + 1, "json", os).__name__ == "json"
+        assert jit.choose(1, "csv", os).__name__ == "csv"
 
     def test_one_shot(self, monkeypatch):
-        monkeypatch.setattr(_jit, "_loaded", {})
-        monkeypatch.setattr(_jit, "_twin_calls_left", 1)
-        _jit.one_shot(3)
-        assert [_jit.choose(1, "json", os).__name__ for _ in range(4)] == ["os", "os", "os", "json"]
+        monkeypatch.setattr(jit, "_loaded", {})
+        monkeypatch.setattr(jit, "_twin_calls_left", 1)
+        jit.one_shot(3)
+        assert [jit.choose(1, "json", os).__name__ for _ in range(4)] == ["os", "os", "os", "json"]
 
 
 def run(code, **environment):
@@ -115,7 +117,7 @@ class TestFreshProcess:
 
     def test_a_one_shot_program_never_does(self):
         code = (
-            "import sys; from xplain.kernels import _jit, rle; _jit.one_shot();"
+            "import sys; from xplain.kernels import jit, rle; jit.one_shot();"
             "c = rle.encode([[0, 1], [1, 1]]); rle.decode(c, 2, 2); rle.union(c, c); rle.bbox(c, 2);"
             "rle.from_coco(rle.to_coco(c, 2, 2)); print('numba' in sys.modules)"
         )
@@ -133,7 +135,7 @@ class TestFreshProcess:
             "from numba.core import caching\n"
             "def refuse(self): raise OSError('read-only')\n"
             "caching._CacheLocator.ensure_cache_path = refuse\n"
-            "from xplain.kernels import _rle_runs, rle, _jit; _jit.one_shot(0)\n"
-            "print(rle.bbox([1, 3], 2), _rle_runs.bbox.stats.cache_path)"
+            "from xplain.kernels import rle, jit; from xplain.kernels.compiled import rle_runs; jit.one_shot(0)\n"
+            "print(rle.bbox([1, 3], 2), rle_runs.bbox.stats.cache_path)"
         )
         assert run(code) == ["(0,", "0,", "2,", "2)", "None"]

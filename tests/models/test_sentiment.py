@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 import xplain
 from tests.support import refuses
 from xplain.errors import UnknownNameError
-from xplain.models import sentiment
-from xplain.models.sentiment import ABSENT, UNKNOWN, ReviewTokenizer, SentimentCNN
+from xplain.models.networks import sentiment
+from xplain.models.networks.sentiment import ABSENT, UNKNOWN, ReviewTokenizer, SentimentCNN
 
 
 @pytest.fixture(scope="module")
@@ -119,7 +119,7 @@ def test_unknown_words_do_no_harm(model, text):
 
 
 def test_the_weights_are_small():
-    assert resources.files("xplain.models").joinpath("data", "sentiment-cnn.npz").stat().st_size < 1_200_000
+    assert resources.files("xplain.models.networks").joinpath("data", "sentiment-cnn.npz").stat().st_size < 1_200_000
 
 
 def test_an_unknown_network_is_refused():

@@ -2,7 +2,7 @@
 
 import torch
 
-from xplain.models._state import evaluation
+from xplain.models.borrowing import evaluation
 
 
 def module() -> torch.nn.Module:

@@ -6,9 +6,8 @@ batches that fit into memory, seeds, counts of evaluations. The table is data an
 torch.
 """
 
-from xplain.attributions._dispatch import run
-from xplain.attributions._methods import METHODS, Method
-from xplain.attributions._probe import refusals
-from xplain.attributions._run import Run
+from xplain.attributions.dispatch import refusals, run
+from xplain.attributions.engine.run import Run
+from xplain.attributions.table import METHODS, Method
 
 __all__ = ["METHODS", "Method", "Run", "refusals", "run"]

@@ -17,7 +17,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from xplain import __version__
-from xplain.cli import _io
+from xplain.cli import streams
 from xplain.errors import XplainError
 
 __all__ = ["main"]
@@ -48,7 +48,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
         return status
     except XplainError as error:
-        _io.note(f"error: {error}")
+        streams.note(f"error: {error}")
         return 2
     except KeyboardInterrupt:
         print("xplain: interrupted", file=sys.stderr)
@@ -58,7 +58,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
     except OSError as error:  # a full disk, say: xplain's own files are refused in detail
         _drop_output()
-        _io.note(f"error: input and output must be files that can be used, got {error}")
+        streams.note(f"error: input and output must be files that can be used, got {error}")
         return 2
 
 
@@ -67,7 +67,7 @@ def _streams_are_open() -> bool:
     if sys.stderr is None:
         sys.stderr = io.StringIO()  # else messages would go to standard output
     if sys.stdout is None:
-        _io.note("error: standard output must be open, got a closed one; use > /dev/null to ignore it")
+        streams.note("error: standard output must be open, got a closed one; use > /dev/null to ignore it")
         return False
     if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
         sys.stdout.reconfigure(errors="backslashreplace")

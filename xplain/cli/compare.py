@@ -10,11 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from xplain import _images, evaluation
-from xplain.cli import _io
+from xplain import evaluation
+from xplain.cli import streams
 from xplain.cli.explain import load_model
 from xplain.errors import InputError
 from xplain.explanation import Box
+from xplain.inputs import images
 
 __all__ = ["run"]
 
@@ -27,17 +28,17 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.json and output == "-":
         raise InputError("output must be a file with --json, got -; add -o OUT")
     suffix = ".png" if output in (None, "-") else Path(output).suffix.lower()
-    if suffix not in _io.PICTURES:
-        raise InputError(f"output must end in {', '.join(_io.PICTURES)}, got {output!r}")
+    if suffix not in streams.PICTURES:
+        raise InputError(f"output must end in {', '.join(streams.PICTURES)}, got {output!r}")
     methods, measures = _named("methods", arguments.methods), _named("measures", arguments.measures)
     for text in arguments.option:
         _set_option(text, {**measures, **methods})
     model = load_model(arguments.model)
     compared = evaluation.compare(
         model,
-        _io.read_bytes("-") if arguments.input == "-" else arguments.input,
+        streams.read_bytes("-") if arguments.input == "-" else arguments.input,
         methods,
-        None if arguments.target is None else _io.target(arguments.target),
+        None if arguments.target is None else streams.target(arguments.target),
         measures=measures,
         region=_region(arguments),
         seed=arguments.seed,
@@ -45,21 +46,21 @@ def run(arguments: argparse.Namespace) -> int:
         progress=_show if sys.stderr.isatty() else None,
     )
     if output is not None:
-        _io.write_bytes(output, compared.render(time=arguments.time).encoded(suffix), force=arguments.force)
+        streams.write_bytes(output, compared.render(time=arguments.time).encoded(suffix), force=arguments.force)
     for method, reason in compared.refused.items():
-        _io.note(f"error: {method}: {reason}")
+        streams.note(f"error: {method}: {reason}")
     if arguments.json:
         for row in compared.rows(time=arguments.time):
-            _io.print_json(row | {"status": "successful"})
+            streams.print_json(row | {"status": "successful"})
         for method, reason in compared.refused.items():
-            _io.print_json({"method": method, "status": "failed", "error": reason})
+            streams.print_json({"method": method, "status": "failed", "error": reason})
     elif output is None:
         print(compared.table(time=arguments.time))
     return 1 if compared.refused else 0
 
 
 def _show(method: str) -> None:
-    _io.note(f"{method} ...")
+    streams.note(f"{method} ...")
 
 
 def _named(what: str, text: str) -> Options:
@@ -93,5 +94,5 @@ def _region(arguments: argparse.Namespace) -> Any:
             raise InputError(f"box must be four numbers X0,Y0,X1,Y1, got {arguments.box!r}") from None
         return Box(x0, y0, x1, y1, "pixel")
     if arguments.mask is not None:
-        return np.asarray(_images.load(arguments.mask, digest=False).pixels.any(axis=2))
+        return np.asarray(images.load(arguments.mask, digest=False).pixels.any(axis=2))
     return None

@@ -6,12 +6,13 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from xplain import _files, api
+from xplain import api
 from xplain._lazy import require
-from xplain.cli import _io
+from xplain.cli import streams
 from xplain.cli.documents import encoded
 from xplain.cli.explain import load_model, progress
 from xplain.explanation import Explanation
+from xplain.inputs.files import make_folder
 
 __all__ = ["run"]
 
@@ -32,10 +33,10 @@ REVIEW = (
 def run(arguments: argparse.Namespace) -> int:
     """Explain the photo of a cat and a review, and write documents and pictures to a folder."""
     folder = Path(arguments.output)
-    _files.make_folder(folder)
+    make_folder(folder)
     for files in (_photo(), _text()):
         for name, (data, what) in files.items():
-            _io.write_bytes(str(folder / name), data, force=arguments.force)
+            streams.write_bytes(str(folder / name), data, force=arguments.force)
             print(f"  {folder / name!s:<28} {what}")
     print(f"draw it again without the model: xplain render {folder}/cat.json --image {folder}/cat.png -o again.png")
     return 0

@@ -9,15 +9,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from xplain import _files, api
-from xplain.cli import _io
-from xplain.dialects import dumps, from_document, holds_items, loads, read_outline, to_document, validate_text
+from xplain import api
+from xplain.cli import streams
 from xplain.errors import InputError
 from xplain.explanation import Explanation, Record, Results
-from xplain.kernels import _jit
+from xplain.formatters import dumps, from_document, holds_items, loads, read_outline, to_document, validate_text
+from xplain.inputs import files
+from xplain.kernels import jit
 
 if TYPE_CHECKING:
-    from xplain.pictures import JobPage, Picture, TextPicture
+    from xplain.renderers import JobPage, Picture, TextPicture
 
 __all__ = ["convert", "encoded", "load", "outline", "render", "validate"]
 
@@ -27,7 +28,7 @@ _STYLE = ("alpha", "text", "signal")
 
 def load(name: str, format: str | None = None) -> Explanation | Results | Record:
     """Read one document; ``-`` is standard input."""
-    return from_document(loads(_io.read_bytes(name)), format)
+    return from_document(loads(streams.read_bytes(name)), format)
 
 
 def outline(name: str, format: str | None = None) -> Results | None:
@@ -36,7 +37,7 @@ def outline(name: str, format: str | None = None) -> Results | None:
         return None
 
     def opened() -> AbstractContextManager[BinaryIO]:
-        return _files.opened(name)
+        return files.opened(name)
 
     return read_outline(opened, format) if holds_items(opened, format) else None
 
@@ -63,17 +64,17 @@ def _with_masks(
 
 def render(arguments: argparse.Namespace) -> int:
     """Draw the explanations of one or more documents as one picture, or a job as a page."""
-    _jit.one_shot()
+    jit.one_shot()
     output = arguments.output
-    if output not in (None, "-") and Path(output).suffix.lower() not in _io.PICTURES:
-        raise InputError(f"output must end in {', '.join(_io.PICTURES)}, got {output!r}")
+    if output not in (None, "-") and Path(output).suffix.lower() not in streams.PICTURES:
+        raise InputError(f"output must end in {', '.join(streams.PICTURES)}, got {output!r}")
     picture = _page(arguments) or _picture(arguments)
     if output is None:
-        _io.print_picture(picture)
+        streams.print_picture(picture)
         return 0
     suffix = Path(output).suffix.lower() or ".png"
     data = picture.parts(suffix)
-    _io.write_bytes(output, data, force=arguments.force)
+    streams.write_bytes(output, data, force=arguments.force)
     return 0
 
 
@@ -87,9 +88,9 @@ def _page(arguments: argparse.Namespace) -> JobPage | None:
     results = outline(names[0], format)
     if results is None:
         return None
-    from xplain.pictures import page
+    from xplain.renderers.job import page as job_page
 
-    return page.draw(results, arguments.image, lambda: api.read_items(names[0], format))
+    return job_page.draw(results, arguments.image, lambda: api.read_items(names[0], format))
 
 
 def _picture(arguments: argparse.Namespace) -> Picture | TextPicture | JobPage:
@@ -106,7 +107,7 @@ def _picture(arguments: argparse.Namespace) -> Picture | TextPicture | JobPage:
         subjects[0] if len(subjects) == 1 else _explanations(subjects),
         arguments.image,
         kind=arguments.kind,
-        target=None if target is None else _io.target(target),
+        target=None if target is None else streams.target(target),
         cmap=arguments.cmap,
         scale=scale,
         **style,
@@ -116,7 +117,7 @@ def _picture(arguments: argparse.Namespace) -> Picture | TextPicture | JobPage:
 def convert(arguments: argparse.Namespace) -> int:
     """Write a document in another format."""
     subject = _with_masks(load(arguments.document, arguments.format), arguments.keep, arguments.threshold)
-    _io.write_bytes(arguments.output, encoded(subject, arguments.to, lossy=arguments.lossy), force=arguments.force)
+    streams.write_bytes(arguments.output, encoded(subject, arguments.to, lossy=arguments.lossy), force=arguments.force)
     return 0
 
 
@@ -124,11 +125,11 @@ def validate(arguments: argparse.Namespace) -> int:
     """Print the problems of each document; 2 if there are any."""
     bad = False
     for name in arguments.documents:
-        problems = validate_text(_io.read_bytes(name), arguments.format)
+        problems = validate_text(streams.read_bytes(name), arguments.format)
         bad = bad or bool(problems)
         if arguments.json:
             found = [{"path": problem.path, "message": problem.message} for problem in problems]
-            _io.print_json({"document": name, "valid": not problems, "problems": found})
+            streams.print_json({"document": name, "valid": not problems, "problems": found})
         else:
             for problem in problems:
                 print(f"{name}: {problem.path}: {problem.message}")
@@ -139,7 +140,7 @@ def validate(arguments: argparse.Namespace) -> int:
 
 def _subjects(name: str, format: str | None) -> Iterator[Explanation | Results | Record]:
     """Yield what a document or the lines of a .jsonl file hold."""
-    data = _io.read_bytes(name)
+    data = streams.read_bytes(name)
     documents = data.splitlines() if name.lower().endswith(".jsonl") else [data]
     for document in documents:
         if document.strip():

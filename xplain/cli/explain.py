@@ -15,12 +15,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from xplain import _files, api
-from xplain.cli import _io
+from xplain import api
+from xplain.cli import streams
 from xplain.cli.documents import encoded
-from xplain.dialects import loads
 from xplain.errors import DocumentError, InputError, XplainError
 from xplain.explanation import Explanation
+from xplain.formatters import loads
+from xplain.inputs import files
 
 __all__ = ["load_model", "progress", "read_input", "run"]
 
@@ -68,11 +69,11 @@ def run(arguments: argparse.Namespace) -> int:
             except XplainError as error:
                 failed += 1
                 line = {"input": job.name, "status": "failed", "error": str(error)}
-                _io.note(f"error: {job.name}: {error}")
+                streams.note(f"error: {job.name}: {error}")
             if arguments.json:
-                _io.print_json(line)
+                streams.print_json(line)
     if failed and len(jobs) > 1:
-        _io.note(f"{failed} of {len(jobs)} inputs failed")
+        streams.note(f"{failed} of {len(jobs)} inputs failed")
     return 1 if failed else 0
 
 
@@ -147,10 +148,10 @@ def read_input(file: str, task: str) -> Any:
     """Return what `api.explain` takes of a model of a task for a file: its text, or where an image is."""
     if task == "text-classification":
         try:
-            return _io.read_bytes(file).decode("utf-8-sig")
+            return streams.read_bytes(file).decode("utf-8-sig")
         except UnicodeDecodeError as error:
             raise InputError(f"text must be UTF-8, got other bytes in {file!r}: {error}") from error
-    return _io.read_bytes("-") if file == "-" else file
+    return streams.read_bytes("-") if file == "-" else file
 
 
 def _all_jobs(arguments: argparse.Namespace) -> list[_Job]:
@@ -183,7 +184,7 @@ def _jobs(text: str, target: Any) -> Iterator[_Job]:
 
 def _lines(file: str, target: Any) -> Iterator[_Job]:
     """Yield the inputs of a .jsonl file: a path, or an object with ``image`` or ``text``, and maybe ``target``."""
-    for number, line in enumerate(_io.read_bytes(file).splitlines(), start=1):
+    for number, line in enumerate(streams.read_bytes(file).splitlines(), start=1):
         if not line.strip():
             continue
         try:
@@ -204,7 +205,7 @@ def _targets(texts: list[str] | None) -> Any:
     """Return the targets of the command line: whole numbers are classes, anything else a label."""
     if texts is None:
         return None
-    targets = [_io.target(text) for text in texts]
+    targets = [streams.target(text) for text in texts]
     return targets[0] if len(targets) == 1 else targets
 
 
@@ -246,14 +247,14 @@ def _sink(arguments: argparse.Namespace, jobs: list[_Job]) -> Iterator[Sink]:
         )
     template = output if "{name}" in output or not one_each else str(Path(output) / "{name}.json")
     suffix = Path(template).suffix.lower()
-    if suffix not in (*_io.PICTURES, ".json"):
-        raise InputError(f"output must end in .json, .jsonl, {', '.join(_io.PICTURES)}, got {output!r}")
+    if suffix not in (*streams.PICTURES, ".json"):
+        raise InputError(f"output must end in .json, .jsonl, {', '.join(streams.PICTURES)}, got {output!r}")
     taken: set[str] = set()
 
     def write(name: str, explanation: Explanation) -> str:
         path = template.replace("{name}", _unique(Path(name).stem, taken))
-        _files.make_folder(Path(path).parent)
-        _io.write_bytes(path, _encoded(explanation, suffix, arguments), force=arguments.force)
+        files.make_folder(Path(path).parent)
+        streams.write_bytes(path, _encoded(explanation, suffix, arguments), force=arguments.force)
         return path
 
     yield write
@@ -264,7 +265,7 @@ def _opened(output: str, force: bool) -> BinaryIO:
     try:
         return Path(output).open("wb" if force else "xb")
     except OSError as error:
-        raise _files.refusal("output must be a file that can be written", output, error) from error
+        raise files.refusal("output must be a file that can be written", output, error) from error
 
 
 def _unique(stem: str, taken: set[str]) -> str:
@@ -278,7 +279,7 @@ def _unique(stem: str, taken: set[str]) -> str:
 
 
 def _encoded(explanation: Explanation, suffix: str, arguments: argparse.Namespace) -> bytes:
-    if suffix in _io.PICTURES:
+    if suffix in streams.PICTURES:
         data: bytes = api.render(explanation).encoded(suffix)
         return data
     return encoded(explanation, arguments.format, lossy=arguments.lossy)

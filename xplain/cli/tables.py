@@ -12,12 +12,12 @@ from typing import Any
 
 import xplain
 from xplain import api
-from xplain.cli import _io
+from xplain.cli import streams
 from xplain.cli.documents import load, outline
 from xplain.cli.explain import load_model, read_input
-from xplain.dialects import Value, conversion, from_document, loads, sniff
 from xplain.errors import InputError
 from xplain.explanation import Record, Results
+from xplain.formatters import Value, conversion, from_document, loads, sniff
 
 __all__ = ["formats", "info", "methods", "schema"]
 
@@ -37,7 +37,7 @@ def methods(arguments: argparse.Namespace) -> int:
             name: {"summary": m.summary, "explains": m.explains, "needs": m.needs, "cost": m.cost}
             for name, m in METHODS.items()
         }
-        _io.print_json(rows)
+        streams.print_json(rows)
     else:
         _print_table(
             ("method", "explains", "needs", "evaluations", "what it shows"),
@@ -52,7 +52,7 @@ def _print_answers(name: str, file: str | None, as_json: bool) -> None:
     refused = api.refusals(model, None if file is None else read_input(file, model.task))
     every = api.methods()
     if as_json:
-        _io.print_json({method: {"able": method not in refused, "reason": refused.get(method)} for method in every})
+        streams.print_json({method: {"able": method not in refused, "reason": refused.get(method)} for method in every})
         return
     _print_table(
         ("method", "able", "what it shows, or why not"),
@@ -66,7 +66,7 @@ def formats(arguments: argparse.Namespace) -> int:
         for name in arguments.documents:
             _print_conversions(name, arguments.json)
     elif arguments.json:
-        _io.print_json(dict(api.formats()))
+        streams.print_json(dict(api.formats()))
     else:
         _print_table(("format", "what it holds"), list(api.formats().items()))
     return 0
@@ -74,15 +74,15 @@ def formats(arguments: argparse.Namespace) -> int:
 
 def _print_conversions(name: str, as_json: bool) -> None:
     """Print, for each format, whether a document can be written in it: equal, lossy with the losses, or refused."""
-    document = loads(_io.read_bytes(name))
+    document = loads(streams.read_bytes(name))
     value, own = from_document(document), sniff(document)
     cells = {format: conversion(value, format) for format in api.formats()}
     if as_json:
-        _io.print_json({"document": name, "format": own, "to": cells})
+        streams.print_json({"document": name, "format": own, "to": cells})
         return
-    print(f"{_io.visible(name)} ({own})")
+    print(f"{streams.visible(name)} ({own})")
     for format, cell in cells.items():
-        print(f"  {format:<14} {_io.visible(cell)}")
+        print(f"  {format:<14} {streams.visible(cell)}")
 
 
 def schema(arguments: argparse.Namespace) -> int:
@@ -96,12 +96,12 @@ def info(arguments: argparse.Namespace) -> int:
     name = arguments.document
     facts = _installation() if name is None else _contents(outline(name) or load(name))
     if arguments.json:
-        _io.print_json(facts)
+        streams.print_json(facts)
         return 0
     for key, value in facts.items():
         lines = value if isinstance(value, list) else [value]
         for i, line in enumerate(lines):
-            shown = " ".join(_io.visible(str(line)).split("\n"))
+            shown = " ".join(streams.visible(str(line)).split("\n"))
             print(f"{key if i == 0 else '':<16} {shown}")
     return 0
 

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from xplain import _check
 from xplain.errors import InputError
-from xplain.explanation import _check
 from xplain.explanation.regions import Box
 from xplain.kernels import rle
 

@@ -19,7 +19,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from xplain.explanation import _check
+from xplain import _check
 from xplain.explanation.core import Prediction
 from xplain.explanation.regions import Box, Polygon
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 
-from xplain.explanation import _check
+from xplain import _check
 from xplain.explanation.core import Prediction
 
 __all__ = ["with_parents"]

@@ -5,8 +5,8 @@ from __future__ import annotations
 import difflib
 from dataclasses import dataclass
 
+from xplain import _check
 from xplain.errors import InputError
-from xplain.explanation import _check
 
 __all__ = ["Alignment", "Stretch", "align"]
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from xplain import _check
 from xplain.errors import InputError
-from xplain.explanation import _check
 
 __all__ = ["Box", "LengthUnit", "Part", "Polygon", "Span", "TextUnit", "Window"]
 

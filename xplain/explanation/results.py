@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from xplain import _check
 from xplain.errors import InputError, UnknownNameError
-from xplain.explanation import _check
 from xplain.explanation.core import Explanation
 
 __all__ = ["STATUSES", "Item", "Record", "Results"]

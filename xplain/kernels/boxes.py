@@ -16,15 +16,16 @@ import numpy as np
 import numpy.typing as npt
 
 from xplain.errors import InputError
-from xplain.kernels import _boxes_numpy, _jit
-from xplain.kernels._rle_counts import as_finite, shown
+from xplain.kernels import jit
+from xplain.kernels.compiled.rle_counts import as_finite, shown
+from xplain.kernels.plain import boxes as plain
 
 __all__ = ["iou", "nms", "suppressors"]
 
 Float64 = npt.NDArray[np.float64]
 Int64 = npt.NDArray[np.int64]
 
-_KERNELS = "xplain.kernels._boxes_numba"
+_KERNELS = "xplain.kernels.compiled.boxes"
 _LIMIT = 1e150  # of coordinates, since areas have to be finite
 
 
@@ -53,7 +54,7 @@ def iou(a: npt.ArrayLike, b: npt.ArrayLike) -> Float64:
     """
     first, second = _boxes("a", a), _boxes("b", b)
     result = np.empty((first.shape[0], second.shape[0]))
-    home = _jit.choose(result.size, _KERNELS, _boxes_numpy)
+    home = jit.choose(result.size, _KERNELS, plain)
     _check(home, "a", first)
     _check(home, "b", second)
     home.iou(first, second, result)
@@ -119,7 +120,7 @@ def suppressors(
     """
     checked = _boxes("boxes", boxes)
     by = _suppress(checked, scores, threshold, labels)[1]
-    overlap = np.where(by < 0, 0.0, _boxes_numpy.overlap(checked, checked[by]))
+    overlap = np.where(by < 0, 0.0, plain.overlap(checked, checked[by]))
     return by, overlap
 
 
@@ -134,7 +135,7 @@ def _suppress(
     limit = as_finite("threshold", threshold)
     if not 0 <= limit <= 1:
         raise InputError(f"threshold must be a number 0..1, got {limit}")
-    home = _jit.choose(boxes.size, _KERNELS, _boxes_numpy)
+    home = jit.choose(boxes.size, _KERNELS, plain)
     _check(home, "boxes", boxes)
     order: Int64 = np.argsort(-values, kind="stable")
     if count and not (math.isfinite(values[order[0]]) and math.isfinite(values[order[-1]])):  # NaN is sorted last

@@ -8,7 +8,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from xplain.kernels import _jit, _maps_numpy
+from xplain.kernels import jit
+from xplain.kernels.plain import maps as plain
 
 __all__ = ["MAGNITUDES", "blend", "blend_table", "count_magnitudes", "magnitude_edge"]
 
@@ -19,7 +20,7 @@ Int64 = npt.NDArray[np.int64]
 
 #: Number of classes of magnitude: the upper 15 bits of |value| as IEEE 754 float32 (8 of exponent, 7 of mantissa).
 MAGNITUDES = 1 << 15
-_KERNELS = "xplain.kernels._maps_numba"
+_KERNELS = "xplain.kernels.compiled.maps"
 
 
 def blend_table(colours: UInt8, opacity: npt.ArrayLike) -> UInt16:
@@ -65,7 +66,7 @@ def blend(photo: UInt8, values: Float32, table: UInt16, scale: float, offset: fl
         ``out``, or a new array.
     """
     result = np.empty_like(photo) if out is None else out
-    home = _jit.choose(values.size, _KERNELS, _maps_numpy)
+    home = jit.choose(values.size, _KERNELS, plain)
     home.blend(photo.reshape(-1), values.reshape(-1), table, np.float32(scale), np.float32(offset), result.reshape(-1))
     return result
 
@@ -83,7 +84,7 @@ def count_magnitudes(values: Float32) -> Int64:
     int64 array (MAGNITUDES,)
         How many values have ``magnitude_edge(i) <= |value| < magnitude_edge(i + 1)``. Zeros are in class 0.
     """
-    home = _jit.loaded(_KERNELS, _maps_numpy)
+    home = jit.loaded(_KERNELS, plain)
     counts = np.zeros(MAGNITUDES, dtype=np.int64)
     home.count_magnitudes(values.reshape(-1).view(np.uint32), counts)
     return counts

@@ -17,7 +17,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from xplain.kernels import _jit, _masks_numpy
+from xplain.kernels import jit
+from xplain.kernels.plain import masks as plain
 
 __all__ = [
     "bands",
@@ -37,7 +38,7 @@ Float32 = npt.NDArray[np.float32]
 Float64 = npt.NDArray[np.float64]
 Int = npt.NDArray[np.int64]
 
-_KERNELS = "xplain.kernels._masks_numba"
+_KERNELS = "xplain.kernels.compiled.masks"
 
 
 def starts(size: int, window: int, stride: int) -> Int:
@@ -227,7 +228,7 @@ def fade(
     out = np.empty((len(kept), *difference.shape), dtype)
     across = kept.astype(np.float32) @ _pick(columns, offsets[:, 1])
     first, weights = (values[offsets[:, 0]] for values in down)
-    _jit.choose(out.size, _KERNELS, _masks_numpy).fade(across, first, weights, difference, behind, out)
+    jit.choose(out.size, _KERNELS, plain).fade(across, first, weights, difference, behind, out)
     return out
 
 

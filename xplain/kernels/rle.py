@@ -33,9 +33,9 @@ import numpy as np
 import numpy.typing as npt
 
 from xplain.errors import DocumentError, InputError
-from xplain.kernels import _jit, _rle_numpy
-from xplain.kernels._rle_coco import from_coco, to_coco
-from xplain.kernels._rle_counts import (
+from xplain.kernels import jit
+from xplain.kernels.compiled.rle_coco import from_coco, to_coco
+from xplain.kernels.compiled.rle_counts import (
     LIMIT,
     PIXELS,
     RUNS,
@@ -51,6 +51,7 @@ from xplain.kernels._rle_counts import (
     frozen,
     must_fit,
 )
+from xplain.kernels.plain import rle as plain
 
 __all__ = [
     "LIMIT",
@@ -220,7 +221,7 @@ def decode(counts: npt.ArrayLike, height: int, width: int) -> npt.NDArray[np.boo
     height, width = int(height), int(width)  # NumPy's integers overflow
     if runs.size < 2 or height * width == 0:
         return np.zeros((height, width), np.bool_)
-    mask: npt.NDArray[np.bool_] = _jit.choose(height * width, PIXELS, _rle_numpy).decode(runs, height, width)
+    mask: npt.NDArray[np.bool_] = jit.choose(height * width, PIXELS, plain).decode(runs, height, width)
     return mask
 
 
@@ -229,7 +230,7 @@ def _scan(values: npt.NDArray[Any], thresholds: npt.NDArray[Any]) -> Any:
     height, width = values.shape
     if values.size == 0:
         return np.zeros(thresholds.size, np.uint32), np.arange(1, thresholds.size + 1)
-    pixels = _jit.choose(values.size * thresholds.size, PIXELS, _rle_numpy)
+    pixels = jit.choose(values.size * thresholds.size, PIXELS, plain)
     if width < 64 or (values.flags.f_contiguous and not values.flags.c_contiguous):
         return pixels.encode_columns(frozen(values.ravel(order="F")), thresholds)
     return pixels.encode_rows(frozen(values.ravel()), height, width, thresholds)
@@ -285,7 +286,7 @@ def bbox(counts: npt.ArrayLike, height: int) -> tuple[int, int, int, int]:
         raise DocumentError(f"height must divide the sum of the counts, {pixels}, got {rows}")
     if runs.size < 2:
         return 0, 0, 0, 0
-    x, y, box_width, box_height = _jit.choose(runs.size, RUNS, _rle_numpy).bbox(runs, rows, pixels)
+    x, y, box_width, box_height = jit.choose(runs.size, RUNS, plain).bbox(runs, rows, pixels)
     return int(x), int(y), int(box_width), int(box_height)
 
 
@@ -316,7 +317,7 @@ def iou(a: npt.ArrayLike, b: npt.ArrayLike) -> float:
     0.3333333333333333
     """
     first, second = as_array(a), as_array(b)
-    kernels = _jit.choose(first.size + second.size, RUNS, _rle_numpy)
+    kernels = jit.choose(first.size + second.size, RUNS, plain)
     common, either, pixels, others = kernels.overlap(first, second)
     _must_equal(pixels, others)
     return common / either if either else 0.0
@@ -353,7 +354,7 @@ def iou_matrix(a: Sequence[npt.ArrayLike], b: Sequence[npt.ArrayLike]) -> npt.ND
         return np.zeros((len(first), len(second)))
     (runs_a, ends_a), (runs_b, ends_b) = _join(first), _join(second)
     work = runs_a.size * len(second) + runs_b.size * len(first)
-    kernels = _jit.choose(work, RUNS, _rle_numpy)
+    kernels = jit.choose(work, RUNS, plain)
     result: npt.NDArray[np.float64] = kernels.iou_matrix(runs_a, ends_a, runs_b, ends_b)
     return result
 
@@ -426,7 +427,7 @@ def _must_equal(pixels: int, others: int) -> None:
 
 def _union(a: Counts, b: Counts) -> Counts:
     counts: Counts
-    counts, pixels, others = _jit.choose(a.size + b.size, RUNS, _rle_numpy).union(frozen(a), frozen(b))
+    counts, pixels, others = jit.choose(a.size + b.size, RUNS, plain).union(frozen(a), frozen(b))
     _must_equal(pixels, others)
     return counts
 

@@ -4,14 +4,14 @@ A model prepares an input (with the geometry back to the original), scores batch
 into predictions. Attribution methods ask for nothing else, besides the torch module when they need gradients or layers.
 """
 
-from xplain.models._model import Model
+from xplain.emails import Comment, comment_from_email, comment_from_raw_email
+from xplain.models.base import Model
 from xplain.models.detections import Detections
 from xplain.models.detector import Detector
-from xplain.models.emails import Comment, comment_from_email, comment_from_raw_email
 from xplain.models.endpoint import Endpoint
 from xplain.models.geometry import Geometry, Preprocess
 from xplain.models.image import ImageClassifier, Prepared
-from xplain.models.networks import NETWORKS, pretrained
+from xplain.models.networks.catalogue import NETWORKS, pretrained
 from xplain.models.segmenter import RegionTarget, Segmenter
 from xplain.models.signal import PreparedSignal, SignalClassifier
 from xplain.models.text import PreparedText, TextClassifier, TokenWindow

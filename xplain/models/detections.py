@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
+from xplain import _check
 from xplain.errors import InputError
-from xplain.explanation import _check
 from xplain.explanation.regions import LENGTH_UNITS
-from xplain.models import _outputs
+from xplain.models import outputs
 
 __all__ = ["Detections", "best_match", "overlaps", "read_detections", "similarity"]
 
@@ -48,9 +48,9 @@ class Detections:
 
     def numpy(self) -> Detections:
         """Return them as NumPy arrays."""
-        classes = None if self.probabilities is None else _outputs.as_numpy(self.probabilities)
+        classes = None if self.probabilities is None else outputs.as_numpy(self.probabilities)
         return Detections(
-            _outputs.as_numpy(self.boxes), _outputs.as_numpy(self.labels), _outputs.as_numpy(self.scores), classes
+            outputs.as_numpy(self.boxes), outputs.as_numpy(self.labels), outputs.as_numpy(self.scores), classes
         )
 
     def squashed(self) -> Detections:

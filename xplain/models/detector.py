@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from xplain import _check
 from xplain.errors import InputError, UnknownNameError
-from xplain.explanation import Box, Prediction, _check
-from xplain.models import _state
+from xplain.explanation import Box, Prediction
+from xplain.models import borrowing
 from xplain.models.detections import Detections, read_detections
 from xplain.models.geometry import Geometry, Preprocess
 from xplain.models.image import ImageModel
@@ -123,7 +124,7 @@ class Detector(ImageModel):
 
     def _outputs(self, batch: npt.NDArray[Any]) -> tuple[Any, tuple[int, int]]:
         size = batch.shape[2:] if self.channel_axis == 0 else batch.shape[1:3]
-        with _state.evaluation(self.module, gradients=False):
+        with borrowing.evaluation(self.module, gradients=False):
             given = batch if self.module is None else self.to_tensor(batch)
             return self.function(given), (size[0], size[1])
 

@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from xplain import _check
 from xplain.errors import AttributionError, InputError
-from xplain.explanation import _check
-from xplain.models import _outputs
+from xplain.models import outputs
 
 __all__ = ["Endpoint"]
 
@@ -100,7 +100,7 @@ class Endpoint:
         answers = [self._answered(batch[start : start + self.most]) for start in range(0, len(batch), self.most)]
         if all(isinstance(answer, list) for answer in answers):
             return _array_of([one for answer in answers for one in answer])
-        return np.concatenate([_outputs.as_numpy(answer) for answer in answers])
+        return np.concatenate([outputs.as_numpy(answer) for answer in answers])
 
     def _answered(self, part: Any) -> Any:
         """Return an array or a list with an answer for each input of one call."""

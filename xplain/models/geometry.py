@@ -16,9 +16,9 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from xplain import _check
 from xplain.errors import InputError
-from xplain.explanation import _check
-from xplain.models import _settings
+from xplain.models import settings
 
 __all__ = ["Geometry", "Preprocess"]
 
@@ -200,7 +200,7 @@ class Preprocess:
         >>> found.size, found.resize, found.crop, found.mean
         ((224, 224), 'shorter-side', 0.875, (0.5, 0.5, 0.5))
         """
-        return cls(**_settings.preprocessing_of(source))
+        return cls(**settings.preprocessing_of(source))
 
     def __post_init__(self) -> None:
         _check.choice("Preprocess.resize", self.resize, _RESIZES)

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from xplain import _check
 from xplain._lazy import require
 from xplain.errors import InputError
-from xplain.explanation import _check
 from xplain.kernels import boxes as _boxes
 
 if TYPE_CHECKING:

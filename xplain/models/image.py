@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from xplain import _images
+from xplain import _check
 from xplain.errors import InputError
-from xplain.explanation import Prediction, Source, _check
-from xplain.models import _outputs, _state
-from xplain.models._classifier import Classifier
-from xplain.models._model import Model
+from xplain.explanation import Prediction, Source
+from xplain.inputs import images
+from xplain.models import borrowing, outputs
+from xplain.models.base import Classifier, Model
 from xplain.models.geometry import Geometry, Preprocess
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ class ImageModel(Model):
         Prepared
             The model's input, its source and the geometry between them.
         """
-        loaded = _images.load(image)
+        loaded = images.load(image)
         height, width = loaded.pixels.shape[:2]
         source = Source(
             "image",
@@ -184,7 +184,7 @@ class ImageClassifier(ImageModel, Classifier):
 
     def forward(self, batch: torch.Tensor) -> torch.Tensor:
         """Return the class scores (batch, classes) of the module; gradients flow."""
-        scores: torch.Tensor = _outputs.class_tensor(self.function(batch), len(batch))
+        scores: torch.Tensor = outputs.class_tensor(self.function(batch), len(batch))
         return scores
 
     def scores(self, batch: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
@@ -200,7 +200,7 @@ class ImageClassifier(ImageModel, Classifier):
         numpy.ndarray
             float64 (batch, classes): the model's own output.
         """
-        with _state.evaluation(self.module, gradients=False):
+        with borrowing.evaluation(self.module, gradients=False):
             given = batch if self.module is None else self.to_tensor(batch)
             return self.check_scores(self.function(given), len(batch))
 

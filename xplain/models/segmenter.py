@@ -11,10 +11,12 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from xplain import _check
 from xplain._lazy import require
 from xplain.errors import InputError
-from xplain.explanation import Mask, Prediction, _check
-from xplain.models import _labels, _outputs, _state
+from xplain.explanation import Mask, Prediction
+from xplain.models import borrowing, outputs
+from xplain.models.base import resolve_targets
 from xplain.models.geometry import Geometry, Preprocess
 from xplain.models.image import ImageModel
 
@@ -116,9 +118,9 @@ class Segmenter(ImageModel):
         numpy.ndarray
             (batch, classes, h, w): the model's own output, finite.
         """
-        with _state.evaluation(self.module, gradients=False):
+        with borrowing.evaluation(self.module, gradients=False):
             found = self._checked(self.function(batch if self.module is None else self.to_tensor(batch)), len(batch))
-        maps = _outputs.as_numpy(found)
+        maps = outputs.as_numpy(found)
         if not np.isfinite(maps).all():
             raise InputError("model output must be finite, got NaN or infinity")
         return maps
@@ -126,7 +128,7 @@ class Segmenter(ImageModel):
     def _checked(self, output: Any, count: int) -> Any:
         if isinstance(output, Mapping) and "out" in output:
             output = output["out"]
-        found = _outputs.tensor_of(output)
+        found = outputs.tensor_of(output)
         if getattr(found, "ndim", 0) == 3:
             found = found[:, None]
         shape = tuple(getattr(found, "shape", ()))
@@ -215,7 +217,7 @@ class Segmenter(ImageModel):
         if len(maps) == 1:
             sigmoid: Maps = np.exp(-np.logaddexp(0.0, -maps))
             return sigmoid
-        return np.moveaxis(_outputs.softmax(np.moveaxis(maps, 0, -1)), -1, 0)
+        return np.moveaxis(outputs.softmax(np.moveaxis(maps, 0, -1)), -1, 0)
 
     def targets(
         self, target: Any, maps: npt.NDArray[Any], geometry: Geometry, region: Any = None
@@ -254,8 +256,7 @@ class Segmenter(ImageModel):
         weights = _weights(region, geometry, maps.shape[1:])
         scores = (maps * weights).sum(axis=(1, 2))
         return [
-            self._prediction(index, region, maps, geometry)
-            for index in _labels.resolve_targets(target, scores, self.labels)
+            self._prediction(index, region, maps, geometry) for index in resolve_targets(target, scores, self.labels)
         ]
 
     def _resolve(self, target: Any, maps: npt.NDArray[Any], geometry: Geometry) -> list[Prediction]:
@@ -277,7 +278,7 @@ class Segmenter(ImageModel):
                     "region='image', a mask or a point"
                 )
             return list(known[: _how_many(target)])
-        (index,) = _labels.resolve_targets(target, np.zeros(len(maps)), self.labels)
+        (index,) = resolve_targets(target, np.zeros(len(maps)), self.labels)
         present = [one for one in known if one.id == index]
         if not present:
             raise InputError(

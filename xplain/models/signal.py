@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from xplain import _signals
+from xplain import _check
 from xplain.errors import InputError
-from xplain.explanation import Prediction, Source, Window, _check
+from xplain.explanation import Prediction, Source, Window
+from xplain.inputs import signals
 from xplain.kernels import masks
-from xplain.models import _outputs, _state
-from xplain.models._classifier import Classifier
+from xplain.models import borrowing, outputs
+from xplain.models.base import Classifier
 
 if TYPE_CHECKING:
     import torch
@@ -166,7 +167,7 @@ class SignalClassifier(Classifier):
         InputError
             If it cannot be read, is not finite, has other axes than the model, or is shorter than a window.
         """
-        loaded = _signals.load(recording, self.axes)
+        loaded = signals.load(recording, self.axes)
         values = loaded.values
         self._check_shape(values.shape)
         normalised = ((values - self.mean) / self.std).astype(np.float32)
@@ -194,7 +195,7 @@ class SignalClassifier(Classifier):
 
     def forward(self, batch: torch.Tensor) -> torch.Tensor:
         """Return the class scores (batch, classes) of windows (batch, axes, window); gradients flow."""
-        scores: torch.Tensor = _outputs.class_tensor(self.function(batch), len(batch))
+        scores: torch.Tensor = outputs.class_tensor(self.function(batch), len(batch))
         return scores
 
     def scores(self, windows: Float32) -> Scores:
@@ -210,7 +211,7 @@ class SignalClassifier(Classifier):
         numpy.ndarray
             float64 (windows, classes): the model's own output.
         """
-        with _state.evaluation(self.module, gradients=False):
+        with borrowing.evaluation(self.module, gradients=False):
             given = windows if self.module is None else self.to_tensor(windows)
             return self.check_scores(self.function(given), len(windows))
 

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from xplain import _check
+from xplain.emails import Comment
 from xplain.errors import InputError
-from xplain.explanation import Part, Prediction, Source, _check
-from xplain.models import _outputs, _state
-from xplain.models._classifier import Classifier
-from xplain.models.emails import Comment
+from xplain.explanation import Part, Prediction, Source
+from xplain.models import borrowing, outputs
+from xplain.models.base import Classifier
 from xplain.models.words import Unit, units
 
 if TYPE_CHECKING:
@@ -237,7 +238,7 @@ class TextClassifier(Classifier):
         """
         order = sorted(range(len(sequences)), key=lambda i: len(sequences[i]))
         found: list[npt.NDArray[np.float64]] = [np.empty(0)] * len(sequences)
-        with _state.evaluation(self.module, gradients=False):
+        with borrowing.evaluation(self.module, gradients=False):
             for rows in _equal_lengths(order, sequences, batch_size):
                 output = self.forward(self.to_tensor(np.stack([sequences[i] for i in rows])))
                 for i, score in zip(rows, self.check_scores(output, len(rows)), strict=True):
@@ -250,7 +251,7 @@ class TextClassifier(Classifier):
 
         mask = {"attention_mask": torch.ones_like(ids)} if self._masked else {}
         output = self.function(input_ids=ids, **mask) if self._by_name else self.function(ids, **mask)
-        scores: torch.Tensor = _outputs.class_tensor(output, len(ids))
+        scores: torch.Tensor = outputs.class_tensor(output, len(ids))
         return scores
 
     def to_tensor(self, ids: npt.NDArray[np.int64]) -> torch.Tensor:

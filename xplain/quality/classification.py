@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from xplain import _check
 from xplain.errors import InputError
-from xplain.explanation import _check
-from xplain.quality._result import mean_ranks
+from xplain.quality.result import mean_ranks
 
 __all__ = ["UNCERTAIN", "ClassReport", "ClassificationReport", "average_precision", "classification_report", "roc_auc"]
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from xplain import _check
 from xplain.errors import InputError
-from xplain.explanation import _check
-from xplain.quality._result import Floats, Result, mean_ranks
+from xplain.quality.result import Floats, Result, mean_ranks
 
 __all__ = ["Agreement", "agreement", "rank_correlation", "sparseness"]
 

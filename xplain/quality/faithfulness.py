@@ -14,8 +14,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from xplain.explanation import _baseline, _check
-from xplain.quality._result import Floats, Result, Score, image_and_map, scored
+from xplain import _check
+from xplain.inputs import baselines
+from xplain.quality.result import Floats, Result, Score, image_and_map, scored
 
 __all__ = ["ORDERS", "Curve", "Infidelity", "deletion", "infidelity", "insertion"]
 
@@ -324,7 +325,7 @@ def _variants(
 
 def _blank(image: Array, channel_axis: int, substrate: Any) -> Array:
     """The substrate as an image of the same type."""
-    blank = _baseline.filled(image, channel_axis, substrate, "substrate")
+    blank = baselines.filled(image, channel_axis, substrate, "substrate")
     return np.clip(np.rint(blank), 0, 255).astype(np.uint8) if image.dtype == np.uint8 else blank.astype(image.dtype)
 
 

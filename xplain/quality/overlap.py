@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from xplain import _check
 from xplain.errors import InputError
-from xplain.explanation import Box, Mask, _check
-from xplain.quality._result import Floats, Result, values_of
+from xplain.explanation import Box, Mask
+from xplain.quality.result import Floats, Result, values_of
 
 __all__ = ["Localisation", "localisation"]
 

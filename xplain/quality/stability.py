@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from xplain import _check
 from xplain.errors import InputError
-from xplain.explanation import _check
-from xplain.quality._result import Result
 from xplain.quality.comparison import rank_correlation
+from xplain.quality.result import Result
 
 if TYPE_CHECKING:
     import torch

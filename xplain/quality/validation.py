@@ -23,8 +23,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from xplain import _check
 from xplain.errors import InputError
-from xplain.explanation import _check
 from xplain.quality.classification import average_precision
 
 __all__ = ["QUALITIES", "SAFE_EXAMPLES", "LabelValidation", "Validation", "quality_rank", "validation_statistics"]

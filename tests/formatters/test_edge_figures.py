@@ -1,0 +1,200 @@
+"""Figures that Edge Impulse's documents claim, and that follow from what else they say."""
+
+import json
+
+import pytest
+
+from tests.formatters import golden
+from xplain.explanation import Explanation, Item, Prediction, Results, Source, Window
+from xplain.formatters import from_document, to_document, validate
+
+FORMAT = "edge-impulse"
+STRUCTURED = ("result", 0, "classifications", 0, "structuredResult", 0)
+
+
+def document(name):
+    return golden.read(golden.DATA / FORMAT / f"{name}.json")
+
+
+def claiming(name, keys, value):
+    found = document(name)
+    golden.at(found, keys[:-1])[keys[-1]] = value
+    return found
+
+
+@pytest.mark.parametrize(
+    ("name", "keys", "value", "expected"),
+    [
+        ("job", ("accuracy", "totalSummary", "good"), 3, "must be 2, as the predictions give it, got 3"),
+        ("job", ("accuracy", "totalSummary", "bad"), 0, "must be 2, as the predictions give it, got 0"),
+        ("job", ("accuracy", "summaryPerClass", "wave", "bad"), 1, "must be 2, as the predictions give it, got 1"),
+        ("job", ("accuracy", "confusionMatrixValues", "wave", "uncertain"), 0.5, "must be 0.333333,"),
+        ("job", ("accuracy", "confusionMatrixValues", "wave", "wave"), 0.34, "must be 0.333333,"),
+        ("job", ("accuracy", "accuracyScore"), 50.01, "must be 50, as the predictions give it, got 50.01"),
+        ("job", ("accuracy", "accuracyScore"), 0.5, "must be 50, as the predictions give it, got 0.5"),
+        ("regression", ("accuracy", "mseScore"), 0.6, "must be 0.53125, as the predictions give it, got 0.6"),
+        ("visual-anomaly", ("accuracy", "anomalyAccuracyScore"), 50, "must be 100,"),
+        ("visual-anomaly", ("accuracy", "noAnomalyAccuracyScore"), 0, "must be 100,"),
+        ("visual-anomaly", ("accuracy", "balancedAccuracyScore"), 99, "must be 100,"),
+        ("detection", ("accuracy", "accuracyScore"), 50, "must be 0,"),
+        ("detection", ("accuracy", "totalSummary", "good"), 2, "must be 1,"),
+        ("detection", ("accuracy", "summaryPerClass", "F1 score", "good"), 1, "must be 0,"),
+        ("detection", ("predictions", 0, "f1Score"), 0.9, "must be 0, as in structuredResult, got 0.9"),
+        ("fomo", (*STRUCTURED, "precision"), 0.6, "must be 0.5, as debugInfoJson gives it, got 0.6"),
+        ("fomo", (*STRUCTURED, "recall"), 0.34, "must be 0.333333, as debugInfoJson gives it, got 0.34"),
+        ("fomo", (*STRUCTURED, "f1"), 0.41, "must be 0.4, as debugInfoJson gives it, got 0.41"),
+        (
+            "visual-anomaly",
+            ("result", 0, "classifications", 0, "anomalyResult", 0, "maxScore"),
+            5,
+            "must be 5.5, that of scores, got 5",
+        ),
+        (
+            "visual-anomaly",
+            ("result", 0, "classifications", 0, "anomalyResult", 0, "meanScore"),
+            2,
+            "must be 1.76389, that of scores, got 2",
+        ),
+    ],
+)
+def test_a_claim_that_does_not_follow_is_a_problem(name, keys, value, expected):
+    problems = {problem.path: problem.message for problem in validate(claiming(name, keys, value))}
+    assert problems[golden.path(keys)].startswith(expected)
+
+
+@pytest.mark.parametrize(
+    ("name", "keys", "value"),
+    [
+        ("job", ("accuracy", "accuracyScore"), 50.004),
+        ("regression", ("accuracy", "mseScore"), 0.5313),
+        ("fomo", (*STRUCTURED, "recall"), 0.3333),
+        ("detection", ("accuracy", "accuracyScore"), 0),
+        ("job", ("accuracy", "confusionMatrixValues", "idle"), {"idle": 1}),
+    ],
+)
+def test_a_figure_may_be_rounded_or_left_to_follow(name, keys, value):
+    assert validate(claiming(name, keys, value)) == []
+
+
+@pytest.mark.parametrize(
+    ("index", "correct", "message"),
+    [
+        (0, False, "must be true, since 'wave' is expected and 'wave' predicted, got false"),
+        (1, True, "must be false, since 'wave' is expected and 'uncertain' predicted, got true"),
+        (3, True, "must be false, since 'wave' is expected and 'idle' predicted, got true"),
+    ],
+)
+def test_a_window_is_judged_by_its_label(index, correct, message):
+    problems = {
+        p.path: p.message for p in validate(claiming("job", ("predictions", index, "predictionCorrect"), correct))
+    }
+    assert problems[f"$.predictions[{index}].predictionCorrect"] == message
+
+
+def test_a_window_of_several_labels_or_of_no_class_may_be_judged_otherwise():
+    found = document("job")
+    found["result"][1]["classifications"][0]["isMultiLabel"] = True
+    found["predictions"][3]["predictionCorrect"] = True
+    found["accuracy"] |= {"totalSummary": {"good": 3, "bad": 1}, "accuracyScore": 75}
+    found["accuracy"]["summaryPerClass"]["wave"] = {"good": 2, "bad": 1}
+    assert validate(found) == []
+    del found["result"][1]["classifications"][0]["isMultiLabel"]
+    assert [p.path for p in validate(found)] == ["$.predictions[3].predictionCorrect"]
+    found["predictions"][3]["prediction"] = "shake"
+    found["accuracy"]["confusionMatrixValues"]["wave"] = {"wave": 1, "uncertain": 1, "shake": 1}
+    assert validate(found) == []
+
+
+def test_a_confusion_matrix_may_hold_counts():
+    found = document("job")
+    found["accuracy"]["confusionMatrixValues"] = {"idle": {"idle": 1}, "wave": {"idle": 1, "wave": 1, "uncertain": 1}}
+    assert validate(found) == []
+    found["accuracy"]["confusionMatrixValues"]["wave"]["idle"] = 2
+    (problem,) = validate(found)
+    assert str(problem) == ("$.accuracy.confusionMatrixValues.wave.idle: must be 1, as the predictions give it, got 2")
+
+
+def test_a_class_that_windows_have_must_be_there():
+    found = document("job")
+    del found["accuracy"]["summaryPerClass"]["idle"]
+    found["accuracy"]["summaryPerClass"]["snake"] = {"good": 0, "bad": 0}
+    (problem,) = validate(found)
+    assert str(problem) == "$.accuracy.summaryPerClass: must hold 'idle', which 1 windows have, got none"
+
+
+def test_nothing_is_compared_where_something_is_missing():
+    found = document("job")
+    found["accuracy"]["totalSummary"]["good"] = 9
+    assert len(validate(found)) == 1
+    empty = {**found, "result": [], "predictions": []}  # a job may be without them for a while
+    assert validate(empty) == []
+    for prediction in found["predictions"]:
+        del prediction["predictionCorrect"]
+        del prediction["label"]
+    assert validate(found) == []
+
+
+def test_the_outcome_follows_from_labels_where_it_is_not_said():
+    found = document("job")
+    for prediction in found["predictions"]:
+        del prediction["predictionCorrect"]
+    assert validate(found) == []
+    found["predictions"][0]["prediction"] = "idle"
+    assert "$.accuracy.totalSummary.good" in [problem.path for problem in validate(found)]
+
+
+def test_detections_without_any_object_are_perfect():
+    found = document("fomo")
+    structured = golden.at(found, STRUCTURED)
+    debug = json.loads(structured["debugInfoJson"])
+    debug |= {"assignments": [], "unassigned_y_true_idxs": [], "unassigned_y_pred_idxs": []}
+    structured["debugInfoJson"] = json.dumps(debug)
+    assert [(p.path.rpartition(".")[2], p.message[:9]) for p in validate(found)] == [
+        ("precision", "must be 1"),
+        ("recall", "must be 1"),
+        ("f1", "must be 1"),
+    ]
+
+
+def test_only_missed_objects_are_no_success():
+    found = document("fomo")
+    structured = golden.at(found, STRUCTURED)
+    debug = json.loads(structured["debugInfoJson"])
+    debug |= {"assignments": [], "unassigned_y_true_idxs": [0, 1, 2], "unassigned_y_pred_idxs": []}
+    structured["debugInfoJson"] = json.dumps(debug)
+    assert [p.message[:9] for p in validate(found)] == ["must be 0"] * 3
+
+
+def windows(truths, predicted):
+    return [
+        Prediction(label, 0.75, region=Window(i, i + 1), threshold=0.5, attributes={"expected": truth})
+        for i, (truth, label) in enumerate(zip(truths, predicted, strict=True))
+    ]
+
+
+def test_the_figures_of_our_own_results_are_computed():
+    first = Explanation("signal-classification", Source("signal"), windows("aab", "aba"))
+    second = Explanation("signal-classification", Source("signal"), windows("b", "b"))
+    unsure = Prediction("a", 0.25, threshold=0.5, attributes={"expected": "a"})
+    third = Explanation("signal-classification", Source("signal"), [unsure])
+    items = [Item(str(i), "successful", explanation=e) for i, e in enumerate((first, second, third))]
+    written = to_document(Results("", items), FORMAT)
+    assert written["accuracy"] == {
+        "totalSummary": {"good": 2, "bad": 3},
+        "summaryPerClass": {"a": {"good": 1, "bad": 2}, "b": {"good": 1, "bad": 1}},
+        "confusionMatrixValues": {"a": {"a": 1, "b": 1, "uncertain": 1}, "b": {"a": 1, "b": 1, "uncertain": 0}},
+        "allLabels": ["a", "b"],
+        "accuracyScore": 40.0,
+    }
+    assert written["predictions"][-1]["prediction"] == "uncertain"
+    assert from_document(written).attributes == {}
+
+
+def test_without_a_truth_the_figures_are_empty():
+    made = Explanation("signal-classification", Source("signal"), [Prediction("a", 0.75)])
+    assert to_document(made, FORMAT)["accuracy"] == {
+        "totalSummary": {"good": 0, "bad": 0},
+        "summaryPerClass": {},
+        "confusionMatrixValues": {},
+        "allLabels": [],
+    }

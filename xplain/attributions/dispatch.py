@@ -1,0 +1,189 @@
+"""One call for every kind of model: each kind has a module that knows how to explain it."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from xplain import _check
+from xplain.attributions import call, dispatch
+from xplain.attributions.engine.session import Progress
+from xplain.attributions.table import KINDS, METHODS, Method, able
+from xplain.errors import AttributionError, InputError
+from xplain.explanation import Explanation
+from xplain.models import ImageClassifier, Model, Segmenter, TextClassifier
+
+#: By the kind of `KINDS`, the module whose ``run(model, inputs, targets, *, method, **arguments)`` explains it.
+_MODULES = {
+    "images": "xplain.attributions.call",
+    "texts": "xplain.attributions.kinds.texts",
+    "signals": "xplain.attributions.kinds.signals",
+    "detections": "xplain.attributions.kinds.detections",
+    "regions": "xplain.attributions.kinds.regions",
+}
+
+
+def run(
+    model: Model,
+    inputs: Sequence[Any],
+    targets: Sequence[Any] | None = None,
+    *,
+    method: str | None = None,
+    seed: int = 0,
+    batch_size: int | None = None,
+    memory: int | None = None,
+    progress: Progress | None = None,
+    **options: Any,
+) -> list[Explanation]:
+    """Explain predictions of a model.
+
+    Parameters
+    ----------
+    model : ImageClassifier, TextClassifier, SignalClassifier, Detector or Segmenter
+        What is explained. A torch module runs in evaluation mode and is left as it was: training flags, ``.grad`` and
+        ``requires_grad`` of its parameters, hooks, also when the call fails.
+    inputs : sequence of Prepared, PreparedText or PreparedSignal
+        Inputs from ``model.prepare``.
+    targets : sequence, optional
+        For each input what to explain, as ``model.targets`` takes it: None, an int, a label, "top-3", or a sequence of
+        those; of a detector and a segmenter also "all" or a `Prediction`. The best prediction of each input if left
+        out.
+    method : str, optional
+        A key of `METHODS`. None is the best that the model can answer: for images grad-cam where a convolution makes
+        feature maps, integrated-gradients for any other module, occlusion for a black box; for texts
+        integrated-gradients, and shapley for a black box; for signals integrated-gradients, and occlusion for a black
+        box; for detections hires-cam, whose maps tell two objects of one class apart, and d-rise for a black box; for
+        regions grad-cam, and occlusion for a black box.
+    seed : int
+        Of the method's random numbers, the same for each input. Global generators are neither used nor changed.
+    batch_size : int, optional
+        Variants of an input that are evaluated at once. None chooses by the model's activations. Batches shrink when
+        memory runs out.
+    memory : int, optional
+        Bytes that the activations of a batch may take; 1 GiB, or a quarter of an accelerator's memory.
+    progress : callable, optional
+        Called as ``progress(done, total)`` after each batch, in evaluations; the total grows when a method asks for
+        more.
+    **options
+        Options of the method; of a segmenter also ``region``, see `Segmenter.targets`.
+
+    Returns
+    -------
+    list of Explanation
+        One for each input: its predictions, and for each target a heat map in original pixels, word scores, or signal
+        scores.
+        Two runs on one machine give the same bytes.
+
+    Raises
+    ------
+    UnknownNameError
+        If there is no such method, option, layer or label.
+    InputError
+        If an option's value or the target cannot be used.
+    AttributionError
+        If the method cannot give a correct map: no gradients or layers where it needs them, a map that is zero
+        everywhere or not finite, a model whose functions it cannot follow.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from xplain.models import ImageClassifier
+    >>> model = ImageClassifier(lambda images: images[:, 0, 0], output="probability")  # three classes: red, green, blue
+    >>> photo = np.zeros((2, 2, 3), np.uint8)
+    >>> photo[0, 0, 1] = 200
+    >>> (explanation,) = run(model, [model.prepare(photo)], method="occlusion", window=1, stride=1)
+    >>> explanation.attributions[0].evidence.values.tolist()
+    [[200.0, 0.0], [0.0, 0.0]]
+    """
+    inputs = list(inputs)
+    targets = [None] * len(inputs) if targets is None else list(targets)
+    if len(targets) != len(inputs):
+        raise InputError(f"targets must be {len(inputs)}, one for each input, got {len(targets)}")
+    if method is not None:
+        refuse_kind(model, method)
+    engine = importlib.import_module(_MODULES[KINDS[model.task]])
+    explanations: list[Explanation] = engine.run(
+        model,
+        inputs,
+        targets,
+        method=method,
+        seed=seed,
+        batch_size=batch_size,
+        memory=memory,
+        progress=progress,
+        **options,
+    )
+    return explanations
+
+
+def refuse_kind(model: Model, method: str) -> None:
+    """Raise unless there is such a method, and it explains what a model predicts."""
+    _check.known("method", method, METHODS)
+    names = able(model.task)
+    if method not in names:
+        raise AttributionError(
+            f"method must be one that explains {KINDS[model.task]}, got {method!r}; use one of {', '.join(names)}"
+        )
+
+
+#: What makes a try short, by the option's name; a map without relu is not zero because all evidence is negative.
+_SHORT = {"n_steps": 2, "n_samples": 2, "relu": False}
+
+
+def refusals(model: Model, prepared: Any = None) -> dict[str, str]:
+    """Return the methods that cannot explain a model, each with the reason.
+
+    Whether a method explains such models, and whether it needs more than a black box, is known without an input. What
+    depends on the network (feature maps, attention that can be followed, gradients) is found by a short try of each
+    method that needs more than scores.
+
+    Parameters
+    ----------
+    model : Model
+        What would be explained.
+    prepared : optional
+        An input from ``model.prepare``. If left out, a classifier or segmenter of images whose preprocessing has a size
+        is tried on noise, and a classifier of texts on a few words; other models are not tried.
+
+    Returns
+    -------
+    dict of str to str
+        Name of the method to the message of its refusal.
+    """
+    given = _sample(model) if prepared is None else prepared
+    reasons = {}
+    for entry in METHODS.values():
+        try:
+            _refuse(model, entry, given)
+        except AttributionError as refusal:
+            reasons[entry.name] = str(refusal)
+    return reasons
+
+
+def _refuse(model: Model, entry: Method, prepared: Any) -> None:
+    """Raise AttributionError if a method cannot explain a model."""
+    dispatch.refuse_kind(model, entry.name)
+    call.refuse_black_box(entry, model)
+    call.refuse_inference_parameters(model)
+    if prepared is None or entry.needs == "scores":
+        return
+    known = entry.load(model.task).__kwdefaults__ or {}
+    options: dict[str, Any] = {name: value for name, value in _SHORT.items() if name in known}
+    if isinstance(model, Segmenter):
+        options["region"] = "image"  # of noise, no class may cover a part
+    dispatch.run(model, [prepared], method=entry.name, **options)
+
+
+def _sample(model: Model) -> Any:
+    """Return a prepared input that any model of its kind takes, or None where there is none."""
+    if model.module is None:
+        return None
+    if isinstance(model, TextClassifier):
+        return model.prepare("one two three")
+    if isinstance(model, (ImageClassifier, Segmenter)) and model.preprocess is not None and model.preprocess.size:
+        height, width = _check.tuple_of("Preprocess.size", model.preprocess.size, int)
+        return model.prepare(np.random.default_rng(0).integers(0, 256, (height, width, 3)).astype(np.uint8))
+    return None

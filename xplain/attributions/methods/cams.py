@@ -1,0 +1,126 @@
+"""Class activation maps: where an inner layer's feature maps speak for a class.
+
+All of them look at the feature maps A (channels, h', w') of one layer and at the gradients of the score S there. The
+layer is the option ``layer`` by its dotted name, else the model's own ``layer``, else the last part of the module whose
+output has places (h', w' > 1), which is found by one watched forward pass. Of a vision transformer it is the last that
+gives tokens to the last attention, since a score may read the class token only after it; tokens are put at the places
+of their patches, without class and register tokens. Of a layer that is called several times, the last call counts. The
+maps have the layer's resolution.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from xplain.attributions.engine.autograd import wide
+from xplain.attributions.engine.run import Run
+from xplain.attributions.methods.propagation import guided_gradient
+
+__all__ = ["grad_cam", "guided_grad_cam", "hires_cam"]
+
+Maps = npt.NDArray[np.float64]
+
+
+def grad_cam(run: Run, *, layer: str | None = None, relu: bool = True) -> Maps:
+    """Grad-CAM: feature maps weighted by their mean gradients.
+
+    ``L = relu(sum_k a_k A_k)`` with ``a_k = mean over places of dS/dA_k``. Where only global average pooling and a
+    linear layer follow, L without relu adds up to the score minus its bias. Costs 1 evaluation, and 1 more a call where
+    the layer has to be found.
+
+    Parameters
+    ----------
+    run : Run
+        What is explained.
+    layer : str, optional
+        Dotted name of the layer.
+    relu : bool
+        Drop evidence against the class, as the paper does.
+
+    Returns
+    -------
+    numpy.ndarray
+        float64 (T, h', w').
+
+    References
+    ----------
+    Selvaraju et al., Grad-CAM: Visual Explanations from Deep Networks via Gradient-based Localization, ICCV 2017,
+    arXiv:1610.02391.
+    """
+    maps, slopes = _layer(run, layer)
+    weights = slopes.mean(dim=(2, 3), keepdim=True)
+    return _shown((weights * maps).sum(dim=1), relu)
+
+
+def hires_cam(run: Run, *, layer: str | None = None, relu: bool = False) -> Maps:
+    """HiResCAM: feature maps times their gradients, place by place.
+
+    ``L = sum_k dS/dA_k * A_k``. Unlike Grad-CAM it never shows a place that the score did not use: if the rest of the
+    model is linear, L adds up to the score minus its bias. Costs 1 evaluation, and 1 more a call where the layer has to
+    be found.
+
+    Parameters
+    ----------
+    run : Run
+        What is explained.
+    layer : str, optional
+        Dotted name of the layer.
+    relu : bool
+        Drop evidence against the class.
+
+    Returns
+    -------
+    numpy.ndarray
+        float64 (T, h', w').
+
+    References
+    ----------
+    Draelos & Carin, Use HiResCAM instead of Grad-CAM for faithful explanations of convolutional neural networks, 2020,
+    arXiv:2011.08891.
+    """
+    maps, slopes = _layer(run, layer)
+    return _shown((slopes * maps).sum(dim=1), relu)
+
+
+def guided_grad_cam(run: Run, *, layer: str | None = None) -> Maps:
+    """Guided Grad-CAM: guided backpropagation where Grad-CAM is positive.
+
+    The product of the guided gradient, summed over the channels, and of Grad-CAM, enlarged bilinearly. Costs 2
+    evaluations, and 1 more a call where the layer has to be found.
+
+    Parameters
+    ----------
+    run : Run
+        What is explained.
+    layer : str, optional
+        Dotted name of the layer.
+
+    Returns
+    -------
+    numpy.ndarray
+        float64 (T, h, w) of the input's resolution.
+
+    References
+    ----------
+    Selvaraju et al., ICCV 2017, arXiv:1610.02391.
+    """
+    coarse = torch.from_numpy(grad_cam(run, layer=layer))
+    guided = guided_gradient(run)
+    fine = torch.nn.functional.interpolate(coarse[:, None], size=guided.shape[1:], mode="bilinear")[:, 0]
+    product: Maps = fine.numpy() * guided
+    return product
+
+
+def _layer(run: Run, layer: str | None) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return feature maps (channels, h', w') and gradients (T, channels, h', w'), in double precision."""
+    name = run.layer(layer)
+    run.note("layer", name)
+    maps, slopes = run.layer_gradient(name)
+    return wide(maps), wide(slopes)
+
+
+def _shown(maps: torch.Tensor, relu: bool) -> Maps:
+    shown: Maps = (maps.clamp(min=0) if relu else maps).cpu().numpy()
+    return shown

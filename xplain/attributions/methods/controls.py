@@ -1,0 +1,70 @@
+"""Control methods: maps that know nothing of the model, which any method has to beat.
+
+Edge detectors and noise look like explanations, and score like some of them.
+
+References
+----------
+Adebayo et al., "Sanity checks for saliency maps", NeurIPS 2018; Clark et al., "XAI-TRIS: non-linear image benchmarks to
+quantify false positive post-hoc attribution of feature importance", Machine Learning 2024.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+if TYPE_CHECKING:
+    from xplain.attributions.engine.run import Run
+
+__all__ = ["random", "sobel"]
+
+Float64 = npt.NDArray[np.float64]
+
+
+def random(run: Run) -> Float64:
+    """Draw a map of independent standard normal numbers for each target.
+
+    Costs no evaluation of the model.
+
+    Parameters
+    ----------
+    run : Run
+        The input, its targets and the seed.
+
+    Returns
+    -------
+    float64 array (T, h, w)
+    """
+    return run.rng.standard_normal((len(run.targets), *_grey(run).shape))
+
+
+def sobel(run: Run) -> Float64:
+    """Measure how strong the edges of the grey input are.
+
+    The magnitude of the gradient by the 3 x 3 Sobel operator, in units of the input per pixel; the border is mirrored.
+    The same for every target. Costs no evaluation of the model.
+
+    Parameters
+    ----------
+    run : Run
+        The input and its targets.
+
+    Returns
+    -------
+    float64 array (T, h, w)
+        Not negative.
+    """
+    padded = np.pad(_grey(run), 1, mode="symmetric")
+    down = (padded[2:] - padded[:-2]) / 2
+    across = (padded[:, 2:] - padded[:, :-2]) / 2
+    vertical = (down[:, :-2] + 2 * down[:, 1:-1] + down[:, 2:]) / 4
+    horizontal = (across[:-2] + 2 * across[1:-1] + across[2:]) / 4
+    magnitude = np.hypot(vertical, horizontal)
+    return np.broadcast_to(magnitude, (len(run.targets), *magnitude.shape)).copy()
+
+
+def _grey(run: Run) -> Float64:
+    grey: Float64 = run.prepared.array.mean(axis=run.model.channel_axis, dtype=np.float64)
+    return grey

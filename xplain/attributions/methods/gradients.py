@@ -1,0 +1,304 @@
+"""Methods that differentiate the score by the input, at one point or at many.
+
+The maps are sums over the channels, in the units of the score, but for `saliency`. Where a method shares out a change
+of the score among the pixels, what is missing is stored as ``completeness_residual``; where it samples, the noise of
+the map is stored as ``standard_error``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from xplain import _check
+from xplain.attributions.engine.autograd import wide
+from xplain.attributions.engine.run import Run
+
+
+class Moments:
+    """Running mean and variance of samples, without keeping them.
+
+    Sums are of differences from the first sample, so samples that are all alike have a variance of exactly 0.
+    """
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._first: torch.Tensor | None = None
+        self._sum = self._squares = torch.zeros(())
+
+    def add(self, samples: torch.Tensor) -> None:
+        """Add samples (T, n, ...) of T quantities."""
+        if self._first is None:
+            self._first = samples[:, 0].clone()
+            self._sum = torch.zeros_like(self._first)
+            self._squares = torch.zeros_like(self._first)
+        differences = samples - self._first[:, None]
+        self.count += samples.shape[1]
+        self._sum = self._sum + differences.sum(dim=1)
+        self._squares = self._squares + differences.square().sum(dim=1)
+
+    @property
+    def mean(self) -> torch.Tensor:
+        """Mean (T, ...)."""
+        mean = self._sum / self.count
+        return mean if self._first is None else mean + self._first
+
+    @property
+    def variance(self) -> torch.Tensor:
+        """Unbiased variance (T, ...); needs two samples."""
+        return (self._squares - self._sum.square() / self.count).clamp(min=0) / (self.count - 1)
+
+    @property
+    def variance_of_mean(self) -> torch.Tensor:
+        """Estimated variance (T, ...) of `mean`."""
+        return self.variance / self.count
+
+
+Maps = npt.NDArray[np.float64]
+Baseline = float | str | npt.ArrayLike
+
+
+def saliency(run: Run) -> Maps:
+    """Saliency: the largest absolute gradient over the channels.
+
+    ``max_c |dS/dx_c|``: how strongly the score reacts to a pixel, not whether the pixel speaks for the class. Costs 1
+    evaluation.
+
+    Parameters
+    ----------
+    run : Run
+        What is explained.
+
+    Returns
+    -------
+    numpy.ndarray
+        float64 (T, h, w), not negative.
+
+    References
+    ----------
+    Simonyan, Vedaldi & Zisserman, Deep Inside Convolutional Networks, 2013, arXiv:1312.6034.
+    """
+    return _maps(run.input_gradient().abs().amax(dim=1))
+
+
+def input_x_gradient(run: Run, *, baseline: Baseline = 0.0) -> Maps:
+    """Input times gradient: the first-order share of each pixel in the score.
+
+    ``sum_c (x_c - b_c) dS/dx_c``; exact for a linear score. Costs 1 evaluation.
+
+    Parameters
+    ----------
+    run : Run
+        What is explained.
+    baseline : float, "mean", "blur" or array_like
+        What to measure the input from; see `Run.baseline`.
+
+    Returns
+    -------
+    numpy.ndarray
+        float64 (T, h, w).
+
+    References
+    ----------
+    Shrikumar et al., Not Just a Black Box, 2016, arXiv:1605.01713.
+    """
+    change = run.tensor - run.to_tensor(run.baseline(baseline))
+    return _maps((wide(run.input_gradient()) * wide(change)).sum(dim=1))
+
+
+def integrated_gradients(
+    run: Run, *, n_steps: int = 50, baseline: Baseline = 0.0, quadrature: str = "gauss-legendre"
+) -> Maps:
+    """Integrated gradients: gradients averaged on the straight path from a baseline to the input.
+
+    ``sum_c (x_c - b_c) * integral over t in 0..1 of dS/dx_c at b + t (x - b)``. The integral adds up to S(x) - S(b);
+    a large completeness residual asks for more steps. Costs n_steps + 1 evaluations, and 1 for the predictions.
+
+    Parameters
+    ----------
+    run : Run
+        What is explained.
+    n_steps : int
+        Points on the path.
+    baseline : float, "mean", "blur" or array_like
+        Where the path starts; see `Run.baseline`.
+    quadrature : {"gauss-legendre", "midpoint"}
+        Where the points lie. Gauss-Legendre is exact for polynomials of degree 2 n_steps - 1.
+
+    Returns
+    -------
+    numpy.ndarray
+        float64 (T, h, w).
+
+    References
+    ----------
+    Sundararajan, Taly & Yan, Axiomatic Attribution for Deep Networks, ICML 2017, arXiv:1703.01365.
+    """
+    n_steps = _check.integer("n_steps", n_steps, least=1)
+    _check.choice("quadrature", quadrature, tuple(_QUADRATURES))
+    nodes, weights = _QUADRATURES[quadrature](n_steps)
+    reference = run.baseline(baseline)
+    start = run.to_tensor(reference)
+    change = run.tensor - start
+    steps = torch.as_tensor(nodes, dtype=change.dtype, device=change.device).reshape(-1, 1, 1, 1)
+    mean = torch.zeros(())
+    for rows, _, slopes in run.gradients(lambda a, b: start + steps[a:b] * change, n_steps):
+        slopes = wide(slopes)
+        mean = mean.to(slopes) + torch.einsum("n,tn...->t...", torch.as_tensor(weights[rows]).to(slopes), slopes)
+    shares = mean * wide(change)
+    run.note_completeness(shares.sum(dim=(1, 2, 3)).cpu().numpy(), run.score(reference))
+    return _maps(shares.sum(dim=1))
+
+
+def smoothgrad(run: Run, *, n_samples: int = 50, noise: float = 0.15, statistic: str = "mean") -> Maps:
+    """SmoothGrad: statistics of the gradient over noisy copies of the input.
+
+    With g = dS/dx at x + e and e normal: "mean" is ``sum_c E g_c``, signed (SmoothGrad); "square" is ``sum_c E g_c^2``
+    (SmoothGrad-Squared); "variance" is ``sum_c Var g_c`` (VarGrad), which is zero for a linear score. Costs n_samples
+    evaluations, and 1 for the predictions.
+
+    Parameters
+    ----------
+    run : Run
+        What is explained.
+    n_samples : int
+        Noisy copies, at least 2.
+    noise : float
+        Standard deviation of the noise, as a part of the input's range, greater than 0.
+    statistic : {"mean", "square", "variance"}
+        What is shown of the gradients.
+
+    Returns
+    -------
+    numpy.ndarray
+        float64 (T, h, w).
+
+    References
+    ----------
+    Smilkov et al., SmoothGrad: removing noise by adding noise, 2017, arXiv:1706.03825; Hooker et al., A Benchmark for
+    Interpretability Methods in Deep Neural Networks, 2019, arXiv:1806.10758 (squared); Adebayo et al., Local
+    Explanation Methods for Deep Neural Networks Lack Sensitivity to Parameter Values, 2018, arXiv:1810.03307 (VarGrad).
+    """
+    n_samples = _check.integer("n_samples", n_samples, least=2)
+    _check.choice("statistic", statistic, ("mean", "square", "variance"))
+    scale = _positive("noise", noise) * float(run.tensor.max() - run.tensor.min())
+    moments = Moments()
+    for _, _, slopes in run.gradients(lambda a, b: run.tensor + scale * run.noise(a, b), n_samples):
+        slopes = wide(slopes)
+        if statistic == "mean":
+            slopes = slopes.sum(dim=2)
+        elif statistic == "square":
+            slopes = slopes.square().sum(dim=2)
+        moments.add(slopes)
+    if statistic == "variance":
+        return _maps(moments.variance.sum(dim=1))
+    run.note_standard_error(_maps(moments.variance_of_mean))
+    return _maps(moments.mean)
+
+
+def gradient_shap(
+    run: Run,
+    *,
+    n_samples: int = 50,
+    baselines: Baseline | Sequence[Baseline] = (0.0, "mean", "blur"),
+    noise: float = 0.0,
+) -> Maps:
+    """Gradient SHAP, or expected gradients: integrated gradients over random baselines and random points.
+
+    ``E sum_c (x'_c - b_c) dS/dx_c at b + t (x' - b)`` with t uniform in 0..1, b drawn from the baselines and x' the
+    input plus normal noise. In expectation it adds up to E S(x') - E S(b); the completeness residual is against S(x)
+    and holds the sampling error, too. Costs n_samples evaluations, 1 for each baseline, and 1 for the predictions.
+
+    Parameters
+    ----------
+    run : Run
+        What is explained.
+    n_samples : int
+        Random points, at least 2.
+    baselines : baseline or sequence of baselines
+        The distribution of baselines, each as likely; see `Run.baseline`. An array (k, ...) of k inputs is a sequence.
+    noise : float
+        Standard deviation of the noise, as a part of the input's range.
+
+    Returns
+    -------
+    numpy.ndarray
+        float64 (T, h, w).
+
+    References
+    ----------
+    Lundberg & Lee, A Unified Approach to Interpreting Model Predictions, NeurIPS 2017, arXiv:1705.07874; Erion et al.,
+    Improving performance of deep learning models with axiomatic attribution priors and expected gradients, 2021,
+    arXiv:1906.10670.
+    """
+    n_samples = _check.integer("n_samples", n_samples, least=2)
+    references = _references(run, baselines)
+    starts = torch.stack([run.to_tensor(reference) for reference in references])
+    scale = _positive("noise", noise, zero=True) * float(run.tensor.max() - run.tensor.min())
+    drawn = torch.as_tensor(run.rng.integers(len(references), size=n_samples), device=starts.device)
+    places = torch.as_tensor(run.rng.random(n_samples)).to(starts).reshape(-1, 1, 1, 1)
+
+    def change(start: int, stop: int) -> torch.Tensor:
+        end = run.tensor + scale * run.noise(start, stop) if scale else run.tensor
+        return end - starts[drawn[start:stop]]
+
+    moments = Moments()
+    points = run.gradients(lambda a, b: starts[drawn[a:b]] + places[a:b] * change(a, b), n_samples)
+    for rows, _, slopes in points:
+        moments.add((wide(slopes) * wide(change(rows.start, rows.stop))).sum(dim=2))
+    shares = moments.mean
+    run.note_standard_error(_maps(moments.variance_of_mean))
+    scores = np.mean([run.score(reference) for reference in references], axis=0)
+    run.note_completeness(_maps(shares.sum(dim=(1, 2))), scores)
+    return _maps(shares)
+
+
+def _positive(name: str, value: float, *, zero: bool = False) -> float:
+    result = _check.number(name, value)
+    if result < 0 or (result == 0 and not zero):
+        raise _check.wrong(name, "0 or greater" if zero else "greater than 0", value)
+    return result
+
+
+def _references(run: Run, baselines: Baseline | Sequence[Baseline]) -> list[npt.NDArray[np.float32]]:
+    shape = run.prepared.array.shape
+    several = isinstance(baselines, (list, tuple)) or np.ndim(baselines) == len(shape) + 1  # type: ignore[arg-type]
+    specs = list(baselines) if several else [baselines]  # type: ignore[arg-type]
+    if not specs:
+        raise _check.wrong("baselines", "at least one baseline", baselines)
+    return [run.baseline(spec) for spec in specs]
+
+
+def _maps(values: torch.Tensor) -> Maps:
+    maps: Maps = wide(values).cpu().numpy()
+    return maps
+
+
+@lru_cache(maxsize=16)  # it takes as long as the passes of a small network
+def _gauss_legendre(count: int) -> tuple[Maps, Maps]:
+    """Return nodes in 0..1 and weights that add up to 1, by Newton's method on the Legendre polynomial.
+
+    NumPy's own takes the eigenvalues of a matrix, minutes for thousands of nodes.
+    """
+    x = np.cos(np.pi * (np.arange(count, 0, -1) - 0.25) / (count + 0.5))
+    for _ in range(8):  # quadratic convergence from an asymptotic guess
+        before, value = np.ones_like(x), x
+        for degree in range(2, count + 1):
+            before, value = value, ((2 * degree - 1) * x * value - (degree - 1) * before) / degree
+        slope = count * (x * value - before) / (x * x - 1)
+        x = x - value / slope
+    return (1 + x) / 2, 1 / ((1 - x * x) * slope * slope)
+
+
+def _midpoint(count: int) -> tuple[Maps, Maps]:
+    return (np.arange(count) + 0.5) / count, np.full(count, 1.0 / count)
+
+
+_QUADRATURES: dict[str, Callable[[int], tuple[Maps, Maps]]] = {
+    "gauss-legendre": _gauss_legendre,
+    "midpoint": _midpoint,
+}

@@ -1,0 +1,151 @@
+"""Take parts of the input away and see what the score loses."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from xplain import _check
+from xplain.attributions.methods.coalitions import Game, absent
+from xplain.errors import InputError
+from xplain.kernels import masks
+
+if TYPE_CHECKING:
+    from xplain.attributions.engine.run import Run
+
+__all__ = ["feature_ablation", "occlusion"]
+
+Float64 = npt.NDArray[np.float64]
+
+
+def occlusion(run: Run, *, window: Any = 1 / 7, stride: Any = 1 / 14, baseline: Any = 0.0) -> Float64:
+    """Slide a window of the baseline over the input and paint what the score loses.
+
+    A pixel's value is the mean, over the windows that cover it, of f(input) - f(input with the window replaced) [1]_.
+    The last window of a row or column is moved back to fit, so every pixel is covered. For a linear score and windows
+    that do not overlap, the value is exactly the window's share, the sum of w (x - b).
+
+    Costs 1 evaluation and one for each position: 170 for 224 x 224 pixels with the default window and stride.
+
+    Parameters
+    ----------
+    run : Run
+        Evaluates the model for T targets.
+    window, stride : int, float or pair of those
+        Size of the window and distance between two windows, for both axes or as (height, width): an int is in pixels of
+        the model's input, a float a fraction of its side, above 0 and at most 1.
+    baseline : number, "blur", "mean" or array_like
+        What the window shows; see `Run.baseline`.
+
+    Returns
+    -------
+    float64 array (T, h, w)
+        In units of the score, at the resolution of the model's input.
+
+    Raises
+    ------
+    InputError
+        If the window or the stride is malformed or larger than the input.
+
+    References
+    ----------
+    .. [1] Zeiler & Fergus, "Visualizing and understanding convolutional networks", ECCV 2014.
+
+    Examples
+    --------
+    >>> import xplain
+    >>> photo = np.full((4, 4, 3), 200, np.uint8)
+    >>> model = xplain.ImageClassifier(lambda images: images[:, :2, :2].mean(axis=(1, 2, 3))[:, None])
+    >>> found = xplain.explain(model, photo, method="occlusion", window=2, stride=2)
+    >>> found.attributions[0].evidence.values[::2, ::2].tolist()
+    [[200.0, 0.0], [0.0, 0.0]]
+    """
+    image, axis, size = run.prepared.array, run.model.channel_axis, run.size
+    extent = _pixels("window", window, size)
+    step = _pixels("stride", stride, size)
+    if any(s > w for s, w in zip(step, extent, strict=True)):
+        raise InputError(f"stride must be at most the window, {extent} pixels, got {step}; pixels would be left out")
+    tops, lefts = (masks.starts(side, w, s) for side, w, s in zip(size, extent, step, strict=True))
+    spots = [
+        (slice(top, top + extent[0]), slice(left, left + extent[1])) for top in tops.tolist() for left in lefts.tolist()
+    ]
+    fill = absent(run, baseline)
+
+    def make(start: int, stop: int) -> npt.NDArray[Any]:
+        copies = np.repeat(image[np.newaxis], stop - start, axis=0)
+        for copy, spot in zip(copies, spots[start:stop], strict=True):
+            where = (slice(None), *spot) if axis == 0 else spot
+            copy[where] = fill[where]
+        return copies
+
+    loss = np.empty((len(spots), len(run.targets)))
+    base = run.score(image)
+    for part, scores in run.evaluate(make, len(spots)):
+        loss[part] = base - scores
+    down = masks.coverage(tops, extent[0], size[0])
+    across = masks.coverage(lefts, extent[1], size[1])
+    covered = np.outer(down.sum(axis=0), across.sum(axis=0))
+    total: Float64 = down.T @ loss.T.reshape(-1, len(tops), len(lefts)) @ across
+    return total / covered
+
+
+def feature_ablation(run: Run, *, segments: Any = "slic", n_segments: int = 50, baseline: Any = 0.0) -> Float64:
+    """Replace one region at a time by the baseline and paint what the score loses.
+
+    A pixel's value is f(input) - f(input with the pixel's region replaced): occlusion [1]_ whose windows are regions of
+    the image. Exact for a score that is linear in the regions.
+
+    Costs 1 evaluation and one for each region.
+
+    Parameters
+    ----------
+    run : Run
+        Evaluates the model for T targets.
+    segments : {"slic", "quickshift", "felzenszwalb", "grid"} or integer array (height, width)
+        The regions: superpixels, rectangles, or a feature mask in pixels of the original image.
+    n_segments : int
+        How many superpixels or rectangles to aim at.
+    baseline : number, "blur", "mean" or array_like
+        What an absent region shows; see `Run.baseline`.
+
+    Returns
+    -------
+    float64 array (T, h, w)
+        In units of the score; a region's value on each of its pixels.
+
+    References
+    ----------
+    .. [1] Zeiler & Fergus, "Visualizing and understanding convolutional networks", ECCV 2014.
+
+    Examples
+    --------
+    >>> import xplain
+    >>> photo = np.full((4, 4, 3), 200, np.uint8)
+    >>> model = xplain.ImageClassifier(lambda images: images[:, :2, :2].mean(axis=(1, 2, 3))[:, None])
+    >>> found = xplain.explain(model, photo, method="feature-ablation", segments="grid", n_segments=4)
+    >>> found.attributions[0].evidence.values[::2, ::2].tolist()
+    [[200.0, 0.0], [0.0, 0.0]]
+    """
+    game = Game(run, segments, n_segments, baseline)
+    return game.paint(game.full - game.worth(~np.eye(game.players, dtype=bool)))
+
+
+def _pixels(name: str, value: Any, size: tuple[int, int]) -> tuple[int, int]:
+    """A length for both axes in pixels, from pixels (int) or a fraction of the side (float)."""
+    pair = value if isinstance(value, (tuple, list)) else (value, value)
+    if len(pair) != 2:
+        raise _check.wrong(name, "one length or a pair (height, width)", value)
+    return _length(name, pair[0], size[0]), _length(name, pair[1], size[1])
+
+
+def _length(name: str, value: Any, side: int) -> int:
+    if isinstance(value, float):
+        if not 0 < value <= 1:
+            raise _check.wrong(name, "a fraction above 0 and at most 1", value, "whole pixels are an int")
+        return max(1, round(value * side))
+    pixels = _check.integer(name, value, least=1)
+    if pixels > side:
+        raise InputError(f"{name} must be at most {side}, the side of the model's input in pixels, got {pixels}")
+    return pixels

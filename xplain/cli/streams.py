@@ -1,0 +1,82 @@
+"""Where the command reads from and writes to."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from xplain.errors import InputError
+from xplain.inputs import files
+
+if TYPE_CHECKING:
+    from xplain.renderers import JobPage, Picture, TextPicture
+
+__all__ = ["PICTURES", "note", "print_json", "print_picture", "read_bytes", "target", "visible", "write_bytes"]
+
+PICTURES = (".png", ".html", ".svg", ".txt")
+
+
+def read_bytes(name: str) -> bytes:
+    """Return a file's bytes; ``-`` is standard input."""
+    if name != "-":
+        return files.read(name)
+    if sys.stdin is None:
+        raise InputError("standard input must be open to be read, got a closed one")
+    return sys.stdin.buffer.read()
+
+
+def write_bytes(name: str, data: bytes | Iterable[bytes], *, force: bool) -> None:
+    """Write a file whole; ``-`` is standard output."""
+    if name == "-":
+        sys.stdout.buffer.writelines((data,) if isinstance(data, bytes) else data)
+    elif not force and Path(name).exists():
+        raise InputError(f"output must be a new file, got {name!r}, which exists; --force overwrites it")
+    else:
+        files.write(name, data, overwrite=force)
+
+
+def print_json(value: Any) -> None:
+    """Print one line of JSON."""
+    text = json.dumps(value, ensure_ascii=False, allow_nan=False)
+    try:
+        text.encode(sys.stdout.encoding or "utf-8")
+    except UnicodeEncodeError:  # other encodings, and names of files that are no UTF-8
+        text = json.dumps(value, allow_nan=False)
+    print(text)
+
+
+def print_picture(picture: Picture | TextPicture | JobPage) -> None:
+    """Show a picture as words: a text in colour where the terminal has colours, a photo by its description."""
+    from xplain.renderers import JobPage, Picture
+
+    if isinstance(picture, JobPage):
+        picture = picture.picture()
+    if isinstance(picture, Picture):
+        print(picture.alt)
+    else:
+        # https://no-color.org: any value but the empty one
+        print(picture.ansi(color=sys.stdout.isatty() and not os.environ.get("NO_COLOR")))
+
+
+def note(message: str) -> None:
+    """Tell the person at the terminal something."""
+    print(f"xplain: {visible(message)}", file=sys.stderr)
+
+
+def visible(text: str) -> str:
+    """Put symbols for what would act on the terminal: labels and names are other people's."""
+    if text.isprintable():
+        return text
+    from xplain.renderers.canvas import characters
+
+    return characters.visible(text)
+
+
+def target(text: str) -> int | str:
+    """Return a whole number as a class or an attribution, anything else as a label."""
+    # Python reads no number of thousands of digits, and there is no such class.
+    return int(text) if text.isdecimal() and len(text) <= 18 else text

@@ -1,0 +1,199 @@
+"""Raw e-mails to comments."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from xplain import _check
+from xplain.emails.comment import MAX_ATTACHMENTS, MAX_MESSAGES, MAX_TEXT, PARTS, Attachment, Comment, Message
+from xplain.emails.headers import Headers, keep_addresses, split_addresses
+from xplain.emails.html import html_lines
+from xplain.emails.lines import Line, clean, plain_lines
+from xplain.emails.mime import read_mime
+from xplain.emails.quotes import Quoted, loose_time
+from xplain.emails.thread import introduces, split_thread
+from xplain.errors import InputError
+
+__all__ = ["comment_from_email", "comment_from_raw_email"]
+
+MAX_EMAIL = 2**26  # bytes of a whole message
+MAX_PLAIN = 65_536
+MAX_HTML = 33_554_432
+MAX_HEADERS = 65_536
+
+_LANGUAGE = re.compile(r"[A-Za-z]{2,3}(?:-[A-Za-z0-9]{1,8}){0,3}")
+
+
+def comment_from_email(
+    data: bytes, *, comment_id: str | None = None, user_properties: Mapping[str, Any] | None = None
+) -> Comment:
+    r"""Read an e-mail as it was sent into a comment.
+
+    The body becomes messages, the newest first: quoted replies are split off as earlier ones, signatures are told from
+    bodies. Nothing of it is fetched or executed, and attachments are kept as metadata only. A mail that is not as it
+    claims to be is read as far as it can be; what could not is said in ``Comment.defects``, as is what exceeds the
+    limits of a comment and was cut: texts of 65,536 characters, 2,048 messages, 2,048 addresses of 512 characters in a
+    list, 128 attachments.
+
+    Parameters
+    ----------
+    data : bytes
+        A message of RFC 5322 with any MIME parts, at most 64 MiB.
+    comment_id : str, optional
+        The comment's id; the Message-ID without its brackets if left out, None if there is none either.
+    user_properties : mapping, optional
+        See `Comment`.
+
+    Returns
+    -------
+    Comment
+        ``thread_id`` is the first of the References, else what the mail replies to, else its own Message-ID.
+
+    Raises
+    ------
+    InputError
+        If it is no bytes, too large, nested more than 64 deep or of more than 4,096 parts.
+
+    Examples
+    --------
+    >>> mail = b"From: Ann <ann@a.org>\nSubject: =?utf-8?q?Caf=C3=A9?=\nMessage-ID: <1@a>\n\nYes.\n> Open?\n"
+    >>> comment = comment_from_email(mail)
+    >>> comment.id, comment.messages[0].subject, [message.body for message in comment.messages]
+    ('1@a', 'Café', ['Yes.', 'Open?'])
+    """
+    if not isinstance(data, (bytes, bytearray, memoryview)):
+        raise _check.wrong("email", "bytes", data)
+    if len(data) > MAX_EMAIL:
+        raise InputError(f"email must be at most {MAX_EMAIL} bytes, got {len(data)}")
+    defects: list[str] = []
+    mime = read_mime(bytes(data), defects)
+    lines: list[Line] = []
+    for text, is_html in mime.texts:
+        lines += [Line("")] if lines else []
+        lines += _lines(text, is_html)
+    attachments = _cut(mime.attachments, MAX_ATTACHMENTS, "attachments", defects)
+    return _comment(mime.headers, lines, attachments, defects, comment_id, user_properties)
+
+
+def comment_from_raw_email(
+    raw_email: Mapping[str, Any], *, comment_id: str | None = None, user_properties: Mapping[str, Any] | None = None
+) -> Comment:
+    """Read the ``raw_email`` object of a Re:infer request into a comment.
+
+    Parameters
+    ----------
+    raw_email : mapping
+        ``body`` holds exactly one of ``plain`` (at most 65,536 characters) and ``html`` (33,554,432); ``headers``
+        exactly one of ``raw`` (65,536 characters, a field a line) and ``parsed`` (a mapping of a name to a string or a
+        list of strings); ``attachments``, if given, at most 128 objects of ``name``, ``size`` and ``content_type``.
+    comment_id, user_properties
+        See `comment_from_email`.
+
+    Returns
+    -------
+    Comment
+        As `comment_from_email` reads a whole mail.
+
+    Raises
+    ------
+    InputError
+        If the object is not of this shape or exceeds these limits.
+
+    Examples
+    --------
+    >>> raw = {"body": {"html": "<b>Hello</b> world"}, "headers": {"parsed": {"Subject": "Hi"}}}
+    >>> comment_from_raw_email(raw).messages[0].body
+    'Hello world'
+    """
+    _check.mapping("raw_email", raw_email)
+    kind, body = _one_of("raw_email.body", raw_email.get("body"), {"plain": MAX_PLAIN, "html": MAX_HTML})
+    form, header = _one_of("raw_email.headers", raw_email.get("headers"), {"raw": MAX_HEADERS, "parsed": None})
+    attachments = raw_email.get("attachments") or ()
+    if isinstance(attachments, str) or not isinstance(attachments, Sequence):
+        raise _check.wrong("raw_email.attachments", "a list of objects", attachments)
+    if len(attachments) > MAX_ATTACHMENTS:
+        raise InputError(f"raw_email.attachments must be at most {MAX_ATTACHMENTS}, got {len(attachments)}")
+    found = []
+    for i, one in enumerate(attachments):
+        values = _check.mapping(f"raw_email.attachments[{i}]", one)
+        found.append(Attachment(values.get("name", ""), values.get("size", 0), values.get("content_type", "")))
+    defects: list[str] = []
+    headers = (Headers.from_text if form == "raw" else Headers.from_mapping)(header, defects)
+    return _comment(headers, _lines(clean(body), kind == "html"), found, defects, comment_id, user_properties)
+
+
+def _one_of(name: str, value: Any, limits: Mapping[str, int | None]) -> tuple[str, Any]:
+    """Return the one key that is given and its value: a string within its limit, or anything if there is none."""
+    keys = [key for key in limits if _check.mapping(name, value).get(key) is not None]
+    if len(keys) != 1:
+        raise InputError(f"{name} must hold exactly one of {' and '.join(limits)}, got {' and '.join(keys) or 'none'}")
+    (key,) = keys
+    limit = limits[key]
+    if limit is not None and len(_check.string(f"{name}.{key}", value[key])) > limit:
+        raise InputError(f"{name}.{key} must be at most {limit} characters, got {len(value[key])}")
+    return key, value[key]
+
+
+def _lines(text: str, is_html: bool) -> list[Line]:
+    return html_lines(text, introduces) if is_html else plain_lines(text)
+
+
+def _comment(
+    headers: Headers,
+    lines: Sequence[Line],
+    attachments: Sequence[Attachment],
+    defects: list[str],
+    comment_id: str | None,
+    user_properties: Mapping[str, Any] | None,
+) -> Comment:
+    sent_at = headers.time()
+    messages: list[Message] = []
+    for told in _cut(split_thread(lines), MAX_MESSAGES, "messages", defects):
+        values = _own(headers, sent_at) if told.quoted is None and not messages else _quoted(told.quoted, defects)
+        texts = {"subject": values.pop("subject"), "body": told.text, "signature": told.signature}
+        where = f"messages[{len(messages)}]"
+        kept = {name: _cut(texts[name], MAX_TEXT, f"characters of {where}.{name}", defects) for name in PARTS}
+        messages.append(Message(**kept, **values))
+    own = headers.identifiers("message-id")[:1]
+    thread = [*headers.identifiers("references"), *headers.identifiers("in-reply-to"), *own][:1]
+    return Comment(
+        tuple(messages),
+        id=comment_id if comment_id is not None else next(iter(own), None),
+        thread_id=next(iter(thread), None),
+        timestamp=sent_at,
+        user_properties=dict(user_properties or {}),
+        attachments=tuple(attachments),
+        defects=tuple(dict.fromkeys(defects)),
+    )
+
+
+def _own(headers: Headers, sent_at: str | None) -> dict[str, Any]:
+    """What the header says of the newest message."""
+    language = headers.get("content-language").partition(",")[0].strip()
+    return {
+        "subject": headers.get("subject"),
+        "from_": next(iter(headers.addresses("from")), None),
+        **{name: headers.addresses(name) for name in ("to", "cc", "bcc")},
+        "sent_at": sent_at,
+        "language": language if _LANGUAGE.fullmatch(language) else None,
+    }
+
+
+def _quoted(quoted: Quoted | None, defects: list[str]) -> dict[str, Any]:
+    """What the body says of an earlier message."""
+    said = quoted or Quoted()
+    lists = {
+        name: keep_addresses(split_addresses(getattr(said, name)), f"a quoted {name.strip('_')}", defects)
+        for name in ("from_", "to", "cc", "bcc")
+    }
+    author = next(iter(lists["from_"]), None)
+    return {**lists, "from_": author, "subject": said.subject, "sent_at": loose_time(said.sent)}
+
+
+def _cut(values: Any, most: int, what: str, defects: list[str]) -> Any:
+    """The first ``most``; what is left out is noted."""
+    if len(values) > most:
+        defects.append(f"{len(values) - most} {what} are left out: at most {most} are kept")
+    return values[:most]

@@ -1,0 +1,269 @@
+"""The verbs: measure an explanation, compare several methods."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from xplain import _check
+from xplain.errors import AttributionError, InputError
+from xplain.evaluation.measures import MEASURES, USUAL, Subject, knobs_of, measured, named, row
+from xplain.explanation import Explanation
+
+if TYPE_CHECKING:
+    from xplain.models import Detector, ImageClassifier, Segmenter
+    from xplain.renderers.comparison import ComparisonPicture
+
+    ImageModel = ImageClassifier | Detector | Segmenter
+
+__all__ = ["CONTROLS", "Comparison", "compare", "evaluate"]
+
+#: Methods that know nothing of the model, with which every comparison ends.
+CONTROLS = ("random", "sobel")
+
+Measures = Iterable[str] | Mapping[str, Mapping[str, Any]]
+
+
+def evaluate(
+    model: ImageModel,
+    explanation: Explanation,
+    input: Any = None,
+    *,
+    measures: Measures = USUAL,
+    region: Any = None,
+    output: str | None = None,
+    batch_size: int | None = None,
+) -> Explanation:
+    """Measure how good the heat maps of an explanation are.
+
+    Parameters
+    ----------
+    model : ImageClassifier, Detector or Segmenter
+        What was explained.
+    explanation : Explanation
+        Of an image, with heat maps.
+    input : path, bytes, PIL.Image.Image, numpy.ndarray or torch.Tensor, optional
+        The image; what the explanation holds of it if left out.
+    measures : iterable of str, or mapping of str to mapping
+        Keys of `xplain.evaluation.MEASURES`; a mapping gives the knobs of each, those of the function of
+        `xplain.quality`: ``{"deletion": {"substrate": "blur"}, "insertion": {}}``.
+    region : Box, Mask or array_like, optional
+        Where the thing to find is, for ``"localisation"``, which is measured if it is given.
+    output : {"probability", "logit", "similarity"}, optional
+        Which score the curves follow. Left out: a classifier's probability, a detection's similarity, what a segmenter
+        returns.
+    batch_size : int, optional
+        Images in one call of the model; chosen for speed and memory if left out.
+
+    Returns
+    -------
+    Explanation
+        A copy, with the results under the measures' names in `Attribution.quality`, each with its knobs.
+
+    Raises
+    ------
+    InputError
+        If there is no heat map, or an argument is wrong.
+    UnknownNameError
+        If there is no such measure or knob.
+    AttributionError
+        If a measure asks the model for what it has not.
+
+    Examples
+    --------
+    >>> import numpy as np, xplain
+    >>> model = xplain.ImageClassifier(lambda images: images[:, :2, :2].mean(axis=(1, 2, 3))[:, None] / 255,
+    ...                                output="probability")
+    >>> e = xplain.explain(model, np.full((4, 4, 3), 255, np.uint8), method="occlusion", window=2, stride=2)
+    >>> measured = evaluate(model, e, measures={"deletion": {"steps": 4}})
+    >>> measured.attributions[0].quality["deletion"]["scores"]
+    [1.0, 0.0, 0.0, 0.0, 0.0]
+    """
+    _check_task(model)
+    if not isinstance(explanation, Explanation):
+        raise _check.wrong("explanation", "an Explanation", explanation)
+    wanted = knobs_of(measures, region)
+    content = explanation.source.content if input is None else input
+    if content is None:
+        raise InputError("input must be given for an explanation that does not hold its image, got None")
+    prepared = model.prepare(content)
+    attributions = tuple(
+        measured(Subject(model, explanation, attribution, prepared, region, output, batch_size), wanted)
+        for attribution in explanation.attributions
+    )
+    return replace(explanation, attributions=attributions)
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison(Sequence[Explanation]):
+    """Explanations of one prediction by several methods, with their measures.
+
+    Parameters
+    ----------
+    explanations : tuple of Explanation
+        One for each method, in their order; the controls are the last.
+    measures : tuple of str
+        What was measured.
+    refused : mapping of str to str
+        Methods that could not explain the model, and why.
+
+    Examples
+    --------
+    ``print(comparison)`` writes the table, and ``comparison.render().save("page.html")`` the page.
+    """
+
+    explanations: tuple[Explanation, ...]
+    measures: tuple[str, ...]
+    refused: Mapping[str, str]
+
+    def __getitem__(self, index: Any) -> Any:
+        return self.explanations[index]
+
+    def __len__(self) -> int:
+        return len(self.explanations)
+
+    def rows(self, *, time: bool = True) -> list[dict[str, Any]]:
+        """Return the figures of each method as JSON values; ``time`` says whether its seconds are one."""
+        return [row(explanation, self.measures, time=time) for explanation in self.explanations]
+
+    def render(self, *, time: bool = True, **style: Any) -> ComparisonPicture:
+        """Draw the maps on one scale above their table.
+
+        Parameters
+        ----------
+        time : bool
+            Whether the seconds that each method took are in it.
+        **style
+            As for `xplain.renderers.image.drawing.draw`.
+
+        Returns
+        -------
+        ComparisonPicture
+            ``.save("page.html")`` or ``.png``, ``.svg``, ``.txt``.
+        """
+        from xplain.renderers.comparison import draw
+
+        return draw(self.explanations, self.rows(time=time), self._notes(), **style)
+
+    def table(self, *, time: bool = True) -> str:
+        """Return the figures as lines of text, with what they mean and the knobs that they depend on."""
+        from xplain.renderers.comparison import table
+
+        return table(self.rows(time=time), self._notes())
+
+    def __str__(self) -> str:
+        return self.table()
+
+    def _notes(self) -> list[tuple[str, str]]:
+        found = self.explanations[-1].attributions[0].quality
+        said = [(", ".join(MEASURES[name].columns), _note(name, found[name])) for name in self.measures]
+        return [*said, *((method, f"refused: {reason}") for method, reason in self.refused.items())]
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
+        return self.render().mimebundle()
+
+
+def compare(
+    model: ImageModel,
+    input: Any,
+    methods: Iterable[str] | Mapping[str, Mapping[str, Any]],
+    target: Any = None,
+    *,
+    measures: Measures = USUAL,
+    region: Any = None,
+    output: str | None = None,
+    seed: int = 0,
+    batch_size: int | None = None,
+    progress: Callable[[str], object] | None = None,
+) -> Comparison:
+    """Explain one prediction by several methods and by the controls, and measure each.
+
+    Parameters
+    ----------
+    model : ImageClassifier, Detector or Segmenter
+        What predicts.
+    input : path, bytes, PIL.Image.Image, numpy.ndarray or torch.Tensor
+        An image.
+    methods : iterable of str, or mapping of str to mapping
+        Keys of `xplain.methods`; a mapping gives the options of each.
+    target : int, str or Prediction, optional
+        What to explain, one thing; the best prediction if left out.
+    measures, region, output, batch_size
+        As for `evaluate`.
+    seed : int
+        Of the methods' random numbers.
+    progress : callable, optional
+        Called with the name of each method before it runs.
+
+    Returns
+    -------
+    Comparison
+        Its last explanations are those of ``random`` and ``sobel``: a method that does not beat them says nothing.
+
+    Raises
+    ------
+    InputError
+        If an argument is wrong, or ``target`` is several things.
+    UnknownNameError
+        If there is no such method, option, measure or knob.
+
+    Examples
+    --------
+    >>> import numpy as np, xplain
+    >>> def left(images):
+    ...     return images[:, :, :4].mean(axis=(1, 2, 3))[:, None] / 255
+    >>> photo = np.random.default_rng(0).integers(0, 256, (8, 8, 3), np.uint8)
+    >>> model = xplain.ImageClassifier(left, ["left"], output="probability")
+    >>> compared = compare(model, photo, {"occlusion": {"window": 1, "stride": 1}})
+    >>> [row["method"] for row in compared.rows()]
+    ['occlusion', 'random', 'sobel']
+    >>> deletion = [row["deletion"] for row in compared.rows()]
+    >>> deletion[0] < min(deletion[1:])
+    True
+    """
+    from xplain import attributions
+    from xplain.attributions.kinds.scoring import target_of
+
+    _check_task(model)
+    options = named("methods", methods)
+    for name in options:
+        _check.known("method", name, attributions.METHODS)
+    wanted = knobs_of(measures, region)
+    prepared = model.prepare(input)
+    explanations: list[Explanation] = []
+    refused: dict[str, str] = {}
+    shared: dict[str, Any] = {}
+    # The control comes first, and says what is to be explained: it costs nothing.
+    (control,) = attributions.run(model, [prepared], [target], method="random", seed=seed, batch_size=batch_size)
+    if len(control.attributions) != 1:
+        raise InputError(f"target must be one thing to explain, got {len(control.attributions)}")
+    aim = target_of(model, control.attributions[0].target)
+    for name in dict.fromkeys([*(name for name in options if name not in CONTROLS), *CONTROLS]):
+        if progress is not None:
+            progress(name)
+        own = {"seed": seed, "batch_size": batch_size, **options.get(name, {})}
+        try:
+            (found,) = attributions.run(model, [prepared], [aim], method=name, **own)
+        except AttributionError as error:
+            refused[name] = str(error)
+            continue
+        (attribution,) = found.attributions
+        subject = Subject(model, found, attribution, prepared, region, output, batch_size, shared, own)
+        explanations.append(replace(found, attributions=(measured(subject, wanted),)))
+    return Comparison(tuple(explanations), tuple(wanted), refused)
+
+
+def _check_task(model: Any) -> None:
+    from xplain.models import Detector, ImageClassifier, Segmenter
+
+    if not isinstance(model, (ImageClassifier, Detector, Segmenter)):
+        raise _check.wrong("model", "an ImageClassifier, a Detector or a Segmenter to measure heat maps", model)
+
+
+def _note(name: str, result: Mapping[str, Any]) -> str:
+    """How to read a measure, and its knobs as a result holds them: numbers under other knobs are others."""
+    measure = MEASURES[name]
+    keys = [key for key in (*measure.knobs, "area", "output") if key in result]
+    knobs = [f"{key} {result[key]:.3g}" if isinstance(result[key], float) else f"{key} {result[key]}" for key in keys]
+    return " · ".join([measure.note, *knobs])

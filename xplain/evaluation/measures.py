@@ -1,0 +1,295 @@
+"""The table of measures: how each asks a model of this package about a map, and what a table shows of it."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from xplain import _check, quality
+from xplain.errors import AttributionError, InputError
+from xplain.explanation import Attribution, Explanation, Heatmap
+
+if TYPE_CHECKING:
+    from xplain.models import Prepared
+
+__all__ = ["MEASURES", "USUAL", "Measure", "Subject", "knobs_of", "measured", "named", "row"]
+
+USUAL = ("deletion", "insertion", "sparseness")
+
+Maps = npt.NDArray[np.floating[Any]]
+Knobs = Mapping[str, Any]
+_MOST_PLAYERS = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """One map, and what a measure may ask about it.
+
+    Parameters
+    ----------
+    model : ImageClassifier, Detector or Segmenter
+        What was explained.
+    explanation : Explanation
+        Of which the map is a part.
+    attribution : Attribution
+        The map.
+    prepared : Prepared
+        The image.
+    region : Box, Mask, array_like or None
+        Where the thing to find is.
+    output : str or None
+        Which score is followed.
+    batch_size : int or None
+        Images in one call of the model.
+    shared : dict
+        What is the same for all maps of this prediction, and made once.
+    options : mapping, optional
+        The method's options; those that the explanation's provenance holds as JSON if left out.
+    """
+
+    model: Any
+    explanation: Explanation
+    attribution: Attribution
+    prepared: Prepared
+    region: Any
+    output: str | None
+    batch_size: int | None
+    shared: dict[str, Any] = field(default_factory=dict)
+    options: Knobs | None = None
+
+    @property
+    def values(self) -> Maps:
+        """The map in pixels of the image."""
+        evidence = self.attribution.evidence
+        if not isinstance(evidence, Heatmap):
+            raise InputError(f"explanation must hold heat maps to be measured, got a {type(evidence).__name__}")
+        return evidence.values
+
+    @property
+    def seen(self) -> Maps:
+        """The map in pixels of the model's input."""
+        geometry = self.prepared.geometry
+        height, width = self.values.shape
+        if (height, width) != (geometry.height, geometry.width):
+            raise InputError(f"input must be {height}x{width} as the map, got {geometry.height}x{geometry.width}")
+        return geometry.to_input(self.values)
+
+    def scored(self) -> dict[str, Any]:
+        """The score that the map explains, as a function of inputs, and the input."""
+        from xplain.attributions.kinds.scoring import scorer
+
+        values = self.seen
+        if "score" not in self.shared:
+            target = self.attribution.target
+            self.shared["score"] = scorer(self.model, self.prepared, target, self.output, self.batch_size)
+        return {
+            "score": self.shared["score"][0],
+            "image": self.prepared.array,
+            "values": values,
+            "channel_axis": self.model.channel_axis,
+        }
+
+    def explain(self, method: str, arrays: npt.NDArray[Any], **options: Any) -> Maps:
+        """Maps (n, height, width) of inputs (n, ...) for the same prediction."""
+        from xplain import attributions
+        from xplain.attributions.kinds.scoring import target_of
+
+        inputs = [replace(self.prepared, array=array) for array in arrays]
+        targets = [target_of(self.model, self.attribution.target)] * len(inputs)
+        options = {"batch_size": self.batch_size, **options}
+        found = attributions.run(self.model, inputs, targets, method=method, **options)
+        return np.stack([replace(self, attribution=one.attributions[0]).values for one in found])
+
+    def again(self, arrays: npt.NDArray[Any]) -> Maps:
+        """Maps (n, height, width) of inputs (n, ...) by the method that made this one."""
+        origin = self.explanation.provenance
+        if origin.method is None:
+            raise InputError("explanation must say by which method it was made, got none")
+        options = origin.options if self.options is None else self.options
+        return self.explain(origin.method, arrays, **{"seed": origin.seed or 0, **options})
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """A measure of maps.
+
+    Parameters
+    ----------
+    run : callable
+        Takes a `Subject` and knobs, and returns JSON values.
+    knobs : tuple of str
+        Names of its knobs.
+    columns : mapping of str to str
+        What a table shows: headings, and the fields of the result that stand below them.
+    note : str
+        How to read them.
+    """
+
+    run: Callable[..., Any]
+    knobs: tuple[str, ...]
+    columns: Mapping[str, str]
+    note: str
+
+
+def named(name: str, values: Any) -> dict[str, Knobs]:
+    """Return names with options for each, from names alone or a mapping."""
+    if isinstance(values, Mapping):
+        return {
+            key: _check.mapping(f"{name}[{key!r}]", options) for key, options in _check.mapping(name, values).items()
+        }
+    return {one: {} for one in _check.tuple_of(name, values, str)}
+
+
+def knobs_of(measures: Any, region: Any) -> dict[str, Knobs]:
+    """Return the knobs of each measure that is wanted; where a region is given, that of places is."""
+    wanted = named("measures", measures)
+    for name, knobs in wanted.items():
+        measure = MEASURES[_check.known("measure", name, MEASURES)]
+        for knob in knobs:
+            _check.known(f"knob of {name}", knob, measure.knobs)
+    if region is not None:
+        return {"localisation": {}} | wanted
+    if "localisation" in wanted:
+        raise InputError("region must be given for localisation, got None")
+    return wanted
+
+
+def measured(subject: Subject, wanted: Mapping[str, Knobs]) -> Attribution:
+    """Return the attribution with its measures in `Attribution.quality`."""
+    found = {name: MEASURES[name].run(subject, **knobs) for name, knobs in wanted.items()}
+    return replace(subject.attribution, quality={**subject.attribution.quality, **found})
+
+
+def row(explanation: Explanation, measures: Iterable[str], *, time: bool) -> dict[str, Any]:
+    """Return the figures of an explanation of one target, by their headings."""
+    (attribution,) = explanation.attributions
+    figures: dict[str, Any] = {"method": attribution.method}
+    for name in measures:
+        result = attribution.quality[name]
+        for heading, key in MEASURES[name].columns.items():
+            figures[heading] = result[key][-1] if isinstance(result[key], list) else result[key]
+    figures["evaluations"] = explanation.provenance.evaluations
+    return {**figures, "seconds": explanation.provenance.seconds} if time else figures
+
+
+def _curve(function: Callable[..., quality.Curve]) -> Callable[..., Any]:
+    def run(subject: Subject, **knobs: Any) -> Any:
+        arguments = subject.scored()
+        return function(**arguments, output=subject.shared["score"][1], **knobs).to_json()
+
+    return run
+
+
+def _infidelity(subject: Subject, **knobs: Any) -> Any:
+    return quality.infidelity(**subject.scored(), **knobs).to_json()
+
+
+def _sparseness(subject: Subject) -> Any:
+    return {"gini": quality.sparseness(subject.values)}
+
+
+def _localisation(subject: Subject, **knobs: Any) -> Any:
+    return quality.localisation(subject.values, subject.region, **knobs).to_json()
+
+
+def _max_sensitivity(subject: Subject, **knobs: Any) -> Any:
+    return quality.max_sensitivity(subject.again, subject.prepared.array, **knobs).to_json()
+
+
+def _randomisation(subject: Subject, **knobs: Any) -> Any:
+    module = subject.model.module
+    if module is None:
+        raise AttributionError("model must be a torch module to be made random, got a black box")
+
+    def explain() -> Maps | None:
+        try:
+            (found,) = subject.again(subject.prepared.array[np.newaxis])
+        except AttributionError:
+            return None  # a random network may have no map: all its units may be dead
+        return np.asarray(found)
+
+    return quality.randomisation(module, explain, **knobs).to_json()
+
+
+def _shapley(subject: Subject, *, players: int = 9) -> Any:
+    """Compare what a map says of rectangles with their exact Shapley values."""
+    count = _check.integer("players", players, least=2)
+    if count > _MOST_PLAYERS:
+        raise _check.wrong("players", f"at most {_MOST_PLAYERS}, since all coalitions are evaluated", players)
+    geometry = subject.prepared.geometry
+    rows = max(1, round((count * geometry.height / geometry.width) ** 0.5))
+    columns = max(1, count // rows)
+    down = np.arange(geometry.height) * rows // geometry.height
+    regions = down[:, np.newaxis] * columns + np.arange(geometry.width) * columns // geometry.width
+    key = f"shapley {count}"
+    if key not in subject.shared:
+        arrays = subject.prepared.array[np.newaxis]
+        subject.shared[key] = subject.explain("shapley", arrays, segments=regions, budget=2**_MOST_PLAYERS)[0]
+    labels, exact = geometry.to_input(regions), geometry.to_input(subject.shared[key])
+    present = np.unique(labels)
+    said = np.bincount(labels.ravel(), subject.seen.ravel().astype(np.float64))[present]
+    reference = [float(np.median(exact[labels == one])) for one in present]
+    return quality.agreement(said, reference).to_json()
+
+
+def _knobs(function: Callable[..., Any]) -> tuple[str, ...]:
+    """The keyword options of a measure that are the caller's."""
+    known = inspect.signature(function).parameters.values()
+    ours = ("channel_axis", "output", "batch_size")
+    return tuple(one.name for one in known if one.kind is one.KEYWORD_ONLY and one.name not in ours)
+
+
+MEASURES: Mapping[str, Measure] = MappingProxyType(
+    {
+        "deletion": Measure(
+            _curve(quality.deletion),
+            _knobs(quality.deletion),
+            {"deletion": "auc"},
+            "area under the score while the highest pixels are deleted; low is good",
+        ),
+        "insertion": Measure(
+            _curve(quality.insertion),
+            _knobs(quality.insertion),
+            {"insertion": "auc"},
+            "area under the score while the highest pixels are inserted; high is good",
+        ),
+        "infidelity": Measure(
+            _infidelity,
+            _knobs(quality.infidelity),
+            {"infidelity": "relative"},
+            "error of the map about covered squares, 1 if it says nothing; low is good",
+        ),
+        "localisation": Measure(
+            _localisation,
+            _knobs(quality.localisation),
+            {"hit": "hit", "energy": "energy", "IoU": "iou"},
+            "whether the highest pixel and how much of the evidence are in the region; high is good",
+        ),
+        "sparseness": Measure(_sparseness, (), {"sparseness": "gini"}, "Gini index, 1 if a few pixels hold everything"),
+        "max-sensitivity": Measure(
+            _max_sensitivity,
+            _knobs(quality.max_sensitivity),
+            {"max-sensitivity": "max_sensitivity"},
+            "largest relative change of the map for a little noise; low is good",
+        ),
+        "randomisation": Measure(
+            _randomisation,
+            _knobs(quality.randomisation),
+            {"randomisation": "absolute"},
+            "rank correlation with the map of a network of random weights; near 0 is good",
+        ),
+        "shapley": Measure(
+            _shapley,
+            _knobs(_shapley),
+            {"rank correlation": "rank_correlation", "relative error": "relative_error"},
+            "of sums over rectangles with their exact Shapley values",
+        ),
+    }
+)
+"""Every measure by name."""

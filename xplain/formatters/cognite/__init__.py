@@ -1,0 +1,1 @@
+"""Cognite Vision: jobs of texts, asset tags, objects and gauges."""

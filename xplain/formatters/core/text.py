@@ -1,0 +1,153 @@
+"""JSON text to documents and back: strict, bounded and deterministic."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from typing import Any, NoReturn
+
+from xplain.errors import DocumentError, InputError
+from xplain.formatters.core.places import At
+
+__all__ = ["Strict", "dumps", "loads", "refusal"]
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_SPLIT_PAIR = re.compile("[\ud800-\udbff][\udc00-\udfff]")
+
+
+def loads(text: str | bytes, format: str | None = None) -> Any:
+    """Turn JSON text into a document.
+
+    Stricter than `json.loads`: NaN and infinity are no JSON, and a key that occurs twice in an object is refused, since
+    readers disagree about which one counts.
+
+    Parameters
+    ----------
+    text : str or bytes
+        JSON; bytes are UTF-8 (UTF-16 and UTF-32 are recognised), with or without a byte order mark.
+    format : str, optional
+        The format that is expected, for messages.
+
+    Returns
+    -------
+    object
+        dict, list, str, int, float, bool or None.
+
+    Raises
+    ------
+    DocumentError
+        If the text is not JSON, is nested too deeply or holds a number of thousands of digits.
+
+    Examples
+    --------
+    >>> loads(b'{"xplain": 1}')
+    {'xplain': 1}
+    """
+    if not isinstance(text, (str, bytes)):
+        raise InputError(f"text must be str or bytes, got {type(text).__name__}")
+    try:
+        return _parse(text)
+    except DocumentError as error:
+        raise DocumentError(error.message, path=error.path, format=format) from None
+
+
+def dumps(document: Any) -> str:
+    """Turn a document into compact JSON text: the same document gives the same text.
+
+    Parameters
+    ----------
+    document : dict
+        As `to_document` gives it.
+
+    Returns
+    -------
+    str
+        One line. Every character stands for itself except lone surrogates, which are escaped, so that the text can be
+        encoded as UTF-8.
+
+    Raises
+    ------
+    InputError
+        If the document holds something that JSON has not.
+
+    Examples
+    --------
+    >>> dumps({"label": ["tabby"], "score": 0.5})
+    '{"label":["tabby"],"score":0.5}'
+    """
+    try:
+        text = json.dumps(document, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    except (TypeError, ValueError, RecursionError) as error:
+        raise InputError(f"document must hold finite JSON values of moderate depth and length, got {error}") from None
+    if text.isascii():
+        return text
+    pair = _SPLIT_PAIR.search(text)
+    if pair:
+        shown = ascii(pair[0])
+        raise InputError(f"document must hold each character as one code point, got {shown}; JSON would join the two")
+    return _SURROGATE.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+
+
+class Strict:
+    """Makes values of JSON text, without NaN, and knows in which objects a key occurred twice."""
+
+    def __init__(self) -> None:
+        self._repeated: list[tuple[dict[str, Any], str]] = []
+        self.decoder = json.JSONDecoder(object_pairs_hook=self._pairs, parse_constant=_no_constant)
+
+    def _pairs(self, items: list[tuple[str, Any]]) -> dict[str, Any]:
+        value = dict(items)
+        if len(value) < len(items):
+            self._repeated.append((value, Counter(key for key, _ in items).most_common(1)[0][0]))
+        return value
+
+    def check(self, document: Any) -> None:
+        """Refuse a value, just made, in which a key occurred twice."""
+        if self._repeated:
+            raise _repeated(document, self._repeated)
+
+
+def refusal(error: Exception) -> DocumentError:
+    """Say what is wrong with text of which a decoder raised an error."""
+    match error:
+        case DocumentError():
+            return error
+        case RecursionError():
+            return DocumentError("must be JSON of moderate depth, got one nested too deeply to read")
+        case UnicodeDecodeError():
+            return DocumentError(f"must be {error.encoding} text, got {error.reason} at byte {error.start}")
+        case json.JSONDecodeError():
+            return DocumentError(f"must be JSON, got {error}")
+    return DocumentError("must hold numbers of at most a few thousand digits, got a longer one")
+
+
+def _parse(text: str | bytes) -> Any:
+    strict = Strict()
+    try:
+        if isinstance(text, bytes):
+            text = text.decode(json.detect_encoding(text), "surrogatepass")
+        document = strict.decoder.decode(text.removeprefix("\ufeff"))
+    except (ValueError, RecursionError) as error:
+        raise refusal(error) from None
+    strict.check(document)
+    return document
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise DocumentError(f"must be JSON, got {name}, which JSON does not have")
+
+
+def _repeated(document: Any, repeated: list[tuple[dict[str, Any], str]]) -> DocumentError:
+    """Find where the first repeated key is; the outermost of nested ones is always reachable."""
+    keys = {id(value): key for value, key in repeated}
+    waiting = [At(document)]
+    while waiting:
+        at = waiting.pop()
+        if id(at.value) in keys:
+            return DocumentError("must be given once, got it twice", path=at[keys[id(at.value)]].path)
+        if isinstance(at.value, dict):
+            waiting += [at[key] for key in reversed(at.value)]
+        elif isinstance(at.value, list):
+            waiting += [at[i] for i in reversed(range(len(at.value)))]
+    return DocumentError("must hold each key once, got one twice")

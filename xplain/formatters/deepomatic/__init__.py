@@ -1,0 +1,1 @@
+"""Deepomatic: inferences, tasks, specifications and versions."""

@@ -1,0 +1,1 @@
+"""Edge Impulse: results of jobs, samples and devices."""

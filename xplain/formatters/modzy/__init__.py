@@ -1,0 +1,1 @@
+"""Modzy: explainability objects, items and jobs."""

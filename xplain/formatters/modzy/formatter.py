@@ -1,0 +1,134 @@
+"""Modzy's explainability object, and the items and jobs that hold some.
+
+::
+
+    {"modelType": "imageClassification",
+     "result": {"classPredictions": [{"class": "tabby", "score": 0.81}]},
+     "explanation": {"maskRLE": [[5, 3, 8]], "dimensions": {"height": 4, "width": 4}}}
+
+    {"modelType": "textClassification",
+     "result": {"classPredictions": [{"class": "joy", "score": 0.99}]},
+     "explanation": {"wordImportances": {"joy": [{"word": "loved", "score": 0.7, "index": 1}]},
+                     "explainableText": "I loved it"}}
+
+    {"jobIdentifier": "8a7c...", "total": 2, "completed": 1, "failed": 1, "finished": true, "explained": true,
+     "results": {"cat.jpg": {"status": "SUCCESSFUL", "engine": "model-batch-4f2a", "startTime": "...",
+                             "results.json": {"data": {...the object...}}}},
+     "failures": {"dog.jpg": {"status": "FAILED", "error": "could not be decoded"}}}
+
+Each inner list of ``maskRLE`` is one mask (column-major run lengths, zeros first) that explains the first prediction;
+``dimensions`` are those of the original image. Words keep their sign, and ``index`` is a position in the text split on
+white space. Detections, segments and what else a result may hold: `xplain.formatters.modzy.objects`.
+
+What is read, besides that object and jobs: ``{"data": object}``, an input item of a job (an explanation, or a job of
+this one item if it has none yet) and a batch ``{"predictions": [{"data": object}, ...]}``. As found in the wild, a flat
+``maskRLE``, numbers as strings, a missing ``modelType`` or ``index``, an empty ``explainableText``, outputs of any name
+and whatever proto3 leaves out as zero, false or empty are understood. A class that has word scores but no prediction is
+a target with score 0, since its score is not known. Where nothing tells which task it was, image classification is
+taken.
+
+An explanation is written as an object, results as a job. ``edge=True`` writes the form that Modzy Edge parses strictly
+(its protocol buffer): times as RFC 3339 in UTC, errors as outputs of failed items, and nothing that it does not know.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from xplain import _check
+from xplain.errors import InputError
+from xplain.explanation import Box, Explanation, Mask, Record, Results, WordScores
+from xplain.formatters.core.fit import Carries, Value
+from xplain.formatters.core.places import At
+from xplain.formatters.core.wire import mapping
+from xplain.formatters.modzy.jobs import (
+    HEAD,
+    ITEMS,
+    STATUSES,
+    encode_item,
+    encode_job,
+    read_batch,
+    read_item,
+    read_job,
+    read_output,
+)
+from xplain.formatters.modzy.objects import FORMAT, encode_object, read_object
+
+__all__ = ["CARRIES", "HEAD", "ITEMS", "decode", "encode", "sniff"]
+
+CARRIES = {
+    "image-classification": Carries(source="image", evidence=(Mask,), attributes=True),
+    "image-segmentation": Carries(source="image", evidence=(Mask,), regions=(Mask,), attributes=True),
+    "object-detection": Carries(source="image", evidence=(Mask,), regions=(Box,), attributes=True),
+    "text-classification": Carries(source="text", evidence=(WordScores,), explains="label", text=True, attributes=True),
+}
+
+
+def sniff(document: Any) -> bool:
+    """Whether a document looks like one of Modzy's."""
+    if not isinstance(document, dict):
+        return False
+    if "jobIdentifier" in document or _is_object(document) or _is_output(document):
+        return True
+    if "predictions" in document:
+        batch = document["predictions"]
+        return isinstance(batch, list) and bool(batch) and _is_output(batch[0])
+    return document.get("status") in list(STATUSES) or any(_is_output(value) for value in document.values())
+
+
+def _is_object(value: Any) -> bool:
+    if not isinstance(value, dict):
+        return False
+    result, explanation = value.get("result"), value.get("explanation")
+    known = isinstance(result, dict) and ("classPredictions" in result or "detections" in result)
+    return (
+        "modelType" in value
+        or known
+        or (isinstance(result, dict) and "explanation" in value)
+        or (isinstance(explanation, dict) and ("maskRLE" in explanation or "wordImportances" in explanation))
+    )
+
+
+def _is_output(value: Any) -> bool:
+    return isinstance(value, dict) and _is_object(value.get("data"))
+
+
+def encode(value: Value, *, edge: bool = False) -> dict[str, Any]:
+    """Turn a fitted explanation into an explainability object, or results into a job.
+
+    Parameters
+    ----------
+    value : Explanation or Results
+        What to write; an explanation that was read from an item of a job is written as such an item.
+    edge : bool
+        Whether a job is written as Modzy Edge's protocol buffer has it.
+
+    Returns
+    -------
+    dict
+        The document, of JSON values only.
+    """
+    edge = _check.boolean("edge", edge)
+    if isinstance(value, Record):
+        raise InputError(f"format must be one that holds records of {value.kind}, got {FORMAT!r}")
+    if isinstance(value, Results):
+        return encode_job(value, edge=edge)
+    if "item" in value.attributes.get(FORMAT, {}):
+        return encode_item(value)
+    return encode_object(value)
+
+
+def decode(at: At) -> Explanation | Results:
+    """Read an explainability object, or an output, item, batch or job that holds some."""
+    fields = mapping(at)
+    if "jobIdentifier" in fields or "results" in fields or "failures" in fields:
+        return read_job(at)
+    if "modelType" in fields or "result" in fields or "explanation" in fields:
+        return read_object(at)
+    if "predictions" in fields:
+        return read_batch(at)
+    if "data" in fields:
+        return read_output(at)
+    if "status" in fields:
+        return read_item(at)
+    raise at.rejected("an explainability object, or an output, item, batch or job that holds some")

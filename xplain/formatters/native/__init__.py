@@ -1,0 +1,1 @@
+"""xplain's own format: lossless and compact."""

@@ -1,0 +1,420 @@
+"""xplain's own format: lossless, versioned and compact.
+
+::
+
+    {"xplain": 1, "type": "explanation", "task": "image-classification",
+     "source": {"kind": "image", "name": "cat.jpg", "height": 224, "width": 224},
+     "predictions": [{"label": ["tabby"], "score": 0.81, "id": 281}],
+     "attributions": [{"target": 0, "evidence": {"kind": "heatmap", "shape": [224, 224], "dtype": "float32",
+                                                 "packing": "delta-zlib", "data": "eNr..."}, "method": "grad-cam"}],
+     "provenance": {"method": "grad-cam", "seed": 0}}
+
+    {"xplain": 1, "type": "results", "job": "cats", "items": [{"name": "cat.jpg", "status": "successful", ...}]}
+
+    {"xplain": 1, "type": "record", "format": "deepomatic", "kind": "version", "fields": {...}}
+
+Absent is None; ``total`` and ``finished`` of results are written where the items do not say it. A target is the index
+of a prediction, or a prediction of its own. Masks are plain run lengths (column-major, zeros first); arrays are base64
+(see `xplain.formatters.native.arrays`). The JSON Schema is ``native.schema.json``. ``Source.content`` is never
+written.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from xplain import _check
+from xplain.errors import DocumentError
+from xplain.explanation import (
+    STATUSES,
+    TASKS,
+    Attribution,
+    Box,
+    Evidence,
+    Explanation,
+    Grid,
+    Heatmap,
+    Item,
+    Mask,
+    Part,
+    Polygon,
+    Prediction,
+    Provenance,
+    Record,
+    Region,
+    Results,
+    SignalScores,
+    Source,
+    Span,
+    Window,
+    Word,
+    WordScores,
+)
+from xplain.formatters.core.places import At
+from xplain.formatters.core.streaming import Items
+from xplain.formatters.core.wire import (
+    Reader,
+    array,
+    boolean,
+    choice,
+    either,
+    integer,
+    json_object,
+    listing,
+    mapping,
+    number,
+    optional,
+    pair,
+    record,
+    string,
+    table,
+    tagged,
+)
+from xplain.formatters.native.arrays import pack, unpack
+
+__all__ = ["CARRIES", "HEAD", "ITEMS", "decode", "encode", "sniff"]
+
+VERSION = 1
+
+CARRIES = None
+"""Everything."""
+
+
+def sniff(document: Any) -> bool:
+    """Whether a document says that it is one of xplain's own."""
+    return isinstance(document, dict) and "xplain" in document
+
+
+def encode(value: Explanation | Results | Record, *, quantize: int | None = None) -> dict[str, Any]:
+    """Turn an explanation, the results of a job or a vendor's object into a document.
+
+    Parameters
+    ----------
+    value : Explanation, Results or Record
+        What to write.
+    quantize : {None, 8, 16}
+        Bits of each element of heat maps and signal scores; None keeps every bit. Values then come back within half a
+        step, which is the range of the map / (2**quantize - 1).
+
+    Returns
+    -------
+    dict
+        The document, of JSON values only.
+    """
+    if quantize is not None and (not isinstance(quantize, int) or quantize not in (8, 16)):
+        raise _check.wrong("quantize", "None, 8 or 16", quantize)
+    if isinstance(value, Results):
+        return {"xplain": VERSION, "type": "results", **_encode_results(value, quantize)}
+    if isinstance(value, Record):
+        named = {"format": value.format, "kind": value.kind, "fields": value.fields}
+        return {"xplain": VERSION, "type": "record", **named}
+    return {"xplain": VERSION, "type": "explanation", **_encode_explanation(value, quantize)}
+
+
+def _encode_results(results: Results, quantize: int | None) -> dict[str, Any]:
+    implied = Results(results.job, results.items, total=results.total)
+    return _present(
+        job=results.job,
+        total=None if results.total == len(results.items) else results.total,
+        finished=None if results.finished == implied.finished else results.finished,
+        error=results.error,
+        submitted=results.submitted,
+        started=results.started,
+        updated=results.updated,
+        ended=results.ended,
+        attributes=results.attributes or None,
+        items=[_encode_item(item, quantize) for item in results.items],
+    )
+
+
+def _encode_item(item: Item, quantize: int | None) -> dict[str, Any]:
+    explanation = None if item.explanation is None else _encode_explanation(item.explanation, quantize)
+    return _present(
+        name=item.name,
+        status=item.status,
+        error=item.error,
+        engine=item.engine,
+        started=item.started,
+        updated=item.updated,
+        ended=item.ended,
+        attributes=item.attributes or None,
+        explanation=explanation,
+    )
+
+
+def _encode_explanation(explanation: Explanation, quantize: int | None) -> dict[str, Any]:
+    source, provenance = explanation.source, explanation.provenance
+    indices: dict[Prediction, int] = {}
+    for index, prediction in enumerate(explanation.predictions):
+        indices.setdefault(prediction, index)
+    document = {
+        "task": explanation.task,
+        "source": _present(
+            kind=source.kind,
+            name=source.name,
+            sha256=source.sha256,
+            height=source.height,
+            width=source.width,
+            text=source.text,
+            parts=[_encode_part(part) for part in source.parts] or None,
+            sample_rate_hz=source.sample_rate_hz,
+        ),
+        "predictions": [_encode_prediction(prediction) for prediction in explanation.predictions],
+        "attributions": [
+            _present(
+                target=_encode_target(attribution.target, indices),
+                evidence=_encode_evidence(attribution.evidence, quantize),
+                method=attribution.method,
+                quality=attribution.quality or None,
+            )
+            for attribution in explanation.attributions
+        ],
+        "provenance": _present(
+            method=provenance.method,
+            options=provenance.options or None,
+            seed=provenance.seed,
+            model=provenance.model,
+            model_sha256=provenance.model_sha256,
+            preprocessing=provenance.preprocessing or None,
+            versions=provenance.versions or None,
+            created=provenance.created,
+            seconds=provenance.seconds,
+            evaluations=provenance.evaluations,
+        ),
+    }
+    document |= _present(attributes=explanation.attributes or None)
+    if not document["provenance"]:
+        del document["provenance"]
+    return document
+
+
+def _encode_part(part: Part) -> dict[str, Any]:
+    return {"name": part.name, "start": part.start, "stop": part.stop}
+
+
+def _encode_target(target: Prediction, indices: dict[Prediction, int]) -> int | dict[str, Any]:
+    return indices[target] if target in indices else _encode_prediction(target)
+
+
+def _encode_prediction(prediction: Prediction) -> dict[str, Any]:
+    return _present(
+        label=list(prediction.label),
+        score=prediction.score,
+        region=None if prediction.region is None else _encode_region(prediction.region),
+        threshold=prediction.threshold,
+        id=prediction.id,
+        attributes=prediction.attributes or None,
+    )
+
+
+def _encode_region(region: Region) -> dict[str, Any]:
+    match region:
+        case Box(x0, y0, x1, y1, unit):
+            return {"kind": "box", "x0": x0, "y0": y0, "x1": x1, "y1": y1, "unit": unit}
+        case Polygon(points, unit):
+            return {"kind": "polygon", "points": [list(point) for point in points], "unit": unit}
+        case Span(start, stop, unit, part):
+            return _present(kind="span", start=start, stop=stop, unit=unit, part=part)
+        case Window(start_ms, end_ms):
+            return {"kind": "window", "start_ms": start_ms, "end_ms": end_ms}
+        case Mask():
+            return _encode_mask(region)
+
+
+def _encode_evidence(evidence: Evidence, quantize: int | None) -> dict[str, Any]:
+    match evidence:
+        case Heatmap(values):
+            return {"kind": "heatmap", **pack(values, quantize)}
+        case SignalScores(values):
+            return {"kind": "signal", **pack(values, quantize)}
+        case Grid(values):
+            return {"kind": "grid", **pack(values)}
+        case WordScores(words):
+            return {
+                "kind": "words",
+                "words": [
+                    _present(text=word.text, score=word.score, index=word.index, start=word.start, stop=word.stop)
+                    for word in words
+                ],
+            }
+        case Mask():
+            return _encode_mask(evidence)
+
+
+def _encode_mask(mask: Mask) -> dict[str, Any]:
+    return {"kind": "mask", "height": mask.height, "width": mask.width, "counts": mask.counts.tolist()}
+
+
+def _present(**fields: Any) -> dict[str, Any]:
+    return {name: value for name, value in fields.items() if value is not None}
+
+
+# Reading mirrors the above.
+
+
+def _decode_mask(height: int, width: int, counts: list[Any]) -> Mask:
+    try:
+        return Mask(counts, height, width)  # type: ignore[arg-type]
+    except DocumentError as error:
+        raise DocumentError(error.message, path=error.path.replace("$", "$.counts", 1)) from error
+
+
+_MASK = record(_decode_mask, height=integer(0), width=integer(0), counts=listing)
+_LENGTH = choice("fraction", "pixel")
+_REGION: Reader[Region] = tagged(
+    "kind",
+    {
+        "box": record(Box, x0=number, y0=number, x1=number, y1=number, unit=_LENGTH),
+        "polygon": record(Polygon, points=array(pair(number)), unit=_LENGTH),
+        "span": record(
+            Span, start=integer(0), stop=integer(0), unit=choice("codepoint", "utf16_byte"), part=optional(string)
+        ),
+        "window": record(Window, start_ms=number, end_ms=number),
+        "mask": _MASK,
+    },
+)
+_WORD = record(
+    Word,
+    text=string,
+    score=number,
+    index=optional(integer(0)),
+    start=optional(integer(0)),
+    stop=optional(integer(0)),
+)
+_EVIDENCE: Reader[Evidence] = tagged(
+    "kind",
+    {
+        "heatmap": lambda at: Heatmap(unpack(at)),
+        "signal": lambda at: SignalScores(unpack(at)),
+        "grid": lambda at: Grid(unpack(at)),
+        "words": record(WordScores, words=array(_WORD)),
+        "mask": _MASK,
+    },
+)
+_PREDICTION = record(
+    Prediction,
+    label=array(string),
+    score=number,
+    region=optional(_REGION),
+    threshold=optional(number),
+    id=optional(either("an integer or a string", integer(), string)),
+    attributes=optional(json_object, {}),
+)
+_SOURCE = record(
+    Source,
+    kind=choice("image", "text", "signal"),
+    name=optional(string),
+    sha256=optional(string),
+    height=optional(integer(0)),
+    width=optional(integer(0)),
+    text=optional(string),
+    parts=optional(array(record(Part, name=string, start=integer(0), stop=integer(0))), ()),
+    sample_rate_hz=optional(number),
+)
+_PROVENANCE = record(
+    Provenance,
+    method=optional(string),
+    options=optional(json_object, {}),
+    seed=optional(integer()),
+    model=optional(string),
+    model_sha256=optional(string),
+    preprocessing=optional(json_object, {}),
+    versions=optional(table(string), {}),
+    created=optional(string),
+    seconds=optional(number),
+    evaluations=optional(integer(0)),
+)
+
+
+def _target(at: At) -> Prediction | int:
+    return integer(0)(at) if not isinstance(at.value, dict) else _PREDICTION(at)
+
+
+def _decode_explanation(
+    task: str,
+    source: Source,
+    predictions: tuple[Prediction, ...],
+    attributions: tuple[dict[str, Any], ...],
+    provenance: Provenance,
+    attributes: dict[str, Any],
+) -> Explanation:
+    whole = []
+    for index, fields in enumerate(attributions):
+        target = fields["target"]
+        if isinstance(target, int):
+            if target >= len(predictions):
+                raise DocumentError(
+                    f"must be the index of one of {len(predictions)} predictions, got {target}",
+                    path=f"$.attributions[{index}].target",
+                )
+            fields |= {"target": predictions[target]}
+        whole.append(Attribution(**fields))
+    return Explanation(task, source, predictions, tuple(whole), provenance, attributes=attributes)
+
+
+_EXPLANATION = record(
+    _decode_explanation,
+    task=choice(*TASKS),
+    source=_SOURCE,
+    predictions=array(_PREDICTION),
+    attributions=array(
+        record(
+            dict[str, Any],
+            target=_target,
+            evidence=_EVIDENCE,
+            method=optional(string),
+            quality=optional(json_object, {}),
+        )
+    ),
+    provenance=optional(_PROVENANCE, Provenance()),
+    attributes=optional(json_object, {}),
+)
+_ITEM = record(
+    Item,
+    name=string,
+    status=choice(*STATUSES),
+    explanation=optional(_EXPLANATION),
+    error=optional(string),
+    engine=optional(string),
+    started=optional(string),
+    updated=optional(string),
+    ended=optional(string),
+    attributes=optional(json_object, {}),
+)
+_JOB: dict[str, Reader[Any]] = {
+    "total": optional(integer(0)),
+    "finished": optional(boolean),
+    "error": optional(string),
+    "submitted": optional(string),
+    "started": optional(string),
+    "updated": optional(string),
+    "ended": optional(string),
+    "attributes": optional(json_object, {}),
+}
+_RESULTS = record(Results, rest=None, job=string, items=array(_ITEM), **_JOB)
+_RECORD = record(Record, format=string, kind=string, fields=json_object)
+_DOCUMENT = tagged("type", {"explanation": _EXPLANATION, "results": _RESULTS, "record": _RECORD})
+
+
+def _version(at: At) -> None:
+    if integer(1)(at) != VERSION:
+        raise at.rejected(str(VERSION), "a newer xplain wrote it: upgrade xplain-kit to read it")
+
+
+def _item(at: At) -> Reader[Item]:
+    """Make the reader of the items of results."""
+    _version(at["xplain"])
+    choice("results")(at["type"])
+    return _ITEM
+
+
+ITEMS = {"items": Items(_item)}
+HEAD: Reader[dict[str, Any]] = record(dict, rest=None, job=string, **_JOB)
+
+
+def decode(at: At) -> Explanation | Results | Record:
+    """Read an explanation, the results of a job or a vendor's object."""
+    mapping(at)
+    _version(at["xplain"])
+    value: Explanation | Results | Record = _DOCUMENT(at)
+    return value

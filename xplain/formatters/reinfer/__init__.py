@@ -1,0 +1,1 @@
+"""Re:infer: predictions, requests and validation figures."""

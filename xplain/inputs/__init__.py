@@ -1,0 +1,1 @@
+"""What people hold, as arrays and texts: photos, recordings, files."""

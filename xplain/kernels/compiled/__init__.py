@@ -1,0 +1,1 @@
+"""Numba kernels: plain arrays of fixed types, no checks inside."""

@@ -1,0 +1,1 @@
+"""From a network's raw tensors to predictions, step by step."""

@@ -1,0 +1,1 @@
+"""What all pictures are made of: sheets, letters, lines, colours, scales, legends, charts, pages."""

@@ -1,0 +1,154 @@
+"""What stands under a picture: the target, its score, the method, and what the colours mean."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from xplain.renderers.canvas.colours import Colour
+from xplain.renderers.canvas.typography import INK, QUIET, Sheet, Surface
+
+__all__ = ["Key", "Message", "Ramp", "Swatch", "draw_key", "height_of", "strip", "text_size"]
+
+UInt8 = npt.NDArray[np.uint8]
+
+# Distances in heights of plain text.
+_MARGIN = 0.8  # above and below
+_TITLE = 1.25
+_TITLE_LINE = 1.75
+_LINE = 1.45
+_BAR = 0.85
+_GAP = 1.5  # between text and a key beside it
+_TEXT_WIDTH = 14.0  # of the text that has a key beside it, at least
+_KEY_WIDTH = (16.0, 26.0)  # of a key beside text, at least and at most
+
+
+@dataclass(frozen=True, slots=True)
+class Ramp:
+    """A bar of colours: uint8 (n, 3), the numbers below it and the meanings of its ends."""
+
+    colours: UInt8
+    numbers: tuple[str, ...]
+    meanings: tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Swatch:
+    """A colour and what it marks."""
+
+    colour: Colour
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """What is said where there is no colour to explain."""
+
+    text: str
+
+
+Key = Ramp | Swatch | Message
+
+
+def text_size(width: int, height: int) -> int:
+    """Height of plain text for a picture: readable when the picture fills a screen, and never below 13 pixels."""
+    return max(13, round(min(width, 3 * height) / 64))
+
+
+def strip(
+    width: int,
+    size: int,
+    title: tuple[str, str] | None,
+    lines: Sequence[str],
+    key: Key | None = None,
+    font: str | None = None,
+    *,
+    pad: int = 0,
+) -> UInt8:
+    """Draw a strip of text and a key.
+
+    Parameters
+    ----------
+    width : int
+        In pixels.
+    size : int
+        Height of plain text in pixels.
+    title : tuple of str, optional
+        A label and a number, written larger; the label is shortened if it must be.
+    lines : sequence of str
+        Written below it; empty ones are left out.
+    key : Key, optional
+        What the colours mean; a ramp stands beside the lines if the strip is wide, to their left if it has no title.
+    font : str, optional
+        A font file.
+    pad : int
+        Margin at the sides in pixels.
+
+    Returns
+    -------
+    uint8 array (height, width, 3)
+        Dark text on white; as high as it has to be.
+    """
+    lines = [line for line in lines if line]
+    inner = width - 2 * pad
+    beside = isinstance(key, Ramp) and bool(lines) and inner >= (_TEXT_WIDTH + _GAP + _KEY_WIDTH[0]) * size
+    key_width = min(_KEY_WIDTH[1] * size, inner - (_TEXT_WIDTH + _GAP) * size) if beside else inner
+    text_height, key_height = _LINE * len(lines) * size, height_of(key) * size
+    between = 0.4 * size if key and lines and not beside else 0.0
+    body = max(text_height, key_height) if beside else text_height + between + key_height
+    top = (_MARGIN + _TITLE_LINE * bool(title)) * size
+    sheet = Sheet(width, round(top + body + _MARGIN * size), size, font)
+    if title:
+        _draw_title(sheet, title, pad, top - 0.5 * size, inner)
+    x, room = float(pad), float(inner)
+    if beside:
+        room -= key_width + _GAP * size
+        x += 0 if title else key_width + _GAP * size
+    y = top + (body - text_height) / 2 if beside else top
+    for line in lines:
+        y += _LINE * size
+        sheet.text((x, y - 0.45 * size), line, room=room, colour=QUIET)
+    if key is not None:
+        left = width - pad - key_width if beside and title else float(pad)
+        draw_key(sheet, key, left, top + (body - key_height) / (2 if beside else 1), key_width)
+    return sheet.pixels()
+
+
+def _draw_title(sheet: Sheet, title: tuple[str, str], left: float, base: float, room: float) -> None:
+    label, value = title
+    value_width = sheet.width_of(value, _TITLE) + 0.6 * sheet.size
+    taken = sheet.text((left, base), label, room=room - value_width, scale=_TITLE)
+    sheet.text((left + taken + 0.6 * sheet.size, base), value, room=value_width, scale=_TITLE, colour=QUIET)
+
+
+def height_of(key: Key | None) -> float:
+    """Height of a key, in heights of text."""
+    if key is None:
+        return 0.0
+    return 2 * _LINE + _BAR if isinstance(key, Ramp) else _LINE
+
+
+def draw_key(sheet: Surface, key: Key, left: float, top: float, width: float) -> None:
+    """Draw a key with its upper left corner at a place, all in pixels."""
+    size = sheet.size
+    base = top + size  # of the first line
+    if isinstance(key, Message):
+        sheet.text((left, base), key.text, room=width)
+        return
+    if isinstance(key, Swatch):
+        sheet.box(left, base - 0.8 * size, left + 0.9 * size, base + 0.1 * size, key.colour, INK)
+        sheet.text((left + 1.5 * size, base), key.text, room=width - 1.5 * size)
+        return
+    right = left + width
+    sheet.text((left, base), key.meanings[0], room=width / 2 - size / 2, colour=QUIET)
+    sheet.text((right, base), key.meanings[1], room=width / 2 - size / 2, colour=QUIET, anchor="rs")
+    top += _LINE * size
+    sheet.ramp(left, top, right, top + _BAR * size, key.colours)
+    base = top + (_BAR + 1.15) * size
+    anchors = ("ls", "ms", "rs") if len(key.numbers) == 3 else ("ls", "rs")
+    room = width / 2 - size
+    for i, (text, anchor) in enumerate(zip(key.numbers, anchors, strict=True)):
+        sheet.text((left + width * i / (len(anchors) - 1), base), text, room=room, anchor=anchor)

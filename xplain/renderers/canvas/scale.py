@@ -1,0 +1,188 @@
+"""The scale of a picture: which value gets the strongest colour, and what there is to say about it.
+
+A scale is chosen once for all panels of a picture, so that equal values get equal colours, and it is printed: passing
+the printed number as ``scale`` draws another explanation with the same colours.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from xplain import _check
+from xplain.errors import InputError, UnknownNameError
+from xplain.kernels import maps
+
+__all__ = ["PERCENTILE", "SCALES", "Extent", "Scale", "choose", "meanings", "number"]
+
+#: How a scale can be chosen.
+SCALES = ("robust", "max")
+#: Percentage of the non-zero values that a robust scale does not clip.
+PERCENTILE = 99.5
+# A smaller share of the score is lost when it is added to the score in float32: half a unit in the last place.
+_NEGLIGIBLE = 2.0**-24
+_DIGITS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Extent:
+    """What a scale has to know about one map.
+
+    Parameters
+    ----------
+    low, high : float
+        Least and greatest value.
+    magnitudes : int64 array
+        Counts of values by magnitude, from `xplain.kernels.maps.count_magnitudes`.
+    score : float
+        The target's score.
+    """
+
+    low: float
+    high: float
+    magnitudes: npt.NDArray[np.int64] = field(repr=False)
+    score: float
+
+    @classmethod
+    def of(cls, values: npt.NDArray[np.float32], score: float) -> Extent:
+        """Measure a map, float32 (height, width)."""
+        if not values.size:
+            return cls(0.0, 0.0, np.zeros(maps.MAGNITUDES, dtype=np.int64), score)
+        return cls(float(values.min()), float(values.max()), maps.count_magnitudes(values), score)
+
+    @property
+    def largest(self) -> float:
+        """The largest |value|."""
+        return max(-self.low, self.high)
+
+    @property
+    def nothing(self) -> str:
+        """Why there is nothing to see, or an empty string."""
+        if not self.largest:
+            return "no evidence: all values are 0"
+        if self.largest < _NEGLIGIBLE * abs(self.score):
+            share = self.largest / abs(self.score)
+            return f"no evidence: no value reaches {number(_round_up(share, 1))} of the score"
+        return ""
+
+    @property
+    def flat(self) -> str:
+        """That all values are the same, or an empty string."""
+        return f"every value is {number(self.low)}" if self.low == self.high else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """How values become colours.
+
+    Parameters
+    ----------
+    limit : float
+        |Values| from here on get the strongest colour; positive.
+    signed : bool
+        Whether there are negative values to show.
+    clips_low, clips_high : bool
+        Whether values lie beyond -limit, or beyond limit.
+    rule : str
+        How the limit was chosen, for the legend.
+    fixed : bool
+        Whether the caller gave the limit.
+    """
+
+    limit: float
+    signed: bool
+    clips_low: bool
+    clips_high: bool
+    rule: str
+    fixed: bool
+
+
+def choose(extents: Sequence[Extent], scale: str | float | None) -> Scale | None:
+    """Choose one scale for some maps.
+
+    Parameters
+    ----------
+    extents : sequence of Extent
+        One for each map.
+    scale : {"robust", "max"} or float, optional
+        "robust" (the default) clips the largest 0.5 % of the non-zero |values| of all maps, "max" clips none; both are
+        rounded up to three digits, so that the printed number is the scale. A positive number is taken as it is.
+
+    Returns
+    -------
+    Scale or None
+        None if there is nothing to see in any map, unless the scale is a number.
+
+    Raises
+    ------
+    UnknownNameError, InputError
+        If ``scale`` is neither of these names nor a positive number.
+    """
+    limit, rule = _limit(extents, scale)
+    if limit is None:
+        return None
+    # A negative value that is nearer to zero than to the first colour below it is drawn as zero.
+    signed = any(extent.low < -limit / 254 for extent in extents)
+    beyond = limit * (1 + 1e-6)
+    low, high = (
+        any(side > beyond for side in sides) for sides in ((-e.low for e in extents), (e.high for e in extents))
+    )
+    return Scale(limit, signed, low, high, rule, fixed=scale is not None and not isinstance(scale, str))
+
+
+def number(value: float) -> str:
+    """Write a number with three digits."""
+    return f"{value:.{_DIGITS}g}"
+
+
+def fraction(value: float, low: float, high: float) -> float:
+    """Return where a value lies between two ends, 0..1; 0 if there is nothing between them.
+
+    >>> fraction(0.0, -1e308, 1e308)
+    0.5
+    """
+    half = high / 2 - low / 2  # the whole range may be beyond the largest float
+    return (value / 2 - low / 2) / half if half > 0 else 0.0
+
+
+def _limit(extents: Sequence[Extent], scale: str | float | None) -> tuple[float | None, str]:
+    if isinstance(scale, str) and scale not in SCALES:
+        raise UnknownNameError("scale", scale, SCALES)
+    if scale is not None and not isinstance(scale, str):
+        limit = _check.number("scale", scale)
+        if limit <= 0:
+            raise InputError(f"scale must be positive or one of {', '.join(map(repr, SCALES))}, got {scale!r}")
+        return limit, "scale: given"
+    seen = [extent for extent in extents if not extent.nothing]
+    if not seen:
+        return None, ""
+    largest = max(extent.largest for extent in seen)
+    if scale == "max":
+        return _round_up(largest, _DIGITS), "scale: largest value"
+    counts = np.sum([extent.magnitudes for extent in seen], axis=0)
+    counts[0] = 0
+    total = np.cumsum(counts)
+    last = int(np.searchsorted(total, math.ceil(total[-1] * (PERCENTILE / 100))))
+    limit = min(maps.magnitude_edge(last + 1), largest) if total[-1] else largest
+    return _round_up(limit, _DIGITS), f"scale: {PERCENTILE}th percentile"
+
+
+def _round_up(value: float, digits: int) -> float:
+    """The next number of so many digits; one that is there but for float32's rounding stays."""
+    exponent = math.floor(math.log10(value)) - digits + 1
+    return float(f"{math.ceil(value / 10.0**exponent * (1 - 1e-6))}e{exponent}")
+
+
+#: Methods whose values say how strongly a place counts, not for which side.
+_UNDIRECTED = {"saliency", "sobel"}
+
+
+def meanings(methods: Iterable[str | None], signed: bool) -> tuple[str, str]:
+    """Return what the low and the high end of a scale stand for."""
+    if set(methods) <= _UNDIRECTED:
+        return "weak", "strong"
+    return "speaks against" if signed else "no evidence", "speaks for"

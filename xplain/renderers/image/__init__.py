@@ -1,0 +1,1 @@
+"""Pictures of explained images: maps and regions on photos."""

@@ -1,0 +1,201 @@
+"""Small pictures of the items of a job."""
+
+from __future__ import annotations
+
+import base64
+import io
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from xplain.errors import InputError
+from xplain.explanation import Explanation, Item, Window
+from xplain.inputs import images
+from xplain.renderers.canvas import png
+from xplain.renderers.canvas.characters import one_line
+from xplain.renderers.canvas.colours import Colour
+from xplain.renderers.image.labels import arrange, paint
+from xplain.renderers.image.maps import Style, coloured, ready
+from xplain.renderers.image.marks import regional
+from xplain.renderers.image.panels import Panel, panels
+from xplain.renderers.signal.timeline import Block, blocks, merged, timeline
+
+UInt8 = npt.NDArray[np.uint8]
+
+_WIDTH, _HEIGHT = 420, 320  # pixels of a picture at most; pages show it smaller where there is less room
+_MOST = 1 << 25  # pixels from which it is made: a small document can claim any number of them
+_QUALITY = 82
+_STRIP = (640, 64, 28)  # width, height and size of text of a strip along time, shown half as large
+_SAID = 8  # stretches of time in words
+_STYLE = Style(alpha=0.8, keep=0.1, cmap=None, font=None)
+
+
+@dataclass(frozen=True, slots=True)
+class Thumb:
+    """A small picture.
+
+    Parameters
+    ----------
+    url : str
+        A data URL.
+    alt : str
+        What it shows, in words.
+    width, height : int
+        At which it is shown, in CSS pixels.
+    caption : str
+        What has to be said below it.
+    """
+
+    url: str
+    alt: str
+    width: int
+    height: int
+    caption: str = ""
+
+
+def of_image(explanation: Explanation, photo: UInt8 | None) -> Thumb | None:
+    """Draw the first map or mask, or the regions, over the photo if there is one; None if there is nothing to see.
+
+    Raises
+    ------
+    InputError
+        If the photo is not the one that was explained, or is too large.
+    """
+    photo = explanation.source.content if photo is None else photo
+    if not explanation.attributions and not regional(explanation):
+        return None if photo is None else _encoded(_small(_checked(photo)), "the photo")
+    [panel] = panels([explanation], photo, 0 if explanation.attributions else None)[:1]
+    _check(panel.height, panel.width)
+    pixels = _small(_painted(panel))
+    if panel.marks is not None:
+        height, width, _ = pixels.shape
+        pixels = paint(panel.marks, arrange(panel.marks, width, height, None), pixels, None)
+    on = "" if panel.photo is not None else ", without the photo"
+    if panel.attribution is None:
+        return _encoded(pixels, f"regions{on}", on.removeprefix(", "))
+    by = "" if panel.attribution.method is None else f" by {one_line(panel.attribution.method)}"
+    shows = f"evidence for {one_line(panel.attribution.target.name)}{by}{on}"
+    return _encoded(pixels, shows, shows)
+
+
+def _checked(photo: UInt8) -> UInt8:
+    _check(*photo.shape[:2])
+    return photo
+
+
+def _check(height: int, width: int) -> None:
+    if height * width > _MOST:
+        raise InputError(f"picture must have at most {_MOST} pixels to be made small, got {height}x{width}")
+
+
+def _painted(panel: Panel) -> UInt8:
+    [piece] = coloured([ready(panel, None, _STYLE)], None, shared=False)
+    pixels = np.empty((panel.height, panel.width, 3), np.uint8)
+    piece.paint(pixels)
+    return pixels
+
+
+def _small(pixels: UInt8) -> UInt8:
+    height, width, _ = pixels.shape
+    factor = min(_WIDTH / width, _HEIGHT / height)
+    size = max(1, round(width * factor)), max(1, round(height * factor))
+    method = Image.Resampling.BOX if factor < 1 else Image.Resampling.NEAREST
+    return np.asarray(Image.fromarray(pixels).resize(size, method))
+
+
+def _encoded(pixels: UInt8, alt: str, caption: str = "") -> Thumb:
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, "JPEG", quality=_QUALITY)
+    height, width, _ = pixels.shape
+    return Thumb(_url("jpeg", file.getvalue()), alt, width, height, caption)
+
+
+def _url(kind: str, data: bytes) -> str:
+    return f"data:image/{kind};base64,{base64.b64encode(data).decode('ascii')}"
+
+
+def of_signal(explanation: Explanation, colours: Mapping[str, Colour]) -> Thumb | None:
+    """Draw what is decided along time as a strip; None where nothing is known of the time."""
+    length = max((p.region.end_ms for p in explanation.predictions if isinstance(p.region, Window)), default=0.0)
+    if not length > 0:
+        return None
+    parts = merged(blocks([p for p in explanation.predictions if isinstance(p.region, Window)], length))
+    width, height, size = _STRIP
+    data = png.encode(timeline(parts, colours, length, width, height, size))
+    said = "; ".join(map(_stretch, parts[:_SAID])) + ("; …" if len(parts) > _SAID else "")
+    return Thumb(_url("png", data), f"along time: {said}", width // 2, height // 2)
+
+
+def _stretch(block: Block) -> str:
+    times = f"{block.start / 1000:.4g} to {block.stop / 1000:.4g} s: {one_line(block.label)}"
+    return f"{times} (wrong, {one_line(block.expected or 'another')} is true)" if block.wrong else times
+
+
+def find(folder: Path, name: str) -> Path | None:
+    """Return the file in a folder that has the base name of a path; whatever the path, none outside of the folder.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     _ = Path(folder, "cat.png").write_bytes(b"")
+    ...     [find(Path(folder), name) is not None for name in ("a/cat.png", "../cat.png", "..", "/etc/passwd")]
+    [True, True, False, False]
+    """
+    base = re.split(r"[/\\]", name)[-1]
+    if base in ("", ".", ".."):
+        return None
+    path = folder / base
+    try:
+        inside = path.is_file() and path.resolve().is_relative_to(folder.resolve())
+    except (OSError, ValueError):  # a name that no file can have
+        return None
+    return path if inside else None
+
+
+class Photos:
+    """Gives the photo of an item.
+
+    Parameters
+    ----------
+    image : path, bytes, PIL.Image.Image, numpy.ndarray, torch.Tensor or None
+        A folder that holds photos, or the photo of all items.
+
+    Raises
+    ------
+    InputError
+        If it is neither.
+    """
+
+    def __init__(self, image: Any) -> None:
+        self._folder: Path | None = None
+        self.one: npt.NDArray[np.uint8] | None = None
+        if isinstance(image, (str, os.PathLike)) and Path(image).is_dir():
+            self._folder = Path(image)
+        elif isinstance(image, (str, os.PathLike)) and not Path(image).exists():
+            raise InputError(f"image must be a folder with the photos of the job, or a photo, got {str(image)!r}")
+        elif image is not None:
+            self.one = images.load(image, digest=False).pixels
+
+    def of(self, item: Item) -> npt.NDArray[np.uint8] | None:
+        """Return the pixels of an item's photo; None if it is not at hand.
+
+        Raises
+        ------
+        InputError
+            If it is, and cannot be decoded.
+        """
+        if self._folder is None or item.explanation is None:
+            return self.one
+        for name in (item.name, item.explanation.source.name):
+            path = None if name is None else find(self._folder, name)
+            if path is not None:
+                return images.load(path, digest=False).pixels
+        return None

@@ -1,0 +1,1 @@
+"""Pictures of explained signals: recordings and timelines."""

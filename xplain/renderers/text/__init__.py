@@ -1,0 +1,1 @@
+"""Pictures of explained texts: words in colour, as HTML, pixels, SVG and on terminals."""

@@ -1,0 +1,1 @@
+"""What a vendor's service computes, done by a model of ours."""
