@@ -404,11 +404,11 @@ def render(
     scale: Any = None,
     **style: Any,
 ) -> Picture | TextPicture | JobPage:
-    """Draw an explanation, several side by side on one scale, the results of a job, or a record.
+    """Draw an explanation, several side by side on one scale, a comparison, the results of a job, or a record.
 
     Parameters
     ----------
-    subject : Explanation, sequence of Explanation, Results or Record
+    subject : Explanation, sequence of Explanation, Comparison, Results or Record
         What to draw.
     image : path, bytes, PIL.Image.Image, numpy.ndarray or torch.Tensor, optional
         The photo that was explained. An explanation made in this process still holds it. For the page of a job also a

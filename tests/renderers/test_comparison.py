@@ -4,8 +4,8 @@ import numpy as np
 
 from tests.support import refuses
 from xplain.errors import InputError
-from xplain.explanation import Attribution, Explanation, Heatmap, Prediction, Source
-from xplain.renderers.comparison import draw, table
+from xplain.explanation import Attribution, Comparison, Explanation, Heatmap, Prediction, Source
+from xplain.renderers import draw
 
 
 def explained(method, values):
@@ -20,7 +20,8 @@ RAMP = np.linspace(-1, 1, 64, dtype=np.float32).reshape(8, 8)
 
 def drawn(*maps, **row):
     explanations = [explained(name, values) for name, values in maps]
-    return draw(explanations, [{"method": name, **row} for name, _ in maps], [("figure", "what it means")])
+    rows = tuple({"method": name, **row} for name, _ in maps)
+    return draw(Comparison(tuple(explanations), rows, (("figure", "what it means"),)))
 
 
 def test_maps_that_differ_in_units_only_are_drawn_alike():
@@ -41,7 +42,7 @@ def test_a_map_with_nothing_in_it_is_drawn_and_has_no_full_colour():
 
 def test_names_and_notes_are_escaped_in_the_page():
     explanation = explained("<i>m</i>", RAMP)
-    page = draw([explanation], [{"method": "<i>m</i>"}], [("<u>", "a < b")]).html().decode()
+    page = draw(Comparison((explanation,), ({"method": "<i>m</i>"},), (("<u>", "a < b"),))).html().decode()
     assert "<i>" not in page
     assert "<u>" not in page
     assert "<td>&lt;i&gt;m&lt;/i&gt;</td>" in page
@@ -59,10 +60,4 @@ def test_an_explanation_without_a_single_map_is_refused():
     explanation = explained("a", RAMP)
     for other in (explanation.with_masks(keep=0.1), replace(explanation, attributions=explanation.attributions * 2)):
         with refuses(InputError, "explanations must be of one heat map each"):
-            draw([other], [{"method": "a"}], [])
-
-
-def test_the_table_is_aligned_text():
-    assert table([{"method": "rise", "score": 0.25, "n": 2000}, {"method": "x", "score": None, "n": 1}], []) == (
-        "method  score      n\nrise     0.25  2,000\nx           -      1"
-    )
+            draw(Comparison((other,), ({"method": "a"},)))

@@ -8,8 +8,8 @@ import pytest
 
 from tests.renderers.texts import FILM, NASTY, NEGATIVE, POSITIVE, SCORES, explain
 from xplain.explanation import Explanation, Source
+from xplain.explanation.characters import visible
 from xplain.renderers import CMAPS, draw
-from xplain.renderers.canvas.characters import visible
 
 VOID = {"meta"}
 COLOUR = r"rgba\((\d+), (\d+), (\d+), (0|0\.\d+)\)"

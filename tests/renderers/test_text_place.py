@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from xplain.explanation import Word
-from xplain.renderers.canvas.characters import HIDDEN, one_line, visible
+from xplain.explanation.characters import HIDDEN, one_line, visible
 from xplain.renderers.text.scene import joined, place
 
 TEXT = "Good, good and not GOOD"

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from xplain import evaluation
+from xplain import api, evaluation
 from xplain.cli import streams
 from xplain.cli.explain import load_model
 from xplain.errors import InputError
@@ -46,7 +46,7 @@ def run(arguments: argparse.Namespace) -> int:
         progress=_show if sys.stderr.isatty() else None,
     )
     if output is not None:
-        streams.write_bytes(output, compared.render(time=arguments.time).encoded(suffix), force=arguments.force)
+        streams.write_bytes(output, api.render(compared, time=arguments.time).encoded(suffix), force=arguments.force)
     for method, reason in compared.refused.items():
         streams.note(f"error: {method}: {reason}")
     if arguments.json:

@@ -71,7 +71,7 @@ def visible(text: str) -> str:
     """Put symbols for what would act on the terminal: labels and names are other people's."""
     if text.isprintable():
         return text
-    from xplain.renderers.canvas import characters
+    from xplain.explanation import characters
 
     return characters.visible(text)
 

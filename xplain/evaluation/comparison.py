@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from xplain import _check
 from xplain.errors import AttributionError, InputError
 from xplain.evaluation.measures import MEASURES, USUAL, Subject, knobs_of, measured, named, row
-from xplain.explanation import Explanation
+from xplain.explanation import Comparison, Explanation
 
 if TYPE_CHECKING:
     from xplain.models import Detector, ImageClassifier, Segmenter
-    from xplain.renderers.comparison import ComparisonPicture
 
     ImageModel = ImageClassifier | Detector | Segmenter
 
-__all__ = ["CONTROLS", "Comparison", "compare", "evaluate"]
 
 #: Methods that know nothing of the model, with which every comparison ends.
 CONTROLS = ("random", "sobel")
@@ -93,75 +91,6 @@ def evaluate(
         for attribution in explanation.attributions
     )
     return replace(explanation, attributions=attributions)
-
-
-@dataclass(frozen=True, slots=True)
-class Comparison(Sequence[Explanation]):
-    """Explanations of one prediction by several methods, with their measures.
-
-    Parameters
-    ----------
-    explanations : tuple of Explanation
-        One for each method, in their order; the controls are the last.
-    measures : tuple of str
-        What was measured.
-    refused : mapping of str to str
-        Methods that could not explain the model, and why.
-
-    Examples
-    --------
-    ``print(comparison)`` writes the table, and ``comparison.render().save("page.html")`` the page.
-    """
-
-    explanations: tuple[Explanation, ...]
-    measures: tuple[str, ...]
-    refused: Mapping[str, str]
-
-    def __getitem__(self, index: Any) -> Any:
-        return self.explanations[index]
-
-    def __len__(self) -> int:
-        return len(self.explanations)
-
-    def rows(self, *, time: bool = True) -> list[dict[str, Any]]:
-        """Return the figures of each method as JSON values; ``time`` says whether its seconds are one."""
-        return [row(explanation, self.measures, time=time) for explanation in self.explanations]
-
-    def render(self, *, time: bool = True, **style: Any) -> ComparisonPicture:
-        """Draw the maps on one scale above their table.
-
-        Parameters
-        ----------
-        time : bool
-            Whether the seconds that each method took are in it.
-        **style
-            As for `xplain.renderers.image.drawing.draw`.
-
-        Returns
-        -------
-        ComparisonPicture
-            ``.save("page.html")`` or ``.png``, ``.svg``, ``.txt``.
-        """
-        from xplain.renderers.comparison import draw
-
-        return draw(self.explanations, self.rows(time=time), self._notes(), **style)
-
-    def table(self, *, time: bool = True) -> str:
-        """Return the figures as lines of text, with what they mean and the knobs that they depend on."""
-        from xplain.renderers.comparison import table
-
-        return table(self.rows(time=time), self._notes())
-
-    def __str__(self) -> str:
-        return self.table()
-
-    def _notes(self) -> list[tuple[str, str]]:
-        found = self.explanations[-1].attributions[0].quality
-        said = [(", ".join(MEASURES[name].columns), _note(name, found[name])) for name in self.measures]
-        return [*said, *((method, f"refused: {reason}") for method, reason in self.refused.items())]
-
-    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
-        return self.render().mimebundle()
 
 
 def compare(
@@ -251,7 +180,12 @@ def compare(
         (attribution,) = found.attributions
         subject = Subject(model, found, attribution, prepared, region, output, batch_size, shared, own)
         explanations.append(replace(found, attributions=(measured(subject, wanted),)))
-    return Comparison(tuple(explanations), tuple(wanted), refused)
+    return Comparison(
+        tuple(explanations),
+        tuple(row(found, wanted) for found in explanations),
+        _notes(explanations[-1], wanted),
+        refused,
+    )
 
 
 def _check_task(model: Any) -> None:
@@ -259,6 +193,12 @@ def _check_task(model: Any) -> None:
 
     if not isinstance(model, (ImageClassifier, Detector, Segmenter)):
         raise _check.wrong("model", "an ImageClassifier, a Detector or a Segmenter to measure heat maps", model)
+
+
+def _notes(explanation: Explanation, measures: Iterable[str]) -> tuple[tuple[str, str], ...]:
+    """The headings of measures and how to read them; the knobs are the same for all methods."""
+    quality = explanation.attributions[0].quality
+    return tuple((", ".join(MEASURES[name].columns), _note(name, quality[name])) for name in measures)
 
 
 def _note(name: str, result: Mapping[str, Any]) -> str:

@@ -166,7 +166,7 @@ def measured(subject: Subject, wanted: Mapping[str, Knobs]) -> Attribution:
     return replace(subject.attribution, quality={**subject.attribution.quality, **found})
 
 
-def row(explanation: Explanation, measures: Iterable[str], *, time: bool) -> dict[str, Any]:
+def row(explanation: Explanation, measures: Iterable[str]) -> dict[str, Any]:
     """Return the figures of an explanation of one target, by their headings."""
     (attribution,) = explanation.attributions
     figures: dict[str, Any] = {"method": attribution.method}
@@ -175,7 +175,8 @@ def row(explanation: Explanation, measures: Iterable[str], *, time: bool) -> dic
         for heading, key in MEASURES[name].columns.items():
             figures[heading] = result[key][-1] if isinstance(result[key], list) else result[key]
     figures["evaluations"] = explanation.provenance.evaluations
-    return {**figures, "seconds": explanation.provenance.seconds} if time else figures
+    figures["seconds"] = explanation.provenance.seconds
+    return figures
 
 
 def _curve(function: Callable[..., quality.Curve]) -> Callable[..., Any]:

@@ -4,6 +4,7 @@
 live beside the values, in the module that does the work.
 """
 
+from xplain.explanation.comparison import Comparison
 from xplain.explanation.core import TASKS, Attribution, Explanation, Prediction, Provenance, Region, Source
 from xplain.explanation.evidence import Evidence, Grid, Heatmap, Mask, SignalScores, Word, WordScores
 from xplain.explanation.regions import Box, Part, Polygon, Span, Window
@@ -14,6 +15,7 @@ __all__ = [
     "TASKS",
     "Attribution",
     "Box",
+    "Comparison",
     "Evidence",
     "Explanation",
     "Grid",

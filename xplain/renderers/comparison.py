@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from xplain import _check
-from xplain.explanation import Attribution, Explanation, Heatmap
-from xplain.renderers.canvas.characters import one_line
+from xplain.explanation import Attribution, Comparison, Explanation, Heatmap
+from xplain.explanation.characters import one_line
+from xplain.explanation.comparison import aligned, cell
 from xplain.renderers.canvas.page import Page
 from xplain.renderers.canvas.picture import Picture, stacked
-from xplain.renderers.canvas.scale import Extent, choose, number
+from xplain.renderers.canvas.scale import Extent, choose
 from xplain.renderers.image import drawing as image_drawing
 
-__all__ = ["ComparisonPicture", "draw", "table"]
-
-Row = Mapping[str, Any]
 Note = tuple[str, str]
 
 _FULL = "full colour"
@@ -46,6 +44,8 @@ class ComparisonPicture(Picture):
         The table's headings.
     cells : tuple of tuple of str
         Its rows.
+    lines : tuple of str
+        The table as aligned text.
     notes : tuple of (str, str)
         Headings and what they mean.
     """
@@ -53,6 +53,7 @@ class ComparisonPicture(Picture):
     maps: Picture
     header: tuple[str, ...]
     cells: tuple[tuple[str, ...], ...]
+    lines: tuple[str, ...]
     notes: tuple[Note, ...]
 
     def html(self) -> bytes:
@@ -70,23 +71,21 @@ class ComparisonPicture(Picture):
 
     def text(self) -> bytes:
         """Write the table as UTF-8 text."""
-        lines = [self.maps.alt, "", *_aligned(self.header, self.cells), "", *_lines(self.notes)]
+        lines = [self.maps.alt, "", *self.lines, "", *_lines(self.notes)]
         return ("\n".join(lines) + "\n").encode("utf-8", "replace")
 
 
-def draw(
-    explanations: Sequence[Explanation], rows: Sequence[Row], notes: Sequence[Note], **style: Any
-) -> ComparisonPicture:
+def draw(comparison: Comparison, image: Any = None, *, time: bool = True, **style: Any) -> ComparisonPicture:
     """Draw explanations of one prediction and their figures.
 
     Parameters
     ----------
-    explanations : sequence of Explanation
-        Of one image, with a heat map each.
-    rows : sequence of mapping
-        The figures of each, all with the same headings: text, numbers, or None for what is not known.
-    notes : sequence of (str, str)
-        Headings and what they mean.
+    comparison : Comparison
+        Its explanations are of one image, with a heat map each.
+    image : uint8 array (height, width, 3), optional
+        The photo; what the explanations hold of it if left out.
+    time : bool
+        Whether the seconds that each method took are in the table.
     **style
         As for `xplain.renderers.image.drawing.draw`; ``scale`` is the share of the full colour, 1 if left out.
 
@@ -100,28 +99,25 @@ def draw(
     InputError
         If an explanation holds no heat map, or several.
     """
+    explanations = comparison.explanations
     limits = [_limit(explanation) for explanation in explanations]
     scaled = [_divided(one, limit) for one, limit in zip(explanations, limits, strict=True)]
-    maps = image_drawing.draw(scaled, **{"scale": 1.0, **style})
-    figures = [{**row, _FULL: limit} for row, limit in zip(rows, limits, strict=True)]
+    maps = image_drawing.draw(scaled, image, **{"scale": 1.0, **style})
+    figures = [{**row, _FULL: limit} for row, limit in zip(comparison.rows(time=time), limits, strict=True)]
     header = tuple(figures[0])
-    cells = tuple(tuple(_cell(value) for value in row.values()) for row in figures)
-    said = tuple((one_line(name), one_line(note)) for name, note in [*notes, _NOTE])
+    cells = tuple(tuple(cell(value) for value in row.values()) for row in figures)
+    refused = ((method, f"refused: {reason}") for method, reason in comparison.refused.items())
+    said = tuple((one_line(name), one_line(note)) for name, note in [*comparison.notes, *refused, _NOTE])
     page = Page(style.get("font"))
     for columns in _parts(header, cells):
         page.table([header[i] for i in columns], [[row[i] for i in columns] for row in cells])
         page.space()
     for name, note in said:
         page.field(name, note)
-    below = Picture(page.pixels(), " ".join([*_aligned(header, cells), *_lines(said)]))
+    lines = tuple(aligned(figures))
+    below = Picture(page.pixels(), " ".join([*lines, *_lines(said)]))
     both = stacked([maps, below])
-    return ComparisonPicture(both.pixels, both.alt, maps, header, cells, said)
-
-
-def table(rows: Sequence[Row], notes: Sequence[Note]) -> str:
-    """Return figures as aligned text: a line of headings, a line for each row, and notes."""
-    cells = [[_cell(value) for value in row.values()] for row in rows]
-    return "\n".join([*_aligned(tuple(rows[0]), cells), *_lines(notes)])
+    return ComparisonPicture(both.pixels, both.alt, maps, header, cells, lines, said)
 
 
 def _lines(notes: Sequence[Note]) -> list[str]:
@@ -137,22 +133,6 @@ def _parts(header: Sequence[str], cells: Sequence[Sequence[str]]) -> list[list[i
             parts.append([0])
         parts[-1].append(i)
     return parts
-
-
-def _aligned(header: Sequence[str], cells: Sequence[Sequence[str]]) -> list[str]:
-    widths = [max(len(row[i]) for row in [header, *cells]) for i in range(len(header))]
-    return [
-        "  ".join(
-            [row[0].ljust(widths[0]), *(one.rjust(width) for one, width in zip(row[1:], widths[1:], strict=True))]
-        )
-        for row in [header, *cells]
-    ]
-
-
-def _cell(value: Any) -> str:
-    if value is None:
-        return "-"
-    return number(value) if isinstance(value, float) else f"{value:,}" if isinstance(value, int) else one_line(value)
 
 
 def _limit(explanation: Explanation) -> float | None:

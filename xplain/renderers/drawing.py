@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from xplain.explanation import Explanation, Record, Results
+from xplain.explanation import Comparison, Explanation, Record, Results
 from xplain.renderers.canvas.picture import Picture
 from xplain.renderers.explanations import draw_explanations, only
 from xplain.renderers.targets import explanations
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def draw(
-    subject: Explanation | Sequence[Explanation] | Results | Record,
+    subject: Explanation | Sequence[Explanation] | Results | Record | Comparison,
     image: Any = None,
     *,
     kind: str | None = None,
@@ -27,14 +27,14 @@ def draw(
     scale: str | float | None = None,
     **style: Any,
 ) -> Picture | TextPicture:
-    """Draw an explanation, several of one kind of source, a job, or a record.
+    """Draw an explanation, several of one kind of source, a comparison of methods, a job, or a record.
 
     A job is drawn as the explanations of its inputs. Without a kind, the first 24 of them; below them stand how far the
     job is, unless all is well, and how often it is right, where that is known.
 
     Parameters
     ----------
-    subject : Explanation, sequence of Explanation, Results or Record
+    subject : Explanation, sequence of Explanation, Comparison, Results or Record
         What to draw. Of a record nothing is drawn that may be a secret, see `xplain.renderers.record.draw`.
     image, kind, target, cmap, scale, **style
         As for `xplain.renderers.image.drawing.draw` or, where texts or signals are explained, the ``draw`` of
@@ -54,6 +54,11 @@ def draw(
         If an option, or the value of one, is none of those that exist.
     """
     options = {"kind": kind, "target": target, "cmap": cmap, "scale": scale, **style}
+    given = {name: value for name, value in options.items() if value is not None}
+    if isinstance(subject, Comparison):
+        from xplain.renderers import comparison
+
+        return comparison.draw(subject, image, **given)
     if isinstance(subject, Record):
         from xplain.renderers import record
 

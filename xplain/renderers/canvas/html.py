@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 from collections.abc import Iterable, Sequence
 
-from xplain.renderers.canvas.characters import one_line, visible
+from xplain.explanation.characters import one_line, visible
 from xplain.renderers.canvas.colours import Colour
 
 __all__ = ["background", "escaped", "table"]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from xplain.renderers.canvas.characters import one_line
+from xplain.explanation.characters import one_line
 from xplain.renderers.canvas.colours import Colour
 from xplain.renderers.canvas.scale import fraction, number
 from xplain.renderers.canvas.surface import Record

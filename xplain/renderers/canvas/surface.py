@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from xplain.renderers.canvas.characters import one_line
+from xplain.explanation.characters import one_line
 from xplain.renderers.canvas.colours import Colour
 from xplain.renderers.canvas.typography import INK, LINE, PAPER, Sheet, fitted
 

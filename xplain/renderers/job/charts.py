@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from xplain import _check
 from xplain.errors import InputError
 from xplain.explanation import Item, Results
+from xplain.explanation.characters import one_line
 from xplain.explanation.outcomes import UNCERTAIN, Tally, outcomes, tally
 from xplain.renderers import notes
-from xplain.renderers.canvas.characters import one_line
 from xplain.renderers.canvas.colours import COLOURS, OTHERS, Colour
 from xplain.renderers.canvas.page import MARGIN, SIZE, WIDTH, Page, Segment
 from xplain.renderers.canvas.picture import Picture

@@ -17,9 +17,9 @@ from PIL import Image
 
 from xplain.errors import InputError
 from xplain.explanation import Explanation, Item, Window
+from xplain.explanation.characters import one_line
 from xplain.inputs import images
 from xplain.renderers.canvas import png
-from xplain.renderers.canvas.characters import one_line
 from xplain.renderers.canvas.colours import Colour
 from xplain.renderers.image.labels import arrange, paint
 from xplain.renderers.image.maps import Style, coloured, ready

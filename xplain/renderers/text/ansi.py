@@ -6,7 +6,7 @@ import unicodedata
 from collections.abc import Iterator, Sequence
 from itertools import accumulate
 
-from xplain.renderers.canvas.characters import one_line, visible
+from xplain.explanation.characters import one_line, visible
 from xplain.renderers.canvas.scale import fraction, number
 from xplain.renderers.text import wording
 from xplain.renderers.text.scene import Part, Scene, Section, Tint

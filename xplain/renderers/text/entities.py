@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from xplain.explanation import Explanation, Part, Source, Span
+from xplain.explanation.characters import one_line
 from xplain.explanation.parts import in_text
 from xplain.renderers import notes
-from xplain.renderers.canvas.characters import one_line
 from xplain.renderers.canvas.colours import Colour, colours_of
 from xplain.renderers.canvas.scale import number
 

@@ -11,7 +11,7 @@ import html
 from collections.abc import Iterator, Sequence
 
 from xplain.explanation import Explanation
-from xplain.renderers.canvas.characters import one_line, visible
+from xplain.explanation.characters import one_line, visible
 from xplain.renderers.canvas.colours import CMAPS, Colour
 from xplain.renderers.canvas.html import background, escaped
 from xplain.renderers.canvas.scale import fraction, number

@@ -14,8 +14,8 @@ from itertools import groupby
 import numpy as np
 import numpy.typing as npt
 
+from xplain.explanation.characters import HIDDEN, one_line
 from xplain.renderers.canvas import legend
-from xplain.renderers.canvas.characters import HIDDEN, one_line
 from xplain.renderers.canvas.colours import Colour
 from xplain.renderers.canvas.legend import Ramp
 from xplain.renderers.canvas.scale import fraction, number

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from xplain.explanation import Prediction, Span, Word
-from xplain.renderers.canvas.characters import one_line
+from xplain.explanation.characters import one_line
 from xplain.renderers.canvas.scale import meanings, number
 from xplain.renderers.notes import badges, properties
 from xplain.renderers.text.entities import Entity

@@ -1,0 +1,89 @@
+"""Several explanations of one prediction, side by side: one for each method, with what was measured of each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from xplain.explanation import core
+from xplain.explanation.characters import one_line
+from xplain.explanation.core import Explanation
+
+#: Heading of the figure that differs from run to run.
+_SECONDS = "seconds"
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison(Sequence[Explanation]):
+    """Explanations of one prediction by several methods, with their measures.
+
+    `xplain.compare` makes it, `xplain.render` draws the maps above the table, and ``print`` writes the table.
+
+    Parameters
+    ----------
+    explanations : tuple of Explanation
+        One for each method, in their order; the controls are the last.
+    figures : tuple of mapping of str to (str, int, float or None)
+        The figures of each explanation by their headings, all with the same ones; None is not known.
+    notes : tuple of (str, str)
+        Headings and what they mean.
+    refused : mapping of str to str
+        Methods that could not explain the model, and why.
+
+    Examples
+    --------
+    >>> print(Comparison((), ({"method": "rise", "gini": 0.25, "n": 2000}, {"method": "x", "gini": None, "n": 1})))
+    method  gini      n
+    rise    0.25  2,000
+    x          -      1
+    """
+
+    explanations: tuple[Explanation, ...]
+    figures: tuple[Mapping[str, Any], ...] = field(repr=False)
+    notes: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    refused: Mapping[str, str] = field(default_factory=dict)
+
+    def __getitem__(self, index: Any) -> Any:
+        return self.explanations[index]
+
+    def __len__(self) -> int:
+        return len(self.explanations)
+
+    def rows(self, *, time: bool = True) -> list[dict[str, Any]]:
+        """Return the figures of each method as JSON values; ``time`` says whether its seconds are one."""
+        return [{name: value for name, value in row.items() if time or name != _SECONDS} for row in self.figures]
+
+    def table(self, *, time: bool = True) -> str:
+        """Return the figures as lines of text, with what they mean and why methods are missing."""
+        refused = [(method, f"refused: {reason}") for method, reason in self.refused.items()]
+        notes = [f"{one_line(name)}: {one_line(note)}" for name, note in [*self.notes, *refused]]
+        return "\n".join([*aligned(self.rows(time=time)), *notes])
+
+    def __str__(self) -> str:
+        return self.table()
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
+        return core.notebook_display(self) if core.notebook_display else {"text/plain": str(self)}
+
+
+def aligned(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return a line of headings and a line for each row, the first column to the left and figures to the right."""
+    lines = [[one_line(heading) for heading in rows[0]], *([cell(value) for value in row.values()] for row in rows)]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    return [
+        "  ".join(
+            text.rjust(width) if i else text.ljust(width)
+            for i, (text, width) in enumerate(zip(line, widths, strict=True))
+        )
+        for line in lines
+    ]
+
+
+def cell(value: Any) -> str:
+    """Return a figure as text: three digits of a number, a dash for what is not known."""
+    if value is None:
+        return "-"
+    if isinstance(value, float):
+        return f"{value:.3g}"
+    return f"{value:,}" if isinstance(value, int) else one_line(value)
