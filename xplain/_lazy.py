@@ -7,8 +7,6 @@ from types import ModuleType
 
 from xplain.errors import MissingExtraError
 
-__all__ = ["require"]
-
 
 def require(module: str, *, extra: str) -> ModuleType:
     """Import a module of an optional extra.

@@ -18,16 +18,6 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
-__all__ = [
-    "AttributionError",
-    "DocumentError",
-    "FidelityError",
-    "InputError",
-    "MissingExtraError",
-    "UnknownNameError",
-    "XplainError",
-]
-
 
 class XplainError(Exception):
     """Base of all errors that xplain raises on purpose."""

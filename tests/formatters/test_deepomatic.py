@@ -9,7 +9,7 @@ from xplain.errors import DocumentError, FidelityError, InputError
 from xplain.explanation import Attribution, Box, Explanation, Heatmap, Item, Prediction, Record, Results, Source
 from xplain.formatters import from_document, to_document, validate
 from xplain.formatters.deepomatic import formatter as deepomatic
-from xplain.formatters.deepomatic.formatter import mismatches
+from xplain.formatters.deepomatic.objects import mismatches
 
 LEFT, RIGHT = Box(0.125, 0.25, 0.5, 0.875), Box(0.5, 0.0, 0.9375, 0.40625)
 

@@ -221,3 +221,12 @@ def test_depth_and_digits_are_bounded():
     assert problem.message == "must be nested at most 64 deep, got more"
     document["predictions"][0] = {"label": ["a"], "score": 10**100000}
     assert validate(document)[0].message == "must be a finite number, got an integer of 332193 bits"
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_every_format_has_one_front_door(format):
+    module = importlib.import_module(f"xplain.formatters.{format.replace('-', '_')}.formatter")
+    for name in module.__all__:
+        assert hasattr(module, name)
+    assert {"CARRIES", "decode", "encode", "sniff"} <= set(module.__all__)
+    assert {"ITEMS", "HEAD"} & set(module.__all__) in (set(), {"ITEMS", "HEAD"})

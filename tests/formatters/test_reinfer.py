@@ -24,7 +24,7 @@ from xplain.explanation import (
 )
 from xplain.explanation.parts import in_text, join
 from xplain.formatters import fit, from_document, sniff, to_document, validate
-from xplain.formatters.reinfer.formatter import returned
+from xplain.formatters.reinfer.formatter import cut_to_request
 
 relaxed = settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
 MODEL = {"version": 5, "time": "2026-02-06T20:42:58.047000Z"}
@@ -670,17 +670,17 @@ def test_utf16_spans_are_converted(explanation, data):
 
 def test_a_request_says_which_labels_are_returned():
     labels = [Prediction("A", 0.25), Prediction(["A", "B"], 0.2), Prediction("C", 0.75)]
-    assert [(one.name, one.threshold) for one in returned(labels, {})] == [("A", 0.25), ("C", 0.25)]
-    assert [one.name for one in returned(labels, {"threshold": 0})] == ["A", "A > B", "C"]
+    assert [(one.name, one.threshold) for one in cut_to_request(labels, {})] == [("A", 0.25), ("C", 0.25)]
+    assert [one.name for one in cut_to_request(labels, {"threshold": 0})] == ["A", "A > B", "C"]
     asked = {"threshold": 0.5, "labels": [{"name": ["A", "B"], "threshold": 0.125}, {"name": ["A"]}]}
-    assert [(one.name, one.threshold) for one in returned(labels, asked)] == [("A > B", 0.125)]
+    assert [(one.name, one.threshold) for one in cut_to_request(labels, asked)] == [("A > B", 0.125)]
 
 
 def test_auto_returns_labels_that_meet_a_named_threshold():
     labels = [Prediction("A", 0.5, attributes={"auto_thresholds": ["balanced"]}), Prediction("B", 0.9)]
-    assert returned(labels, {"threshold": "auto"}) == (labels[0],)
+    assert cut_to_request(labels, {"threshold": "auto"}) == (labels[0],)
     assert [
-        one.name for one in returned(labels, {"threshold": "auto", "labels": [{"name": ["B"], "threshold": 0.5}]})
+        one.name for one in cut_to_request(labels, {"threshold": "auto", "labels": [{"name": ["B"], "threshold": 0.5}]})
     ] == ["B"]
 
 

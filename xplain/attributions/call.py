@@ -22,8 +22,6 @@ from xplain.explanation import Attribution, Explanation, Heatmap, Provenance
 from xplain.models import ImageClassifier, Model, Prepared
 from xplain.models.borrowing import evaluation
 
-__all__ = ["refuse_black_box", "refuse_inference_parameters", "refuse_zeros", "run"]
-
 Options = dict[str, Any]
 
 

@@ -11,8 +11,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["KINDS", "METHODS", "Method", "able"]
-
 #: What a method explains of a model, by the model's task.
 KINDS: Mapping[str, str] = MappingProxyType(
     {

@@ -17,8 +17,6 @@ from xplain.errors import InputError
 from xplain.explanation import Box
 from xplain.inputs import images
 
-__all__ = ["run"]
-
 Options = dict[str, dict[str, Any]]
 
 

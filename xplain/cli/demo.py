@@ -14,8 +14,6 @@ from xplain.cli.explain import load_model, progress
 from xplain.explanation import Explanation
 from xplain.inputs.files import make_folder
 
-__all__ = ["run"]
-
 Files = dict[str, tuple[bytes, str]]
 
 # One of each kind: gradients, class activation, path integral, black box.

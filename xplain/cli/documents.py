@@ -20,8 +20,6 @@ from xplain.kernels import jit
 if TYPE_CHECKING:
     from xplain.renderers import JobPage, Picture, TextPicture
 
-__all__ = ["convert", "encoded", "load", "outline", "render", "validate"]
-
 
 _STYLE = ("alpha", "text", "signal")
 

@@ -23,8 +23,6 @@ from xplain.explanation import Explanation
 from xplain.formatters import loads
 from xplain.inputs import files
 
-__all__ = ["load_model", "progress", "read_input", "run"]
-
 Sink = Callable[[str, Explanation], str]
 
 

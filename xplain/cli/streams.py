@@ -15,7 +15,6 @@ from xplain.inputs import files
 if TYPE_CHECKING:
     from xplain.renderers import JobPage, Picture, TextPicture
 
-__all__ = ["PICTURES", "note", "print_json", "print_picture", "read_bytes", "target", "visible", "write_bytes"]
 
 PICTURES = (".png", ".html", ".svg", ".txt")
 

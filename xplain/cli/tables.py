@@ -19,8 +19,6 @@ from xplain.errors import InputError
 from xplain.explanation import Record, Results
 from xplain.formatters import Value, conversion, from_document, loads, sniff
 
-__all__ = ["formats", "info", "methods", "schema"]
-
 _PACKAGES = ("numpy", "pillow", "numba", "torch", "scikit-image", "transformers", "isal")
 
 

@@ -11,18 +11,6 @@ from xplain.errors import InputError
 from xplain.explanation import Part
 from xplain.explanation.parts import join
 
-__all__ = [
-    "MAX_ADDRESS",
-    "MAX_ADDRESSES",
-    "MAX_ATTACHMENTS",
-    "MAX_MESSAGES",
-    "MAX_TEXT",
-    "PARTS",
-    "Attachment",
-    "Comment",
-    "Message",
-]
-
 #: Parts of a message that are classified, in the order in which a reader meets them.
 PARTS = ("subject", "body", "signature")
 

@@ -18,8 +18,6 @@ from xplain import _check
 from xplain.emails.comment import MAX_ADDRESS, MAX_ADDRESSES
 from xplain.emails.lines import clean
 
-__all__ = ["Headers", "decode_bytes", "keep_addresses", "split_addresses"]
-
 _WORD = re.compile(r"=\?([^?\s]{1,60})\?([bBqQ])\?([^?]*)\?=")
 _BETWEEN_WORDS = re.compile(r"(\?=)\s+(?==\?[^?\s]{1,60}\?[bBqQ]\?)")
 _ID = re.compile(r"<([^<>]+)>")

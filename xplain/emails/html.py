@@ -12,8 +12,6 @@ from collections.abc import Callable, Iterator
 
 from xplain.emails.lines import Line
 
-__all__ = ["html_lines"]
-
 # Possessive, so that nothing is tried twice. The second is for the rest of a document in which a quote does not end.
 _TAG = re.compile(r"""<(/?)([a-zA-Z][^\s/>]*+)((?:[^>"']++|"[^"]*+"|'[^']*+')*+)>""")
 _LOOSE_TAG = re.compile(r"<(/?)([a-zA-Z][^\s/>]*+)([^>]*+)>")

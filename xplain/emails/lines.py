@@ -5,8 +5,6 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-__all__ = ["Line", "clean", "plain_lines"]
-
 # "> > text", ">>text", " > text"; what follows a quoted mark may be indented.
 _QUOTE = re.compile(r" ?(?:>[ \t]?)+")
 _MBOX_FROM = re.compile(r">From \S")

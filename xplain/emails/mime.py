@@ -14,8 +14,6 @@ from xplain.emails.comment import Attachment
 from xplain.emails.headers import Headers, decode_bytes
 from xplain.errors import InputError
 
-__all__ = ["Mime", "read_mime"]
-
 MAX_DEPTH = 64
 MAX_PARTS = 4_096
 _MAX_STRUCTURED = 2_000  # characters of a field with parameters

@@ -16,8 +16,6 @@ from xplain.emails.quotes import Quoted, loose_time
 from xplain.emails.thread import introduces, split_thread
 from xplain.errors import InputError
 
-__all__ = ["comment_from_email", "comment_from_raw_email"]
-
 MAX_EMAIL = 2**26  # bytes of a whole message
 MAX_PLAIN = 65_536
 MAX_HTML = 33_554_432

@@ -9,8 +9,6 @@ from datetime import UTC, datetime, timedelta, timezone
 
 from xplain.emails.lines import Line
 
-__all__ = ["Quoted", "attribution", "copied_header", "loose_time"]
-
 _MAX_ATTRIBUTION = 300
 
 # How a client begins the line, and the verb before its colon: English, German, French, Spanish, Portuguese, Italian,

@@ -9,8 +9,6 @@ from dataclasses import dataclass, field
 from xplain.emails.lines import Line
 from xplain.emails.quotes import Quoted, attribution, copied_header
 
-__all__ = ["Told", "introduces", "split_thread"]
-
 _CLOSINGS = (
     "best|best regards|best wishes|all the best|regards|kind regards|kindest regards|warm regards|warmest regards|"
     "many thanks|thanks|thanks again|thanks in advance|thank you|thx|cheers|sincerely|yours sincerely|sincerely yours|"

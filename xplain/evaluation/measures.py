@@ -18,7 +18,6 @@ from xplain.explanation import Attribution, Explanation, Heatmap
 if TYPE_CHECKING:
     from xplain.models import Prepared
 
-__all__ = ["MEASURES", "USUAL", "Measure", "Subject", "knobs_of", "measured", "named", "row"]
 
 USUAL = ("deletion", "insertion", "sparseness")
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["HIDDEN", "one_line", "visible"]
-
 #: Control characters but tab and line feed, line separators, what turns the direction of the text around it
 #: (Unicode UAX #9, explicit formatting), halves of surrogate pairs and non-characters.
 HIDDEN = re.compile(

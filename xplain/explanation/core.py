@@ -15,8 +15,6 @@ from xplain.errors import InputError
 from xplain.explanation.evidence import Evidence, Heatmap, Mask
 from xplain.explanation.regions import Box, Part, Polygon, Span, Window
 
-__all__ = ["TASKS", "Attribution", "Explanation", "Prediction", "Provenance", "Region", "Source"]
-
 Region = Box | Polygon | Span | Window | Mask
 
 TASKS = (

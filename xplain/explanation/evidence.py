@@ -17,8 +17,6 @@ from xplain.errors import InputError
 from xplain.explanation.regions import Box
 from xplain.kernels import rle
 
-__all__ = ["Evidence", "Grid", "Heatmap", "Mask", "SignalScores", "Word", "WordScores"]
-
 
 class _ByContent:
     """Equality and hash of frozen dataclasses that hold arrays."""

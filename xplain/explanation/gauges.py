@@ -23,8 +23,6 @@ from xplain import _check
 from xplain.explanation.core import Prediction
 from xplain.explanation.regions import Box, Polygon
 
-__all__ = ["Reading", "pointer", "read_gauge"]
-
 _CLAIMS = ("reading", "value", "level")
 _POINTS = {
     "start": ("start", "min"),

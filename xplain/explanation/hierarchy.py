@@ -8,8 +8,6 @@ from collections.abc import Iterable
 from xplain import _check
 from xplain.explanation.core import Prediction
 
-__all__ = ["with_parents"]
-
 
 def with_parents(predictions: Iterable[Prediction], combine: str = "max") -> tuple[Prediction, ...]:
     """Add the parents of labels that are not predicted themselves.

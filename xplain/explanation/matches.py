@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from xplain import _check
 from xplain.errors import InputError
 
-__all__ = ["Alignment", "Stretch", "align"]
-
 MAX_CHARACTERS = 1024
 
 

@@ -13,19 +13,6 @@ from dataclasses import dataclass
 from xplain.explanation.core import Explanation, Prediction
 from xplain.explanation.regions import Window
 
-__all__ = [
-    "ANOMALY",
-    "NO_ANOMALY",
-    "UNCERTAIN",
-    "Outcome",
-    "Tally",
-    "choose",
-    "decide",
-    "outcome",
-    "outcomes",
-    "tally",
-]
-
 UNCERTAIN, ANOMALY, NO_ANOMALY = "uncertain", "anomaly", "no anomaly"
 
 

@@ -19,8 +19,6 @@ from xplain.errors import InputError
 from xplain.explanation.core import Source
 from xplain.explanation.regions import Part, Span
 
-__all__ = ["SEPARATOR", "Utf16", "in_part", "in_text", "join"]
-
 SEPARATOR = "\n\n"
 """What is between two parts."""
 

@@ -12,8 +12,6 @@ from typing import Literal
 from xplain import _check
 from xplain.errors import InputError
 
-__all__ = ["Box", "LengthUnit", "Part", "Polygon", "Span", "TextUnit", "Window"]
-
 LengthUnit = Literal["fraction", "pixel"]
 TextUnit = Literal["codepoint", "utf16_byte"]
 

@@ -9,8 +9,6 @@ from xplain import _check
 from xplain.errors import InputError, UnknownNameError
 from xplain.explanation.core import Explanation
 
-__all__ = ["STATUSES", "Item", "Record", "Results"]
-
 STATUSES = ("waiting", "running", "successful", "failed")
 
 

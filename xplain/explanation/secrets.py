@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-__all__ = ["is_secret", "without_secrets"]
-
 # Modzy's submittedByKey and Edge Impulse's signatureKey, and whatever else is named so.
 _ENDINGS = ("key", "token", "secret", "password")
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 
-__all__ = ["SplitText"]
-
 
 class SplitText:
     """A text split on white space, in which words are found by index.

@@ -10,8 +10,6 @@ import numpy.typing as npt
 from xplain import _check
 from xplain.errors import InputError
 
-__all__ = ["filled"]
-
 
 def filled(array: npt.NDArray[Any], channel_axis: int, spec: Any, name: str = "baseline") -> npt.NDArray[np.float32]:
     """Return the input that stands for "nothing there".

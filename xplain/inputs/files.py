@@ -12,8 +12,6 @@ from typing import BinaryIO
 
 from xplain.errors import InputError
 
-__all__ = ["as_path", "make_folder", "opened", "read", "refusal", "write"]
-
 
 def read(path: str | os.PathLike[str] | io.IOBase) -> bytes:
     """Return the bytes of a file, or of an open binary file.

@@ -20,8 +20,6 @@ from PIL import Image, ImageOps
 from xplain.errors import InputError
 from xplain.inputs import files
 
-__all__ = ["Loaded", "array_digest", "load"]
-
 _KINDS = (
     "a path, bytes, a PIL image, a NumPy array (height, width[, channels]) or a torch tensor (channels, height, width)"
 )

@@ -18,8 +18,6 @@ import numpy.typing as npt
 from xplain.errors import InputError
 from xplain.inputs import files, images
 
-__all__ = ["Loaded", "load"]
-
 _KINDS = "an array or a list (axes, time) or (time,), or a path to a .npy or .csv file"
 #: Columns of a CSV file that say when a reading was taken.
 _CLOCKS = {"time", "timestamp"}

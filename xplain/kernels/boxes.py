@@ -20,8 +20,6 @@ from xplain.kernels import jit
 from xplain.kernels.compiled.rle_counts import as_finite, shown
 from xplain.kernels.plain import boxes as plain
 
-__all__ = ["iou", "nms", "suppressors"]
-
 Float64 = npt.NDArray[np.float64]
 Int64 = npt.NDArray[np.int64]
 

@@ -25,8 +25,6 @@ from collections.abc import Callable
 from types import ModuleType
 from typing import Any, TypeVar, cast
 
-__all__ = ["SMALL", "choose", "kernel", "loaded", "one_shot"]
-
 SMALL = 2**25
 """Largest call, in elements, that may take a NumPy twin."""
 

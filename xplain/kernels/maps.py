@@ -11,8 +11,6 @@ import numpy.typing as npt
 from xplain.kernels import jit
 from xplain.kernels.plain import maps as plain
 
-__all__ = ["MAGNITUDES", "blend", "blend_table", "count_magnitudes", "magnitude_edge"]
-
 Float32 = npt.NDArray[np.float32]
 UInt8 = npt.NDArray[np.uint8]
 UInt16 = npt.NDArray[np.uint16]

@@ -20,19 +20,6 @@ import numpy.typing as npt
 from xplain.kernels import jit
 from xplain.kernels.plain import masks as plain
 
-__all__ = [
-    "bands",
-    "cells",
-    "coverage",
-    "enlarged_down",
-    "enlargement",
-    "fade",
-    "keep",
-    "starts",
-    "summed_across",
-    "weighted_sum",
-]
-
 Bool = npt.NDArray[np.bool_]
 Float32 = npt.NDArray[np.float32]
 Float64 = npt.NDArray[np.float64]

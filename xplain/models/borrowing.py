@@ -13,8 +13,6 @@ from xplain._lazy import require
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["evaluation", "unwrap"]
-
 
 def unwrap(model: Any) -> Any:
     """Return the module inside a torch.compile wrapper: hooks do not fire in compiled code."""

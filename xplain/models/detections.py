@@ -14,8 +14,6 @@ from xplain.errors import InputError
 from xplain.explanation.regions import LENGTH_UNITS
 from xplain.models import outputs
 
-__all__ = ["Detections", "best_match", "overlaps", "read_detections", "similarity"]
-
 
 @dataclass(frozen=True, slots=True)
 class Detections:

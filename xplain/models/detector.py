@@ -20,8 +20,6 @@ from xplain.models.image import ImageModel
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["Detector"]
-
 
 class Detector(ImageModel):
     """A model that finds objects: boxes with labels and scores.

@@ -13,8 +13,6 @@ from xplain import _check
 from xplain.errors import AttributionError, InputError
 from xplain.models import outputs
 
-__all__ = ["Endpoint"]
-
 
 class Endpoint:
     """A function that asks a server for predictions, as a black box for a model of xplain.

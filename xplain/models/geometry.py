@@ -20,8 +20,6 @@ from xplain import _check
 from xplain.errors import InputError
 from xplain.models import settings
 
-__all__ = ["Geometry", "Preprocess"]
-
 _RESIZES = ("shorter-side", "stretch", "letterbox", "none")
 _CHANNELS = {"RGB": 3, "BGR": 3, "L": 1}
 _FILTERS = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUBIC}

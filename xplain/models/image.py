@@ -19,8 +19,6 @@ from xplain.models.geometry import Geometry, Preprocess
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["ImageClassifier", "ImageModel", "Prepared"]
-
 
 @dataclass(frozen=True, slots=True)
 class Prepared:

@@ -11,8 +11,6 @@ import numpy.typing as npt
 
 from xplain.errors import InputError
 
-__all__ = ["as_numpy", "check_classes", "class_scores", "class_tensor", "softmax", "tensor_of"]
-
 
 def tensor_of(output: Any) -> Any:
     """Return the class scores inside a model's output.

@@ -23,7 +23,6 @@ from xplain.models.image import ImageModel
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["RegionTarget", "Segmenter"]
 
 Maps = npt.NDArray[np.float64]
 

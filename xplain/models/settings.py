@@ -10,8 +10,6 @@ from typing import Any
 from xplain.errors import InputError
 from xplain.models.borrowing import unwrap
 
-__all__ = ["labels_of", "preprocessing_of"]
-
 Settings = dict[str, Any]
 
 _REMEDY = "write it out: xplain.Preprocess(size=..., resize=..., mean=..., std=...)"

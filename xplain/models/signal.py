@@ -20,7 +20,6 @@ from xplain.models.base import Classifier
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["PreparedSignal", "SignalClassifier"]
 
 Float32 = npt.NDArray[np.float32]
 Scores = npt.NDArray[np.float64]

@@ -22,8 +22,6 @@ from xplain.models.words import Unit, units
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["PreparedText", "TextClassifier", "TokenWindow"]
-
 
 @dataclass(frozen=True, slots=True)
 class TokenWindow:

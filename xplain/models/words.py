@@ -14,8 +14,6 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Unit", "sentences", "shares", "units"]
-
 # Scripts without spaces: Thai to Myanmar, Khmer, kana, Han and its extensions; a combining mark stays with its letter.
 _UNSPACED = (
     r"\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"

@@ -17,8 +17,6 @@ from xplain import _check
 from xplain.errors import InputError
 from xplain.quality.result import mean_ranks
 
-__all__ = ["UNCERTAIN", "ClassReport", "ClassificationReport", "average_precision", "classification_report", "roc_auc"]
-
 #: The prediction of a classifier whose largest score is below the threshold.
 UNCERTAIN = "uncertain"
 

@@ -11,8 +11,6 @@ from xplain import _check
 from xplain.errors import InputError
 from xplain.quality.result import Floats, Result, mean_ranks
 
-__all__ = ["Agreement", "agreement", "rank_correlation", "sparseness"]
-
 
 @dataclass(frozen=True, slots=True)
 class Agreement(Result):

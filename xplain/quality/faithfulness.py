@@ -18,8 +18,6 @@ from xplain import _check
 from xplain.inputs import baselines
 from xplain.quality.result import Floats, Result, Score, image_and_map, scored
 
-__all__ = ["ORDERS", "Curve", "Infidelity", "deletion", "infidelity", "insertion"]
-
 #: Which pixels change first.
 ORDERS = ("highest", "lowest", "magnitude")
 

@@ -13,8 +13,6 @@ from xplain.errors import InputError
 from xplain.explanation import Box, Mask
 from xplain.quality.result import Floats, Result, values_of
 
-__all__ = ["Localisation", "localisation"]
-
 Bools = npt.NDArray[np.bool_]
 
 

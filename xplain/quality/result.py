@@ -12,8 +12,6 @@ import numpy.typing as npt
 from xplain import _check
 from xplain.errors import InputError
 
-__all__ = ["Result", "Score", "image_and_map", "mean_ranks", "scored", "values_of"]
-
 Floats = npt.NDArray[np.float64]
 #: Takes inputs (n, ...) and returns their scores (n,).
 Score = Callable[[npt.NDArray[Any]], npt.ArrayLike]

@@ -18,7 +18,6 @@ from xplain.quality.result import Result
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["MaxSensitivity", "Randomisation", "max_sensitivity", "randomisation"]
 
 Array = npt.NDArray[Any]
 

@@ -27,8 +27,6 @@ from xplain import _check
 from xplain.errors import InputError
 from xplain.quality.classification import average_precision
 
-__all__ = ["QUALITIES", "SAFE_EXAMPLES", "LabelValidation", "Validation", "quality_rank", "validation_statistics"]
-
 #: Training examples from which a label's average precision is taken to be reliable.
 SAFE_EXAMPLES = 20
 

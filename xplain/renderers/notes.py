@@ -15,28 +15,6 @@ from xplain.explanation import Box, Explanation, Polygon, Prediction, Region, Re
 from xplain.explanation.secrets import is_secret
 from xplain.renderers.canvas.scale import number
 
-__all__ = [
-    "Centroid",
-    "Link",
-    "asset",
-    "badges",
-    "breakdowns",
-    "centroids",
-    "figures",
-    "importances",
-    "is_dot",
-    "is_read",
-    "keypoints",
-    "metrics",
-    "number_at",
-    "properties",
-    "spans",
-    "states",
-    "text_at",
-    "truths",
-    "value_at",
-]
-
 Point = tuple[float, float]
 
 _ROUNDING = 1e-6

@@ -15,8 +15,6 @@ from xplain.renderers.canvas.picture import Picture
 from xplain.renderers.canvas.scale import number
 from xplain.renderers.canvas.typography import INK
 
-__all__ = ["draw"]
-
 _MOST_ROWS, _MOST_COLUMNS, _MOST_LISTED = 300, 7, 24
 _DEEP = 12  # levels of objects in objects
 _LONGEST = 4000  # characters of a text alternative

@@ -9,12 +9,11 @@ from typing import TYPE_CHECKING, Any
 from xplain import formatters
 from xplain.errors import DocumentError, InputError
 from xplain.explanation import Explanation, Record, Source
-from xplain.formatters.deepomatic import formatter as deepomatic
+from xplain.formatters.deepomatic.objects import mismatches
 
 if TYPE_CHECKING:
-    from xplain.models.raw.steps import Classification, Detection, Outcome, Trace
-
-__all__ = ["postprocess", "trace"]
+    from xplain.models.raw.steps import Classification, Detection, Outcome
+    from xplain.models.raw.trace import Trace
 
 
 def postprocess(
@@ -96,7 +95,7 @@ def trace(
 
     Returns
     -------
-    tuple of xplain.models.raw.steps.Trace
+    tuple of xplain.models.raw.trace.Trace
         For each output the candidates in the order of its tensors: dropped for a low score, suppressed by another one
         that overlaps it by so much, discarded, predicted, or beyond the maximum.
 
@@ -124,7 +123,7 @@ def _outcomes(
 
     fields = _fields(version, "version", ("version", "post_processings"))
     outputs = _fields(specification, "specification", ("specification",))
-    for problem in deepomatic.mismatches(fields, outputs):
+    for problem in mismatches(fields, outputs):
         raise DocumentError(problem.message, path=problem.path, format="deepomatic")
     outcomes = []
     boxes = False

@@ -11,12 +11,11 @@ from xplain import formatters
 from xplain.errors import InputError
 from xplain.explanation import Explanation, Item, Record, Results, Source
 from xplain.explanation.hierarchy import with_parents
-from xplain.formatters.reinfer import formatter as reinfer
+from xplain.formatters.reinfer.formatter import cut_to_request
+from xplain.formatters.reinfer.responses import FORMAT, PREDICT, default_name
 
 if TYPE_CHECKING:
     from xplain.models import Comment, TextClassifier
-
-__all__ = ["answer"]
 
 
 def answer(
@@ -69,17 +68,17 @@ def answer(
     comments = [_comment(document) for document in record.fields["documents"]]
     known = bool(record.fields.get("include_comments")) or method is not None
     explanations = _explained(model, comments, record, method, options)
-    ids = [comment.id or reinfer.default_name(i) for i, comment in enumerate(comments)]
+    ids = [comment.id or default_name(i) for i, comment in enumerate(comments)]
     named = len(set(ids)) == len(ids)
     items = [
         Item(
-            ids[i] if named else reinfer.default_name(i),
+            ids[i] if named else default_name(i),
             "successful",
             explanation=_told(explanation, comment, known, named),
         )
         for i, (comment, explanation) in enumerate(zip(comments, explanations, strict=True))
     ]
-    return Results(reinfer.PREDICT, tuple(items))
+    return Results(PREDICT, tuple(items))
 
 
 def _comment(document: Mapping[str, Any]) -> Comment:
@@ -118,7 +117,7 @@ def _explained(
     found = []
     for one, row in zip(prepared, scores, strict=True):
         every = with_parents(replace(p, id=None) for p in model.predictions(row, top=len(row)))
-        returned = reinfer.returned(every, record.fields)
+        returned = cut_to_request(every, record.fields)
         explanation = Explanation(model.task, one.source, returned)
         targets = [i for i in range(len(row)) if model.prediction(row, i).label in {p.label for p in returned}]
         if method is not None and targets:
@@ -153,7 +152,7 @@ def _told(explanation: Explanation, comment: Comment, known: bool, named: bool) 
     ]
     if any(messages):
         said["messages"] = messages
-    return replace(explanation, attributes={reinfer.FORMAT: {"comment": _present(**said)}})
+    return replace(explanation, attributes={FORMAT: {"comment": _present(**said)}})
 
 
 def _zoned(time: str | None) -> str | None:

@@ -12,8 +12,6 @@ from xplain.attributions.engine import autograd
 from xplain.errors import AttributionError
 from xplain.models import ImageClassifier
 
-__all__ = ["Attention", "record_attention"]
-
 
 @dataclass(frozen=True, slots=True)
 class Attention:

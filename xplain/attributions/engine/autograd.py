@@ -12,8 +12,6 @@ from torch.overrides import TorchFunctionMode
 from xplain.errors import AttributionError, UnknownNameError
 from xplain.models import ImageClassifier
 
-__all__ = ["Recording", "Rules", "record_input", "record_layer", "slopes", "submodule", "torch_module", "wide"]
-
 Recording = tuple[torch.Tensor, torch.Tensor]
 """(outputs (n, classes), the tensor to differentiate them by)."""
 

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from xplain.attributions.engine.attention import Attention
     from xplain.attributions.engine.autograd import Rules
 
-__all__ = ["Run"]
 
 Array = npt.NDArray[Any]
 Result = TypeVar("Result")

@@ -24,7 +24,6 @@ from xplain.models.words import shares
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["EmbeddingView", "PresenceView", "View"]
 
 Scores = npt.NDArray[np.float64]
 #: Tokens in one pass that still make good use of a CPU's caches; a text model's activations grow with them.

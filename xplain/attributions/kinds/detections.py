@@ -26,7 +26,6 @@ from xplain.models.detections import best_match, similarity
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["DetectionView", "GradientView", "run"]
 
 Scores = npt.NDArray[np.float64]
 

@@ -22,7 +22,6 @@ from xplain.models import Prepared, RegionTarget, Segmenter, borrowing, outputs
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["RegionView", "run"]
 
 Scores = npt.NDArray[np.float64]
 

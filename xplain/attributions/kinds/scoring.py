@@ -16,8 +16,6 @@ from xplain.errors import InputError
 from xplain.explanation import Prediction
 from xplain.models import Detector, ImageClassifier, Prepared, Segmenter
 
-__all__ = ["OUTPUTS", "scorer", "target_of"]
-
 #: What a score can be.
 OUTPUTS = ("probability", "logit", "similarity")
 

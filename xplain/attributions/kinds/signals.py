@@ -22,7 +22,6 @@ from xplain.models import Geometry, Prepared, PreparedSignal, SignalClassifier
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["WindowView", "run"]
 
 Scores = npt.NDArray[np.float64]
 

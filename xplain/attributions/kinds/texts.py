@@ -16,8 +16,6 @@ from xplain.explanation import Attribution, Explanation, Heatmap, Word, WordScor
 from xplain.models import PreparedText, TextClassifier
 from xplain.models.words import shares
 
-__all__ = ["run"]
-
 #: What adds up over the windows of a long text, whose score is the mean over them.
 _ADDITIVE = ("score", "baseline_score", "completeness_residual")
 

@@ -18,8 +18,6 @@ from xplain.attributions.engine.autograd import wide
 from xplain.attributions.engine.run import Run
 from xplain.attributions.methods.propagation import guided_gradient
 
-__all__ = ["grad_cam", "guided_grad_cam", "hires_cam"]
-
 Maps = npt.NDArray[np.float64]
 
 

@@ -14,7 +14,6 @@ from xplain.kernels import masks
 if TYPE_CHECKING:
     from xplain.attributions.engine.run import Run
 
-__all__ = ["Game", "absent"]
 
 Bool = npt.NDArray[np.bool_]
 Float64 = npt.NDArray[np.float64]

@@ -18,7 +18,6 @@ import numpy.typing as npt
 if TYPE_CHECKING:
     from xplain.attributions.engine.run import Run
 
-__all__ = ["random", "sobel"]
 
 Float64 = npt.NDArray[np.float64]
 

@@ -12,8 +12,6 @@ from xplain.attributions.methods.rise import rise
 if TYPE_CHECKING:
     from xplain.attributions.engine.run import Run
 
-__all__ = ["d_rise"]
-
 
 def d_rise(
     run: Run,

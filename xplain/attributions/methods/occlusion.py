@@ -15,7 +15,6 @@ from xplain.kernels import masks
 if TYPE_CHECKING:
     from xplain.attributions.engine.run import Run
 
-__all__ = ["feature_ablation", "occlusion"]
 
 Float64 = npt.NDArray[np.float64]
 

@@ -14,8 +14,6 @@ import torch
 
 from xplain.attributions.engine.run import Run
 
-__all__ = ["attention_rollout", "gradient_rollout"]
-
 Maps = npt.NDArray[np.float64]
 
 

@@ -14,7 +14,6 @@ from xplain.errors import InputError
 if TYPE_CHECKING:
     from xplain.attributions.engine.run import Run
 
-__all__ = ["SEGMENTATIONS", "segment"]
 
 Int = npt.NDArray[np.int64]
 

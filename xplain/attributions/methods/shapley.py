@@ -15,7 +15,6 @@ from xplain.errors import InputError
 if TYPE_CHECKING:
     from xplain.attributions.engine.run import Run
 
-__all__ = ["shapley"]
 
 Float64 = npt.NDArray[np.float64]
 

@@ -23,17 +23,6 @@ from xplain.errors import InputError
 if TYPE_CHECKING:
     from xplain.attributions.engine.run import Run
 
-__all__ = [
-    "deep_lift",
-    "feature_ablation",
-    "gradient_shap",
-    "input_x_gradient",
-    "integrated_gradients",
-    "kernel_shap",
-    "lime",
-    "occlusion",
-    "shapley",
-]
 
 Maps = npt.NDArray[np.float64]
 Baseline = float | str | npt.ArrayLike

@@ -16,7 +16,6 @@ from xplain.errors import InputError
 if TYPE_CHECKING:
     from xplain.attributions.engine.run import Run
 
-__all__ = ["kernel_shap", "lime"]
 
 Bool = npt.NDArray[np.bool_]
 Float64 = npt.NDArray[np.float64]

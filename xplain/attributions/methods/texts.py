@@ -23,17 +23,6 @@ from xplain.models.words import sentences
 if TYPE_CHECKING:
     from xplain.attributions.engine.run import Run
 
-__all__ = [
-    "gradient_shap",
-    "input_x_gradient",
-    "integrated_gradients",
-    "kernel_shap",
-    "lime",
-    "occlusion",
-    "random",
-    "saliency",
-    "shapley",
-]
 
 Maps = npt.NDArray[np.float64]
 

@@ -59,6 +59,8 @@ from xplain.formatters.core.wire import (
     string,
 )
 
+__all__ = ["CARRIES", "HEAD", "ITEMS", "decode", "encode", "sniff"]
+
 INSTANCE = keep({"space": string, "externalId": string})
 
 _ITEM_OF_REQUEST = keep(

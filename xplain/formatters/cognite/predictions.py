@@ -42,17 +42,6 @@ from xplain.formatters.core.wire import (
     record,
 )
 
-__all__ = [
-    "FEATURES",
-    "FORMAT",
-    "HELD",
-    "PARAMETERS",
-    "encode_explanation",
-    "implied",
-    "read_explanation",
-    "settled",
-]
-
 FORMAT = "cognite"
 
 DEFAULT = "industrialObject"

@@ -30,22 +30,6 @@ from xplain.formatters.core.wire import (
     tagged,
 )
 
-__all__ = [
-    "ASSET",
-    "ATTRIBUTES",
-    "FRACTION",
-    "GEOMETRIES",
-    "INT64",
-    "KEYPOINTS",
-    "LABEL",
-    "OBJECT_REGION",
-    "RECTANGLE",
-    "Shape",
-    "shape",
-    "write_rectangle",
-    "write_shape",
-]
-
 MAX_LABEL = 128
 MAX_DESCRIPTION = 500
 MAX_VERTICES = 1000

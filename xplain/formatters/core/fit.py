@@ -42,8 +42,6 @@ from xplain.explanation.parts import in_part, in_text
 from xplain.explanation.words import SplitText
 from xplain.formatters.core.losses import differences, grouped, plain
 
-__all__ = ["Carries", "Value", "fit"]
-
 Value = Explanation | Results | Record
 
 

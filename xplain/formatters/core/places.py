@@ -9,8 +9,6 @@ from typing import Any, TypeVar
 
 from xplain.errors import DocumentError, InputError
 
-__all__ = ["MISSING", "At", "Problem", "Rejected"]
-
 T = TypeVar("T")
 
 #: The value of a place that a document does not have.

@@ -22,8 +22,6 @@ from xplain.formatters.core.places import At
 from xplain.formatters.core.text import Strict, refusal
 from xplain.formatters.core.wire import Reader, read_at
 
-__all__ = ["Items", "head", "is_object", "items", "members"]
-
 CHUNK = 1 << 20
 """Bytes of a first read."""
 

@@ -10,8 +10,6 @@ from typing import Any, NoReturn
 from xplain.errors import DocumentError, InputError
 from xplain.formatters.core.places import At
 
-__all__ = ["Strict", "dumps", "loads", "refusal"]
-
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _SPLIT_PAIR = re.compile("[\ud800-\udbff][\udc00-\udfff]")
 

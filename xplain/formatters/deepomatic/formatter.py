@@ -49,9 +49,9 @@ from xplain.formatters.core.wire import (
     string,
 )
 from xplain.formatters.deepomatic.inferences import ATTRIBUTES, FORMAT, encode_data, read_data, said
-from xplain.formatters.deepomatic.objects import is_specification, is_version, mismatches, read_page, read_record
+from xplain.formatters.deepomatic.objects import is_specification, is_version, read_page, read_record
 
-__all__ = ["CARRIES", "decode", "encode", "mismatches", "sniff"]
+__all__ = ["CARRIES", "decode", "encode", "sniff"]
 
 CARRIES = {
     "image-classification": Carries(source="image", threshold=True, ids=(int,), attributes=ATTRIBUTES),

@@ -24,8 +24,6 @@ from xplain.formatters.core.wire import (
     string,
 )
 
-__all__ = ["ATTRIBUTES", "FORMAT", "encode_data", "number32", "read_data", "said"]
-
 FORMAT = "deepomatic"
 ATTRIBUTES = ("output", "region_id", "sequence_index", "sequence_time")
 """Attributes of predictions: the output that a prediction is of, if not the first, and fields of the document."""

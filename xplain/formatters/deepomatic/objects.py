@@ -33,8 +33,6 @@ from xplain.formatters.core.wire import (
 )
 from xplain.formatters.deepomatic.inferences import FORMAT, number32
 
-__all__ = ["is_specification", "is_version", "mismatches", "read_page", "read_record"]
-
 _FRACTION = between(0, 1)
 _ID = either("an integer >= 0 or a string", integer(0), string)
 

@@ -28,22 +28,6 @@ from xplain.formatters.core.wire import (
     time,
 )
 
-__all__ = [
-    "ACCURACY",
-    "BLOCK",
-    "FORMAT",
-    "IMPORTANCE",
-    "JOB",
-    "MODEL_RESULT",
-    "PAGE",
-    "PREDICTIONS",
-    "RAW_SAMPLE",
-    "SAMPLE",
-    "fields",
-    "items",
-    "scores",
-]
-
 FORMAT = "edge-impulse"
 
 Json = dict[str, Any]

@@ -27,8 +27,6 @@ from xplain.formatters.edge_impulse.fields import FORMAT, extent, fields, items,
 from xplain.formatters.edge_impulse.figures import box, rectangle
 from xplain.formatters.edge_impulse.writing import DETECTION, beyond, merged
 
-__all__ = ["RUNNER", "read_runner", "write_runner"]
-
 Json = dict[str, Any]
 
 RUNNER = "runner"

@@ -18,8 +18,6 @@ from xplain.formatters.edge_impulse.fields import FORMAT
 from xplain.formatters.edge_impulse.figures import box, centroids, check_figures, near, rectangles
 from xplain.formatters.edge_impulse.writing import DETECTION, MAX_BLOCKS, beyond, plain_sample, streams
 
-__all__ = ["explain_sample", "with_patch"]
-
 Json = dict[str, Any]
 Limits = Sequence[float | None]
 

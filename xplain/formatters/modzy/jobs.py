@@ -34,18 +34,6 @@ from xplain.formatters.core.wire import (
 )
 from xplain.formatters.modzy.objects import FORMAT, encode_object, read_object
 
-__all__ = [
-    "HEAD",
-    "ITEMS",
-    "STATUSES",
-    "encode_item",
-    "encode_job",
-    "read_batch",
-    "read_item",
-    "read_job",
-    "read_output",
-]
-
 STATUSES = {
     "FETCHING_DATA": "waiting",
     "PROCESSING": "running",

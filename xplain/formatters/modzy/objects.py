@@ -40,8 +40,6 @@ from xplain.formatters.core.wire import (
 )
 from xplain.kernels import rle
 
-__all__ = ["FORMAT", "TASKS", "encode_object", "read_object"]
-
 FORMAT = "modzy"
 
 TASKS = {

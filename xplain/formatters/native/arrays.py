@@ -18,8 +18,6 @@ import numpy.typing as npt
 from xplain.errors import DocumentError, InputError
 from xplain.formatters.core.wire import Reader, array, choice, integer, number, optional, record, string
 
-__all__ = ["MAX_ELEMENTS", "pack", "unpack"]
-
 MAX_ELEMENTS = 2**27
 """Largest array that is written or read (a 134-megapixel map, 512 MiB)."""
 

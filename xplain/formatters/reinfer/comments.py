@@ -33,24 +33,6 @@ from xplain.formatters.core.wire import (
     time,
 )
 
-__all__ = [
-    "BODY",
-    "CONTENT_PARTS",
-    "MAX_BATCH",
-    "MAX_MESSAGES",
-    "MAX_TEXT",
-    "Comment",
-    "attachments",
-    "encode_comment",
-    "messages",
-    "or_null",
-    "part_name",
-    "properties",
-    "read_comment",
-    "source_texts",
-    "split_part_name",
-]
-
 CONTENT_PARTS = ("subject", "body", "signature")
 """Parts of a message, in the order in which they are read."""
 

@@ -48,20 +48,10 @@ from xplain.formatters.core.places import At
 from xplain.formatters.core.wire import mapping
 from xplain.formatters.reinfer.comments import BODY
 from xplain.formatters.reinfer.records import RECORDS, kind_of
-from xplain.formatters.reinfer.responses import FORMAT, PREDICT, default_name, read_error, read_response
+from xplain.formatters.reinfer.responses import PREDICT, default_name, read_error, read_response
 from xplain.formatters.reinfer.writing import encode_response
 
-__all__ = [
-    "CARRIES",
-    "DEFAULT_THRESHOLD",
-    "FORMAT",
-    "PREDICT",
-    "decode",
-    "default_name",
-    "encode",
-    "returned",
-    "sniff",
-]
+__all__ = ["CARRIES", "decode", "encode", "sniff"]
 
 CARRIES = {
     "text-classification": Carries(
@@ -132,7 +122,7 @@ def decode(at: At) -> Results | Record:
     raise at.rejected("a response, a request, a comment or the figures of a validation")
 
 
-def returned(predictions: Iterable[Prediction], request: Mapping[str, Any]) -> tuple[Prediction, ...]:
+def cut_to_request(predictions: Iterable[Prediction], request: Mapping[str, Any]) -> tuple[Prediction, ...]:
     """Say which labels a request makes Re:infer return, each with the threshold that it meets.
 
     Parameters
@@ -152,9 +142,10 @@ def returned(predictions: Iterable[Prediction], request: Mapping[str, Any]) -> t
     Examples
     --------
     >>> order, refund = Prediction("Order", 0.75), Prediction("Refund", 0.3)
-    >>> [one.name for one in returned([order, refund], {"threshold": 0.5})]
+    >>> [one.name for one in cut_to_request([order, refund], {"threshold": 0.5})]
     ['Order']
-    >>> returned([order, refund], {"threshold": 0.5, "labels": [{"name": ["Refund"], "threshold": 0.25}]})[0].threshold
+    >>> request = {"threshold": 0.5, "labels": [{"name": ["Refund"], "threshold": 0.25}]}
+    >>> cut_to_request([order, refund], request)[0].threshold
     0.25
     """
     default = request.get("threshold")

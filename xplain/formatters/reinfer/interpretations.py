@@ -13,8 +13,6 @@ from xplain.explanation.evidence import Word, WordScores
 from xplain.explanation.parts import Utf16, in_part
 from xplain.explanation.regions import Part
 
-__all__ = ["ImportantSpan", "Interpretation", "interpretations"]
-
 _MESSAGE_PART = re.compile(r"messages\[(0|[1-9][0-9]{0,8})\]\.(\w+)")
 
 

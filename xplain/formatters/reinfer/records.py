@@ -33,8 +33,6 @@ from xplain.formatters.reinfer.comments import MAX_BATCH, MAX_TEXT, attachments,
 from xplain.formatters.reinfer.responses import ENTITIES, FORMAT, LABELS, uid
 from xplain.formatters.reinfer.spans import INTERPRETATION, read_label
 
-__all__ = ["RECORDS", "kind_of"]
-
 MAX_HTML = 33_554_432  # characters
 
 _FORMAT_OF_TEXT = choice("plain", "markdown")

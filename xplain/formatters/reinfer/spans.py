@@ -45,9 +45,6 @@ from xplain.formatters.reinfer.comments import (
     split_part_name,
 )
 
-__all__ = ["INTERPRETATION", "PLACE", "Place", "Writer", "check_place", "read_interpretations", "read_label"]
-
-
 # Reading.
 
 

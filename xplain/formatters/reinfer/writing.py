@@ -24,8 +24,6 @@ from xplain.formatters.reinfer.responses import (
 )
 from xplain.formatters.reinfer.spans import PLACE, Writer
 
-__all__ = ["encode_response"]
-
 _NOTHING = Explanation("text-classification", Source("text"))
 
 

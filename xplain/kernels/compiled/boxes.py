@@ -19,8 +19,6 @@ import numpy.typing as npt
 
 from xplain.kernels.jit import kernel
 
-__all__ = ["first_bad", "iou", "suppress"]
-
 Float64 = npt.NDArray[np.float64]
 Int64 = npt.NDArray[np.int64]
 

@@ -18,8 +18,6 @@ import numpy.typing as npt
 
 from xplain.kernels.jit import kernel
 
-__all__ = ["blend", "count_magnitudes"]
-
 _BLOCK = 1024  # pixels; a multiple of 4
 
 

@@ -13,8 +13,6 @@ import numpy.typing as npt
 
 from xplain.kernels.jit import kernel
 
-__all__ = ["fade"]
-
 
 @kernel
 def fade(

@@ -7,8 +7,6 @@ import itertools
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["first_bad", "iou", "overlap", "suppress"]
-
 Float64 = npt.NDArray[np.float64]
 Int64 = npt.NDArray[np.int64]
 

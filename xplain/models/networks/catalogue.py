@@ -13,8 +13,6 @@ from xplain.models.geometry import Preprocess
 from xplain.models.image import ImageClassifier
 from xplain.models.text import TextClassifier
 
-__all__ = ["NETWORKS", "pretrained"]
-
 
 @overload
 def pretrained(name: Literal["efficientnet-lite0"] = ...) -> ImageClassifier: ...

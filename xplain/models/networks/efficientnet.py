@@ -15,8 +15,6 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-__all__ = ["EfficientNetLite0"]
-
 # (expansion, kernel, stride, output channels, repeats) of each stage
 _STAGES = (
     (1, 3, 1, 16, 1),

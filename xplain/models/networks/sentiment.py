@@ -29,8 +29,6 @@ import numpy as np
 import torch
 from torch import nn
 
-__all__ = ["ABSENT", "UNKNOWN", "ReviewTokenizer", "SentimentCNN", "load", "normalised", "save"]
-
 ABSENT, UNKNOWN = 0, 1
 _PRIOR_TOKENS = 2
 

@@ -17,8 +17,6 @@ from xplain import _check
 from xplain.errors import InputError
 from xplain.models.outputs import softmax
 
-__all__ = ["anchored", "direct", "image_size", "scores", "yolo"]
-
 Float64: TypeAlias = npt.NDArray[np.float64]
 Tensors: TypeAlias = Mapping[str, Any]
 

@@ -30,20 +30,7 @@ from xplain.errors import InputError
 from xplain.explanation import Prediction
 from xplain.kernels import boxes
 from xplain.models.raw import layouts
-from xplain.models.raw.trace import FATES, Candidate, Trace
-
-__all__ = [
-    "FATES",
-    "Anchored",
-    "Candidate",
-    "Classification",
-    "Detection",
-    "Direct",
-    "Outcome",
-    "Trace",
-    "Yolo",
-    "postprocess",
-]
+from xplain.models.raw.trace import FATES, Trace
 
 Float64: TypeAlias = npt.NDArray[np.float64]
 Int64: TypeAlias = npt.NDArray[np.int64]

@@ -12,8 +12,6 @@ import numpy.typing as npt
 from xplain import _check
 from xplain.explanation import Box, Prediction
 
-__all__ = ["FATES", "Candidate", "Trace"]
-
 Float64: TypeAlias = npt.NDArray[np.float64]
 Int64: TypeAlias = npt.NDArray[np.int64]
 

@@ -12,8 +12,6 @@ from xplain.renderers.canvas.picture import Picture
 from xplain.renderers.canvas.scale import fraction, number
 from xplain.renderers.canvas.typography import INK, QUIET, Sheet
 
-__all__ = ["draw_bars"]
-
 _WIDTH, _SIZE = 640, 15
 _ROW, _THICKNESS = 1.9, 1.1  # in heights of text
 _MOST = 10

@@ -8,8 +8,6 @@ from collections.abc import Iterable, Sequence
 from xplain.explanation.characters import one_line, visible
 from xplain.renderers.canvas.colours import Colour
 
-__all__ = ["background", "escaped", "table"]
-
 
 def escaped(text: str, *, lines: bool = False) -> str:
     r"""Make text harmless between tags and in quoted attributes; on one line unless its lines are wanted.

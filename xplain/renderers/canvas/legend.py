@@ -11,8 +11,6 @@ import numpy.typing as npt
 from xplain.renderers.canvas.colours import Colour
 from xplain.renderers.canvas.typography import INK, QUIET, Sheet, Surface
 
-__all__ = ["Key", "Message", "Ramp", "Swatch", "draw_key", "height_of", "strip", "text_size"]
-
 UInt8 = npt.NDArray[np.uint8]
 
 # Distances in heights of plain text.

@@ -14,8 +14,6 @@ from xplain.renderers.canvas.scale import fraction, number
 from xplain.renderers.canvas.surface import Record
 from xplain.renderers.canvas.typography import INK, LINE, PAPER, QUIET, readable_on
 
-__all__ = ["MARGIN", "SIZE", "WIDTH", "Page", "Segment"]
-
 WIDTH, SIZE, MARGIN = 960, 15, 24
 _ROW = 1.6  # heights of text
 _STRIPE: Colour = (246, 247, 249)

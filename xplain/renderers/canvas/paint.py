@@ -11,8 +11,6 @@ from xplain.kernels import maps
 from xplain.renderers.canvas.colours import MIDDLE, Cmap, colour_table
 from xplain.renderers.canvas.scale import Scale
 
-__all__ = ["OUTLINE", "Colouring", "grown", "paint_mask", "paint_values"]
-
 UInt8 = npt.NDArray[np.uint8]
 Bool = npt.NDArray[np.bool_]
 

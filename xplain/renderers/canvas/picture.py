@@ -16,8 +16,6 @@ from xplain.errors import InputError
 from xplain.inputs import files
 from xplain.renderers.canvas import png
 
-__all__ = ["Drawing", "Picture", "stacked"]
-
 
 class Drawing:
     """What all pictures can do: become the bytes of a file, and be saved.

@@ -16,8 +16,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["encode"]
-
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _NONE, _UP = 0, 2
 _BLOCK = 1 << 18  # bytes of a block of rows: it is filtered and compressed while it is in the cache

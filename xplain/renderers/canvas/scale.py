@@ -17,8 +17,6 @@ from xplain import _check
 from xplain.errors import InputError, UnknownNameError
 from xplain.kernels import maps
 
-__all__ = ["PERCENTILE", "SCALES", "Extent", "Scale", "choose", "meanings", "number"]
-
 #: How a scale can be chosen.
 SCALES = ("robust", "max")
 #: Percentage of the non-zero values that a robust scale does not clip.

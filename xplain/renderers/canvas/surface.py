@@ -16,8 +16,6 @@ from xplain.explanation.characters import one_line
 from xplain.renderers.canvas.colours import Colour
 from xplain.renderers.canvas.typography import INK, LINE, PAPER, Sheet, fitted
 
-__all__ = ["Record"]
-
 UInt8 = npt.NDArray[np.uint8]
 
 _ANCHORS = {"ls": "start", "ms": "middle", "rs": "end"}

@@ -20,8 +20,6 @@ from xplain.renderers.image.marks import regional
 from xplain.renderers.image.panels import panels
 from xplain.renderers.targets import explanations
 
-__all__ = ["KINDS", "draw"]
-
 #: Kinds of picture and what they show.
 KINDS = {
     "overlay": "the map over the photo; the stronger the evidence, the less of the photo shows",

@@ -13,8 +13,6 @@ from xplain.renderers.canvas.typography import PAPER
 from xplain.renderers.image import wording
 from xplain.renderers.image.maps import Piece
 
-__all__ = ["bare", "beside", "single"]
-
 UInt8 = npt.NDArray[np.uint8]
 
 _ALONE, _BESIDE = 320, 200  # least length in pixels of the longer side of a panel with text

@@ -16,8 +16,6 @@ from xplain.renderers.canvas.scale import Extent, Scale, choose, meanings, numbe
 from xplain.renderers.image.labels import Arrangement, arrange, paint
 from xplain.renderers.image.panels import Panel
 
-__all__ = ["Piece", "Style", "coloured", "ramp", "ready"]
-
 _SEQUENTIAL, _DIVERGING = "inferno", "RdBu_r"
 
 

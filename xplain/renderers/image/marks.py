@@ -13,8 +13,6 @@ from xplain.renderers import notes
 from xplain.renderers.canvas.colours import COLOURS, Colour, colours_of
 from xplain.renderers.canvas.scale import number
 
-__all__ = ["PLAIN", "Dot", "Line", "Mark", "Marks", "Row", "counts", "limits", "marks", "regional"]
-
 Point = tuple[float, float]
 Size = tuple[int, int]
 

@@ -15,8 +15,6 @@ from xplain.renderers.canvas.page import MARGIN, SIZE, WIDTH, Page, Segment
 from xplain.renderers.canvas.picture import Picture
 from xplain.renderers.canvas.typography import INK, LINE, PAPER, QUIET, readable_on
 
-__all__ = ["KINDS", "STATUSES", "cells_of", "class_row", "draw", "judging", "percent", "statuses", "summary", "title"]
-
 #: Kinds of picture of a job and what they show.
 KINDS = {
     "progress": "how many inputs are successful, failed, running and waiting, and why those that failed did",

@@ -11,8 +11,6 @@ from xplain.explanation.outcomes import Outcome, Tally, choose, outcomes, tally
 from xplain.renderers.canvas.colours import Colour
 from xplain.renderers.signal.timeline import Block, palette
 
-__all__ = ["Counts", "count", "is_wrong", "labels"]
-
 
 @dataclass(frozen=True, slots=True)
 class Counts:

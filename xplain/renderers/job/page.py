@@ -22,8 +22,6 @@ from xplain.renderers.job.html import classes, entry, head
 from xplain.renderers.job.thumbs import Photos
 from xplain.renderers.text.drawing import TextPicture
 
-__all__ = ["JobPage", "draw"]
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class JobPage(Drawing):

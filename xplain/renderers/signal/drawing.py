@@ -19,8 +19,6 @@ from xplain.renderers.canvas.picture import Picture
 from xplain.renderers.signal import page
 from xplain.renderers.signal.scene import build, describe
 
-__all__ = ["KINDS", "draw"]
-
 #: Kinds of picture of a signal and what they show.
 KINDS = {
     "signal": "the axes as lines on the colours of what they speak for, and the labels of the windows along time",

@@ -17,8 +17,6 @@ from xplain.renderers.signal.curves import curves, plot, reach
 from xplain.renderers.signal.scene import Part, Scene, Section, heading, origin, rule, ticks
 from xplain.renderers.signal.timeline import OTHERS, Block, palette, timeline
 
-__all__ = ["PLOT", "page"]
-
 UInt8 = npt.NDArray[np.uint8]
 
 _WIDTH, _SIZE, _MARGIN = 960, 15, 24

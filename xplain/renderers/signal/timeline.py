@@ -18,8 +18,6 @@ from xplain.explanation.outcomes import UNCERTAIN, choose, outcome
 from xplain.renderers.canvas.colours import Colour
 from xplain.renderers.canvas.typography import PAPER, Sheet, readable_on
 
-__all__ = ["OTHERS", "Block", "blocks", "clipped", "merged", "palette", "timeline"]
-
 UInt8 = npt.NDArray[np.uint8]
 
 # P. Tol's "muted" scheme, Colour Schemes, SRON/EPS/TN/09-002: told apart with colour-blind eyes.

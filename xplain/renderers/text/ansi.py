@@ -12,8 +12,6 @@ from xplain.renderers.text import wording
 from xplain.renderers.text.scene import Part, Scene, Section, Tint
 from xplain.renderers.text.wording import Bar
 
-__all__ = ["write"]
-
 _RESET = "\x1b[0m"
 _BOLD = "\x1b[1m"
 _BLACK, _WHITE = 16, 231

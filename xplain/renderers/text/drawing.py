@@ -19,8 +19,6 @@ from xplain.renderers.canvas.picture import Drawing
 from xplain.renderers.text import wording
 from xplain.renderers.text.scene import Scene, build
 
-__all__ = ["KINDS", "TextPicture", "draw"]
-
 #: Kinds of picture of a text and what they show.
 KINDS = {
     "text": "the text, its words on the colour of what they speak for, what is found in it, the strongest words and "

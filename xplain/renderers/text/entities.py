@@ -13,8 +13,6 @@ from xplain.renderers import notes
 from xplain.renderers.canvas.colours import Colour, colours_of
 from xplain.renderers.canvas.scale import number
 
-__all__ = ["Entity", "Passage", "Stretch", "found_in", "passages"]
-
 _LONGEST = 60  # characters of what is found, in a list
 
 

@@ -13,24 +13,6 @@ from xplain.renderers.notes import badges, properties
 from xplain.renderers.text.entities import Entity
 from xplain.renderers.text.scene import Part, Scene, Section
 
-__all__ = [
-    "Bar",
-    "classes",
-    "describe",
-    "ends",
-    "entities",
-    "heading",
-    "meanings_of",
-    "more_classes",
-    "more_entities",
-    "notes",
-    "nothing",
-    "qualities",
-    "rule",
-    "signed",
-    "strongest",
-]
-
 _LISTED, _CHARTED = 10, 30  # strongest words beside a text, and in a chart of their own
 _CLASSES, _TREE = 10, 40
 _ENTITIES = 60
