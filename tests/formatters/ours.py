@@ -81,7 +81,7 @@ def values(format):
     """Explanations that a format has a task for, and a job of them all."""
     module = importlib.import_module(f"xplain.formatters.{format.replace('-', '_')}.formatter")
     made = {name: make() for name, make in EXPLANATIONS.items()}
-    found = {name: e for name, e in made.items() if module.CARRIES is None or e.task in module.CARRIES}
+    found = {name: e for name, e in made.items() if module.CAPABILITIES is None or e.task in module.CAPABILITIES}
     items = [Item(name, "successful", explanation=e, started="2026-01-02T03:04:05Z") for name, e in found.items()]
     job = Results("nightly", (*items, Item("lost.jpg", "failed", error="could not be decoded")))
     return {**found, "own-job": job}

@@ -23,7 +23,7 @@ from xplain.explanation import (
     Word,
     WordScores,
 )
-from xplain.formatters.core.fit import Carries, fit
+from xplain.formatters.core.fit import Capabilities, fit
 from xplain.formatters.core.losses import differences
 from xplain.formatters.modzy import formatter as modzy
 
@@ -102,9 +102,9 @@ LOSSES = {
 def test_losses_are_said_or_accepted(what):
     explanation, loss, left = LOSSES[what]
     with pytest.raises(FidelityError) as caught:
-        fit(explanation, modzy.CARRIES, format="modzy")
+        fit(explanation, modzy.CAPABILITIES, format="modzy")
     assert caught.value.losses == (loss,)
-    assert fit(explanation, modzy.CARRIES, format="modzy", lossy=True) == left
+    assert fit(explanation, modzy.CAPABILITIES, format="modzy", lossy=True) == left
 
 
 def test_all_losses_are_said_at_once():
@@ -118,7 +118,7 @@ def test_all_losses_are_said_at_once():
         "items[1].explanation.attributions[0] explains 'dog'",
         "; pass lossy=True to accept that",
     ):
-        fit(results, modzy.CARRIES, format="modzy")
+        fit(results, modzy.CAPABILITIES, format="modzy")
 
 
 def test_metadata_is_no_loss():
@@ -131,33 +131,33 @@ def test_metadata_is_no_loss():
         Provenance(method="occlusion"),
     )
     left = image([CAT], Attribution(CAT, MASK), height=1, width=2)
-    assert fit(explanation, modzy.CARRIES, format="modzy") == left
+    assert fit(explanation, modzy.CAPABILITIES, format="modzy") == left
 
 
 def test_a_task_of_which_there_is_nothing_is_refused():
     explanation = Explanation("signal-classification", Source("signal"))
     with refuses(InputError, "task must be one of 'image-classification'", "as 'modzy', got 'signal-classification'"):
-        fit(explanation, modzy.CARRIES, format="modzy", lossy=True)
+        fit(explanation, modzy.CAPABILITIES, format="modzy", lossy=True)
 
 
 def test_what_another_vendor_said_is_a_loss():
     explanation = Explanation("image-classification", Source("image"), [CAT], attributes={"other": 1, "modzy": {}})
     results = Results("job", (Item("y", "waiting", attributes={"other": 1}),))
     with refuses(FidelityError, "attributes of 'other' are left out"):
-        fit(explanation, modzy.CARRIES, format="modzy")
+        fit(explanation, modzy.CAPABILITIES, format="modzy")
     with refuses(FidelityError, "items[0].attributes of 'other' are left out"):
-        fit(results, modzy.CARRIES, format="modzy")
-    assert fit(explanation, modzy.CARRIES, format="modzy", lossy=True).attributes == {"modzy": {}}
+        fit(results, modzy.CAPABILITIES, format="modzy")
+    assert fit(explanation, modzy.CAPABILITIES, format="modzy", lossy=True).attributes == {"modzy": {}}
 
 
 def test_a_record_is_written_in_its_own_format():
-    assert fit(Record("modzy", "job", {}), modzy.CARRIES, format="modzy") == Record("modzy", "job", {})
+    assert fit(Record("modzy", "job", {}), modzy.CAPABILITIES, format="modzy") == Record("modzy", "job", {})
     with refuses(InputError, "format must be that of the job, 'other', or 'native', got 'modzy'"):
-        fit(Record("other", "job", {}), modzy.CARRIES, format="modzy")
+        fit(Record("other", "job", {}), modzy.CAPABILITIES, format="modzy")
 
 
 BOXES = {
-    "object-detection": Carries(
+    "object-detection": Capabilities(
         source="image", regions=(Box,), unit="fraction", paths=True, threshold=True, ids=(int,), attributes=("a",)
     )
 }

@@ -32,7 +32,7 @@ relaxed = settings(suppress_health_check=[HealthCheck.too_slow, HealthCheck.data
 
 
 def carries(format):
-    return importlib.import_module(f"xplain.formatters.{format.replace('-', '_')}.formatter").CARRIES
+    return importlib.import_module(f"xplain.formatters.{format.replace('-', '_')}.formatter").CAPABILITIES
 
 
 @each_format
@@ -228,5 +228,5 @@ def test_every_format_has_one_front_door(format):
     module = importlib.import_module(f"xplain.formatters.{format.replace('-', '_')}.formatter")
     for name in module.__all__:
         assert hasattr(module, name)
-    assert {"CARRIES", "decode", "encode", "sniff"} <= set(module.__all__)
+    assert {"CAPABILITIES", "decode", "encode", "sniff"} <= set(module.__all__)
     assert {"ITEMS", "HEAD"} & set(module.__all__) in (set(), {"ITEMS", "HEAD"})

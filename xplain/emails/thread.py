@@ -38,7 +38,7 @@ _SENTENCE = re.compile(r"[.!?]\s+\w.{15,}[.!?]$")
 
 
 @dataclass(slots=True)
-class Told:
+class RecoveredMessage:
     """A message as far as a body tells of it.
 
     Parameters
@@ -60,7 +60,7 @@ def introduces(text: str) -> bool:
     return attribution(text, quoted=True) is not None
 
 
-def split_thread(lines: Sequence[Line]) -> list[Told]:
+def split_thread(lines: Sequence[Line]) -> list[RecoveredMessage]:
     r"""Split the lines of a body into its messages, the newest first.
 
     A line belongs to the message that its depth of quoting gives, plus one for each copied header or unmarked
@@ -76,7 +76,7 @@ def split_thread(lines: Sequence[Line]) -> list[Told]:
     >>> [(message.text, message.signature) for message in told]
     [('Yes.', ''), ('Really?', 'Ann')]
     """
-    levels: dict[int, Told] = {0: Told()}
+    levels: dict[int, RecoveredMessage] = {0: RecoveredMessage()}
     added: list[tuple[int, int]] = []  # (depth, messages that unmarked introductions at that depth added)
     possible = _possible_introductions(lines)
     said: set[int] = set()  # messages with a line of text so far
@@ -93,13 +93,13 @@ def split_thread(lines: Sequence[Line]) -> list[Told]:
             if unmarked:
                 added.append((line.depth, introduced - level))
                 total += introduced - level
-            levels[introduced] = Told(found)
+            levels[introduced] = RecoveredMessage(found)
             oldest = max(oldest, introduced)
             at += found.length
             continue
         oldest = max(oldest, level)
         if level not in levels:
-            levels[level] = Told()
+            levels[level] = RecoveredMessage()
         levels[level].lines.append(line)
         if line.text:
             said.add(level)

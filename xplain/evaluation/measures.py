@@ -71,7 +71,7 @@ class Subject:
         return evidence.values
 
     @property
-    def seen(self) -> Maps:
+    def values_in_input_frame(self) -> Maps:
         """The map in pixels of the model's input."""
         geometry = self.prepared.geometry
         height, width = self.values.shape
@@ -83,7 +83,7 @@ class Subject:
         """The score that the map explains, as a function of inputs, and the input."""
         from xplain.attributions.kinds.scoring import scorer
 
-        values = self.seen
+        values = self.values_in_input_frame
         if "score" not in self.shared:
             target = self.attribution.target
             self.shared["score"] = scorer(self.model, self.prepared, target, self.output, self.batch_size)
@@ -105,7 +105,7 @@ class Subject:
         found = attributions.run(self.model, inputs, targets, method=method, **options)
         return np.stack([replace(self, attribution=one.attributions[0]).values for one in found])
 
-    def again(self, arrays: npt.NDArray[Any]) -> Maps:
+    def explain_again(self, arrays: npt.NDArray[Any]) -> Maps:
         """Maps (n, height, width) of inputs (n, ...) by the method that made this one."""
         origin = self.explanation.provenance
         if origin.method is None:
@@ -199,7 +199,7 @@ def _localisation(subject: Subject, **knobs: Any) -> Any:
 
 
 def _max_sensitivity(subject: Subject, **knobs: Any) -> Any:
-    return quality.max_sensitivity(subject.again, subject.prepared.array, **knobs).to_json()
+    return quality.max_sensitivity(subject.explain_again, subject.prepared.array, **knobs).to_json()
 
 
 def _randomisation(subject: Subject, **knobs: Any) -> Any:
@@ -209,7 +209,7 @@ def _randomisation(subject: Subject, **knobs: Any) -> Any:
 
     def explain() -> Maps | None:
         try:
-            (found,) = subject.again(subject.prepared.array[np.newaxis])
+            (found,) = subject.explain_again(subject.prepared.array[np.newaxis])
         except AttributionError:
             return None  # a random network may have no map: all its units may be dead
         return np.asarray(found)
@@ -233,7 +233,7 @@ def _shapley(subject: Subject, *, players: int = 9) -> Any:
         subject.shared[key] = subject.explain("shapley", arrays, segments=regions, budget=2**_MOST_PLAYERS)[0]
     labels, exact = geometry.to_input(regions), geometry.to_input(subject.shared[key])
     present = np.unique(labels)
-    said = np.bincount(labels.ravel(), subject.seen.ravel().astype(np.float64))[present]
+    said = np.bincount(labels.ravel(), subject.values_in_input_frame.ravel().astype(np.float64))[present]
     reference = [float(np.median(exact[labels == one])) for one in present]
     return quality.agreement(said, reference).to_json()
 

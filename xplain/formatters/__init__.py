@@ -1,6 +1,6 @@
 """Documents: explanations in our own format and in those of vendors.
 
-A dialect is a module with ``CARRIES`` (what it can hold), ``sniff``, ``decode`` (a reader, see `core.wire`)
+A dialect is a module with ``CAPABILITIES`` (what it can hold), ``sniff``, ``decode`` (a reader, see `core.wire`)
 and ``encode``. It becomes a format by a line in `FORMATS`; the module is named like the format and imported when a
 document of it may be at hand.
 
@@ -28,7 +28,7 @@ from xplain.errors import DocumentError, FidelityError, InputError, UnknownNameE
 from xplain.explanation import Explanation, Item, Record, Results
 from xplain.formatters.core import fit as fitting
 from xplain.formatters.core import streaming, wire
-from xplain.formatters.core.fit import Carries, Value
+from xplain.formatters.core.fit import Capabilities, Value
 from xplain.formatters.core.losses import differences, grouped
 from xplain.formatters.core.places import At, Problem
 from xplain.formatters.core.text import dumps, loads
@@ -66,7 +66,7 @@ FORMATS: Mapping[str, str] = MappingProxyType(
 
 
 class _Dialect(Protocol):
-    CARRIES: Mapping[str, Carries] | None
+    CAPABILITIES: Mapping[str, Capabilities] | None
     ITEMS: Mapping[str, streaming.Items]
     HEAD: wire.Reader[dict[str, Any]]
     sniff: Callable[[Any], bool]
@@ -97,7 +97,7 @@ def fit(value: Value, format: str, *, lossy: bool = False, **options: Any) -> Va
     def settle(value: Value) -> Value:
         return wire.read(dialect.decode, dialect.encode(value, **options), format)
 
-    return fitting.fit(value, dialect.CARRIES, format=format, lossy=lossy, settle=settle)
+    return fitting.fit(value, dialect.CAPABILITIES, format=format, lossy=lossy, settle=settle)
 
 
 def to_document(explanation: Value, format: str = "native", *, lossy: bool = False, **options: Any) -> dict[str, Any]:

@@ -41,7 +41,7 @@ from xplain.formatters.cognite.predictions import (
     settled,
 )
 from xplain.formatters.cognite.shapes import INT64
-from xplain.formatters.core.fit import Carries, Value
+from xplain.formatters.core.fit import Capabilities, Value
 from xplain.formatters.core.places import At, Rejected
 from xplain.formatters.core.streaming import Items
 from xplain.formatters.core.wire import (
@@ -59,7 +59,7 @@ from xplain.formatters.core.wire import (
     string,
 )
 
-__all__ = ["CARRIES", "HEAD", "ITEMS", "decode", "encode", "sniff"]
+__all__ = ["CAPABILITIES", "HEAD", "ITEMS", "decode", "encode", "sniff"]
 
 INSTANCE = keep({"space": string, "externalId": string})
 
@@ -86,8 +86,8 @@ REQUEST = keep(
 ERROR = keep({"error": keep({"code": integer(), "message": string})})
 
 
-CARRIES = {
-    "object-detection": Carries(
+CAPABILITIES = {
+    "object-detection": Capabilities(
         source="image", regions=(Box, Polygon), unit="fraction", threshold=True, attributes=HELD
     )
 }

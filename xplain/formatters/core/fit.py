@@ -1,6 +1,6 @@
 """What a format can hold of an explanation, and the explanation cut down to that.
 
-A dialect says in its ``CARRIES`` what it holds for each task, as data. `fit` makes an explanation that the dialect
+A dialect says in its ``CAPABILITIES`` what it holds for each task, as data. `fit` makes an explanation that the dialect
 writes and reads back unchanged: ``decode(encode(fit(e))) == fit(e)``, and fitting twice changes nothing. Units are
 converted without a word; whatever a person would miss is a loss, and losses are refused unless they are accepted.
 
@@ -46,7 +46,7 @@ Value = Explanation | Results | Record
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Carries:
+class Capabilities:
     """What a dialect holds of an explanation of one task.
 
     Parameters
@@ -95,7 +95,7 @@ class Carries:
 
 def fit(
     value: Value,
-    carries: Mapping[str, Carries] | None,
+    carries: Mapping[str, Capabilities] | None,
     *,
     format: str,
     lossy: bool = False,
@@ -107,7 +107,7 @@ def fit(
     ----------
     value : Explanation, Results or Record
         What is to be written.
-    carries : mapping of task to Carries, or None
+    carries : mapping of task to Capabilities, or None
         What the format can hold; None is everything.
     format : str
         Its name, for messages.
@@ -147,14 +147,16 @@ def fit(
     return fitted
 
 
-def _fit_value(value: Explanation | Results, carries: Mapping[str, Carries], format: str, losses: list[str]) -> Value:
+def _fit_value(
+    value: Explanation | Results, carries: Mapping[str, Capabilities], format: str, losses: list[str]
+) -> Value:
     if isinstance(value, Explanation):
         return _fit(value, carries, format, losses, "")
     items = tuple(_fit_item(item, carries, format, losses, f"items[{i}].") for i, item in enumerate(value.items))
     return replace(value, items=items, attributes=_own(value.attributes, format, losses, ""))
 
 
-def _fit_item(item: Item, carries: Mapping[str, Carries], format: str, losses: list[str], where: str) -> Item:
+def _fit_item(item: Item, carries: Mapping[str, Capabilities], format: str, losses: list[str], where: str) -> Item:
     explanation = item.explanation
     if explanation is not None:
         explanation = _fit(explanation, carries, format, losses, f"{where}explanation.")
@@ -168,7 +170,7 @@ def _own(attributes: dict[str, Any], format: str, losses: list[str], where: str)
 
 
 def _fit(
-    explanation: Explanation, carries: Mapping[str, Carries], format: str, losses: list[str], where: str
+    explanation: Explanation, carries: Mapping[str, Capabilities], format: str, losses: list[str], where: str
 ) -> Explanation:
     if explanation.task not in carries:
         tasks = ", ".join(map(repr, carries))
@@ -183,7 +185,7 @@ def _fit(
 class _Fitting:
     """One explanation on its way into a dialect, and what got lost."""
 
-    carries: Carries
+    carries: Capabilities
     source: Source
     losses: list[str] = field(default_factory=list)
     predictions: list[Prediction] = field(default_factory=list)

@@ -32,7 +32,7 @@ from typing import Any
 
 from xplain.errors import DocumentError, InputError
 from xplain.explanation import Box, Explanation, Item, Record, Results
-from xplain.formatters.core.fit import Carries, Value
+from xplain.formatters.core.fit import Capabilities, Value
 from xplain.formatters.core.places import At
 from xplain.formatters.core.wire import (
     Field,
@@ -51,11 +51,11 @@ from xplain.formatters.core.wire import (
 from xplain.formatters.deepomatic.inferences import ATTRIBUTES, FORMAT, encode_data, read_data, said
 from xplain.formatters.deepomatic.objects import is_specification, is_version, read_page, read_record
 
-__all__ = ["CARRIES", "decode", "encode", "sniff"]
+__all__ = ["CAPABILITIES", "decode", "encode", "sniff"]
 
-CARRIES = {
-    "image-classification": Carries(source="image", threshold=True, ids=(int,), attributes=ATTRIBUTES),
-    "object-detection": Carries(
+CAPABILITIES = {
+    "image-classification": Capabilities(source="image", threshold=True, ids=(int,), attributes=ATTRIBUTES),
+    "object-detection": Capabilities(
         source="image", regions=(Box,), unit="fraction", threshold=True, ids=(int,), attributes=ATTRIBUTES
     ),
 }

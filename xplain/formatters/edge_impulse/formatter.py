@@ -40,7 +40,7 @@ import numpy.typing as npt
 
 from xplain import _check
 from xplain.explanation import Box, Explanation, Grid, Item, Record, Results, Window
-from xplain.formatters.core.fit import Carries, Value
+from xplain.formatters.core.fit import Capabilities, Value
 from xplain.formatters.core.places import At, Problem, Rejected
 from xplain.formatters.core.streaming import Items
 from xplain.formatters.core.wire import Reader, boolean, integer, mapping, nullable, problems, record, string
@@ -60,14 +60,14 @@ from xplain.formatters.edge_impulse.fields import (
 from xplain.formatters.edge_impulse.figures import accuracy, check_accuracy
 from xplain.formatters.edge_impulse.runner import RUNNER, read_runner, write_runner
 from xplain.formatters.edge_impulse.samples import explain_sample, with_patch
-from xplain.formatters.edge_impulse.writing import beyond, merged, write_sample
+from xplain.formatters.edge_impulse.writing import difference, merged, write_sample
 
-__all__ = ["CARRIES", "HEAD", "ITEMS", "decode", "encode", "sniff"]
+__all__ = ["CAPABILITIES", "HEAD", "ITEMS", "decode", "encode", "sniff"]
 
 Json = dict[str, Any]
 
 _HELD = ("expected", "correct", "predicted", "block", "anomaly")
-_IMAGE = Carries(
+_IMAGE = Capabilities(
     source="image",
     evidence=(Grid,),
     explains="prediction",
@@ -76,10 +76,10 @@ _IMAGE = Carries(
     threshold=True,
     attributes=_HELD,
 )
-CARRIES = {
+CAPABILITIES = {
     "image-classification": _IMAGE,
     "object-detection": _IMAGE,
-    "signal-classification": Carries(
+    "signal-classification": Capabilities(
         source="signal",
         described=("name", "sha256", "sample_rate_hz"),
         regions=(Window,),
@@ -262,7 +262,7 @@ def _read_job(at: At) -> Results:
     if wrong:
         raise Rejected(wrong)
     plain = {"success": True} if page else {"success": True, **_plain_job(predictions)}
-    rest = {**beyond(found, plain), **_order(windows, samples, predictions), **({"page": True} if page else {})}
+    rest = {**difference(found, plain), **_order(windows, samples, predictions), **({"page": True} if page else {})}
     return Results("", tuple(read), total=total, attributes={FORMAT: rest} if rest else {})
 
 
@@ -354,7 +354,7 @@ def _read_response(at: At) -> Explanation:
     windows = [{"startMs": i * step, "endMs": i * step + size} for i in range(_count(blocks))]
     whole = {"sampleId": sample["id"], _SAMPLE: sample, "classifications": blocks}
     explanation = at.build(explain_sample, at["classifications"], whole, windows, ())
-    own = {**beyond(found, {"success": True}), _SAMPLE: raw}
+    own = {**difference(found, {"success": True}), _SAMPLE: raw}
     numbered = {} if sample["id"] == 1 else {"sampleId": sample["id"]}
     content = _readings(raw["payload"]["values"]) if explanation.source.kind == "signal" else None
     explanation = replace(explanation, source=replace(explanation.source, content=content))
@@ -379,7 +379,7 @@ _ERROR = fields(success=boolean, error=nullable(string))
 
 def _read_error(at: At) -> Results:
     found = _ERROR(at)
-    rest = beyond(found, {"success": False, "error": found.get("error", _NO_REASON)})
+    rest = difference(found, {"success": False, "error": found.get("error", _NO_REASON)})
     return Results("", (), error=found.get("error", _NO_REASON), attributes={FORMAT: rest} if rest else {})
 
 

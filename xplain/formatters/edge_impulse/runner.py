@@ -25,7 +25,7 @@ from xplain.formatters.core.places import At
 from xplain.formatters.core.wire import Reader, boolean, integer, nullable, number, string
 from xplain.formatters.edge_impulse.fields import FORMAT, extent, fields, items, scores
 from xplain.formatters.edge_impulse.figures import box, rectangle
-from xplain.formatters.edge_impulse.writing import DETECTION, beyond, merged
+from xplain.formatters.edge_impulse.writing import DETECTION, difference, merged
 
 Json = dict[str, Any]
 
@@ -70,7 +70,7 @@ def read_runner(at: At) -> Explanation:
     result |= nested or {}
     explanation = at["result"].build(_explanation, result)
     labels = ["label" in cell for cell in result.get("visual_anomaly_grid", [])]
-    own: Json = beyond({**found, "result": result}, _plain(explanation, labelled=any(labels)))
+    own: Json = difference({**found, "result": result}, _plain(explanation, labelled=any(labels)))
     own |= {} if nested is None else {"nested": sorted(nested)}
     own |= {"unlabelled": True} if labels and not any(labels) else {}
     return replace(explanation, attributes={FORMAT: {RUNNER: own}})

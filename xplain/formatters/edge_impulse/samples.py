@@ -16,7 +16,7 @@ from xplain.explanation.outcomes import ANOMALY, UNCERTAIN, choose, decide
 from xplain.formatters.core.places import At, Problem, Rejected
 from xplain.formatters.edge_impulse.fields import FORMAT
 from xplain.formatters.edge_impulse.figures import box, centroids, check_figures, near, rectangles
-from xplain.formatters.edge_impulse.writing import DETECTION, MAX_BLOCKS, beyond, plain_sample, streams
+from xplain.formatters.edge_impulse.writing import DETECTION, MAX_BLOCKS, difference, plain_sample, streams
 
 Json = dict[str, Any]
 Limits = Sequence[float | None]
@@ -73,7 +73,7 @@ def with_patch(explanation: Explanation, found: Json, name: str, **more: Any) ->
     plain = plain_sample(explanation, name, found["sampleId"])
     if "predictions" not in found:  # of one sample alone
         del plain["predictions"]
-    patch = beyond({**found, "sample": sample}, plain)
+    patch = difference({**found, "sample": sample}, plain)
     linked = [centroids(one) for block in found["classifications"] for one in block.get("structuredResult", [])]
     if linked and linked[0] is not None:
         patch["centroids"] = linked[0]

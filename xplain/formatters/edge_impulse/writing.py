@@ -27,12 +27,12 @@ _MORE = "+"
 _ADDED = {"datastreams", "thresholds", "intervalMs", "frequencyHz", "resultCount", "totalCount"}
 
 
-def beyond(found: Json, plain: Json) -> Json:
+def difference(found: Json, plain: Json) -> Json:
     """Return the patch that makes ``found`` of ``plain``.
 
     Examples
     --------
-    >>> patch = beyond({"label": "wave", "frequency": 62.5}, {"frequency": 62.5, "sensors": []})
+    >>> patch = difference({"label": "wave", "frequency": 62.5}, {"frequency": 62.5, "sensors": []})
     >>> patch
     {'label': 'wave', 'sensors': None}
     >>> merged({"frequency": 100.0, "sensors": []}, patch)
@@ -44,10 +44,10 @@ def beyond(found: Json, plain: Json) -> Json:
         if value == own:
             continue
         if key in _DEEP and isinstance(value, dict) and isinstance(own, dict):
-            part = beyond(value, own)
+            part = difference(value, own)
         elif key in _DEEP and isinstance(value, list) and isinstance(own, list) and len(value) >= len(own):
             both = enumerate(zip(value, own, strict=False))
-            part = {str(i): inner for i, (one, other) in both if one != other and (inner := beyond(one, other))}
+            part = {str(i): inner for i, (one, other) in both if one != other and (inner := difference(one, other))}
             part |= {_MORE: value[len(own) :]} if len(value) > len(own) else {}
         else:
             patch[key] = value

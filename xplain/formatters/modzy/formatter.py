@@ -38,7 +38,7 @@ from typing import Any
 from xplain import _check
 from xplain.errors import InputError
 from xplain.explanation import Box, Explanation, Mask, Record, Results, WordScores
-from xplain.formatters.core.fit import Carries, Value
+from xplain.formatters.core.fit import Capabilities, Value
 from xplain.formatters.core.places import At
 from xplain.formatters.core.wire import mapping
 from xplain.formatters.modzy.jobs import (
@@ -54,13 +54,15 @@ from xplain.formatters.modzy.jobs import (
 )
 from xplain.formatters.modzy.objects import FORMAT, encode_object, read_object
 
-__all__ = ["CARRIES", "HEAD", "ITEMS", "decode", "encode", "sniff"]
+__all__ = ["CAPABILITIES", "HEAD", "ITEMS", "decode", "encode", "sniff"]
 
-CARRIES = {
-    "image-classification": Carries(source="image", evidence=(Mask,), attributes=True),
-    "image-segmentation": Carries(source="image", evidence=(Mask,), regions=(Mask,), attributes=True),
-    "object-detection": Carries(source="image", evidence=(Mask,), regions=(Box,), attributes=True),
-    "text-classification": Carries(source="text", evidence=(WordScores,), explains="label", text=True, attributes=True),
+CAPABILITIES = {
+    "image-classification": Capabilities(source="image", evidence=(Mask,), attributes=True),
+    "image-segmentation": Capabilities(source="image", evidence=(Mask,), regions=(Mask,), attributes=True),
+    "object-detection": Capabilities(source="image", evidence=(Mask,), regions=(Box,), attributes=True),
+    "text-classification": Capabilities(
+        source="text", evidence=(WordScores,), explains="label", text=True, attributes=True
+    ),
 }
 
 

@@ -72,11 +72,11 @@ from xplain.formatters.core.wire import (
 )
 from xplain.formatters.native.arrays import pack, unpack
 
-__all__ = ["CARRIES", "HEAD", "ITEMS", "decode", "encode", "sniff"]
+__all__ = ["CAPABILITIES", "HEAD", "ITEMS", "decode", "encode", "sniff"]
 
 VERSION = 1
 
-CARRIES = None
+CAPABILITIES = None
 """Everything."""
 
 

@@ -43,7 +43,7 @@ from dataclasses import replace
 from typing import Any
 
 from xplain.explanation import Explanation, Item, Prediction, Record, Results, Span, WordScores
-from xplain.formatters.core.fit import Carries, Value
+from xplain.formatters.core.fit import Capabilities, Value
 from xplain.formatters.core.places import At
 from xplain.formatters.core.wire import mapping
 from xplain.formatters.reinfer.comments import BODY
@@ -51,10 +51,10 @@ from xplain.formatters.reinfer.records import RECORDS, kind_of
 from xplain.formatters.reinfer.responses import PREDICT, default_name, read_error, read_response
 from xplain.formatters.reinfer.writing import encode_response
 
-__all__ = ["CARRIES", "decode", "encode", "sniff"]
+__all__ = ["CAPABILITIES", "decode", "encode", "sniff"]
 
-CARRIES = {
-    "text-classification": Carries(
+CAPABILITIES = {
+    "text-classification": Capabilities(
         source="text",
         evidence=(WordScores,),
         explains="label",

@@ -58,7 +58,7 @@ class Extent:
         return max(-self.low, self.high)
 
     @property
-    def nothing(self) -> str:
+    def blank_reason(self) -> str:
         """Why there is nothing to see, or an empty string."""
         if not self.largest:
             return "no evidence: all values are 0"
@@ -155,7 +155,7 @@ def _limit(extents: Sequence[Extent], scale: str | float | None) -> tuple[float 
         if limit <= 0:
             raise InputError(f"scale must be positive or one of {', '.join(map(repr, SCALES))}, got {scale!r}")
         return limit, "scale: given"
-    seen = [extent for extent in extents if not extent.nothing]
+    seen = [extent for extent in extents if not extent.blank_reason]
     if not seen:
         return None, ""
     largest = max(extent.largest for extent in seen)

@@ -96,7 +96,7 @@ class Piece:
         if self.mask is not None:
             return Swatch(OUTLINE, "evidence" if self.mask.area else "no evidence: the mask is empty")
         if self.scale is None or self.colouring is None:
-            return Message(self.extent.nothing if self.extent else "")
+            return Message(self.extent.blank_reason if self.extent else "")
         diverging = self.style.cmap.diverging if self.style.cmap else self.scale.signed
         return ramp(self.colouring, self.scale, diverging, [self.panel.attribution.method])
 
@@ -126,7 +126,7 @@ def coloured(pieces: Sequence[Piece], scale: str | float | None, shared: bool) -
         if piece.extent is not None:
             chosen = common if shared else choose([piece.extent], scale)
             # A map in which nothing is to be seen is drawn without colours, unless the caller fixed the scale.
-            if chosen is not None and (chosen.fixed or not piece.extent.nothing):
+            if chosen is not None and (chosen.fixed or not piece.extent.blank_reason):
                 cmap = piece.style.cmap or CMAPS[_DIVERGING if chosen.signed else _SEQUENTIAL]
                 alpha = None if piece.kind == "heatmap" else piece.style.alpha
                 piece = replace(piece, scale=chosen, colouring=Colouring.of(chosen, cmap, alpha))

@@ -136,7 +136,9 @@ def _evidence_facts(piece: Piece) -> list[str]:
     extent = piece.extent
     assert extent is not None
     return [
-        extent.nothing or extent.flat or f"values {_rounded(extent.low, extent)} to {_rounded(extent.high, extent)}"
+        extent.blank_reason
+        or extent.flat
+        or f"values {_rounded(extent.low, extent)} to {_rounded(extent.high, extent)}"
     ]
 
 
@@ -206,7 +208,7 @@ def _where(piece: Piece) -> str:
         piece.extent is None
         or piece.values is None
         or piece.extent.high <= 0
-        or piece.extent.nothing
+        or piece.extent.blank_reason
         or piece.extent.flat
     ):
         return ""

@@ -96,7 +96,9 @@ class Scene:
 
     def colouring_of(self, section: Section) -> Colouring | None:
         """The colouring, unless there is nothing to see in the section; the caller's own scale shows it as it is."""
-        return self.colouring if self.scale is not None and (self.scale.fixed or not section.extent.nothing) else None
+        return (
+            self.colouring if self.scale is not None and (self.scale.fixed or not section.extent.blank_reason) else None
+        )
 
 
 def build(
@@ -279,7 +281,7 @@ def heading(part: Part) -> str:
 def origin(part: Part, section: Section) -> str:
     """The method, the window if it is only one, and the extent of the values."""
     attribution, extent = section.attribution, section.extent
-    said = extent.nothing or extent.flat or f"values {number(extent.low)} to {number(extent.high)} a reading"
+    said = extent.blank_reason or extent.flat or f"values {number(extent.low)} to {number(extent.high)} a reading"
     region = attribution.target.region
     window = f"window {when(region.start_ms)} to {when(region.end_ms)}" if isinstance(region, Window) else ""
     return " · ".join(filter(None, (attribution.method, window, said)))
@@ -290,7 +292,7 @@ def rule(scene: Scene) -> list[str]:
     if not scene.sections:
         return []
     if scene.scale is None:
-        return [scene.sections[0].extent.nothing]
+        return [scene.sections[0].extent.blank_reason]
     most = max(part.averaged for part in scene.parts)
     averaged = f"each column is the mean of {most:.3g} readings" if most > 1 else ""
     return [scene.scale.rule + (", one for all" if len(scene.sections) > 1 else ""), averaged]
@@ -313,7 +315,7 @@ def describe(scene: Scene) -> str:
 def _sentence(part: Part, section: Section) -> str:
     target = section.attribution.target
     where = ""
-    if section.extent.high > 0 and not section.extent.nothing and not section.extent.flat:
+    if section.extent.high > 0 and not section.extent.blank_reason and not section.extent.flat:
         axis, column = np.unravel_index(int(np.argmax(section.values)), section.values.shape)
         middle = (column + 0.5) / section.values.shape[1]
         at = f"reading {int(middle * part.time)}" if part.length is None else when(part.begin + middle * part.length)

@@ -44,8 +44,8 @@ def _lines(scene: Scene, color: bool) -> Iterator[str]:
         if scene.kind == "text":
             yield from _passages(part, color)
             yield from _entities(part)
-        if nothing := wording.nothing(part):
-            yield nothing
+        if reason := wording.blank_reason(part):
+            yield reason
         if not part.sections:
             yield from _classes(part, None, color)
         if bars := wording.qualities(part):

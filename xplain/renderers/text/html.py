@@ -70,8 +70,8 @@ def _parts(scene: Scene) -> Iterator[str]:
         if scene.kind == "text":
             yield from _passages(part)
             yield from _entities(part)
-        if nothing := wording.nothing(part):
-            yield f'<div style="{_QUIET}">{nothing}</div>'
+        if reason := wording.blank_reason(part):
+            yield f'<div style="{_QUIET}">{reason}</div>'
         if not part.sections:
             yield from _classes(part, None)
         if bars := wording.qualities(part):

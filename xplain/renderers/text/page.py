@@ -297,7 +297,7 @@ class _Page:
         if self.scene.kind == "text":
             self._passages(part)
             self._entities(part)
-        self._write(wording.nothing(part), QUIET)
+        self._write(wording.blank_reason(part), QUIET)
         if not part.sections:
             self._charts(part, None)
         if bars := wording.qualities(part):

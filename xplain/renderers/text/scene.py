@@ -279,7 +279,7 @@ class Section:
 
     def strongest(self, count: int) -> list[Word]:
         """Words by decreasing |score|, in the order of the document where that is equal; none that rounds to zero."""
-        if self.nothing:
+        if self.blank_reason:
             return []
         words = (word for word in self.words if self.rounded(word.score))
         return sorted(words, key=lambda word: -abs(word.score))[:count]
@@ -290,9 +290,9 @@ class Section:
         return round(score, _DIGITS - 1 - math.floor(math.log10(largest))) if largest else 0.0
 
     @property
-    def nothing(self) -> str:
+    def blank_reason(self) -> str:
         """Why there is nothing to see, or an empty string."""
-        return self.extent.nothing if self.words else "no evidence: no word has a score"
+        return self.extent.blank_reason if self.words else "no evidence: no word has a score"
 
 
 @dataclass(frozen=True, slots=True)
@@ -342,7 +342,7 @@ class Scene:
 
     def tint_of(self, section: Section) -> Tint | None:
         """The tint, unless there is nothing to see in the section; the caller's own scale shows it as it is."""
-        return self.tint if self.scale is not None and (self.scale.fixed or not section.nothing) else None
+        return self.tint if self.scale is not None and (self.scale.fixed or not section.blank_reason) else None
 
 
 def build(

@@ -112,7 +112,7 @@ def _tree(predictions: Sequence[Prediction]) -> list[tuple[Prediction, tuple[str
     return found
 
 
-def nothing(part: Part) -> str:
+def blank_reason(part: Part) -> str:
     """That nothing is predicted of the text, or an empty string."""
     return "" if part.sections or part.explanation.predictions else "nothing is predicted"
 
@@ -164,13 +164,13 @@ def ends(scene: Scene) -> tuple[str, str]:
 def rule(scene: Scene) -> str:
     """How the scale came about, or why there is none."""
     if scene.scale is None:
-        return next((section.nothing for section in scene.sections), "")
+        return next((section.blank_reason for section in scene.sections), "")
     return scene.scale.rule + (", one for all sections" if len(scene.sections) > 1 else "")
 
 
 def notes(scene: Scene, section: Section) -> list[str]:
     """What a reader has to know about a section."""
-    found = [section.nothing] if section.nothing and scene.scale is not None else []
+    found = [section.blank_reason] if section.blank_reason and scene.scale is not None else []
     if scene.kind != "text":
         return found
     if not section.known:
@@ -190,7 +190,7 @@ def describe(scene: Scene) -> str:
         sentences += [_sentence(section) for section in part.sections]
         if not part.sections:
             scores = "; ".join(_row(bar) for bar in classes(part, None))
-            sentences.append(f"scores {scores}." if scores else f"{nothing(part) or 'no scores'}.")
+            sentences.append(f"scores {scores}." if scores else f"{blank_reason(part) or 'no scores'}.")
         if part.entities:
             listed = "; ".join(f"{entity.name} {facts}" for entity, facts in entities(part))
             more = more_entities(part)
@@ -211,7 +211,7 @@ def _sentence(section: Section) -> str:
     target, method = section.attribution.target, section.attribution.method
     by = f" by {one_line(method)}" if method else ""
     words = section.strongest(_NAMED)
-    said = f"strongest {_listed(words, section)}" if words else section.nothing
+    said = f"strongest {_listed(words, section)}" if words else section.blank_reason
     return f"words for {one_line(target.name)!r} (score {number(target.score)}){by}: {said}."
 
 
