@@ -1,5 +1,30 @@
+"""Settings of all tests: how many examples a law gets, how many threads a process may use; and what many tests explain.
+
+Hypothesis profiles: ``quick`` for a person at work (the default), ``ci`` for all that a change must pass, ``long`` for
+hours (``nox -s long``). The first two draw the same examples each time, so that a run says something of the change
+alone; new examples are looked for by the long one.
+"""
+
+import os
+
 import numpy as np
 import pytest
+from hypothesis import settings
+
+WORKERS = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+# Workers that take all cores each wait for one another: tests of networks ran four times as long.
+os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // WORKERS)))
+
+settings.register_profile("quick", max_examples=25, deadline=None, derandomize=True)
+settings.register_profile("ci", max_examples=100, deadline=None, derandomize=True)
+settings.register_profile("long", max_examples=5000, deadline=None)
+settings.load_profile("quick")
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if getattr(getattr(item, "obj", None), "is_hypothesis_test", False):
+            item.add_marker("laws")
 
 
 @pytest.fixture(scope="session")

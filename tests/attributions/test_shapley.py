@@ -3,11 +3,11 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.attributions.board import Board, linear
-from tests.support import refuses
+from tests.support import examples, refuses
 from xplain.attributions.methods.shapley import shapley
 from xplain.errors import InputError
 
@@ -65,7 +65,7 @@ def test_max_is_shared_as_an_airport_s_runway():
     assert found[0, 0] == pytest.approx([1 / 3, 1 / 3 + 2 / 2, 1 / 3 + 2 / 2 + 3 / 1])
 
 
-@settings(max_examples=25, deadline=None)
+@examples(25)
 @given(players=st.integers(2, 6), seed=st.integers(0, 999))
 def test_any_game_agrees_with_the_formula(players, seed):
     worth = np.random.default_rng(seed).normal(size=2**players)

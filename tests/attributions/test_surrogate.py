@@ -3,11 +3,11 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.attributions.board import Board, linear
-from tests.support import refuses
+from tests.support import examples, refuses
 from xplain.attributions.methods.surrogate import _kernel_coalitions, kernel_shap, lime
 from xplain.errors import InputError
 
@@ -89,7 +89,7 @@ class TestLime:
 
 
 class TestKernelShap:
-    @settings(max_examples=25, deadline=None)
+    @examples(25)
     @given(players=st.integers(2, 6), seed=st.integers(0, 99), data=st.data())
     def test_games_are_solved_exactly_when_the_budget_covers_them(self, players, seed, data):
         kind = data.draw(st.sampled_from(["and", "xor", "max", "tanh"]))

@@ -6,14 +6,14 @@ import math
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
 import xplain
 from tests.models.test_text import letters
 from tests.models.test_transformers import network, unigram, word_piece
-from tests.support import refuses
+from tests.support import examples, refuses
 from xplain import AttributionError, InputError, TextClassifier, UnknownNameError
 
 WEIGHTS = {"good": 2.0, "bad": -3.0, "film": 0.5}
@@ -38,7 +38,7 @@ def test_a_bag_of_words_gets_its_weights(method):
     assert [word.index for word in e.attributions[0].evidence.words] == list(range(7))
 
 
-@settings(max_examples=25, deadline=None)
+@examples(25)
 @given(st.integers(1, 6), st.integers(0, 2**32 - 1))
 def test_shapley_and_kernel_shap_are_exact_for_any_game(players, seed):
     worth = np.random.default_rng(seed).normal(size=2**players)

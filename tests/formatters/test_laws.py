@@ -6,11 +6,11 @@ import tracemalloc
 
 import jsonschema
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.formatters import golden, strategies
-from tests.support import refuses
+from tests.support import examples, refuses
 from xplain.errors import DocumentError, FidelityError, InputError, UnknownNameError, XplainError
 from xplain.explanation import TASKS, Explanation, Mask, Prediction, Results, Source
 from xplain.formatters import (
@@ -28,7 +28,7 @@ from xplain.formatters import (
 
 each_format = pytest.mark.parametrize("format", FORMATS)
 each_golden = pytest.mark.parametrize("path", golden.GOLDEN, ids=golden.identify)
-relaxed = settings(suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large], deadline=None)
+relaxed = examples()
 
 
 def carries(format):

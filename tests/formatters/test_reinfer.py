@@ -3,11 +3,11 @@
 import copy
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.formatters import golden
-from tests.support import refuses
+from tests.support import examples, refuses
 from xplain.errors import DocumentError, FidelityError
 from xplain.explanation import (
     Attribution,
@@ -26,7 +26,7 @@ from xplain.explanation.parts import in_text, join
 from xplain.formatters import fit, from_document, sniff, to_document, validate
 from xplain.formatters.reinfer.formatter import cut_to_request
 
-relaxed = settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
+relaxed = examples()
 MODEL = {"version": 5, "time": "2026-02-06T20:42:58.047000Z"}
 PARTS = ("subject", "body", "signature")
 PAYMENT = "Hi,\n\nPlease pay £100.00 to Ann Smith, account 12345678, sort 🏦 03-03-03."

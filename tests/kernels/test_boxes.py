@@ -2,10 +2,10 @@ import os
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.support import refuses
+from tests.support import examples, refuses
 from xplain.errors import InputError
 from xplain.kernels import boxes, jit
 from xplain.kernels.compiled import boxes as compiled
@@ -139,7 +139,7 @@ class TestNms:
         scores = np.append(scores, [0.5, 0.6])
         assert boxes.nms(rows, scores, 0.3).tolist() == greedy(rows.tolist(), scores, 0.3, [0] * 302)[0]
 
-    @settings(max_examples=200, deadline=None)
+    @examples(200)
     @given(st.data())
     def test_both_give_the_same_whatever_the_numbers(self, data):
         side = st.one_of(st.integers(-3, 3), st.floats(-1e150, 1e150), st.floats(-1e-300, 1e-300), st.floats(-1, 1))

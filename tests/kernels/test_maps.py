@@ -1,9 +1,10 @@
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from tests.support import examples
 from xplain.kernels import maps
 from xplain.kernels.compiled import maps as compiled
 from xplain.kernels.plain import maps as plain
@@ -43,7 +44,7 @@ def test_blend_is_the_formula_for_each_pixel(home):
     assert np.array_equal(run(home, PHOTO, values, table, 0.9, 3.5), expected)
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(
     hnp.arrays(np.float32, (7, 11), elements=st.floats(allow_nan=False, allow_infinity=False, width=32)),
     st.sampled_from([1e-38, 1e-3, 1.0, 127.0, 1e30]),

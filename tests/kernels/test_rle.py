@@ -5,17 +5,17 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from pycocotools import mask as coco
 
-from tests.support import refuses
+from tests.support import examples, refuses
 from xplain.errors import DocumentError, InputError
 from xplain.kernels import rle
 
 EDGES = (1, 2, 63, 64, 65, 127, 128, 129, 192)
-LAWS = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+LAWS = examples(60)
 
 
 def encoded_by_coco(mask):

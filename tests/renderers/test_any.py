@@ -1,14 +1,15 @@
 """Whatever a document holds: a picture, or a refusal that says why."""
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.formatters.strategies import explanations, json_objects, json_values, records, results
+from tests.support import examples
 from xplain.errors import XplainError
 from xplain.explanation import Box, Explanation, Prediction, Source, Span
 from xplain.renderers import draw
 
-FREELY = settings(deadline=None, suppress_health_check=list(HealthCheck), max_examples=60)
+FREELY = examples(60)
 SAID = (
     "assetRef",
     "attributes",
