@@ -37,9 +37,9 @@ def draw_explanations(subjects: Sequence[Explanation], image: Any, options: dict
 
 def check_options(allowed: Sequence[str], options: dict[str, Any]) -> dict[str, Any]:
     """Return the options that are not None; refuse those that are not allowed."""
-    chosen = {name: value for name, value in options.items() if value is not None}
-    _check_names(chosen, allowed)
-    return chosen
+    given = {name: value for name, value in options.items() if value is not None}
+    _check_names(given, allowed)
+    return given
 
 
 def _check_names(options: dict[str, Any], allowed: Sequence[str]) -> None:

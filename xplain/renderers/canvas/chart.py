@@ -59,13 +59,13 @@ def _chart(explanation: Explanation, font: str | None) -> npt.NDArray[np.uint8]:
     sheet = Sheet(_WIDTH, height, _SIZE, font)
     sheet.text((_SIZE, 1.8 * _SIZE), _heading(explanation), room=_WIDTH - 2 * _SIZE, scale=1.25)
     if predictions:
-        _draw_bars(sheet, predictions, explained, more)
+        _draw_rows(sheet, predictions, explained, more)
     else:
         sheet.text((_SIZE, 3.4 * _SIZE), "nothing is predicted", room=_WIDTH - 2 * _SIZE, colour=QUIET)
     return sheet.pixels()
 
 
-def _draw_bars(sheet: Sheet, predictions: Sequence[Prediction], explained: set[Prediction], more: int) -> None:
+def _draw_rows(sheet: Sheet, predictions: Sequence[Prediction], explained: set[Prediction], more: int) -> None:
     """Draw an axis at zero and a bar for each prediction, with its label on the left and its score at the end."""
     label_width = min(max(sheet.width_of(p.name) for p in predictions), _WIDEST_LABEL * _WIDTH)
     score_width = max(sheet.width_of(number(p.score)) for p in predictions)

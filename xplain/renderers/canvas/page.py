@@ -200,7 +200,7 @@ class Page:
 
     def bars(self, rows: Sequence[tuple[str, float]], most: float = 0.0) -> None:
         """Draw numbers as bars from a common zero, on a scale up to ``most`` or the largest."""
-        self._bars([(name, 0.0, value, number(value), _BAR) for name, value in rows], most)
+        self._range_bars([(name, 0.0, value, number(value), _BAR) for name, value in rows], most)
 
     def waterfall(self, rows: Sequence[tuple[str, float]], total: tuple[str, float]) -> None:
         """Draw how contributions add up to a total: each bar starts where the one before it ends."""
@@ -208,9 +208,9 @@ class Page:
         for name, value in rows:
             bars.append((name, start, start + value, f"{value:+.3g}", _POSITIVE if value >= 0 else _NEGATIVE))
             start += value
-        self._bars([*bars, (total[0], 0.0, total[1], number(total[1]), INK)])
+        self._range_bars([*bars, (total[0], 0.0, total[1], number(total[1]), INK)])
 
-    def _bars(self, bars: Sequence[tuple[str, float, float, str, Colour]], most: float = 0.0) -> None:
+    def _range_bars(self, bars: Sequence[tuple[str, float, float, str, Colour]], most: float = 0.0) -> None:
         """Draw bars from one number to another: (name, start, stop, text beside the bar, colour)."""
         room = WIDTH - 2 * MARGIN
         name_width = min(max(self._width(name) for name, *_ in bars) + SIZE, 0.42 * room)

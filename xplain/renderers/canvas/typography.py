@@ -1,7 +1,7 @@
 """Sheets of paper with text, boxes and strokes, as pixels; Pillow does the drawing.
 
 `Surface` is what legends and pages draw on; `Sheet` is one made of pixels, and
-`xplain.renderers.canvas.surface.Recording` one that can become SVG too. Below them stand what they are made of: text
+`xplain.renderers.canvas.surface.Recording` one that can become SVG too. Below them stand their parts: text
 that is shortened to its room and written in a font that has its characters, and strokes with dashes and smooth edges.
 """
 
