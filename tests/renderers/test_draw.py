@@ -149,7 +149,7 @@ class TestMasks:
     def test_bands_leave_no_seam(self, monkeypatch):
         mask = Mask.from_array(np.random.default_rng(3).random((HEIGHT, WIDTH)) > 0.98)
         whole = bare(explain(mask))
-        monkeypatch.setattr(paint, "_BLOCK", 1)
+        monkeypatch.setattr(paint, "BAND_PIXELS", 1)
         assert np.array_equal(bare(explain(mask)), whole)
 
     def test_a_heat_map_becomes_the_mask_that_to_mask_makes_and_the_picture_says_so(self):
@@ -337,10 +337,10 @@ class TestTheLegend:
         assert draw(explain(SIGNED, labels=(label,)), kind="bars").pixels.size
 
     def test_a_label_that_no_font_can_write_is_spelled_without_accents_and_the_text_keeps_it(self, monkeypatch):
-        monkeypatch.setattr(typography, "_FALLBACKS", ())
-        typography._fitting.cache_clear()
+        monkeypatch.setattr(typography, "FALLBACK_FONTS", ())
+        typography.choose_font.cache_clear()
         written, plain = (draw(explain(SIGNED, labels=(label,))) for label in ("Äpfel 猫", "Apfel ?"))
-        typography._fitting.cache_clear()
+        typography.choose_font.cache_clear()
         assert np.array_equal(written.pixels, plain.pixels)
         assert "'Äpfel 猫'" in written.alt
 
@@ -475,16 +475,16 @@ e = Explanation("image-classification", Source("image"), (target,), (Attribution
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 data = draw(e, photo).png()
 after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-found = [name for name in ("numba", "matplotlib", "torch", "cv2", "skimage", "scipy") if name in sys.modules]
-print((after - before) // 1024, len(data), *found)
+large = [name for name in ("numba", "matplotlib", "torch", "cv2", "skimage", "scipy") if name in sys.modules]
+print((after - before) // 1024, len(data), *large)
 """
 
 
 @pytest.mark.parametrize("kind", ["mask", "heatmap"])
 def test_a_picture_in_a_fresh_process_needs_little_memory_and_no_large_package(kind):
     done = subprocess.run([sys.executable, "-c", ONE_OFF, kind], capture_output=True, text=True, check=True)
-    megabytes, size, *found = done.stdout.split()
-    assert found == []
+    megabytes, size, *large_packages = done.stdout.split()
+    assert large_packages == []
     assert int(size) > 1000
     # Canvas 6.6 MB, mask 2 MB, what decodes it 4 MB, PNG, blocks of rows: nothing else is as large as the photo.
     assert int(megabytes) < 20

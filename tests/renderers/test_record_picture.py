@@ -97,13 +97,13 @@ class TestValidation:
 
 
 def test_contributions_add_up_to_their_total():
-    breakdown = {
+    contributions = {
         "label_contributions": [{"name": ["Order", "Late"], "value": -1.0}],
         "other_group_contributions": [{"name": "Channel", "value": 0.25}],
     }
-    fields = {"label_properties": [{"name": "tone", "value": -1.0, "breakdown": breakdown}]}
-    (found,) = breakdowns(fields)
-    assert found == ("tone", -1.0, [("Order > Late", -1.0), ("Channel", 0.25), ("everything else", -0.25)])
+    fields = {"label_properties": [{"name": "tone", "value": -1.0, "breakdown": contributions}]}
+    (breakdown,) = breakdowns(fields)
+    assert breakdown == ("tone", -1.0, [("Order > Late", -1.0), ("Channel", 0.25), ("everything else", -0.25)])
     picture = draw(Record("reinfer", "annotated-comment", fields))
     assert has(picture, (178, 24, 44))
     assert has(picture, (33, 102, 172))
@@ -116,7 +116,7 @@ def test_importance_of_features_is_drawn_on_one_scale():
         "odd": 3,
     }
     picture = draw(Record("edge-impulse", "feature-importance", {"labels": labels}))
-    lengths = (picture.pixels == np.array((146, 154, 164))).all(axis=2).sum(axis=1)
-    found = sorted({int(length) for length in lengths if length > 20})
-    assert len(found) == 3
-    assert np.allclose(np.array(found) / found[-1], [0.25, 0.5, 1], atol=0.02)
+    bar_pixels = (picture.pixels == np.array((146, 154, 164))).all(axis=2).sum(axis=1)
+    lengths = sorted({int(length) for length in bar_pixels if length > 20})
+    assert len(lengths) == 3
+    assert np.allclose(np.array(lengths) / lengths[-1], [0.25, 0.5, 1], atol=0.02)

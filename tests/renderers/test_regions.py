@@ -12,8 +12,8 @@ from xplain.explanation import Attribution, Box, Explanation, Grid, Heatmap, Mas
 from xplain.renderers import draw
 from xplain.renderers.canvas.colours import COLOURS
 from xplain.renderers.canvas.typography import INK, dashes
-from xplain.renderers.image import marks
-from xplain.renderers.image.labels import Wish, arrange, place
+from xplain.renderers.image.labels import LabelRequest, arrange_labels, place_labels
+from xplain.renderers.image.marks import PLAIN, mark_regions
 
 HEIGHT, WIDTH = 480, 640
 GREY = np.full((HEIGHT, WIDTH, 3), 128, np.uint8)
@@ -48,9 +48,9 @@ class TestOutlines:
         assert (pixels[360:, :] == 128).all()
 
     def test_pixels_and_fractions_are_the_same_box(self):
-        one = bare(scene(Prediction("cat", 0.9, region=box(100, 150, 300, 350))))
-        other = bare(scene(Prediction("cat", 0.9, region=Box(100, 150, 300, 350, "pixel"))))
-        assert np.array_equal(one, other)
+        fractions = bare(scene(Prediction("cat", 0.9, region=box(100, 150, 300, 350))))
+        pixels = bare(scene(Prediction("cat", 0.9, region=Box(100, 150, 300, 350, "pixel"))))
+        assert np.array_equal(fractions, pixels)
 
     def test_what_is_below_its_threshold_is_dashed(self):
         def edge(score):
@@ -86,10 +86,10 @@ class TestOutlines:
 
     def test_of_very_many_regions_the_best_are_drawn(self):
         predictions = [Prediction("cat", i / 2000, region=Box(0, 0, i / 2000, 1)) for i in range(1200)]
-        found = marks.marks(scene(), predictions, (HEIGHT, WIDTH))
-        assert len(found.marks) == 1000
-        assert found.more == 200
-        assert found.marks[0].rows[0].score == 1199 / 2000
+        marks = mark_regions(scene(), predictions, (HEIGHT, WIDTH))
+        assert len(marks.marks) == 1000
+        assert marks.more == 200
+        assert marks.marks[0].rows[0].score == 1199 / 2000
 
     def test_masks_of_another_size_and_at_edges_cover_their_place(self):
         inside = np.zeros((12, 16), bool)
@@ -121,8 +121,8 @@ class TestLabels:
             Prediction(f"label {i}", rng.random(), region=Box(x, y, x + 0.15, y + 0.15))
             for i, (x, y) in enumerate(corners)
         ]
-        found = marks.marks(scene(), predictions, (1080, 1920))
-        labels = arrange(found, 1920, 1080, None).labels
+        marks = mark_regions(scene(), predictions, (1080, 1920))
+        labels = arrange_labels(marks, 1920, 1080, None).labels
         assert len(labels) == 60
         taken = np.zeros((1080, 1920), int)
         for label in labels:
@@ -137,8 +137,8 @@ class TestLabels:
     def test_labels_without_room_are_counted(self):
         predictions = [Prediction(f"label {i}", 0.5, region=Box(0, 0, 1, 1)) for i in range(300)]
         predictions = [Prediction(p.label, 0.5, region=Box(i / 1e4, 0, 1, 1)) for i, p in enumerate(predictions)]
-        found = marks.marks(scene(), predictions, (HEIGHT, WIDTH))
-        arrangement = arrange(found, WIDTH, HEIGHT, None)
+        marks = mark_regions(scene(), predictions, (HEIGHT, WIDTH))
+        arrangement = arrange_labels(marks, WIDTH, HEIGHT, None)
         assert arrangement.missing > 0
         assert arrangement.missing + len(arrangement.labels) == 300
         assert (bare(scene(*predictions)) != 128).any()
@@ -146,10 +146,10 @@ class TestLabels:
     def test_the_bar_is_as_long_as_the_score_and_has_a_tick_at_the_threshold(self):
         def label(score, threshold):
             prediction = Prediction("mmmmmmmmmm", score, region=box(100, 200, 400, 400), threshold=threshold)
-            found = marks.marks(scene(), [prediction], (HEIGHT, WIDTH))
-            (one,) = arrange(found, WIDTH, HEIGHT, None).labels
-            x, y = int(one.place.x), int(one.place.y)
-            pixels = bare(scene(prediction))[y : y + int(one.height), x : x + int(one.width)]
+            marks = mark_regions(scene(), [prediction], (HEIGHT, WIDTH))
+            (placed,) = arrange_labels(marks, WIDTH, HEIGHT, None).labels
+            x, y = int(placed.place.x), int(placed.place.y)
+            pixels = bare(scene(prediction))[y : y + int(placed.height), x : x + int(placed.width)]
             return is_colour(pixels, INK)
 
         bar = label(0.5, None)[-1]
@@ -164,7 +164,7 @@ class TestLabels:
 
     def test_alternatives_for_one_region_share_a_label_and_those_that_count_come_first(self):
         region = box(100, 200, 400, 400)
-        found = marks.marks(
+        marks = mark_regions(
             scene(),
             [
                 Prediction("sunglasses", 0.31, region=region, threshold=0.347, attributes={"region_id": 3}),
@@ -173,14 +173,14 @@ class TestLabels:
             ],
             (HEIGHT, WIDTH),
         )
-        assert [[row.text for row in mark.rows] for mark in found.marks] == [
+        assert [[row.text for row in mark.rows] for mark in marks.marks] == [
             ["glasses 0.2", "sunglasses 0.31"],
             ["face 0.7"],
-        ] or [[row.text for row in mark.rows] for mark in found.marks] == [
+        ] or [[row.text for row in mark.rows] for mark in marks.marks] == [
             ["face 0.7"],
             ["glasses 0.2", "sunglasses 0.31"],
         ]
-        assert not any(line.dashed for mark in found.marks for line in mark.lines)
+        assert not any(stroke.dashed for mark in marks.marks for stroke in mark.strokes)
 
     def test_a_long_label_is_shortened_and_whole_in_the_alternative(self):
         long = "an electric " * 30 + "scooter"
@@ -197,7 +197,7 @@ class TestWhatIsReadAndMeasured:
             region=box(100, 200, 200, 230),
             attributes={"feature": "assetTag", "assetRef": {"externalId": "21-PT-1019"}},
         )
-        (mark,) = marks.marks(scene(), [tag], (HEIGHT, WIDTH)).marks
+        (mark,) = mark_regions(scene(), [tag], (HEIGHT, WIDTH)).marks
         assert mark.rows[0].text == "21PT1O19 = 21-PT-1019 0.75"
         assert "".join(text for text, marked in mark.rows[0].runs if marked) == "O--0"
 
@@ -270,8 +270,8 @@ class TestTruths:
         picture = draw(scene(car, attributes=attributes), legend=False)
         assert is_colour(picture.pixels[120, 224], BLUE)
         assert not is_colour(picture.pixels[96:145, 190:194], BLUE).any()  # no box
-        assert is_colour(picture.pixels[118:123, 192], marks.PLAIN).any()  # the link
-        assert is_colour(picture.pixels[120, 160], marks.PLAIN)
+        assert is_colour(picture.pixels[118:123, 192], PLAIN).any()  # the link
+        assert is_colour(picture.pixels[120, 160], PLAIN)
         assert (picture.pixels[360, 480] == 128).all()  # hollow
         assert "2 truths" in picture.alt
         assert "truth: label 2 at the bottom right" in picture.alt
@@ -284,7 +284,7 @@ class TestTruths:
     def test_true_boxes_are_white(self):
         boxes = [{"label": "bus", "x": 320, "y": 240, "width": 160, "height": 120}]
         picture = draw(scene(attributes={"edge-impulse": {"sample": {"boundingBoxes": boxes}}}), legend=False)
-        assert is_colour(picture.pixels[300, 319:322], marks.PLAIN).any()
+        assert is_colour(picture.pixels[300, 319:322], PLAIN).any()
         assert picture.alt == "Regions of an image: no regions, 1 truth: truth: bus at the centre."
 
 
@@ -348,8 +348,8 @@ class TestGround:
         assert picture.pixels.shape[1] == 600
 
     def test_a_region_as_large_as_the_image_has_its_label_in_a_corner(self):
-        found = marks.marks(scene(), [Prediction("cat", 0.9, region=Box(0, 0, 1, 1))], (HEIGHT, WIDTH))
-        (label,) = arrange(found, WIDTH, HEIGHT, None).labels
+        marks = mark_regions(scene(), [Prediction("cat", 0.9, region=Box(0, 0, 1, 1))], (HEIGHT, WIDTH))
+        (label,) = arrange_labels(marks, WIDTH, HEIGHT, None).labels
         assert (label.place.x, label.place.y) == (0, 0)
 
     def test_the_whole_image_is_told_in_words(self):
@@ -362,22 +362,23 @@ class TestGround:
 
 
 def test_places_are_beside_what_is_named_or_away_or_none():
-    near, away, none = place([Wish(40, 20, (10, 30, 90, 90))] * 2 + [Wish(200, 20, (0, 0, 9, 9))], 100, 100, 5)
-    assert (near.x, near.y, near.away) == (10, 10, False)
-    assert not away.away
-    assert none is None
-    full = [(0, 0, 100, 50)]
-    (spot,) = place([Wish(40, 20, (10, 10, 20, 20))], 100, 100, 5, full)
-    assert spot.away
-    assert spot.y >= 50
+    requests = [LabelRequest(40, 20, (10, 30, 90, 90))] * 2 + [LabelRequest(200, 20, (0, 0, 9, 9))]
+    above, beside, too_wide = place_labels(requests, 100, 100, 5)
+    assert (above.x, above.y, above.away) == (10, 10, False)
+    assert not beside.away
+    assert too_wide is None
+    upper_half = [(0, 0, 100, 50)]
+    (away,) = place_labels([LabelRequest(40, 20, (10, 10, 20, 20))], 100, 100, 5, upper_half)
+    assert away.away
+    assert away.y >= 50
 
 
 def test_dashes_cover_about_half_of_a_line_and_follow_its_corners():
     path = np.array([(0.0, 0.0), (100.0, 0.0), (100.0, 100.0)])
-    found = dashes(path, 2.0)
-    lengths = [np.hypot(*np.diff(one, axis=0).T).sum() for one in found]
+    cut = dashes(path, 2.0)
+    lengths = [np.hypot(*np.diff(dash, axis=0).T).sum() for dash in cut]
     assert abs(sum(lengths) / 200 - 4 / 9) < 0.01
-    assert any(len(one) == 3 for one in found) or not any((one == 100).all(axis=1).any() for one in found)
+    assert any(len(dash) == 3 for dash in cut) or not any((dash == 100).all(axis=1).any() for dash in cut)
     assert len(dashes(path[:2] / 50, 2.0)) == 1
 
 

@@ -24,11 +24,11 @@ ALL = dict.fromkeys(range(20), 0.5)
 
 @pytest.fixture
 def no_system_fonts(monkeypatch):
-    monkeypatch.setattr(typography, "_FALLBACKS", ())
-    typography._fitting.cache_clear()
+    monkeypatch.setattr(typography, "FALLBACK_FONTS", ())
+    typography.choose_font.cache_clear()
     clear_measures()
     yield
-    typography._fitting.cache_clear()
+    typography.choose_font.cache_clear()
     clear_measures()
 
 

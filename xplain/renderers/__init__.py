@@ -1,7 +1,8 @@
 """Pictures of explanations, with Pillow and NumPy only.
 
-Photos with what speaks for a class, texts with words in colour, signals, jobs, legends, bars. What draws texts and jobs
-is imported on first use: a photo need not wait for it.
+`draw` turns an explanation, a job, a record or a comparison into a picture that saves itself as PNG, HTML, SVG or text.
+Sub-packages draw one kind of source each (``image``, ``text``, ``signal``) or a whole ``job``; ``canvas`` holds what
+they share. The modules for texts and jobs are imported on first use, so that drawing a photo need not wait for them.
 """
 
 from __future__ import annotations
@@ -21,10 +22,10 @@ if TYPE_CHECKING:
 
 __all__ = ["CMAPS", "KINDS", "SCALES", "JobPage", "Picture", "TextPicture", "draw"]
 
-_HOMES = {"JobPage": "xplain.renderers.job.page", "TextPicture": "xplain.renderers.text.drawing"}
+_LAZY = {"JobPage": "xplain.renderers.job.page", "TextPicture": "xplain.renderers.text.drawing"}
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
+    if name not in _LAZY:
         raise AttributeError(f"module 'xplain.renderers' has no attribute {name!r}")
-    return getattr(importlib.import_module(_HOMES[name]), name)
+    return getattr(importlib.import_module(_LAZY[name]), name)

@@ -1,4 +1,8 @@
-"""Several methods on one page: their maps on one scale, and below them a table of figures."""
+"""Several methods on one page: their maps side by side, and below them a table of their figures.
+
+Methods have units of their own. So each map is divided by the value that gets the full colour when it is drawn alone,
+and the maps share one scale.
+"""
 
 from __future__ import annotations
 
@@ -13,16 +17,19 @@ from xplain.explanation import Attribution, Comparison, Explanation, Heatmap
 from xplain.explanation.characters import one_line
 from xplain.explanation.comparison import aligned, cell
 from xplain.renderers.canvas.page import Page
-from xplain.renderers.canvas.picture import Picture, stacked
+from xplain.renderers.canvas.picture import Picture, stack
 from xplain.renderers.canvas.scale import Extent, choose
 from xplain.renderers.image import drawing as image_drawing
 
 Note = tuple[str, str]
 
-_FULL = "full colour"
-_NOTE = (_FULL, "value that gets it; each map is divided by its own, so that one scale holds for all")
-_ACROSS = 84  # characters of figures beside each other in pixels, with two between columns
-_STYLE = (
+_FULL_COLOUR = "full colour"  # the column of each map's limit
+_FULL_COLOUR_NOTE = (
+    _FULL_COLOUR,
+    "value that gets it; each map is divided by its own, so that one scale holds for all",
+)
+_TABLE_CHARACTERS = 84  # that fit on a page beside each other, with two between columns
+_CSS = (
     "body { font: 15px/1.5 system-ui, sans-serif; margin: 24px; color: rgb(33, 37, 41) } "
     "table { border-collapse: collapse; margin: 16px 0 } "
     "th, td { padding: 2px 12px; text-align: right; border-bottom: 1px solid rgb(222, 226, 230) } "
@@ -32,7 +39,7 @@ _STYLE = (
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ComparisonPicture(Picture):
-    """A picture of maps above a table, whose HTML page holds the table as one.
+    """A picture of maps above a table; in HTML the table is a real one.
 
     Parameters
     ----------
@@ -43,11 +50,11 @@ class ComparisonPicture(Picture):
     header : tuple of str
         The table's headings.
     cells : tuple of tuple of str
-        Its rows.
+        The table's rows.
     lines : tuple of str
         The table as aligned text.
     notes : tuple of (str, str)
-        Headings and what they mean.
+        Headings and their meanings.
     """
 
     maps: Picture
@@ -58,20 +65,20 @@ class ComparisonPicture(Picture):
 
     def html(self) -> bytes:
         """Write one self-contained HTML page, without script: the maps, the table and its notes."""
-        import html
+        import html  # takes milliseconds that a PNG need not wait for
 
-        head = "".join(f'<th scope="col">{html.escape(one)}</th>' for one in self.header)
-        body = "".join(f"<tr>{''.join(f'<td>{html.escape(one)}</td>' for one in row)}</tr>\n" for row in self.cells)
+        head = "".join(f'<th scope="col">{html.escape(name)}</th>' for name in self.header)
+        rows = "".join(f"<tr>{''.join(f'<td>{html.escape(text)}</td>' for text in row)}</tr>\n" for row in self.cells)
         notes = "".join(f"<dt>{html.escape(name)}</dt><dd>{html.escape(note)}</dd>\n" for name, note in self.notes)
-        said = f"<table>\n<thead><tr>{head}</tr></thead>\n<tbody>\n{body}</tbody>\n</table>\n<dl>\n{notes}</dl>\n"
+        table = f"<table>\n<thead><tr>{head}</tr></thead>\n<tbody>\n{rows}</tbody>\n</table>\n<dl>\n{notes}</dl>\n"
         page = self.maps.html().decode("utf-8")
-        page = page.replace("</head>", f"<style>{_STYLE}</style>\n</head>", 1)
+        page = page.replace("</head>", f"<style>{_CSS}</style>\n</head>", 1)
         before, _, after = page.rpartition("</body>")
-        return f"{before}{said}</body>{after}".encode("utf-8", "replace")
+        return f"{before}{table}</body>{after}".encode("utf-8", "replace")
 
     def text(self) -> bytes:
-        """Write the table as UTF-8 text."""
-        lines = [self.maps.alt, "", *self.lines, "", *_lines(self.notes)]
+        """Write the text alternative of the maps, the table and its notes as UTF-8."""
+        lines = [self.maps.alt, "", *self.lines, "", *_note_lines(self.notes)]
         return ("\n".join(lines) + "\n").encode("utf-8", "replace")
 
 
@@ -81,13 +88,14 @@ def draw(comparison: Comparison, image: Any = None, *, time: bool = True, **styl
     Parameters
     ----------
     comparison : Comparison
-        Its explanations are of one image, with a heat map each.
+        Of explanations of one image, with one heat map each.
     image : uint8 array (height, width, 3), optional
-        The photo; what the explanations hold of it if left out.
+        The photo; left out, the one that the explanations hold.
     time : bool
-        Whether the seconds that each method took are in the table.
+        Whether the table has the seconds that each method took.
     **style
-        As for `xplain.renderers.image.drawing.draw`; ``scale`` is the share of the full colour, 1 if left out.
+        As for `xplain.renderers.image.drawing.draw`, but for ``scale``: it is a multiple of each map's own limit, 1 if
+        left out.
 
     Returns
     -------
@@ -101,58 +109,59 @@ def draw(comparison: Comparison, image: Any = None, *, time: bool = True, **styl
     """
     explanations = comparison.explanations
     limits = [_limit(explanation) for explanation in explanations]
-    scaled = [_divided(one, limit) for one, limit in zip(explanations, limits, strict=True)]
+    scaled = [_divide(explanation, limit) for explanation, limit in zip(explanations, limits, strict=True)]
     maps = image_drawing.draw(scaled, image, **{"scale": 1.0, **style})
-    figures = [{**row, _FULL: limit} for row, limit in zip(comparison.rows(time=time), limits, strict=True)]
+    figures = [{**row, _FULL_COLOUR: limit} for row, limit in zip(comparison.rows(time=time), limits, strict=True)]
     header = tuple(figures[0])
     cells = tuple(tuple(cell(value) for value in row.values()) for row in figures)
     refused = ((method, f"refused: {reason}") for method, reason in comparison.refused.items())
-    said = tuple((one_line(name), one_line(note)) for name, note in [*comparison.notes, *refused, _NOTE])
+    all_notes = [*comparison.notes, *refused, _FULL_COLOUR_NOTE]
+    notes = tuple((one_line(name), one_line(note)) for name, note in all_notes)
     page = Page(style.get("font"))
-    for columns in _parts(header, cells):
+    for columns in _split_columns(header, cells):
         page.table([header[i] for i in columns], [[row[i] for i in columns] for row in cells])
         page.space()
-    for name, note in said:
+    for name, note in notes:
         page.field(name, note)
     lines = tuple(aligned(figures))
-    below = Picture(page.pixels(), " ".join([*lines, *_lines(said)]))
-    both = stacked([maps, below])
-    return ComparisonPicture(both.pixels, both.alt, maps, header, cells, lines, said)
+    table = Picture(page.pixels(), " ".join([*lines, *_note_lines(notes)]))
+    picture = stack([maps, table])
+    return ComparisonPicture(picture.pixels, picture.alt, maps, header, cells, lines, notes)
 
 
-def _lines(notes: Sequence[Note]) -> list[str]:
+def _note_lines(notes: Sequence[Note]) -> list[str]:
     return [f"{name}: {note}" for name, note in notes]
 
 
-def _parts(header: Sequence[str], cells: Sequence[Sequence[str]]) -> list[list[int]]:
-    """Columns of the tables that figures are divided into, so that none is too wide; the first is in all."""
+def _split_columns(header: Sequence[str], cells: Sequence[Sequence[str]]) -> list[list[int]]:
+    """Indices of columns for several tables, none of them wider than a page; each repeats the first column."""
     widths = [2 + max(len(row[i]) for row in [header, *cells]) for i in range(len(header))]
-    parts = [[0]]
+    tables = [[0]]
     for i in range(1, len(header)):
-        if len(parts[-1]) > 1 and sum(widths[j] for j in parts[-1]) + widths[i] > _ACROSS:
-            parts.append([0])
-        parts[-1].append(i)
-    return parts
+        if len(tables[-1]) > 1 and sum(widths[j] for j in tables[-1]) + widths[i] > _TABLE_CHARACTERS:
+            tables.append([0])
+        tables[-1].append(i)
+    return tables
 
 
 def _limit(explanation: Explanation) -> float | None:
-    """The value that gets the full colour where a map is drawn alone; None for a map with nothing in it."""
-    attribution, heatmap = _map_of(explanation)
-    found = choose([Extent.of(heatmap.values, attribution.target.score)], None)
-    return None if found is None else found.limit
+    """The value that gets the full colour where a map is drawn alone; None if there is nothing to see in it."""
+    attribution, heatmap = _single_heatmap(explanation)
+    scale = choose([Extent.of(heatmap.values, attribution.target.score)], None)
+    return None if scale is None else scale.limit
 
 
-def _divided(explanation: Explanation, limit: float | None) -> Explanation:
+def _divide(explanation: Explanation, limit: float | None) -> Explanation:
+    """The explanation with the values of its map as multiples of a limit."""
     if limit is None:
         return explanation
-    attribution, heatmap = _map_of(explanation)
-    return replace(
-        explanation, attributions=(replace(attribution, evidence=Heatmap(heatmap.values / np.float32(limit))),)
-    )
+    attribution, heatmap = _single_heatmap(explanation)
+    evidence = Heatmap(heatmap.values / np.float32(limit))
+    return replace(explanation, attributions=(replace(attribution, evidence=evidence),))
 
 
-def _map_of(explanation: Explanation) -> tuple[Attribution, Heatmap]:
-    found = [(one, one.evidence) for one in explanation.attributions if isinstance(one.evidence, Heatmap)]
-    if len(found) != 1 or len(explanation.attributions) != 1:
+def _single_heatmap(explanation: Explanation) -> tuple[Attribution, Heatmap]:
+    heatmaps = [(a, a.evidence) for a in explanation.attributions if isinstance(a.evidence, Heatmap)]
+    if len(heatmaps) != 1 or len(explanation.attributions) != 1:
         raise _check.wrong("explanations", "of one heat map each", list(explanation.attributions))
-    return found[0]
+    return heatmaps[0]

@@ -1,4 +1,4 @@
-"""Explanations of one kind of source are drawn by the module for that kind, which is imported when it is needed."""
+"""Dispatch by kind of source: the module that draws it is imported when it is needed."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from xplain.renderers.canvas.picture import Picture
 if TYPE_CHECKING:
     from xplain.renderers.text.drawing import TextPicture
 
-#: The module that draws each kind of source, by a function ``draw(subjects, image, **options)``.
+#: The module that draws each kind of source, with a function ``draw(subjects, image, **options)``.
 _DRAWERS = {
     "image": "xplain.renderers.image.drawing",
     "text": "xplain.renderers.text.drawing",
@@ -29,18 +29,20 @@ def draw_explanations(subjects: Sequence[Explanation], image: Any, options: dict
         raise InputError(
             f"subject must explain sources of one kind, got {' and '.join(sorted(kinds))}; draw each apart"
         )
-    draw_one: Callable[..., Picture | TextPicture] = importlib.import_module(_DRAWERS[kinds.pop()]).draw
-    known = [name for name, p in inspect.signature(draw_one).parameters.items() if p.kind is p.KEYWORD_ONLY]
-    for name in options:
-        if name not in known:
-            raise UnknownNameError("option", name, known)
-    return draw_one(subjects, image, **options)
+    draw: Callable[..., Picture | TextPicture] = importlib.import_module(_DRAWERS[kinds.pop()]).draw
+    parameters = inspect.signature(draw).parameters.values()
+    _check_names(options, [parameter.name for parameter in parameters if parameter.kind is parameter.KEYWORD_ONLY])
+    return draw(subjects, image, **options)
 
 
-def only(names: Sequence[str], options: dict[str, Any]) -> dict[str, Any]:
-    """The options that are given; others than these are refused."""
+def check_options(allowed: Sequence[str], options: dict[str, Any]) -> dict[str, Any]:
+    """Return the options that are not None; refuse those that are not allowed."""
     given = {name: value for name, value in options.items() if value is not None}
-    for name in given:
-        if name not in names:
-            raise UnknownNameError("option", name, names)
+    _check_names(given, allowed)
     return given
+
+
+def _check_names(options: dict[str, Any], allowed: Sequence[str]) -> None:
+    for name in options:
+        if name not in allowed:
+            raise UnknownNameError("option", name, allowed)

@@ -1,9 +1,13 @@
-"""Vendors' objects without results as tables: requests, specifications, statistics."""
+"""Records as tables: requests, specifications, statistics and other objects of vendors that hold no results.
+
+A record is JSON of any form, so it is drawn generically: names and values, with objects indented below their names and
+arrays of similar objects as tables. Three kinds of record have charts above their table.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from xplain.explanation import Record
@@ -15,12 +19,13 @@ from xplain.renderers.canvas.picture import Picture
 from xplain.renderers.canvas.scale import number
 from xplain.renderers.canvas.typography import INK
 
+# Records are of any size; pictures are not.
 _MOST_ROWS, _MOST_COLUMNS, _MOST_LISTED = 300, 7, 24
-_DEEP = 12  # levels of objects in objects
-_LONGEST = 4000  # characters of a text alternative
-_WORDS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|_")
+_MOST_LEVELS = 12  # of objects in objects
+_MOST_CHARACTERS = 4000  # of a text alternative
+_WORD_BREAK = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|_")
 _BLUE, _ORANGE, _GREEN, _, _RED = COLOURS[:5]
-#: Qualities and traffic lights; their names are written beside the colours.
+#: Colours of qualities; the quality is written on its colour, so nothing depends on telling colours apart.
 _QUALITIES: dict[str, Colour] = {
     "poor": _RED,
     "average": _ORANGE,
@@ -36,14 +41,14 @@ def draw(record: Record, font: str | None = None) -> Picture:
     Parameters
     ----------
     record : Record
-        What stands under names that end in key, token, secret or password is left out.
+        Fields whose names end in key, token, secret or password are left out.
     font : str, optional
         A TrueType or OpenType file.
 
     Returns
     -------
     Picture
-        960 pixels wide, at most some hundred rows; a note says what is left out.
+        960 pixels wide, at most some hundred rows; a note counts the rows left out.
 
     Examples
     --------
@@ -52,77 +57,87 @@ def draw(record: Record, font: str | None = None) -> Picture:
     """
     page = Page(font)
     fields = without_secrets(record.fields)
+    alt = "; ".join(_sentences(fields))
+    if len(alt) > _MOST_CHARACTERS:
+        alt = f"{alt[:_MOST_CHARACTERS]}…"
     page.heading(f"{record.kind.replace('-', ' ')} ({record.format})")
-    special = _SPECIAL.get((record.format, record.kind))
-    if special is not None:
-        fields = special(page, fields)
-    rows = _Rows(page)
-    rows.write(fields)
-    if rows.more:
-        page.line(f"and {rows.more:,} more")
-    words = "; ".join(_sentences(without_secrets(record.fields)))
-    short = words if len(words) <= _LONGEST else f"{words[:_LONGEST]}…"
-    return Picture(page.pixels(), f"{record.format} {record.kind}: {short}")
+    draw_charts = _CHARTS.get((record.format, record.kind))
+    if draw_charts is not None:
+        fields = draw_charts(page, fields)
+    table = _JsonTable(page)
+    table.write(fields)
+    if table.omitted:
+        page.line(f"and {table.omitted:,} more")
+    return Picture(page.pixels(), f"{record.format} {record.kind}: {alt}")
 
 
-class _Rows:
-    """Writes JSON: names and values, objects indented below their names, arrays of alike objects as tables."""
+class _JsonTable:
+    """Writes JSON on a page, up to a number of rows; counts the rows that it omits."""
 
     def __init__(self, page: Page) -> None:
         self.page = page
-        self.left = _MOST_ROWS
-        self.more = 0
+        self.rows_left = _MOST_ROWS
+        self.omitted = 0
 
     def write(self, value: Any, depth: int = 0) -> None:
-        """Write what an object or an array holds."""
-        pairs = value.items() if isinstance(value, Mapping) else ((str(i + 1), one) for i, one in enumerate(value))
-        for name, one in pairs:
-            self._pair(_spaced(name), one, depth)
+        """Write the fields of an object, or the numbered items of an array."""
+        for name, item in _pairs(value):
+            self._write_field(_in_words(name), item, depth)
 
-    def _pair(self, name: str, value: Any, depth: int) -> None:
-        if not self._room():
+    def _write_field(self, name: str, value: Any, depth: int) -> None:
+        if not self._take_row():
             return
         indent = 1.2 * depth
-        if not isinstance(value, (Mapping, list)) or not value or _is_plain(value):
-            self.page.field(name, _shown(value), indent)
-        elif depth >= _DEEP:
+        if not isinstance(value, (Mapping, list)) or not value or _is_flat_list(value):
+            self.page.field(name, _format_value(value), indent)
+        elif depth >= _MOST_LEVELS:
             self.page.field(name, "…", indent)
         elif isinstance(value, list) and (columns := _columns(value)):
             self.page.line(name, indent=indent, colour=INK)
-            shown = value[: self.left]
-            self.page.table([_spaced(one) for one in columns], [[_shown(row.get(c)) for c in columns] for row in shown])
-            self.page.space(0.4)
-            self.left -= len(shown)
-            self.more += len(value) - len(shown)
+            self._write_table(columns, value)
         else:
             self.page.line(name, indent=indent, colour=INK)
             self.write(value, depth + 1)
 
-    def _room(self) -> bool:
-        self.left -= 1
-        self.more += self.left < 0
-        return self.left >= 0
+    def _write_table(self, columns: Sequence[str], objects: Sequence[Mapping[str, Any]]) -> None:
+        written = objects[: self.rows_left]
+        header = [_in_words(column) for column in columns]
+        self.page.table(header, [[_format_value(row.get(column)) for column in columns] for row in written])
+        self.page.space(0.4)
+        self.rows_left -= len(written)
+        self.omitted += len(objects) - len(written)
+
+    def _take_row(self) -> bool:
+        """Count one more row, and tell whether there is room for it."""
+        self.rows_left -= 1
+        self.omitted += self.rows_left < 0
+        return self.rows_left >= 0
 
 
-def _is_plain(value: Any) -> bool:
-    """Whether a value is an array of numbers and words."""
-    return isinstance(value, list) and not any(isinstance(one, (Mapping, list)) for one in value)
+def _pairs(value: Any) -> Iterable[tuple[str, Any]]:
+    """Names and values of an object, or numbers (from 1) and items of an array."""
+    return value.items() if isinstance(value, Mapping) else ((str(i), item) for i, item in enumerate(value, 1))
 
 
-def _columns(value: Sequence[Any]) -> list[str]:
-    """Names of the columns of an array of alike objects; none if it is something else."""
-    if not all(isinstance(one, Mapping) and one for one in value):
+def _is_flat_list(value: Any) -> bool:
+    """Whether a value is an array that holds no objects or arrays."""
+    return isinstance(value, list) and not any(isinstance(item, (Mapping, list)) for item in value)
+
+
+def _columns(items: Sequence[Any]) -> list[str]:
+    """Names of the columns of an array of similar objects; none if it cannot be written as a table."""
+    if not all(isinstance(item, Mapping) and item for item in items):
         return []
-    names = list(dict.fromkeys(name for one in value for name in one))
+    names = list(dict.fromkeys(name for item in items for name in item))
     flat = all(
-        not isinstance(cell, Mapping) and (not isinstance(cell, list) or _is_plain(cell))
-        for one in value
-        for cell in one.values()
+        not isinstance(value, Mapping) and (not isinstance(value, list) or _is_flat_list(value))
+        for item in items
+        for value in item.values()
     )
     return names if flat and len(names) <= _MOST_COLUMNS else []
 
 
-def _shown(value: Any) -> str:
+def _format_value(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if value is None or value in ([], {}, ""):
@@ -131,42 +146,44 @@ def _shown(value: Any) -> str:
         return f"{value:.6g}"
     if isinstance(value, list):
         more = len(value) - _MOST_LISTED
-        return ", ".join(_shown(one) for one in value[:_MOST_LISTED]) + (f" and {more} more" if more > 0 else "")
+        listed = ", ".join(_format_value(item) for item in value[:_MOST_LISTED])
+        return listed + (f" and {more} more" if more > 0 else "")
     return str(value)
 
 
-def _spaced(name: str) -> str:
-    """A name in words: ``num_amber_labels`` and ``numAmberLabels`` are "num amber labels"."""
-    return " ".join(word if word.isupper() else word[:1].lower() + word[1:] for word in _WORDS.split(name) if word)
+def _in_words(name: str) -> str:
+    """``num_amber_labels`` and ``numAmberLabels`` as "num amber labels"; acronyms stay as they are."""
+    words = (word for word in _WORD_BREAK.split(name) if word)
+    return " ".join(word if word.isupper() else word[:1].lower() + word[1:] for word in words)
 
 
 def _sentences(value: Any, path: str = "", depth: int = 0) -> Iterator[str]:
-    """Names and values of all that is in JSON."""
-    nested = isinstance(value, (Mapping, list)) and value and not _is_plain(value) and depth < _DEEP
-    if not nested:
-        yield f"{path}: {_shown(value)}" if path else _shown(value)
+    """Each value in JSON with the path of names that leads to it, for the text alternative."""
+    if not isinstance(value, (Mapping, list)) or not value or _is_flat_list(value) or depth >= _MOST_LEVELS:
+        yield f"{path}: {_format_value(value)}" if path else _format_value(value)
         return
-    pairs = value.items() if isinstance(value, Mapping) else ((str(i + 1), one) for i, one in enumerate(value))
-    for name, one in pairs:
-        yield from _sentences(one, f"{path} {_spaced(name)}".strip(), depth + 1)
+    for name, item in _pairs(value):
+        yield from _sentences(item, f"{path} {_in_words(name)}".strip(), depth + 1)
 
 
-# Objects that say more as pictures.
+# Charts of some kinds of record. Each returns the fields that are left for the table.
 
 
-def _validation(page: Page, fields: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Qualities as badges and labels as a strip of traffic lights; return what is left to be written."""
-    said = notes.value_at(fields, "validation")
-    if not isinstance(said, Mapping):
+def _draw_validation(page: Page, fields: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Qualities of a dataset as badges, and its labels as a stacked bar of traffic lights."""
+    validation = notes.value_at(fields, "validation")
+    if not isinstance(validation, Mapping):
         return fields
-    for name, value in said.items():
+    for name, value in validation.items():
         if name.endswith("_quality"):
             quality = value if isinstance(value, str) else "none"
-            page.badge(_spaced(name), quality, _QUALITIES.get(quality, OTHERS))
-    labels, amber, red = (notes.number_at(said, f"num_{name}") for name in ("labels", "amber_labels", "red_labels"))
+            page.badge(_in_words(name), quality, _QUALITIES.get(quality, OTHERS))
+    labels, amber, red = (
+        notes.number_at(validation, name) for name in ("num_labels", "num_amber_labels", "num_red_labels")
+    )
     if labels and amber is not None and red is not None and labels >= amber + red:
         page.line("labels", colour=INK)
-        page.strip(
+        page.stacked_bar(
             [
                 Segment("without a warning", round(labels - amber - red), _GREEN),
                 Segment("amber", round(amber), _ORANGE),
@@ -174,34 +191,34 @@ def _validation(page: Page, fields: Mapping[str, Any]) -> Mapping[str, Any]:
             ]
         )
     page.space()
-    rest = {name: value for name, value in said.items() if not name.endswith("_quality")}
-    if isinstance(rest.get("labels"), list):
-        rest["labels"] = [notes.text_at(label, "name") or "?" for label in rest["labels"]]
-    return {**fields, "validation": rest}
+    others = {name: value for name, value in validation.items() if not name.endswith("_quality")}
+    if isinstance(others.get("labels"), list):
+        others["labels"] = [notes.text_at(label, "name") or "?" for label in others["labels"]]
+    return {**fields, "validation": others}
 
 
-def _annotated(page: Page, fields: Mapping[str, Any]) -> Mapping[str, Any]:
-    """How the properties of a text follow from its labels; return what is left to be written."""
-    for name, value, steps in notes.breakdowns(fields):
-        page.line(f"{_spaced(name)} = {number(value)}, by what contributes to it", colour=INK)
-        page.waterfall(steps, (_spaced(name), value))
+def _draw_breakdowns(page: Page, fields: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Properties of a text as waterfalls of what contributes to them."""
+    for name, total, contributions in notes.breakdowns(fields):
+        page.line(f"{_in_words(name)} = {number(total)}, by what contributes to it", colour=INK)
+        page.waterfall(contributions, (_in_words(name), total))
         page.space(0.4)
     return {name: value for name, value in fields.items() if name != "label_properties"}
 
 
-def _importance(page: Page, fields: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The importance of features for each label; return what is left to be written."""
-    found = list(notes.importances(fields))
-    most = max((features[0][1] for _, features in found), default=0.0)
-    for label, features in found:
+def _draw_importances(page: Page, fields: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Importances of features as bars, on one scale for all labels."""
+    importances = list(notes.importances(fields))
+    most = max((features[0][1] for _, features in importances), default=0.0)
+    for label, features in importances:
         page.line(label, colour=INK)
         page.bars(features[:_MOST_LISTED], most)
         page.space(0.4)
     return {name: value for name, value in fields.items() if name != "labels"}
 
 
-_SPECIAL = {
-    ("reinfer", "validation"): _validation,
-    ("reinfer", "annotated-comment"): _annotated,
-    ("edge-impulse", "feature-importance"): _importance,
+_CHARTS = {
+    ("reinfer", "validation"): _draw_validation,
+    ("reinfer", "annotated-comment"): _draw_breakdowns,
+    ("edge-impulse", "feature-importance"): _draw_importances,
 }

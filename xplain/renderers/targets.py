@@ -1,4 +1,4 @@
-"""What is to be drawn of what the caller hands over: which explanations, and which of their attributions."""
+"""Checks of a subject, and selection by target: which explanations are drawn, and which of their attributions."""
 
 from __future__ import annotations
 
@@ -10,37 +10,49 @@ from xplain.errors import InputError, UnknownNameError
 from xplain.explanation import Attribution, Explanation, Prediction
 
 
-def explanations(subject: Any) -> tuple[Explanation, ...]:
-    """One or several explanations, as a tuple."""
+def as_explanations(subject: Any) -> tuple[Explanation, ...]:
+    """Return one explanation, or a sequence of them, as a tuple.
+
+    Raises
+    ------
+    InputError
+        If it is neither, or holds none.
+    """
     if isinstance(subject, Explanation):
         return (subject,)
     if not isinstance(subject, Iterable):
         raise _check.wrong("subject", "an Explanation or a sequence of them", subject)
-    found: tuple[Explanation, ...] = _check.tuple_of("subject", subject, Explanation)
-    if not found:
+    explanations: tuple[Explanation, ...] = _check.tuple_of("subject", subject, Explanation)
+    if not explanations:
         raise InputError("subject must hold at least one Explanation, got none")
-    return found
+    return explanations
 
 
-def chosen(attributions: Sequence[Attribution], target: int | str | None) -> Sequence[Attribution]:
-    """Return the attributions that a target picks: see `picked`."""
+def select_attributions(attributions: Sequence[Attribution], target: int | str | None) -> Sequence[Attribution]:
+    """Return the attributions whose target is selected, see `select_predictions`; all if ``target`` is None."""
     if target is None:
         return attributions
-    targets = picked([attribution.target for attribution in attributions], target)
+    predictions = select_predictions([attribution.target for attribution in attributions], target)
     if not isinstance(target, str):
-        return [attributions[target]]
-    return [attribution for attribution in attributions if attribution.target in targets]
+        return [attributions[target]]  # an index selects one, even if others explain the same prediction
+    return [attribution for attribution in attributions if attribution.target in predictions]
 
 
-def picked(predictions: Sequence[Prediction], target: int | str) -> list[Prediction]:
-    """Return the predictions that a target picks: by number, or by label."""
+def select_predictions(predictions: Sequence[Prediction], target: int | str) -> list[Prediction]:
+    """Return the predictions with an index or a label; of a label of several levels the last one is enough.
+
+    Raises
+    ------
+    UnknownNameError
+        If there is none; the message lists the labels or indices.
+    """
     if isinstance(target, str):
-        found = [p for p in predictions if target in (p.name, p.label[-1])]
+        matches = [p for p in predictions if target in (p.name, p.label[-1])]
         known = dict.fromkeys(p.name for p in predictions)
     else:
         index = _check.integer("target", target)
-        found = [predictions[index]] if -len(predictions) <= index < len(predictions) else []
+        matches = [predictions[index]] if -len(predictions) <= index < len(predictions) else []
         known = dict.fromkeys(str(i) for i in range(len(predictions)))
-    if not found:
+    if not matches:
         raise UnknownNameError("target", target, known)
-    return found
+    return matches

@@ -1,1 +1,1 @@
-"""What all pictures are made of: sheets, letters, lines, colours, scales, legends, charts, pages."""
+"""Drawing primitives that all pictures share: sheets, text, strokes, colours, scales, legends, charts and pages."""

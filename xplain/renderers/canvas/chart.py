@@ -1,20 +1,26 @@
-"""The scores of the classes as bars."""
+"""Bar chart of class scores: the picture of an explanation in which there is nothing else to draw."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 import numpy as np
+import numpy.typing as npt
 
 from xplain.errors import InputError
-from xplain.explanation import Explanation
+from xplain.explanation import Explanation, Prediction
 from xplain.renderers.canvas.picture import Picture
 from xplain.renderers.canvas.scale import fraction, number
 from xplain.renderers.canvas.typography import INK, QUIET, Sheet
 
-_WIDTH, _SIZE = 640, 15
-_ROW, _THICKNESS = 1.9, 1.1  # in heights of text
-_MOST = 10
+_WIDTH, _SIZE = 640, 15  # of the picture, and height of text, in pixels
+_MOST_BARS = 10
+# In heights of text.
+_ROW, _THICKNESS = 1.9, 1.1
+_HEADING = 2.6
+_MORE = 1.4  # the line that counts the bars left out
+_BOTTOM = 0.8
+_WIDEST_LABEL = 0.42  # as a share of the width
 _EXPLAINED, _OTHER = (178, 24, 44), (146, 154, 164)
 _AXIS = (206, 210, 216)
 
@@ -45,38 +51,41 @@ def draw_bars(explanations: Sequence[Explanation], font: str | None = None) -> P
     return Picture(np.concatenate(charts), " ".join(_describe(explanation) for explanation in explanations))
 
 
-def _chart(explanation: Explanation, font: str | None) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
-    predictions = explanation.predictions[:_MOST]
+def _chart(explanation: Explanation, font: str | None) -> npt.NDArray[np.uint8]:
+    predictions = explanation.predictions[:_MOST_BARS]
     explained = {attribution.target for attribution in explanation.attributions}
     more = len(explanation.predictions) - len(predictions)
-    height = round((2.6 + _ROW * max(1, len(predictions)) + 1.4 * bool(more) + 0.8) * _SIZE)
+    height = round((_HEADING + _ROW * max(1, len(predictions)) + _MORE * bool(more) + _BOTTOM) * _SIZE)
     sheet = Sheet(_WIDTH, height, _SIZE, font)
     sheet.text((_SIZE, 1.8 * _SIZE), _heading(explanation), room=_WIDTH - 2 * _SIZE, scale=1.25)
-    if not predictions:
+    if predictions:
+        _draw_rows(sheet, predictions, explained, more)
+    else:
         sheet.text((_SIZE, 3.4 * _SIZE), "nothing is predicted", room=_WIDTH - 2 * _SIZE, colour=QUIET)
-        return sheet.pixels()
-    labels = min(max(sheet.width_of(p.name) for p in predictions), 0.42 * _WIDTH)
-    numbers = max(sheet.width_of(number(p.score)) for p in predictions)
-    left, right = labels + 2 * _SIZE, _WIDTH - numbers - 2 * _SIZE
+    return sheet.pixels()
+
+
+def _draw_rows(sheet: Sheet, predictions: Sequence[Prediction], explained: set[Prediction], more: int) -> None:
+    """Draw an axis at zero and a bar for each prediction, with its label on the left and its score at the end."""
+    label_width = min(max(sheet.width_of(p.name) for p in predictions), _WIDEST_LABEL * _WIDTH)
+    score_width = max(sheet.width_of(number(p.score)) for p in predictions)
+    left, right = label_width + 2 * _SIZE, _WIDTH - score_width - 2 * _SIZE
     low = min(0.0, *(p.score for p in predictions))
     high = max(0.0, *(p.score for p in predictions))
     zero = left + fraction(0.0, low, high) * (right - left)
-    top = 2.6 * _SIZE
+    top = _HEADING * _SIZE
     sheet.box(zero, top, zero + 1, top + _ROW * len(predictions) * _SIZE, _AXIS)
     for prediction in predictions:
-        chosen = prediction in explained
+        ink, fill = (INK, _EXPLAINED) if prediction in explained else (QUIET, _OTHER)
         base = top + 1.25 * _SIZE
-        sheet.text(
-            (left - 0.7 * _SIZE, base), prediction.name, room=labels, colour=INK if chosen else QUIET, anchor="rs"
-        )
-        edge = left + fraction(prediction.score, low, high) * (right - left)
-        bar = (top + 0.35 * _SIZE, top + (0.35 + _THICKNESS) * _SIZE)
-        sheet.box(min(zero, edge), bar[0], max(zero, edge), bar[1], _EXPLAINED if chosen else _OTHER)
-        sheet.text((max(zero, edge) + 0.5 * _SIZE, base), number(prediction.score), room=numbers + 1)
+        sheet.text((left - 0.7 * _SIZE, base), prediction.name, room=label_width, colour=ink, anchor="rs")
+        end = left + fraction(prediction.score, low, high) * (right - left)
+        bar_top, bar_bottom = top + 0.35 * _SIZE, top + (0.35 + _THICKNESS) * _SIZE
+        sheet.box(min(zero, end), bar_top, max(zero, end), bar_bottom, fill)
+        sheet.text((max(zero, end) + 0.5 * _SIZE, base), number(prediction.score), room=score_width + 1)
         top += _ROW * _SIZE
     if more:
         sheet.text((left, top + 1.1 * _SIZE), f"and {more} more", room=right - left, colour=QUIET)
-    return sheet.pixels()
 
 
 def _heading(explanation: Explanation) -> str:
@@ -85,5 +94,5 @@ def _heading(explanation: Explanation) -> str:
 
 
 def _describe(explanation: Explanation) -> str:
-    scores = "; ".join(f"{p.name} {number(p.score)}" for p in explanation.predictions[:_MOST])
+    scores = "; ".join(f"{p.name} {number(p.score)}" for p in explanation.predictions[:_MOST_BARS])
     return f"{_heading(explanation)}: {scores or 'nothing is predicted'}."

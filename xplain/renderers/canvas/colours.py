@@ -1,14 +1,17 @@
-"""Colour maps: small tables of published control points, no plotting library.
+"""Colours: maps for values, and a palette for names.
 
-Diverging maps are white or light in the middle, which stands for zero; sequential maps grow steadily lighter. All of
-them can be told apart with colour-blind eyes.
+The colour maps are small tables of published control points, so that no plotting library is needed. Diverging maps are
+white or light in the middle, which stands for zero; sequential maps grow steadily lighter. Maps and palette are safe
+for colour-blind readers.
 
 - ``viridis``, ``inferno``: S. van der Walt, N. Smith, E. Firing (CC0), https://bids.github.io/colormap/.
 - ``vik``, ``batlow``: F. Crameri, *Scientific colour maps* (MIT), https://doi.org/10.5281/zenodo.1243862.
 - ``RdBu_r``, ``PuOr_r``: C. Brewer, *ColorBrewer 2.0* (Apache-2.0), https://colorbrewer2.org/; the schemes of nine
   classes, reversed, so that red and orange stand for positive values.
 
-Between the control points colours are linear, which is within 8/255 of the original tables.
+- ``COLOURS``: M. Okabe and K. Ito, *Color Universal Design*, 2008.
+
+Colours between the control points are interpolated linearly, which is within 8/255 of the original tables.
 """
 
 from __future__ import annotations
@@ -25,8 +28,20 @@ from xplain import _check
 
 Colour = tuple[int, int, int]  # red, green, blue, 0..255
 
-#: Entry of the 256 colours of a diverging map that stands for zero; 1 and 255 stand for the ends.
+#: Entry of the 256 colours of a diverging map that stands for zero; 1 and 255 stand for the ends, 0 is never used.
 MIDDLE = 128
+#: Palette for names (labels, entities, outcomes), the first for the most frequent.
+COLOURS: tuple[Colour, ...] = (
+    (86, 180, 233),
+    (230, 159, 0),
+    (0, 158, 115),
+    (240, 228, 66),
+    (213, 94, 0),
+    (204, 121, 167),
+    (0, 114, 178),
+)
+#: Colour of all names beyond the palette.
+OTHERS: Colour = (200, 203, 208)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,48 +95,34 @@ CMAPS = {
 
 
 def find_cmap(name: object) -> Cmap:
-    """Return the colour map of a name.
+    """Look up a colour map by name.
 
     Raises
     ------
     UnknownNameError
-        If there is none; the message has the nearest name.
+        If there is none; the message suggests the nearest name.
     """
     return CMAPS[_check.known("cmap", name, CMAPS)]
 
 
 @lru_cache(maxsize=16)
 def colour_table(cmap: Cmap) -> npt.NDArray[np.uint8]:
-    """Return the 256 colours of a map, read-only uint8 (256, 3).
+    """Return the 256 colours of a map as read-only uint8 (256, 3).
 
     Entry 0 stands for zero in a sequential map, entry `MIDDLE` in a diverging one.
     """
     points = np.array([list(bytes.fromhex(point)) for point in cmap.points.split()], dtype=np.float64)
     entry = np.arange(256)
-    at = np.clip((entry - MIDDLE) / 127, -1, 1) / 2 + 0.5 if cmap.diverging else entry / 255
+    position = np.clip((entry - MIDDLE) / 127, -1, 1) / 2 + 0.5 if cmap.diverging else entry / 255
     knots = np.linspace(0, 1, len(points))
-    table = np.stack([np.interp(at, knots, points[:, channel]) for channel in range(3)], axis=1)
-    result = np.rint(table).astype(np.uint8)
-    result.flags.writeable = False
-    return result
-
-
-#: M. Okabe and K. Ito, Color Universal Design, 2008.
-COLOURS: tuple[Colour, ...] = (
-    (86, 180, 233),
-    (230, 159, 0),
-    (0, 158, 115),
-    (240, 228, 66),
-    (213, 94, 0),
-    (204, 121, 167),
-    (0, 114, 178),
-)
-#: Colour of all names for which there is none of their own.
-OTHERS: Colour = (200, 203, 208)
+    channels = [np.interp(position, knots, points[:, channel]) for channel in range(3)]
+    table = np.rint(np.stack(channels, axis=1)).astype(np.uint8)
+    table.flags.writeable = False  # the cache hands out one array to all callers
+    return table
 
 
 def colours_of(names: Iterable[str]) -> dict[str, Colour]:
-    """Give the most frequent names colours of their own, in the order in which they come."""
-    times = Counter(names)
-    own = dict(zip([name for name, _ in times.most_common(len(COLOURS))], COLOURS, strict=False))
-    return {name: own.get(name, OTHERS) for name in times}
+    """Assign the palette's colours to names, by frequency; names beyond the palette share `OTHERS`."""
+    counts = Counter(names)
+    palette = dict(zip([name for name, _ in counts.most_common(len(COLOURS))], COLOURS, strict=False))
+    return {name: palette.get(name, OTHERS) for name in counts}

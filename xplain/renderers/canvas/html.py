@@ -1,4 +1,7 @@
-"""Pieces of HTML that hold what other people wrote."""
+"""HTML fragments built from untrusted text: names, labels and values of documents.
+
+Everything that a document holds passes through `escaped`, which also makes control characters visible.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ from xplain.renderers.canvas.colours import Colour
 
 
 def escaped(text: str, *, lines: bool = False) -> str:
-    r"""Make text harmless between tags and in quoted attributes; on one line unless its lines are wanted.
+    r"""Escape text for elements and quoted attributes; line breaks become spaces unless ``lines`` keeps them.
 
     Examples
     --------
@@ -21,13 +24,13 @@ def escaped(text: str, *, lines: bool = False) -> str:
 
 
 def background(colour: Colour, opacity: float = 1.0) -> str:
-    """A style; notebooks and light or dark pages take rgba."""
+    """CSS of a background; rgba blends with the light or dark page below, in notebooks too."""
     red, green, blue = colour
     return f"background-color: rgba({red}, {green}, {blue}, {opacity:g})"
 
 
 def table(caption: str, header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A table whose first column names its rows; wider than the page, it is scrolled, with keys too."""
+    """A table whose first column heads its rows. A wide one scrolls, by keyboard too (hence the ``tabindex``)."""
     head = "".join(f'<th scope="col" dir="auto">{escaped(cell)}</th>' for cell in header)
     body = "".join(
         f'<tr><th scope="row" dir="auto">{escaped(first)}</th>'
@@ -35,8 +38,8 @@ def table(caption: str, header: Sequence[str], rows: Iterable[Sequence[str]]) ->
         + "</tr>\n"
         for first, *others in rows
     )
-    named = escaped(caption)
+    title = escaped(caption)
     return (
-        f'<div class="wide" tabindex="0" role="region" aria-label="{named}"><table><caption>{named}</caption>\n'
+        f'<div class="wide" tabindex="0" role="region" aria-label="{title}"><table><caption>{title}</caption>\n'
         f"<thead><tr>{head}</tr></thead>\n<tbody>\n{body}</tbody></table></div>\n"
     )

@@ -1,4 +1,8 @@
-"""What stands under a picture: the target, its score, the method, and what the colours mean."""
+"""The legend below a picture: the target and its score, lines of facts, and a key to the colours.
+
+A key is a ramp of colours, a swatch, or a message where there are no colours. Keys draw on any `Surface`, so that the
+same legend is written as pixels and as SVG.
+"""
 
 from __future__ import annotations
 
@@ -15,18 +19,18 @@ UInt8 = npt.NDArray[np.uint8]
 
 # Distances in heights of plain text.
 _MARGIN = 0.8  # above and below
-_TITLE = 1.25
+_TITLE = 1.25  # letters of the title
 _TITLE_LINE = 1.75
 _LINE = 1.45
-_BAR = 0.85
+_BAR = 0.85  # the bar of a ramp
 _GAP = 1.5  # between text and a key beside it
-_TEXT_WIDTH = 14.0  # of the text that has a key beside it, at least
-_KEY_WIDTH = (16.0, 26.0)  # of a key beside text, at least and at most
+_TEXT_WIDTH = 14.0  # least width of text with a key beside it
+_KEY_WIDTH = (16.0, 26.0)  # least and greatest width of a key beside text
 
 
 @dataclass(frozen=True, slots=True)
 class Ramp:
-    """A bar of colours: uint8 (n, 3), the numbers below it and the meanings of its ends."""
+    """A bar of colours, uint8 (n, 3), with two or three numbers below it and the meanings of its ends above."""
 
     colours: UInt8
     numbers: tuple[str, ...]
@@ -35,7 +39,7 @@ class Ramp:
 
 @dataclass(frozen=True, slots=True)
 class Swatch:
-    """A colour and what it marks."""
+    """A single colour and what it marks."""
 
     colour: Colour
     text: str
@@ -43,7 +47,7 @@ class Swatch:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """What is said where there is no colour to explain."""
+    """A sentence in place of a key, where there are no colours to explain."""
 
     text: str
 
@@ -52,7 +56,7 @@ Key = Ramp | Swatch | Message
 
 
 def text_size(width: int, height: int) -> int:
-    """Height of plain text for a picture: readable when the picture fills a screen, and never below 13 pixels."""
+    """Height of plain text for a picture: readable when the picture fills a screen, and at least 13 pixels."""
     return max(13, round(min(width, 3 * height) / 64))
 
 
@@ -77,9 +81,10 @@ def strip(
     title : tuple of str, optional
         A label and a number, written larger; the label is shortened if it must be.
     lines : sequence of str
-        Written below it; empty ones are left out.
+        Written below the title; empty ones are left out.
     key : Key, optional
-        What the colours mean; a ramp stands beside the lines if the strip is wide, to their left if it has no title.
+        What the colours mean. In a wide strip a ramp stands beside the lines: on the right below a title, on the left
+        without one. Otherwise the key stands below the lines.
     font : str, optional
         A font file.
     pad : int
@@ -88,15 +93,16 @@ def strip(
     Returns
     -------
     uint8 array (height, width, 3)
-        Dark text on white; as high as it has to be.
+        Dark text on white; as high as its content.
     """
     lines = [line for line in lines if line]
     inner = width - 2 * pad
+    # First the measures, as the sheet is made as high as its content.
     beside = isinstance(key, Ramp) and bool(lines) and inner >= (_TEXT_WIDTH + _GAP + _KEY_WIDTH[0]) * size
     key_width = min(_KEY_WIDTH[1] * size, inner - (_TEXT_WIDTH + _GAP) * size) if beside else inner
     text_height, key_height = _LINE * len(lines) * size, height_of(key) * size
-    between = 0.4 * size if key and lines and not beside else 0.0
-    body = max(text_height, key_height) if beside else text_height + between + key_height
+    gap = 0.4 * size if key and lines and not beside else 0.0
+    body = max(text_height, key_height) if beside else text_height + gap + key_height
     top = (_MARGIN + _TITLE_LINE * bool(title)) * size
     sheet = Sheet(width, round(top + body + _MARGIN * size), size, font)
     if title:
@@ -111,15 +117,17 @@ def strip(
         sheet.text((x, y - 0.45 * size), line, room=room, colour=QUIET)
     if key is not None:
         left = width - pad - key_width if beside and title else float(pad)
+        # Beside the lines the key is centred on them, else it stands at the bottom.
         draw_key(sheet, key, left, top + (body - key_height) / (2 if beside else 1), key_width)
     return sheet.pixels()
 
 
 def _draw_title(sheet: Sheet, title: tuple[str, str], left: float, base: float, room: float) -> None:
+    """Write the label, shortened to leave room for the number, and the number after it."""
     label, value = title
     value_width = sheet.width_of(value, _TITLE) + 0.6 * sheet.size
-    taken = sheet.text((left, base), label, room=room - value_width, scale=_TITLE)
-    sheet.text((left + taken + 0.6 * sheet.size, base), value, room=value_width, scale=_TITLE, colour=QUIET)
+    label_width = sheet.text((left, base), label, room=room - value_width, scale=_TITLE)
+    sheet.text((left + label_width + 0.6 * sheet.size, base), value, room=value_width, scale=_TITLE, colour=QUIET)
 
 
 def height_of(key: Key | None) -> float:
@@ -129,24 +137,29 @@ def height_of(key: Key | None) -> float:
     return 2 * _LINE + _BAR if isinstance(key, Ramp) else _LINE
 
 
-def draw_key(sheet: Surface, key: Key, left: float, top: float, width: float) -> None:
-    """Draw a key with its upper left corner at a place, all in pixels."""
-    size = sheet.size
-    base = top + size  # of the first line
+def draw_key(surface: Surface, key: Key, left: float, top: float, width: float) -> None:
+    """Draw a key with its upper left corner at (left, top), all in pixels."""
+    size = surface.size
+    base = top + size  # base line of the first line of text
     if isinstance(key, Message):
-        sheet.text((left, base), key.text, room=width)
-        return
-    if isinstance(key, Swatch):
-        sheet.box(left, base - 0.8 * size, left + 0.9 * size, base + 0.1 * size, key.colour, INK)
-        sheet.text((left + 1.5 * size, base), key.text, room=width - 1.5 * size)
-        return
-    right = left + width
-    sheet.text((left, base), key.meanings[0], room=width / 2 - size / 2, colour=QUIET)
-    sheet.text((right, base), key.meanings[1], room=width / 2 - size / 2, colour=QUIET, anchor="rs")
-    top += _LINE * size
-    sheet.ramp(left, top, right, top + _BAR * size, key.colours)
-    base = top + (_BAR + 1.15) * size
+        surface.text((left, base), key.text, room=width)
+    elif isinstance(key, Swatch):
+        surface.box(left, base - 0.8 * size, left + 0.9 * size, base + 0.1 * size, key.colour, INK)
+        surface.text((left + 1.5 * size, base), key.text, room=width - 1.5 * size)
+    else:
+        _draw_ramp(surface, key, left, top, width)
+
+
+def _draw_ramp(surface: Surface, key: Ramp, left: float, top: float, width: float) -> None:
+    """Draw the meanings of the ends, the bar below them, and its numbers below the bar."""
+    size = surface.size
+    right, base = left + width, top + size
+    surface.text((left, base), key.meanings[0], room=width / 2 - size / 2, colour=QUIET)
+    surface.text((right, base), key.meanings[1], room=width / 2 - size / 2, colour=QUIET, anchor="rs")
+    bar_top = top + _LINE * size
+    bar_bottom = bar_top + _BAR * size
+    surface.ramp(left, bar_top, right, bar_bottom, key.colours)
+    base = bar_top + (_BAR + 1.15) * size
     anchors = ("ls", "ms", "rs") if len(key.numbers) == 3 else ("ls", "rs")
-    room = width / 2 - size
     for i, (text, anchor) in enumerate(zip(key.numbers, anchors, strict=True)):
-        sheet.text((left + width * i / (len(anchors) - 1), base), text, room=room, anchor=anchor)
+        surface.text((left + width * i / (len(anchors) - 1), base), text, room=width / 2 - size, anchor=anchor)

@@ -1,4 +1,4 @@
-"""A drawn picture: its pixels, its text alternative, and the files it can become."""
+"""A drawn picture: its pixels, its text alternative, and the files that it is saved as."""
 
 from __future__ import annotations
 
@@ -16,18 +16,20 @@ from xplain.errors import InputError
 from xplain.inputs import files
 from xplain.renderers.canvas import png
 
+_ENCODERS = {".png": "png", ".html": "html", ".svg": "svg", ".txt": "text"}  # methods of a drawing, by suffix
+
 
 class Drawing:
-    """What all pictures can do: become the bytes of a file, and be saved.
+    """Base of all pictures: encodes itself by the suffix of a file, and saves itself.
 
-    A kind of picture has ``png``, ``html``, ``svg`` and ``text``, which give the bytes, ``alt``, and what a notebook
-    shows (``mimebundle``).
+    A subclass has the methods ``png``, ``html``, ``svg`` and ``text``, which return bytes, ``mimebundle`` for
+    notebooks, and the text alternative ``alt``.
     """
 
     __slots__ = ()
 
     def encoded(self, suffix: str) -> bytes:
-        """Return the bytes of a kind of file.
+        """Encode as the kind of file that a suffix names.
 
         Parameters
         ----------
@@ -39,31 +41,31 @@ class Drawing:
         InputError
             For any other ending.
         """
-        writer = _WRITERS.get(_check.string("suffix", suffix).lower())
-        if writer is None:
-            raise InputError(f"path must be a name that ends in {', '.join(_WRITERS)}, got the ending {suffix!r}")
-        data: bytes = getattr(self, writer)()
+        encoder = _ENCODERS.get(_check.string("suffix", suffix).lower())
+        if encoder is None:
+            raise InputError(f"path must be a name that ends in {', '.join(_ENCODERS)}, got the ending {suffix!r}")
+        data: bytes = getattr(self, encoder)()
         return data
 
     def save(self, path: str | os.PathLike[str], *, overwrite: bool = True) -> None:
-        """Write to a file, wholly or not at all.
+        """Write to a file; one that cannot be written in full is not left behind.
 
         Parameters
         ----------
         path : str or path
-            Its ending says what is written: ``.png``, ``.html``, ``.svg`` or ``.txt``.
+            Its ending chooses the kind of file: ``.png``, ``.html``, ``.svg`` or ``.txt``.
         overwrite : bool
-            Whether a file that is there may be replaced.
+            Whether an existing file may be replaced.
 
         Raises
         ------
         InputError
-            If the ending is unknown, the folder cannot be written, or the file is there and may not be replaced.
+            If the ending is unknown, the folder cannot be written, or the file exists and may not be replaced.
         """
         files.write(path, self.parts(files.as_path(path).suffix), overwrite=overwrite)
 
     def parts(self, suffix: str) -> Iterable[bytes]:
-        """Return what `encoded` does in parts, which need not all be in memory at once."""
+        """Encode in parts, so that a large document need not be in memory as a whole; joined they are `encoded`."""
         return (self.encoded(suffix),)
 
 
@@ -100,9 +102,9 @@ class Picture(Drawing):
         return png.encode(self.pixels, self.alt)
 
     def html(self) -> bytes:
-        """Write one self-contained HTML page, without script."""
+        """Write one self-contained HTML page without script."""
         height, width, _ = self.pixels.shape
-        alt = _escaped(self.alt)
+        alt = _escape(self.alt)
         page = (
             '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
             '<meta name="viewport" content="width=device-width">\n'
@@ -113,9 +115,9 @@ class Picture(Drawing):
         return page.encode("utf-8", "replace")
 
     def svg(self) -> bytes:
-        """Write an SVG image that holds the pixels."""
+        """Write an SVG image that embeds the pixels."""
         height, width, _ = self.pixels.shape
-        alt = _escaped(self.alt)
+        alt = _escape(self.alt)
         image = (
             f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" viewBox="0 0 {width} {height}" '
             f'role="img" aria-label="{alt}">\n<desc>{alt}</desc>\n'
@@ -128,7 +130,7 @@ class Picture(Drawing):
         return (self.alt + "\n").encode("utf-8", "replace")
 
     def mimebundle(self) -> dict[str, Any]:
-        """What a notebook shows, by MIME type."""
+        """Return what a notebook shows, by MIME type."""
         return {"image/png": self.png(), "text/plain": self.alt}
 
     def _repr_png_(self) -> bytes:
@@ -142,12 +144,12 @@ class Picture(Drawing):
         return f"Picture({height}x{width}, {self.alt!r})"
 
 
-def stacked(pictures: Sequence[Picture]) -> Picture:
-    """Put pictures one below the other, on white where they are narrower than the widest."""
-    width = max(picture.pixels.shape[1] for picture in pictures)
-    height = sum(picture.pixels.shape[0] for picture in pictures)
+def stack(pictures: Sequence[Picture]) -> Picture:
+    """Put pictures one below the other; those that are narrower than the widest get white on the right."""
     if len(pictures) == 1:
         return pictures[0]
+    width = max(picture.pixels.shape[1] for picture in pictures)
+    height = sum(picture.pixels.shape[0] for picture in pictures)
     pixels = np.full((height, width, 3), 255, np.uint8)
     top = 0
     for picture in pictures:
@@ -157,10 +159,7 @@ def stacked(pictures: Sequence[Picture]) -> Picture:
     return Picture(pixels, " ".join(picture.alt for picture in pictures))
 
 
-_WRITERS = {".png": "png", ".html": "html", ".svg": "svg", ".txt": "text"}
-
-
-def _escaped(text: str) -> str:
-    import html  # costs milliseconds, which a PNG need not wait for
+def _escape(text: str) -> str:
+    import html  # takes milliseconds that a PNG need not wait for
 
     return html.escape(text)

@@ -2,8 +2,9 @@
 
 W3C, *Portable Network Graphics (PNG) Specification (Third Edition)*, https://www.w3.org/TR/png-3/.
 
-Encoding decides how long a picture takes, so rows are filtered a block at a time and compressed at the fastest level:
-by ISA-L (the ``fast`` extra) if it is installed, else by zlib. The pixels are the same, the bytes differ.
+Most of the time of a picture goes into its encoding. So rows are filtered a block at a time and compressed at the
+fastest level: by ISA-L (the ``fast`` extra) if it is installed, else by zlib. Pixels are the same with both, bytes
+differ.
 """
 
 from __future__ import annotations
@@ -17,8 +18,8 @@ import numpy as np
 import numpy.typing as npt
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
-_NONE, _UP = 0, 2
-_BLOCK = 1 << 18  # bytes of a block of rows: it is filtered and compressed while it is in the cache
+_NONE, _UP = 0, 2  # filter types
+_BLOCK = 1 << 18  # bytes of rows that are filtered and compressed at once, while they are in the cache
 
 
 def encode(pixels: npt.NDArray[np.uint8], description: str = "") -> bytes:
@@ -37,26 +38,26 @@ def encode(pixels: npt.NDArray[np.uint8], description: str = "") -> bytes:
         A PNG file; the same for the same arguments and the same compressor.
     """
     height, width, _ = pixels.shape
-    deflate = _deflate()
-    file = io.BytesIO(_SIGNATURE)  # which hands its bytes over without another copy of them
+    deflate = fastest_zlib()
+    file = io.BytesIO(_SIGNATURE)  # getvalue() hands its bytes over without another copy
     file.seek(0, io.SEEK_END)
     file.writelines(_chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)))
     if description:
-        # Keyword, end, not compressed, method 0, no language, no translated keyword.
+        # Keyword and its end, not compressed, method 0, no language, no translated keyword.
         file.writelines(_chunk(b"iTXt", b"Description\0\0\0\0\0" + description.encode("utf-8", "replace")))
     compressor = deflate.compressobj(1)
     rows = np.ascontiguousarray(pixels).reshape(height, 3 * width)
     step = max(1, _BLOCK // (3 * width))
     for start in range(0, height, step):
-        data = compressor.compress(_filtered(rows, start, min(start + step, height)))
+        data = compressor.compress(_filter(rows, start, min(start + step, height)))
         file.writelines(_chunk(b"IDAT", data, deflate))
     file.writelines(_chunk(b"IDAT", compressor.flush(), deflate))
     file.writelines(_chunk(b"IEND", b""))
     return file.getvalue()
 
 
-def _filtered(rows: npt.NDArray[np.uint8], start: int, stop: int) -> npt.NDArray[np.uint8]:
-    """Rows start..stop, each behind its filter byte: differences from the row above, the top row as it is."""
+def _filter(rows: npt.NDArray[np.uint8], start: int, stop: int) -> npt.NDArray[np.uint8]:
+    """Rows start..stop as differences from the row above, the image's first row as it is; each with its filter byte."""
     out = np.empty((stop - start, rows.shape[1] + 1), dtype=np.uint8)
     out[:, 0] = _UP
     if start == 0:
@@ -69,13 +70,14 @@ def _filtered(rows: npt.NDArray[np.uint8], start: int, stop: int) -> npt.NDArray
 
 
 def _chunk(kind: bytes, data: bytes, deflate: Any = zlib) -> tuple[bytes, ...]:
-    """Length, kind, data, checksum; nothing for a piece of the image in which the compressor held all back."""
+    """Length, kind, data and checksum of a chunk; nothing for image data that the compressor still holds back."""
     if kind == b"IDAT" and not data:
         return ()
     return struct.pack(">I", len(data)), kind, data, struct.pack(">I", deflate.crc32(data, zlib.crc32(kind)))
 
 
-def _deflate() -> Any:
+def fastest_zlib() -> Any:
+    """ISA-L's replacement of the module `zlib` if it is installed, else `zlib`."""
     try:
         from isal import isal_zlib
     except ImportError:

@@ -1,6 +1,6 @@
-"""The scale of a picture: which value gets the strongest colour, and what there is to say about it.
+"""The scale of a picture: which value gets the strongest colour, and how the legend says so.
 
-A scale is chosen once for all panels of a picture, so that equal values get equal colours, and it is printed: passing
+One scale is chosen for all panels of a picture, so that equal values get equal colours. Its limit is printed: passing
 the printed number as ``scale`` draws another explanation with the same colours.
 """
 
@@ -21,14 +21,16 @@ from xplain.kernels import maps
 SCALES = ("robust", "max")
 #: Percentage of the non-zero values that a robust scale does not clip.
 PERCENTILE = 99.5
-# A smaller share of the score is lost when it is added to the score in float32: half a unit in the last place.
+# A share of the score below half a unit in the last place is lost when it is added to the score in float32.
 _NEGLIGIBLE = 2.0**-24
-_DIGITS = 3
+_DIGITS = 3  # of printed numbers
+#: Methods whose values say how much a place matters, not for which side.
+_UNDIRECTED = {"saliency", "sobel"}
 
 
 @dataclass(frozen=True, slots=True)
 class Extent:
-    """What a scale has to know about one map.
+    """Summary of one map, from which a scale is chosen.
 
     Parameters
     ----------
@@ -59,7 +61,7 @@ class Extent:
 
     @property
     def blank_reason(self) -> str:
-        """Why there is nothing to see, or an empty string."""
+        """Why there is nothing to see; empty if there is something."""
         if not self.largest:
             return "no evidence: all values are 0"
         if self.largest < _NEGLIGIBLE * abs(self.score):
@@ -69,18 +71,18 @@ class Extent:
 
     @property
     def flat(self) -> str:
-        """That all values are the same, or an empty string."""
+        """A sentence if all values are the same; else empty."""
         return f"every value is {number(self.low)}" if self.low == self.high else ""
 
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """How values become colours.
+    """Range of values that the colours span.
 
     Parameters
     ----------
     limit : float
-        |Values| from here on get the strongest colour; positive.
+        |Value| from which on colours are the strongest; positive.
     signed : bool
         Whether there are negative values to show.
     clips_low, clips_high : bool
@@ -100,15 +102,15 @@ class Scale:
 
 
 def choose(extents: Sequence[Extent], scale: str | float | None) -> Scale | None:
-    """Choose one scale for some maps.
+    """Choose one scale for several maps.
 
     Parameters
     ----------
     extents : sequence of Extent
         One for each map.
     scale : {"robust", "max"} or float, optional
-        "robust" (the default) clips the largest 0.5 % of the non-zero |values| of all maps, "max" clips none; both are
-        rounded up to three digits, so that the printed number is the scale. A positive number is taken as it is.
+        "robust" (the default) clips the largest 0.5 % of the non-zero |values| of all maps, "max" clips none. Both
+        limits are rounded up to three digits, so that the printed number is the scale. A positive number is the limit.
 
     Returns
     -------
@@ -120,34 +122,34 @@ def choose(extents: Sequence[Extent], scale: str | float | None) -> Scale | None
     UnknownNameError, InputError
         If ``scale`` is neither of these names nor a positive number.
     """
-    limit, rule = _limit(extents, scale)
+    limit, rule = _choose_limit(extents, scale)
     if limit is None:
         return None
-    # A negative value that is nearer to zero than to the first colour below it is drawn as zero.
+    # There are 127 colours below zero. A value less than half a colour away from zero is drawn as zero.
     signed = any(extent.low < -limit / 254 for extent in extents)
-    beyond = limit * (1 + 1e-6)
-    low, high = (
-        any(side > beyond for side in sides) for sides in ((-e.low for e in extents), (e.high for e in extents))
-    )
-    return Scale(limit, signed, low, high, rule, fixed=scale is not None and not isinstance(scale, str))
+    beyond = limit * (1 + 1e-6)  # float32's rounding is no clipping
+    clips_low = any(-extent.low > beyond for extent in extents)
+    clips_high = any(extent.high > beyond for extent in extents)
+    return Scale(limit, signed, clips_low, clips_high, rule, fixed=scale is not None and not isinstance(scale, str))
 
 
 def number(value: float) -> str:
-    """Write a number with three digits."""
+    """Format a number with three significant digits."""
     return f"{value:.{_DIGITS}g}"
 
 
 def fraction(value: float, low: float, high: float) -> float:
-    """Return where a value lies between two ends, 0..1; 0 if there is nothing between them.
+    """Return where a value lies between two ends, as 0..1; 0 if the ends are the same.
 
     >>> fraction(0.0, -1e308, 1e308)
     0.5
     """
-    half = high / 2 - low / 2  # the whole range may be beyond the largest float
+    half = high / 2 - low / 2  # halves, as the whole range may be beyond the largest float
     return (value / 2 - low / 2) / half if half > 0 else 0.0
 
 
-def _limit(extents: Sequence[Extent], scale: str | float | None) -> tuple[float | None, str]:
+def _choose_limit(extents: Sequence[Extent], scale: str | float | None) -> tuple[float | None, str]:
+    """The limit of a scale, and the rule by which it was chosen, for the legend."""
     if isinstance(scale, str) and scale not in SCALES:
         raise UnknownNameError("scale", scale, SCALES)
     if scale is not None and not isinstance(scale, str):
@@ -155,32 +157,29 @@ def _limit(extents: Sequence[Extent], scale: str | float | None) -> tuple[float 
         if limit <= 0:
             raise InputError(f"scale must be positive or one of {', '.join(map(repr, SCALES))}, got {scale!r}")
         return limit, "scale: given"
-    seen = [extent for extent in extents if not extent.blank_reason]
-    if not seen:
+    visible = [extent for extent in extents if not extent.blank_reason]
+    if not visible:
         return None, ""
-    largest = max(extent.largest for extent in seen)
+    largest = max(extent.largest for extent in visible)
     if scale == "max":
         return _round_up(largest, _DIGITS), "scale: largest value"
-    counts = np.sum([extent.magnitudes for extent in seen], axis=0)
-    counts[0] = 0
-    total = np.cumsum(counts)
-    last = int(np.searchsorted(total, math.ceil(total[-1] * (PERCENTILE / 100))))
-    limit = min(maps.magnitude_edge(last + 1), largest) if total[-1] else largest
+    counts = np.sum([extent.magnitudes for extent in visible], axis=0)
+    counts[0] = 0  # zeros, and the smallest denormals
+    cumulative = np.cumsum(counts)
+    last = int(np.searchsorted(cumulative, math.ceil(cumulative[-1] * (PERCENTILE / 100))))
+    limit = min(maps.magnitude_edge(last + 1), largest) if cumulative[-1] else largest
     return _round_up(limit, _DIGITS), f"scale: {PERCENTILE}th percentile"
 
 
 def _round_up(value: float, digits: int) -> float:
-    """The next number of so many digits; one that is there but for float32's rounding stays."""
+    """Round up to so many digits; a value that float32's rounding alone put above such a number is that number."""
     exponent = math.floor(math.log10(value)) - digits + 1
+    # Through a string, as the product with a power of ten would not be the number that is printed.
     return float(f"{math.ceil(value / 10.0**exponent * (1 - 1e-6))}e{exponent}")
 
 
-#: Methods whose values say how strongly a place counts, not for which side.
-_UNDIRECTED = {"saliency", "sobel"}
-
-
 def meanings(methods: Iterable[str | None], signed: bool) -> tuple[str, str]:
-    """Return what the low and the high end of a scale stand for."""
+    """Return what the low and the high end of a scale stand for, for maps of these methods."""
     if set(methods) <= _UNDIRECTED:
         return "weak", "strong"
     return "speaks against" if signed else "no evidence", "speaks for"

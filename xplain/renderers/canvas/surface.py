@@ -1,6 +1,7 @@
-"""A sheet that remembers what is drawn on it, and gives it as pixels or as SVG.
+"""A sheet that records what is drawn on it, to be played back as pixels or written as SVG.
 
-It is a `xplain.renderers.canvas.typography.Surface`, as `Sheet` is, so that legends draw themselves on both.
+`Recording` is a `xplain.renderers.canvas.typography.Surface`, as `Sheet` is: legends and pages draw on either. Its
+height need not be known before everything is drawn.
 """
 
 from __future__ import annotations
@@ -18,9 +19,9 @@ from xplain.renderers.canvas.typography import INK, LINE, PAPER, Sheet, fitted
 
 UInt8 = npt.NDArray[np.uint8]
 
-_ANCHORS = {"ls": "start", "ms": "middle", "rs": "end"}
-_ROUND = 3  # radius of corners in SVG
-_FONT = "Aileron, Helvetica, Arial, sans-serif"  # the first is Pillow's own
+_ANCHORS = {"ls": "start", "ms": "middle", "rs": "end"}  # Pillow's names in SVG
+_CORNER_RADIUS = 3  # of boxes with a tooltip, in SVG only
+_FONT = "Aileron, Helvetica, Arial, sans-serif"  # the first is Pillow's default
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +34,7 @@ class _Text:
     anchor: str
 
 
-class Record:
+class Recording:
     """Texts, boxes and ramps in the order in which they are drawn.
 
     Parameters
@@ -48,9 +49,9 @@ class Record:
         self.width = width
         self.size = size
         self.font = font
-        self._replay: list[Callable[[Sheet], object]] = []
-        self._shapes: list[str] = []
-        self._texts: list[_Text] = []
+        self._commands: list[Callable[[Sheet], object]] = []  # played back for pixels
+        self._shapes: list[str] = []  # SVG elements
+        self._texts: list[_Text] = []  # SVG elements above all shapes
 
     def text(
         self,
@@ -63,11 +64,12 @@ class Record:
         anchor: str = "ls",
     ) -> float:
         """Write one line: see `Sheet.text`."""
-        self._replay.append(lambda sheet: sheet.text(at, text, room=room, scale=scale, colour=colour, anchor=anchor))
+        self._commands.append(lambda sheet: sheet.text(at, text, room=room, scale=scale, colour=colour, anchor=anchor))
         line = " ".join(text.split())
-        _, fits, width = fitted(line, round(self.size * scale), self.font, room)
-        if len(fits) < len(line):
-            line = line[: len(fits) - 1].rstrip() + "…"
+        _, shortened, width = fitted(line, round(self.size * scale), self.font, room)
+        # SVG keeps the characters that only the reader's fonts may have, so the original is cut at the same place.
+        if len(shortened) < len(line):
+            line = line[: len(shortened) - 1].rstrip() + "…"
         self._texts.append(_Text(at, line, width, scale, colour, anchor))
         return width
 
@@ -76,7 +78,7 @@ class Record:
         return fitted(text, round(self.size * scale), self.font)[2]
 
     def letters(self, at: tuple[float, float], text: str, width: float, colour: Colour) -> None:
-        """Write letters on SVG only, stretched to a width."""
+        """Write text in SVG only, stretched to a width."""
         self._texts.append(_Text(at, text, width, 1.0, colour, "ls"))
 
     def box(
@@ -89,21 +91,21 @@ class Record:
         line: Colour | None = None,
         tip: str = "",
     ) -> None:
-        """Draw a rectangle; an SVG shows ``tip`` where the pointer rests on it."""
-        self._replay.append(lambda sheet: sheet.box(x0, y0, x1, y1, fill, line))
+        """Draw a rectangle: see `Sheet.box`. In SVG it has a tooltip, if ``tip`` is not empty."""
+        self._commands.append(lambda sheet: sheet.box(x0, y0, x1, y1, fill, line))
         stroke = f' stroke="{_hex(line)}"' if line else ""
         self._shapes.append(
             f'<rect x="{x0:.1f}" y="{y0:.1f}" width="{x1 - x0:.1f}" height="{y1 - y0:.1f}" '
             f'fill="{_hex(fill) if fill else "none"}"{stroke}'
-            + (f' rx="{_ROUND}"><title>{html.escape(tip)}</title></rect>' if tip else "/>")
+            + (f' rx="{_CORNER_RADIUS}"><title>{html.escape(tip)}</title></rect>' if tip else "/>")
         )
 
     def ramp(self, x0: float, y0: float, x1: float, y1: float, colours: UInt8) -> None:
         """Draw colours (n, 3) from left to right in a frame."""
-        self._replay.append(lambda sheet: sheet.ramp(x0, y0, x1, y1, colours))
+        self._commands.append(lambda sheet: sheet.ramp(x0, y0, x1, y1, colours))
         step = (x1 - x0) / len(colours)
         for i, (red, green, blue) in enumerate(colours.tolist()):
-            # A little wider than a step, or the ground would shine through between them.
+            # All but the last reach a pixel into the next, or the ground would shine through between them.
             self._shapes.append(
                 f'<rect x="{x0 + i * step:.2f}" y="{y0:.1f}" width="{step + (i < len(colours) - 1):.2f}" '
                 f'height="{y1 - y0:.1f}" fill="{_hex((red, green, blue))}"/>'
@@ -114,15 +116,15 @@ class Record:
         )
 
     def pixels(self, height: int) -> UInt8:
-        """Draw as uint8 (height, width, 3)."""
+        """Play back on a sheet: uint8 (height, width, 3)."""
         sheet = Sheet(self.width, height, self.size, self.font)
-        for draw in self._replay:
-            draw(sheet)
+        for command in self._commands:
+            command(sheet)
         return sheet.pixels()
 
     def svg(self, height: int, description: str) -> str:
-        """Write as an SVG image."""
-        said = html.escape(one_line(description))
+        """Write as an SVG image; ``textLength`` keeps the layout in whatever font the viewer has."""
+        description = html.escape(one_line(description))
         texts = (
             f'<text x="{text.at[0]:.1f}" y="{text.at[1]:.1f}" font-size="{self.size * text.scale:.4g}" '
             f'fill="{_hex(text.colour)}" text-anchor="{_ANCHORS[text.anchor]}" textLength="{text.width:.1f}" '
@@ -133,8 +135,8 @@ class Record:
         return "\n".join(
             [
                 f'<svg xmlns="http://www.w3.org/2000/svg" width="{self.width}" height="{height}" '
-                f'viewBox="0 0 {self.width} {height}" role="img" aria-label="{said}" font-family="{_FONT}">',
-                f"<desc>{said}</desc>",
+                f'viewBox="0 0 {self.width} {height}" role="img" aria-label="{description}" font-family="{_FONT}">',
+                f"<desc>{description}</desc>",
                 f'<rect width="{self.width}" height="{height}" fill="{_hex(PAPER)}"/>',
                 *self._shapes,
                 '<g pointer-events="none">',

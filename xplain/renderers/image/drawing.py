@@ -1,4 +1,4 @@
-"""Explanations of images as pictures."""
+"""Explanations of images as pictures: panels of maps, masks and regions, with a legend."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from xplain.renderers.canvas import chart
 from xplain.renderers.canvas.colours import find_cmap
 from xplain.renderers.canvas.picture import Picture
 from xplain.renderers.image import layout, wording
-from xplain.renderers.image.maps import Style, coloured, ready
-from xplain.renderers.image.marks import regional
+from xplain.renderers.image.maps import Style, colour_tiles, prepare
+from xplain.renderers.image.marks import has_regions
 from xplain.renderers.image.panels import panels
-from xplain.renderers.targets import explanations
+from xplain.renderers.targets import as_explanations
 
-#: Kinds of picture and what they show.
+#: Kinds of picture, and what they show.
 KINDS = {
     "overlay": "the map over the photo; the stronger the evidence, the less of the photo shows",
     "heatmap": "the map alone",
@@ -52,21 +52,21 @@ def draw(
     Parameters
     ----------
     subject : Explanation or sequence of Explanation
-        Every attribution becomes a panel, unless ``target`` picks some.
+        Every attribution becomes a panel, unless ``target`` selects some.
     image : uint8 array (height, width, 3), optional
-        The photo that was explained, upright and not resized; or a sequence with one for each explanation. The photo
-        that the source still holds if left out; the map alone if there is none.
+        The photo that was explained, upright and not resized; or a sequence with one for each explanation. Left out,
+        the photo that the source still holds; if there is none, the map stands alone.
     kind : str, optional
         One of `KINDS`. Left out: ``mask`` for a mask, ``overlay`` for a map; where nothing is attributed, ``regions``
         if there are any, else ``bars``.
     target : int or str, optional
-        Index of the attribution, or the label that it explains; of ``regions``, of the prediction.
+        Index of the attribution, or the label that it explains; for ``regions``, those of the prediction.
     cmap : str, optional
         One of `xplain.renderers.CMAPS`. Left out: ``RdBu_r``, centred on zero, if there are negative values, else
         ``inferno``. A sequential map shows no negative values.
     scale : {"robust", "max"} or float, optional
-        |Value| that gets the full colour. "robust", the default: the largest 0.5 % of the non-zero |values| get it
-        too; "max": only the largest; a number: that one, as the legend of another picture shows it.
+        |Value| that gets the full colour. "robust", the default: the 99.5th percentile of the non-zero |values|; "max":
+        the largest one; a number: that one, such as the legend of another picture shows.
     alpha : float
         Opacity 0..1 of the strongest evidence over a photo, and strength of a mask's dimming. 0 is the photo.
     keep : float
@@ -74,13 +74,13 @@ def draw(
     shared : bool
         Whether all panels have one scale, so that equal values have equal colours; else each has its own.
     columns : int, optional
-        Panels in a row; up to three, or a square.
+        Panels in a row; left out, up to three panels stand in one row, more in about a square.
     legend : bool
-        Whether text stands below. Without it pixels are those of the image, one for one; with it an image whose
-        longer side is below 320 pixels (200 in a set, 480 with labels on it) is enlarged by the least whole factor
-        that makes it as long.
+        Whether text stands below. Without it the picture has the pixels of the image, one for one. With it an image
+        whose longer side is below 320 pixels (200 in a set, 480 with labels on it) is enlarged by the least whole
+        factor that makes it as long.
     font : str, optional
-        A TrueType or OpenType file for the legend; labels keep all characters in `Picture.alt` in any case.
+        A TrueType or OpenType file for legend and labels; `Picture.alt` has all characters with any font.
 
     Returns
     -------
@@ -104,7 +104,7 @@ def draw(
     >>> draw(e, photo, legend=False).pixels.shape
     (240, 320, 3)
     """
-    subjects = explanations(subject)
+    subjects = as_explanations(subject)
     if kind is not None:
         _check.known("kind", kind, KINDS)
     font = None if font is None else str(files.as_path(font, "font"))
@@ -114,19 +114,20 @@ def draw(
         columns = _check.integer("columns", columns, least=1)
     attributed = any(explanation.attributions for explanation in subjects)
     regions = kind == "regions"
-    drawable = attributed or regions or any(regional(explanation) for explanation in subjects)
+    drawable = attributed or regions or any(has_regions(explanation) for explanation in subjects)
     if kind == "bars" or (kind is None and not drawable):
         return chart.draw_bars(subjects, font)
     if not drawable or (kind not in (None, "regions", "side-by-side") and not attributed):
         raise InputError("subject must hold an attribution, got none; kind='bars' shows the predictions")
-    pieces = coloured([ready(panel, kind, style) for panel in panels(subjects, image, target, regions)], scale, shared)
+    tiles = [prepare(panel, kind, style) for panel in panels(subjects, image, target, regions)]
+    tiles = colour_tiles(tiles, scale, shared)
     if not legend:
-        pixels = layout.bare(pieces, columns)
-    elif len(pieces) == 1:
-        pixels = layout.single(pieces[0])
+        pixels = layout.bare(tiles, columns)
+    elif len(tiles) == 1:
+        pixels = layout.single(tiles[0])
     else:
-        pixels = layout.beside(pieces, columns, shared)
-    return Picture(pixels, wording.describe(pieces, shared))
+        pixels = layout.beside(tiles, columns, shared)
+    return Picture(pixels, wording.describe(tiles, shared))
 
 
 def _share(name: str, value: float) -> float:

@@ -1,4 +1,4 @@
-"""Where panels, captions and the legend stand."""
+"""Layout of a picture: where tiles, captions and the legend stand."""
 
 from __future__ import annotations
 
@@ -11,107 +11,111 @@ import numpy.typing as npt
 from xplain.renderers.canvas.legend import Message, strip, text_size
 from xplain.renderers.canvas.typography import PAPER
 from xplain.renderers.image import wording
-from xplain.renderers.image.maps import Piece
+from xplain.renderers.image.maps import Tile
 
 UInt8 = npt.NDArray[np.uint8]
 
-_ALONE, _BESIDE = 320, 200  # least length in pixels of the longer side of a panel with text
-_LABELLED = 480  # and with labels on it
-_CHARACTERS = 24  # a panel is at least that many heights of its caption's text wide
+# Least length in pixels of a tile's longer side: of a single tile, of one in a set, and of any with labels.
+_SINGLE, _IN_SET, _LABELLED = 320, 200, 480
+_CAPTION_WIDTH = 24  # least width of a tile in a set, in heights of its caption's text
 
 
-def bare(pieces: Sequence[Piece], columns: int | None) -> UInt8:
-    """Panels edge to edge without a word, pixels one for one."""
-    across = _columns(len(pieces), columns)
-    height = max(piece.panel.height for piece in pieces)
-    width = max(piece.panel.width for piece in pieces)
-    down = -(-len(pieces) // across)
-    canvas = _paper(down * height, across * width, len(pieces) > 1)
-    for i, piece in enumerate(pieces):
-        _place(piece.arranged(1), 1, canvas, i // across * height, i % across * width)
+def bare(tiles: Sequence[Tile], columns: int | None) -> UInt8:
+    """Lay out tiles edge to edge without text, in the pixels of their images."""
+    across, down = _grid(len(tiles), columns)
+    height = max(tile.panel.height for tile in tiles)
+    width = max(tile.panel.width for tile in tiles)
+    canvas = _canvas(down * height, across * width, white=len(tiles) > 1)
+    for i, tile in enumerate(tiles):
+        _draw_tile(tile.arranged(1), 1, canvas, i // across * height, i % across * width)
     return canvas
 
 
-def single(piece: Piece) -> UInt8:
-    """One panel above its legend."""
-    zoom = _zoom(piece, _ALONE)
-    piece = piece.arranged(zoom)
-    height, width = piece.panel.height * zoom, piece.panel.width * zoom
-    key = piece.key()
-    # A key that is only a message says what the facts would.
-    said = [] if isinstance(key, Message) else wording.facts(piece)
-    lines = [wording.origin(piece), *said, piece.scale.rule if piece.scale is not None else ""]
-    title = wording.title(piece)
+def single(tile: Tile) -> UInt8:
+    """Lay out one tile above its legend."""
+    zoom = _zoom(tile, _SINGLE)
+    tile = tile.arranged(zoom)
+    height, width = tile.panel.height * zoom, tile.panel.width * zoom
+    key = tile.key()
+    # A key that is a message says what the facts would.
+    facts = [] if isinstance(key, Message) else wording.facts(tile)
+    lines = [wording.origin(tile), *facts, tile.scale.rule if tile.scale is not None else ""]
     size = text_size(width, height)
-    below = strip(max(width, _ALONE), size, title, lines, key, piece.style.font, pad=size)
-    canvas = _paper(height + len(below), below.shape[1], width < below.shape[1])
-    _place(piece, zoom, canvas, 0, (below.shape[1] - width) // 2)
-    canvas[height:] = below
+    legend = strip(max(width, _SINGLE), size, wording.title(tile), lines, key, tile.style.font, pad=size)
+    canvas = _canvas(height + len(legend), legend.shape[1], white=width < legend.shape[1])
+    _draw_tile(tile, zoom, canvas, 0, (legend.shape[1] - width) // 2)
+    canvas[height:] = legend
     return canvas
 
 
-def beside(pieces: Sequence[Piece], columns: int | None, shared: bool) -> UInt8:
-    """Panels with captions, above what they have in common."""
-    across = _columns(len(pieces), columns)
-    down = -(-len(pieces) // across)
-    zooms = [_zoom(piece, _BESIDE) for piece in pieces]
-    pieces = [piece.arranged(zoom) for piece, zoom in zip(pieces, zooms, strict=True)]
-    height = max(piece.panel.height * zoom for piece, zoom in zip(pieces, zooms, strict=True))
-    width = max(_BESIDE, *(piece.panel.width * zoom for piece, zoom in zip(pieces, zooms, strict=True)))
-    size = max(text_size(width, height), min(text_size(across * width, down * height), width // _CHARACTERS))
-    named = len({piece.panel.explanation.source.name for piece in pieces}) > 1
-    captions = [_caption(piece, width, size, shared, named) for piece in pieces]
+def beside(tiles: Sequence[Tile], columns: int | None, shared: bool) -> UInt8:
+    """Lay out tiles with captions in a grid, above a footer with their common scale if it is ``shared``."""
+    across, down = _grid(len(tiles), columns)
+    zooms = [_zoom(tile, _IN_SET) for tile in tiles]
+    tiles = [tile.arranged(zoom) for tile, zoom in zip(tiles, zooms, strict=True)]
+    height = max(tile.panel.height * zoom for tile, zoom in zip(tiles, zooms, strict=True))
+    width = max(_IN_SET, *(tile.panel.width * zoom for tile, zoom in zip(tiles, zooms, strict=True)))
+    # Text as for the whole picture, unless a caption would be too narrow for it.
+    size = max(text_size(width, height), min(text_size(across * width, down * height), width // _CAPTION_WIDTH))
+    named = len({tile.panel.explanation.source.name for tile in tiles}) > 1
+    captions = [_caption(tile, width, size, shared, named) for tile in tiles]
     caption_height = max(len(caption) for caption in captions)
-    footer = _footer(pieces, across * (width + size) + size, size) if shared else np.empty((0, 0, 3), np.uint8)
+    footer = _footer(tiles, across * (width + size) + size, size) if shared else np.empty((0, 0, 3), np.uint8)
     cell_height, cell_width = height + caption_height + size // 2, width + size
-    canvas = _paper(size + down * cell_height + len(footer), across * cell_width + size, True)
-    for i, (piece, zoom, caption) in enumerate(zip(pieces, zooms, captions, strict=True)):
+    canvas = _canvas(size + down * cell_height + len(footer), across * cell_width + size, white=True)
+    for i, (tile, zoom, caption) in enumerate(zip(tiles, zooms, captions, strict=True)):
         y, x = size + i // across * cell_height, size + i % across * cell_width
-        _place(piece, zoom, canvas, y + height - piece.panel.height * zoom, x + (width - piece.panel.width * zoom) // 2)
+        # At the bottom of its cell, in the middle.
+        top = y + height - tile.panel.height * zoom
+        left = x + (width - tile.panel.width * zoom) // 2
+        _draw_tile(tile, zoom, canvas, top, left)
         canvas[y + height : y + height + len(caption), x : x + width] = caption
     if len(footer):
         canvas[-len(footer) :] = footer
     return canvas
 
 
-def _caption(piece: Piece, width: int, size: int, shared: bool, named: bool) -> UInt8:
-    lines = [wording.origin(piece, named), *wording.facts(piece)]
-    key = None if shared else piece.key()
-    if piece.scale is not None and not shared:
-        lines.append(piece.scale.rule)
-    title = wording.title(piece)
-    return strip(width, size, title, lines, None if isinstance(key, Message) else key, piece.style.font)
+def _caption(tile: Tile, width: int, size: int, shared: bool, named: bool) -> UInt8:
+    """The text below a tile of a set; with its own key and rule if the scale is not shared."""
+    lines = [wording.origin(tile, named), *wording.facts(tile)]
+    key = None if shared else tile.key()
+    if tile.scale is not None and not shared:
+        lines.append(tile.scale.rule)
+    return strip(width, size, wording.title(tile), lines, None if isinstance(key, Message) else key, tile.style.font)
 
 
-def _footer(pieces: Sequence[Piece], width: int, size: int) -> UInt8:
+def _footer(tiles: Sequence[Tile], width: int, size: int) -> UInt8:
     """The key of a set on one scale: that of its maps, or of its masks if it has no maps."""
-    first = next((piece for piece in pieces if piece.scale is not None), pieces[0])
+    first = next((tile for tile in tiles if tile.scale is not None), tiles[0])
     rule = f"{first.scale.rule}, one for all panels" if first.scale is not None else ""
     return strip(width, size, None, [rule], first.key(), first.style.font, pad=size)
 
 
-def _zoom(piece: Piece, least: int) -> int:
-    """The least whole factor that makes the longer side long enough."""
-    least = _LABELLED if piece.panel.marks is not None else least
-    return -(-least // max(piece.panel.height, piece.panel.width))
+def _zoom(tile: Tile, least: int) -> int:
+    """The least whole factor that makes the longer side at least so long."""
+    least = _LABELLED if tile.panel.marks is not None else least
+    return -(-least // max(tile.panel.height, tile.panel.width))
 
 
-def _columns(count: int, columns: int | None) -> int:
-    return min(count, columns or (count if count <= 3 else math.ceil(math.sqrt(count))))
+def _grid(count: int, columns: int | None) -> tuple[int, int]:
+    """Number of columns and rows for so many tiles: up to three in a row, else about a square."""
+    across = min(count, columns or (count if count <= 3 else math.ceil(math.sqrt(count))))
+    return across, -(-count // across)
 
 
-def _paper(height: int, width: int, blank: bool) -> UInt8:
-    """A canvas, white if panels will not cover it."""
-    return np.full((height, width, 3), PAPER, np.uint8) if blank else np.empty((height, width, 3), np.uint8)
+def _canvas(height: int, width: int, *, white: bool) -> UInt8:
+    """Pixels to lay out tiles on; not cleared if the tiles will cover them."""
+    return np.full((height, width, 3), PAPER, np.uint8) if white else np.empty((height, width, 3), np.uint8)
 
 
-def _place(piece: Piece, zoom: int, canvas: UInt8, y: int, x: int) -> None:
-    height, width = piece.panel.height, piece.panel.width
+def _draw_tile(tile: Tile, zoom: int, canvas: UInt8, y: int, x: int) -> None:
+    """Draw a tile with its upper left corner at (x, y)."""
+    height, width = tile.panel.height, tile.panel.width
     region = canvas[y : y + height * zoom, x : x + width * zoom]
     if zoom == 1 and region.flags.c_contiguous:
-        piece.paint(region)
+        tile.paint(region)  # in place: a large photo is not copied
     else:
         pixels = np.empty((height, width, 3), np.uint8)
-        piece.paint(pixels)
+        tile.paint(pixels)
         region[...] = pixels.repeat(zoom, axis=0).repeat(zoom, axis=1) if zoom > 1 else pixels
-    piece.mark(region)
+    tile.mark(region)

@@ -1,4 +1,8 @@
-"""A panel made ready: its evidence as a map or a mask, and the colours that it gets."""
+"""Tiles: panels whose evidence has become a map or a mask, with the colours that it gets.
+
+`prepare` chooses map or mask, `colour_tiles` gives all maps their scale, and `Tile.arranged` places the labels once the
+size of the picture is known. `Tile.paint` and `Tile.mark` draw.
+"""
 
 from __future__ import annotations
 
@@ -13,15 +17,15 @@ from xplain.renderers.canvas.colours import CMAPS, Cmap
 from xplain.renderers.canvas.legend import Key, Message, Ramp, Swatch
 from xplain.renderers.canvas.paint import OUTLINE, Colouring, paint_mask, paint_values
 from xplain.renderers.canvas.scale import Extent, Scale, choose, meanings, number
-from xplain.renderers.image.labels import Arrangement, arrange, paint
+from xplain.renderers.image.labels import Arrangement, arrange_labels, draw_marks
 from xplain.renderers.image.panels import Panel
 
-_SEQUENTIAL, _DIVERGING = "inferno", "RdBu_r"
+_SEQUENTIAL, _DIVERGING = "inferno", "RdBu_r"  # default colour maps
 
 
 @dataclass(frozen=True, slots=True)
 class Style:
-    """What the caller chose: see `xplain.renderers.draw`."""
+    """Options of the caller: see `xplain.renderers.image.drawing.draw`."""
 
     alpha: float
     keep: float
@@ -30,29 +34,29 @@ class Style:
 
 
 @dataclass(frozen=True, slots=True)
-class Piece:
-    """One panel.
+class Tile:
+    """A panel that is ready to be painted.
 
     Parameters
     ----------
     panel : Panel
-        What is drawn and on what.
+        The photo, and the evidence or regions on it.
     kind : {"overlay", "heatmap", "mask", "contour", "regions"}
-        How.
+        How the panel is drawn.
     style : Style
-        With which options.
+        The caller's options.
     values : float32 array (height, width) or None
         Of a map.
     extent : Extent or None
         Of a map.
     mask : Mask or None
-        Of a mask, or of a heat map that is drawn as one.
+        The evidence, or made from a heat map that is drawn as a mask.
     scale : Scale or None
         None for a mask, or if there is nothing to see.
     colouring : Colouring or None
         Of the scale.
     arrangement : Arrangement or None
-        Where labels of regions stand, once it is known how large the picture is.
+        Places of the labels of regions, once the size of the picture is known.
     """
 
     panel: Panel
@@ -67,30 +71,31 @@ class Piece:
 
     @property
     def photo(self) -> npt.NDArray[np.uint8] | None:
-        """What it lies on."""
+        """The photo below the evidence, if it is to be seen."""
         return None if self.kind == "heatmap" else self.panel.photo
 
-    def arranged(self, zoom: int) -> Piece:
-        """The same with its labels in their places, drawn ``zoom`` times as large."""
+    def arranged(self, zoom: int) -> Tile:
+        """Return a tile whose labels are placed for a picture ``zoom`` times as large."""
         marks, panel = self.panel.marks, self.panel
         if marks is None:
             return self
-        return replace(self, arrangement=arrange(marks, panel.width * zoom, panel.height * zoom, self.style.font))
+        arrangement = arrange_labels(marks, panel.width * zoom, panel.height * zoom, self.style.font)
+        return replace(self, arrangement=arrangement)
 
     def paint(self, out: npt.NDArray[np.uint8]) -> None:
-        """Fill ``out``, C-contiguous uint8 (height, width, 3), with all but lines and letters."""
+        """Fill ``out``, C-contiguous uint8 (height, width, 3), with photo and evidence."""
         if self.mask is not None:
             paint_mask(self.photo, self.mask.to_array(), self.style.alpha, self.kind != "contour", out)
         else:
             paint_values(self.photo, self.values, self.colouring, out)
 
     def mark(self, out: npt.NDArray[np.uint8]) -> None:
-        """Draw lines and letters over what is painted, as large as it is arranged."""
+        """Draw regions and labels over what is painted, at the zoom for which they are arranged."""
         if self.panel.marks is not None and self.arrangement is not None:
-            out[...] = paint(self.panel.marks, self.arrangement, out, self.style.font)
+            out[...] = draw_marks(self.panel.marks, self.arrangement, out, self.style.font)
 
     def key(self) -> Key | None:
-        """What its colours mean; None where labels say it."""
+        """Return the key to the colours; None for regions, whose labels explain them."""
         if self.panel.attribution is None:
             return None
         if self.mask is not None:
@@ -101,46 +106,50 @@ class Piece:
         return ramp(self.colouring, self.scale, diverging, [self.panel.attribution.method])
 
 
-def ready(panel: Panel, kind: str | None, style: Style) -> Piece:
-    """Turn the evidence of a panel into what the kind of picture needs."""
+def prepare(panel: Panel, kind: str | None, style: Style) -> Tile:
+    """Turn the evidence of a panel into the map or mask that a kind of picture needs."""
     evidence = panel.evidence
     if panel.attribution is None:
-        return Piece(panel, "regions", style)
+        return Tile(panel, "regions", style)
     if isinstance(evidence, Mask):
-        return Piece(panel, kind if kind in ("contour", "heatmap") else "mask", style, mask=evidence)
+        return Tile(panel, kind if kind in ("contour", "heatmap") else "mask", style, mask=evidence)
     values = panel.values()
     if kind in ("mask", "contour"):
-        heat = evidence if isinstance(evidence, Heatmap) else Heatmap(values)
-        return Piece(panel, kind, style, mask=heat.to_mask(style.keep))
+        heatmap = evidence if isinstance(evidence, Heatmap) else Heatmap(values)
+        return Tile(panel, kind, style, mask=heatmap.to_mask(style.keep))
     extent = Extent.of(values, panel.attribution.target.score)
     alone = kind == "heatmap" or panel.photo is None
-    return Piece(panel, "heatmap" if alone else "overlay", style, values=values, extent=extent)
+    return Tile(panel, "heatmap" if alone else "overlay", style, values=values, extent=extent)
 
 
-def coloured(pieces: Sequence[Piece], scale: str | float | None, shared: bool) -> list[Piece]:
-    """Give the maps their colours: of one scale, or each of its own."""
-    maps = [piece.extent for piece in pieces if piece.extent is not None]
-    common = choose(maps, scale)
-    result = []
-    for piece in pieces:
-        if piece.extent is not None:
-            chosen = common if shared else choose([piece.extent], scale)
-            # A map in which nothing is to be seen is drawn without colours, unless the caller fixed the scale.
-            if chosen is not None and (chosen.fixed or not piece.extent.blank_reason):
-                cmap = piece.style.cmap or CMAPS[_DIVERGING if chosen.signed else _SEQUENTIAL]
-                alpha = None if piece.kind == "heatmap" else piece.style.alpha
-                piece = replace(piece, scale=chosen, colouring=Colouring.of(chosen, cmap, alpha))
-        result.append(piece)
-    return result
+def colour_tiles(tiles: Sequence[Tile], scale: str | float | None, shared: bool) -> list[Tile]:
+    """Give the maps among some tiles their colours: on one scale if ``shared``, else each on its own."""
+    extents = [tile.extent for tile in tiles if tile.extent is not None]
+    common = choose(extents, scale)  # also checks the scale where nothing is a map
+    return [
+        tile
+        if tile.extent is None
+        else _on_scale(tile, tile.extent, common if shared else choose([tile.extent], scale))
+        for tile in tiles
+    ]
+
+
+def _on_scale(tile: Tile, extent: Extent, scale: Scale | None) -> Tile:
+    """A map with the colours of a scale; one with nothing to see gets none, unless the caller fixed the scale."""
+    if scale is None or (extent.blank_reason and not scale.fixed):
+        return tile
+    cmap = tile.style.cmap or CMAPS[_DIVERGING if scale.signed else _SEQUENTIAL]
+    alpha = None if tile.kind == "heatmap" else tile.style.alpha
+    return replace(tile, scale=scale, colouring=Colouring.of(scale, cmap, alpha))
 
 
 def ramp(colouring: Colouring, scale: Scale, diverging: bool, methods: Sequence[str | None]) -> Ramp:
-    """Return what the colours of a scale mean for maps of some methods."""
+    """Return the key to a scale, for maps of these methods."""
     limit = number(scale.limit)
     high = f">= {limit}" if scale.clips_high else limit
     if diverging:
         low = f"<= -{limit}" if scale.clips_low else f"-{limit}"
         return Ramp(colouring.ramp, (low, "0", high), meanings(methods, True))
-    if scale.signed:
+    if scale.signed:  # a sequential map shows no negative values
         return Ramp(colouring.ramp, ("<= 0", high), ("none, or against", "speaks for"))
     return Ramp(colouring.ramp, ("0", high), meanings(methods, False))

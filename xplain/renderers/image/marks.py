@@ -1,4 +1,8 @@
-"""What predictions with regions are drawn as: outlines, dots and lines with labels, in fractions of the image."""
+"""What is drawn over an image for its predictions: strokes and dots with labels, in fractions of the image.
+
+Marks know nothing of pixels, so one set of marks serves a picture of any size. Each region has one mark; alternatives
+for the same region are rows of one label.
+"""
 
 from __future__ import annotations
 
@@ -15,16 +19,19 @@ from xplain.renderers.canvas.scale import number
 
 Point = tuple[float, float]
 Size = tuple[int, int]
+Frame = tuple[float, float, float, float]  # x0, y0, x1, y1
+Run = tuple[str, bool]  # text, and whether it is highlighted
 
-#: Colour of what is no prediction: truths.
+#: Colour of the ground truth, apart from all colours of predictions.
 PLAIN: Colour = (255, 255, 255)
-_MOST = 1000  # regions that are drawn
-_NEAR = 0.01  # distance of centres that are the same but for rounding
+_MOST = 1000  # regions, truths and links that are drawn
+_SAME_POINT = 0.01  # centres closer than this differ by rounding only
+_NOWHERE: Frame = (-1.0, -1.0, -1.0, -1.0)  # frame of an empty mask, outside of any image
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
-    """A line through points: closed or open, thin if it only leads somewhere, dashed if it does not count."""
+class Stroke:
+    """A line through points: closed or open, dashed if its prediction does not count, thin if it is secondary."""
 
     points: tuple[Point, ...]
     closed: bool = True
@@ -34,7 +41,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Dot:
-    """A point: a square for a truth, hollow without a partner."""
+    """A point: a disc, or a square for a truth; hollow if it has no counterpart."""
 
     at: Point
     name: str = ""
@@ -44,21 +51,21 @@ class Dot:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A line of a label.
+    """One line of a label.
 
     Parameters
     ----------
     runs : tuple of (str, bool)
-        Its text, and what of it is marked.
-    score, threshold : float or None
-        For the bar below it.
+        Stretches of text, and whether they are highlighted.
     colour : tuple of int
         RGB.
+    score, threshold : float or None
+        For the bar below the text.
     counts : bool
         Whether the score reaches the threshold.
     """
 
-    runs: tuple[tuple[str, bool], ...]
+    runs: tuple[Run, ...]
     colour: Colour
     score: float | None = None
     threshold: float | None = None
@@ -66,39 +73,39 @@ class Row:
 
     @property
     def text(self) -> str:
-        """The whole line."""
+        """The text of all runs."""
         return "".join(text for text, _ in self.runs)
 
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """A region and what is said of it.
+    """A region with its label.
 
     Parameters
     ----------
     rows : tuple of Row
-        The alternatives for the region: those that count first, then by score; none, and there is no label.
+        The label: a row for each alternative, those that count first, then by score; empty for no label.
     frame : tuple of float
-        x0, y0, x1, y1 of what the label belongs to.
+        x0, y0, x1, y1 of what the label names.
     colour : tuple of int
-        Of the lines.
-    lines, dots, mask
+        RGB of strokes, dots and mask.
+    strokes, dots, mask
         What is drawn.
     veil : bool
-        Whether the inside of a mask gets its colour too.
+        Whether the inside of a mask is tinted, too.
     """
 
     rows: tuple[Row, ...]
-    frame: tuple[float, float, float, float]
+    frame: Frame
     colour: Colour
-    lines: tuple[Line, ...] = ()
+    strokes: tuple[Stroke, ...] = ()
     dots: tuple[Dot, ...] = ()
     mask: Mask | None = None
     veil: bool = True
 
     @property
     def counts(self) -> bool:
-        """Whether any of the alternatives does."""
+        """Whether any of the alternatives counts; True without a label."""
         return not self.rows or any(row.counts for row in self.rows)
 
 
@@ -109,47 +116,42 @@ class Marks:
     Parameters
     ----------
     marks : tuple of Mark
-        Regions, the best first.
+        Regions of predictions, the best first.
     truths : tuple of Mark
-        What is really there.
-    links : tuple of Line
-        From predictions to the truths that they were taken for.
+        The ground truth.
+    links : tuple of Stroke
+        Between predictions and the truths that they are matched to.
     whole : tuple of Prediction
-        What is predicted of the whole image.
+        Predictions for the image as a whole.
     outside : int
-        Regions that do not touch the image.
+        Number of regions that do not touch the image.
     more : int
-        Regions that are not drawn, since they are too many.
-    limit : str
-        What an outline without a label says.
+        Number of regions that are not drawn, as there are too many.
+    note : str
+        What an outline without a label stands for; empty for labelled regions.
     figures : tuple of (str, float)
-        How well what was found agrees with what is there.
+        Metrics of the agreement with the ground truth.
     """
 
     marks: tuple[Mark, ...] = ()
     truths: tuple[Mark, ...] = ()
-    links: tuple[Line, ...] = ()
+    links: tuple[Stroke, ...] = ()
     whole: tuple[Prediction, ...] = ()
     outside: int = 0
     more: int = 0
-    limit: str = ""
+    note: str = ""
     figures: tuple[tuple[str, float], ...] = ()
 
 
-def regional(explanation: Explanation) -> bool:
+def has_regions(explanation: Explanation) -> bool:
     """Whether an explanation is about parts of an image."""
     if explanation.task in ("object-detection", "image-segmentation"):
         return True
     return any(isinstance(p.region, (Box, Polygon, Mask)) for p in explanation.predictions)
 
 
-def counts(prediction: Prediction) -> bool:
-    """Whether a score reaches its threshold."""
-    return prediction.threshold is None or prediction.score >= prediction.threshold
-
-
-def marks(explanation: Explanation, predictions: Iterable[Prediction], size: Size, truths: bool = True) -> Marks:
-    """Find what to draw.
+def mark_regions(explanation: Explanation, predictions: Iterable[Prediction], size: Size, truths: bool = True) -> Marks:
+    """Mark the regions of predictions, and the ground truth.
 
     Parameters
     ----------
@@ -158,84 +160,102 @@ def marks(explanation: Explanation, predictions: Iterable[Prediction], size: Siz
     predictions : iterable of Prediction
         Those of its predictions that are drawn.
     size : (int, int)
-        Height and width of the image in pixels, which pixels of regions count in.
+        Height and width of the image in pixels, to which regions in pixels refer.
     truths : bool
-        Whether to draw what is really there too.
+        Whether to draw the ground truth, too.
     """
-    found = sorted(predictions, key=lambda p: -p.score)
-    placed = [p for p in found if isinstance(p.region, (Box, Polygon, Mask))]
-    actual = notes.truths(explanation) if truths else []
-    real, made, links = notes.centroids(explanation) if truths else ([], [], [])
-    names = [_colour_name(p) for p in placed] + [label for label, _ in actual] + [one.label for one in real]
-    colours = colours_of(names)
+    ranked = sorted(predictions, key=lambda p: -p.score)
+    with_region = [p for p in ranked if isinstance(p.region, (Box, Polygon, Mask))]
+    true_boxes = notes.truths(explanation) if truths else []
+    true_centroids, predicted_centroids, links = notes.centroids(explanation) if truths else ([], [], [])
+    labels = [label for label, _ in true_boxes] + [centroid.label for centroid in true_centroids]
+    colours = colours_of([_colour_name(p) for p in with_region] + labels)
     groups: dict[object, list[Prediction]] = {}
-    for prediction in placed:
-        groups.setdefault(_group(prediction), []).append(prediction)
-    inside = [group for group in groups.values() if _touches(_frame(group[0].region, size))]
-    drawn = (_mark(explanation, group, size, colours) for group in inside[:_MOST])
+    for prediction in with_region:
+        groups.setdefault(_region_key(prediction), []).append(prediction)
+    visible = [group for group in groups.values() if _touches_image(_frame(group[0].region, size))]
+    marks = (_mark(explanation, group, size, colours) for group in visible[:_MOST])
+    # Where boxes and centroids are known of the same truths, the centroids have the labels.
+    boxes = [_true_box(label, box, size, labelled=not true_centroids) for label, box in true_boxes]
     return Marks(
-        tuple(_with_partner(mark, made) for mark in drawn),
-        (*(_truth(label, box, size, not real) for label, box in actual), *map(_centre, real))[:_MOST],
-        tuple(Line((link.prediction, link.truth), closed=False) for link in links[:_MOST]),
-        tuple(p for p in found if p.region is None),
-        len(groups) - len(inside),
-        max(0, len(inside) - _MOST),
+        marks=tuple(_with_partner(mark, predicted_centroids) for mark in marks),
+        truths=(*boxes, *map(_true_centre, true_centroids))[:_MOST],
+        links=tuple(Stroke((link.prediction, link.truth), closed=False) for link in links[:_MOST]),
+        whole=tuple(p for p in ranked if p.region is None),
+        outside=len(groups) - len(visible),
+        more=max(0, len(visible) - _MOST),
         figures=tuple(notes.figures(explanation)) if truths else (),
     )
 
 
-def limits(attribution: Attribution) -> Marks | None:
-    """Outline the cells that reach the threshold of an anomaly score, which is one for each cell; None elsewhere."""
+def mark_anomalous_cells(attribution: Attribution) -> Marks | None:
+    """Outline the cells of a grid of anomaly scores that reach the threshold; None for any other evidence."""
     grid, target = attribution.evidence, attribution.target
     if not isinstance(grid, Grid) or target.threshold is None or target.label != (ANOMALY,):
         return None
     cells = Mask.from_array(grid.values >= target.threshold)
     mark = Mark((), (0.0, 0.0, 1.0, 1.0), COLOURS[0], mask=cells, veil=False)
-    return Marks((mark,), limit=f"outlined: {cells.area} cells of {number(target.threshold)} or more")
+    return Marks((mark,), note=f"outlined: {cells.area} cells of {number(target.threshold)} or more")
 
 
-def _group(prediction: Prediction) -> object:
-    """What alternatives for one region have in common."""
+def _counts(prediction: Prediction) -> bool:
+    return prediction.threshold is None or prediction.score >= prediction.threshold
+
+
+def _colour_name(prediction: Prediction) -> str:
+    """What has a colour of its own: a label, or one kind of text that is read, whatever it says."""
+    return str(prediction.attributes["feature"]) if notes.is_read_text(prediction) else prediction.name
+
+
+def _region_key(prediction: Prediction) -> object:
+    """A key that the alternatives for one region share."""
     region, output = prediction.attributes.get("region_id"), prediction.attributes.get("output", 0)
     if isinstance(region, int) and isinstance(output, int):
         return output, region
-    if notes.is_read(prediction):  # a text and the tag that it is taken for stand in one box
+    if notes.is_read_text(prediction):  # a text, and the tag that it is matched to, have the same box
         return id(prediction)
     return prediction.region
 
 
 def _mark(explanation: Explanation, group: Sequence[Prediction], size: Size, colours: Mapping[str, Colour]) -> Mark:
-    group = sorted(group, key=lambda p: (not counts(p), -p.score))
+    """The mark of one region, of which a group of predictions are the alternatives."""
+    group = sorted(group, key=lambda p: (not _counts(p), -p.score))
     best = group[0]
     rows = tuple(_row(prediction, colours[_colour_name(prediction)]) for prediction in group)
-    colour, dashed = rows[0].colour, not any(row.counts for row in rows)
+    colour = rows[0].colour
     frame = _frame(best.region, size)
-    if notes.is_dot(explanation, best):
-        x, y = (frame[0] + frame[2]) / 2, (frame[1] + frame[3]) / 2
+    if notes.has_only_centre(explanation, best):
+        x, y = _middle(frame)
         return Mark(rows, (x, y, x, y), colour, dots=(Dot((x, y)),))
     if isinstance(best.region, Mask):
         return Mark(rows, frame, colour, mask=best.region)
-    lines = [
+    dashed = not any(row.counts for row in rows)
+    strokes = [
         _outline(prediction.region, size, dashed, prediction.attributes.get("closed") is not False)
         for prediction in {p.region: p for p in group}.values()
     ]
-    tag = notes.asset(best)
-    if tag is not None and isinstance(tag[1], (Box, Polygon)):
-        other = _frame(tag[1], size)
-        lines.append(replace(_outline(tag[1], size), thin=True))
-        lines.append(Line((_middle(frame), _middle(other)), closed=False, thin=True))
+    strokes += _asset_strokes(best, frame, size)
     needle = pointer(best)
     if needle is not None:
-        lines.append(Line(needle, closed=False))
+        strokes.append(Stroke(needle, closed=False))
     dots = tuple(Dot(at, name) for name, at in notes.keypoints(best).items())
-    return Mark(rows, frame, colour, tuple(lines), dots)
+    return Mark(rows, frame, colour, tuple(strokes), dots)
+
+
+def _asset_strokes(tag: Prediction, frame: Frame, size: Size) -> list[Stroke]:
+    """The outline of the object that a tag belongs to, and a line to it; none if that object is not known."""
+    asset = notes.asset(tag)
+    if asset is None or not isinstance(asset[1], (Box, Polygon)):
+        return []
+    region = asset[1]
+    link = Stroke((_middle(frame), _middle(_frame(region, size))), closed=False, thin=True)
+    return [replace(_outline(region, size), thin=True), link]
 
 
 def _row(prediction: Prediction, colour: Colour) -> Row:
-    runs = [(prediction.name, False)]
-    tag = notes.asset(prediction)
-    if tag is not None:
-        runs = [*_aligned(prediction.name, tag[0])]
+    """The label of a prediction: its name, the asset or reading or state that goes with it, and its score."""
+    asset = notes.asset(prediction)
+    runs = [(prediction.name, False)] if asset is None else _comparison(prediction.name, asset[0])
     gauge = read_gauge(prediction)
     if gauge is not None:
         claimed = "" if gauge.claimed is None else f" (said: {number(gauge.claimed)})"
@@ -245,71 +265,67 @@ def _row(prediction: Prediction, colour: Colour) -> Row:
     if prediction.attributes.get("unscored") is True:
         return Row(tuple(runs), colour)
     runs.append((f" {number(prediction.score)}", False))
-    return Row(tuple(runs), colour, prediction.score, prediction.threshold, counts(prediction))
+    return Row(tuple(runs), colour, prediction.score, prediction.threshold, _counts(prediction))
 
 
-def _aligned(text: str, name: str) -> Iterable[tuple[str, bool]]:
-    """A text and the name that it is taken for, with the characters of either that the other has not."""
+def _comparison(text: str, name: str) -> list[Run]:
+    """A text and the name that it is matched to; characters that only one of them has are highlighted."""
     if max(len(text), len(name)) > MAX_CHARACTERS or name.startswith("id "):
         return [(f"{text} = {name}", False)]
     stretches = align(text, name).stretches
-    ours = [(one.text, one.kind != "same") for one in stretches if one.text]
-    theirs = [(one.name, one.kind != "same") for one in stretches if one.name]
-    return [*ours, (" = ", False), *theirs]
+    text_runs = [(stretch.text, stretch.kind != "same") for stretch in stretches if stretch.text]
+    name_runs = [(stretch.name, stretch.kind != "same") for stretch in stretches if stretch.name]
+    return [*text_runs, (" = ", False), *name_runs]
 
 
-def _truth(label: str, box: Box, size: Size, labelled: bool) -> Mark:
-    """A true box; its centre has the label if that is known."""
+def _true_box(label: str, box: Box, size: Size, labelled: bool) -> Mark:
     rows = (Row(((f"truth: {label}", False),), PLAIN),) if labelled else ()
     return Mark(rows, _frame(box, size), PLAIN, (replace(_outline(box, size), thin=True),))
 
 
-def _centre(truth: notes.Centroid) -> Mark:
+def _true_centre(truth: notes.Centroid) -> Mark:
     row = Row(((f"truth: {truth.label}", False),), PLAIN)
     return Mark((row,), (*truth.at, *truth.at), PLAIN, dots=(Dot(truth.at, square=True, hollow=not truth.matched),))
 
 
-def _with_partner(mark: Mark, made: Sequence[notes.Centroid]) -> Mark:
-    """Make the dot of a centre hollow if no truth was taken for it."""
-    if mark.lines or mark.mask or not made or not mark.dots:
+def _with_partner(mark: Mark, centroids: Sequence[notes.Centroid]) -> Mark:
+    """Make the dot of a predicted centre hollow if its centroid is matched to no truth."""
+    if mark.strokes or mark.mask or not centroids or not mark.dots:
         return mark
     x, y = mark.dots[0].at
-    nearest = min(made, key=lambda one: (one.at[0] - x) ** 2 + (one.at[1] - y) ** 2)
-    near = max(abs(nearest.at[0] - x), abs(nearest.at[1] - y)) <= _NEAR
-    return replace(mark, dots=(replace(mark.dots[0], hollow=near and not nearest.matched),))
+    nearest = min(centroids, key=lambda centroid: (centroid.at[0] - x) ** 2 + (centroid.at[1] - y) ** 2)
+    same = max(abs(nearest.at[0] - x), abs(nearest.at[1] - y)) <= _SAME_POINT
+    return replace(mark, dots=(replace(mark.dots[0], hollow=same and not nearest.matched),))
 
 
-def _outline(region: Region | None, size: Size, dashed: bool = False, closed: bool = True) -> Line:
+def _outline(region: Region | None, size: Size, dashed: bool = False, closed: bool = True) -> Stroke:
+    """The outline of a polygon (open if ``closed`` is False), or the frame of any other region."""
     if isinstance(region, Polygon):
         points = region.to("fraction", size).points
-        return Line(points, closed=closed and len(points) > 2, dashed=dashed)
+        return Stroke(points, closed=closed and len(points) > 2, dashed=dashed)
     x0, y0, x1, y1 = _frame(region, size)
-    return Line(((x0, y0), (x1, y0), (x1, y1), (x0, y1)), dashed=dashed)
+    return Stroke(((x0, y0), (x1, y0), (x1, y1), (x0, y1)), dashed=dashed)
 
 
-def _frame(region: Region | None, size: Size) -> tuple[float, float, float, float]:
-    """The box around a region."""
+def _frame(region: Region | None, size: Size) -> Frame:
+    """The bounding box of a region, in fractions of the image."""
     box: Region | None = region
     if isinstance(region, Mask):
-        around = region.bbox
-        box = None if around is None else around.to("fraction", (region.height, region.width))
+        in_pixels = region.bbox
+        # The mask's own pixels, which need not be those of the image.
+        box = None if in_pixels is None else in_pixels.to("fraction", (region.height, region.width))
     elif isinstance(region, Polygon):
         box = region.bbox
     if not isinstance(box, Box):  # an empty mask
-        return (-1.0, -1.0, -1.0, -1.0)
+        return _NOWHERE
     box = box.to("fraction", size)
     return box.x0, box.y0, box.x1, box.y1
 
 
-def _middle(frame: tuple[float, float, float, float]) -> Point:
+def _middle(frame: Frame) -> Point:
     return (frame[0] + frame[2]) / 2, (frame[1] + frame[3]) / 2
 
 
-def _touches(frame: tuple[float, float, float, float]) -> bool:
+def _touches_image(frame: Frame) -> bool:
     x0, y0, x1, y1 = frame
     return x0 <= 1 and y0 <= 1 and x1 >= 0 and y1 >= 0
-
-
-def _colour_name(prediction: Prediction) -> str:
-    """What gets a colour of its own: a label, or all that is read."""
-    return str(prediction.attributes["feature"]) if notes.is_read(prediction) else prediction.name

@@ -121,7 +121,7 @@ def _progress(page: Page, results: Results) -> str:
         page.line(f"The job failed: {results.error}", colour=INK)
         said += f". The job failed: {results.error}"
     if results.total:
-        page.strip([Segment(name, count, *STATUSES[name]) for name, count in statuses(results).items()])
+        page.stacked_bar([Segment(name, count, *STATUSES[name]) for name, count in statuses(results).items()])
     failed = [item for item in results.items if item.status == "failed"]
     if failed:
         said += f". Failed: {_failures(page, failed)}"
@@ -150,7 +150,7 @@ def _accuracy(
         if accuracy is not None:
             overall += f": accuracy {percent(accuracy)}"
         page.line(overall, colour=INK)
-        page.strip(
+        page.stacked_bar(
             [
                 Segment("right", counts.good, *STATUSES["successful"]),
                 Segment("wrong", counts.bad, *STATUSES["failed"]),
@@ -193,20 +193,20 @@ def _matrix(page: Page, counts: Tally) -> str:
     rows, columns, cells = cells_of(counts)
     page.heading("What is true, and what was predicted")
     page.line("rows: true label, columns: predicted label; counts and shares of the row")
-    record = page.record
-    left = MARGIN + min(max(record.width_of(name) for name in rows) + 3.5 * SIZE, 0.3 * WIDTH)
+    sheet = page.sheet
+    left = MARGIN + min(max(sheet.width_of(name) for name in rows) + 3.5 * SIZE, 0.3 * WIDTH)
     across = min(max((WIDTH - MARGIN - left) / len(columns), _CELL[0]), _CELL[1])
-    short = all(record.width_of(name, 0.85) <= across - 6 for name in columns)
+    short = all(sheet.width_of(name, 0.85) <= across - 6 for name in columns)
     page.space()
     page.y += 1.3 * SIZE
     for j, name in enumerate(columns):
         text = name if short else str(j + 1)
         middle = left + (j + 0.5) * across
-        record.text((middle, page.y - 4), text, room=across - 4, scale=0.85, colour=QUIET, anchor="ms")
+        sheet.text((middle, page.y - 4), text, room=across - 4, scale=0.85, colour=QUIET, anchor="ms")
     for i, name in enumerate(rows):
         top, total = page.y + i * _TALL * SIZE, sum(cells[i]) or 1
         text = name if short else f"{columns.index(name) + 1} · {name}"
-        record.text((left - 0.6 * SIZE, top + 1.75 * SIZE), text, room=left - MARGIN - SIZE, anchor="rs")
+        sheet.text((left - 0.6 * SIZE, top + 1.75 * SIZE), text, room=left - MARGIN - SIZE, anchor="rs")
         for j, count in enumerate(cells[i]):
             _cell(page, left + j * across, top, across, count, count / total, own=name == columns[j])
     page.y += len(rows) * _TALL * SIZE + 0.4 * SIZE
@@ -225,12 +225,12 @@ def _cell(page: Page, x: float, y: float, width: float, count: int, share: float
     red, green, blue = (round(p + (s - p) * share) for p, s in zip(PAPER, _STRONG, strict=True))
     ground = (red, green, blue)
     bottom = y + _TALL * SIZE
-    page.record.box(x, y, x + width, bottom, ground, INK if own else LINE)
+    page.sheet.box(x, y, x + width, bottom, ground, INK if own else LINE)
     if count:
         ink, middle = readable_on(ground), x + width / 2
-        page.record.text((middle, y + 1.3 * SIZE), f"{count:,}", room=width - 4, colour=ink, anchor="ms")
+        page.sheet.text((middle, y + 1.3 * SIZE), f"{count:,}", room=width - 4, colour=ink, anchor="ms")
         text = f"{100 * share:.0f} %" if width < 3.5 * SIZE else percent(share)
-        page.record.text((middle, y + 2.35 * SIZE), text, room=width - 4, scale=0.75, colour=ink, anchor="ms")
+        page.sheet.text((middle, y + 2.35 * SIZE), text, room=width - 4, scale=0.75, colour=ink, anchor="ms")
 
 
 def cells_of(counts: Tally) -> tuple[list[str], list[str], list[list[int]]]:

@@ -7,8 +7,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from xplain.explanation import Explanation, Item, Results
-from xplain.renderers.canvas.picture import Picture, stacked
-from xplain.renderers.explanations import draw_explanations, only
+from xplain.renderers.canvas.picture import Picture, stack
+from xplain.renderers.explanations import check_options, draw_explanations
 from xplain.renderers.job import charts
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ def draw(results: Results, image: Any = None, **options: Any) -> Picture | TextP
     """Draw a job, or one of `xplain.renderers.job.charts.KINDS` of it; see `xplain.renderers.draw`."""
     kind = options.get("kind")
     if isinstance(kind, str) and kind in charts.KINDS:
-        return charts.draw(results, kind, **only(("font",), {**options, "kind": None}))
+        return charts.draw(results, kind, **check_options(("font",), {**options, "kind": None}))
     font = {"font": options["font"]} if "font" in options else {}
     found = [_named(item) for item in results.items if item.explanation is not None]
     if kind is not None and found:
@@ -32,7 +32,7 @@ def draw(results: Results, image: Any = None, **options: Any) -> Picture | TextP
         return drawn[0] if well else drawn[0].with_note(f"{charts.title(results)}: {charts.summary(results)}.")
     below = [] if well and drawn else [charts.draw(results, "progress", **font)]
     below += [charts.draw(results, part, **font) for part in charts.judging(results)]
-    return stacked([*(Picture(one.pixels, one.alt) for one in drawn), *below])
+    return stack([*(Picture(one.pixels, one.alt) for one in drawn), *below])
 
 
 def _named(item: Item) -> Explanation:

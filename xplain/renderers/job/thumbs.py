@@ -21,9 +21,9 @@ from xplain.explanation.characters import one_line
 from xplain.inputs import images
 from xplain.renderers.canvas import png
 from xplain.renderers.canvas.colours import Colour
-from xplain.renderers.image.labels import arrange, paint
-from xplain.renderers.image.maps import Style, coloured, ready
-from xplain.renderers.image.marks import regional
+from xplain.renderers.image.labels import arrange_labels, draw_marks
+from xplain.renderers.image.maps import Style, colour_tiles, prepare
+from xplain.renderers.image.marks import has_regions
 from xplain.renderers.image.panels import Panel, panels
 from xplain.renderers.signal.timeline import Block, blocks, merged, timeline
 
@@ -69,14 +69,14 @@ def of_image(explanation: Explanation, photo: UInt8 | None) -> Thumb | None:
         If the photo is not the one that was explained, or is too large.
     """
     photo = explanation.source.content if photo is None else photo
-    if not explanation.attributions and not regional(explanation):
+    if not explanation.attributions and not has_regions(explanation):
         return None if photo is None else _encoded(_small(_checked(photo)), "the photo")
     [panel] = panels([explanation], photo, 0 if explanation.attributions else None)[:1]
     _check(panel.height, panel.width)
     pixels = _small(_painted(panel))
     if panel.marks is not None:
         height, width, _ = pixels.shape
-        pixels = paint(panel.marks, arrange(panel.marks, width, height, None), pixels, None)
+        pixels = draw_marks(panel.marks, arrange_labels(panel.marks, width, height, None), pixels, None)
     on = "" if panel.photo is not None else ", without the photo"
     if panel.attribution is None:
         return _encoded(pixels, f"regions{on}", on.removeprefix(", "))
@@ -96,7 +96,7 @@ def _check(height: int, width: int) -> None:
 
 
 def _painted(panel: Panel) -> UInt8:
-    [piece] = coloured([ready(panel, None, _STYLE)], None, shared=False)
+    [piece] = colour_tiles([prepare(panel, None, _STYLE)], None, shared=False)
     pixels = np.empty((panel.height, panel.width, 3), np.uint8)
     piece.paint(pixels)
     return pixels

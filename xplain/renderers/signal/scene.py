@@ -19,7 +19,7 @@ from xplain.renderers.canvas.paint import Colouring
 from xplain.renderers.canvas.scale import Extent, Scale, choose, number
 from xplain.renderers.signal import curves
 from xplain.renderers.signal.timeline import Block, blocks, clipped, merged
-from xplain.renderers.targets import chosen
+from xplain.renderers.targets import select_attributions
 
 Float32 = npt.NDArray[np.float32]
 
@@ -143,7 +143,7 @@ def _part(
     target: int | str | None,
     width: int,
 ) -> Part:
-    attributions = chosen(explanation.attributions, target)
+    attributions = select_attributions(explanation.attributions, target)
     shape = _shape(attributions)
     names = _axes(explanation, axes)
     readings = _readings(explanation, name, signal, names, shape)

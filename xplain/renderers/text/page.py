@@ -19,7 +19,7 @@ from xplain.renderers.canvas import legend
 from xplain.renderers.canvas.colours import Colour
 from xplain.renderers.canvas.legend import Ramp
 from xplain.renderers.canvas.scale import fraction, number
-from xplain.renderers.canvas.surface import Record
+from xplain.renderers.canvas.surface import Recording
 from xplain.renderers.canvas.typography import INK, LINE, PAPER, QUIET, fitted
 from xplain.renderers.text import wording
 from xplain.renderers.text.entities import Stretch
@@ -247,7 +247,7 @@ class _Page:
     def __init__(self, scene: Scene, setting: Setting) -> None:
         self.scene = scene
         self.setting = setting
-        self.record = Record(_WIDTH, _SIZE, setting.font)
+        self.record = Recording(_WIDTH, _SIZE, setting.font)
         self._y = float(_MARGIN)
         self._lines = max(_LEAST_LINES, MOST_LINES // max(1, min(len(scene.sections), _MOST_SECTIONS)))
         self._legend()

@@ -21,7 +21,7 @@ from xplain.explanation import Attribution, Explanation, Word, WordScores
 from xplain.renderers.canvas.colours import MIDDLE, Cmap, Colour, colour_table
 from xplain.renderers.canvas.scale import Extent, Scale, choose
 from xplain.renderers.canvas.typography import PAPER
-from xplain.renderers.targets import chosen
+from xplain.renderers.targets import select_attributions
 from xplain.renderers.text.entities import Entity, Passage, found_in, passages
 
 Range = tuple[int, int]
@@ -382,7 +382,9 @@ def _texts(texts: Any, subjects: Sequence[Explanation]) -> list[tuple[str, str |
 
 def _part(explanation: Explanation, given: str | None, name: str, target: int | str | None) -> Part:
     text = explanation.source.text if given is None else given
-    sections = tuple(_section(attribution, text) for attribution in chosen(explanation.attributions, target))
+    sections = tuple(
+        _section(attribution, text) for attribution in select_attributions(explanation.attributions, target)
+    )
     for section in sections:
         if given is not None and section.words and len(section.missing) == len(section.words):
             raise InputError(
