@@ -21,13 +21,13 @@ def test_random_is_standard_noise_from_the_seed():
 
 
 def test_sobel_is_that_of_scikit_image():
-    from skimage.filters import sobel as theirs
+    from skimage.filters import sobel as skimage_sobel
 
     photo = np.random.default_rng(0).integers(0, 256, (20, 30, 3), dtype=np.uint8)
     ours = sobel(board(photo))
     assert ours.shape == (2, 20, 30)
     # scikit-image divides by the square root of 2, and mirrors without repeating the border
-    assert ours[0][1:-1, 1:-1] * 2 / np.sqrt(2) == pytest.approx(theirs(photo.mean(axis=2))[1:-1, 1:-1])
+    assert ours[0][1:-1, 1:-1] * 2 / np.sqrt(2) == pytest.approx(skimage_sobel(photo.mean(axis=2))[1:-1, 1:-1])
 
 
 def test_sobel_of_a_ramp_is_its_slope():

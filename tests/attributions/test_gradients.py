@@ -5,7 +5,7 @@ from torch import nn
 
 from tests.attributions.networks import Linear, Quadratic, attribute, convolutional, noise
 from tests.support import refuses
-from xplain.attributions.methods.gradients import _gauss_legendre
+from xplain.attributions.methods.gradients import gauss_legendre
 from xplain.errors import InputError
 
 IMAGE = noise(2, 6, 6)
@@ -70,7 +70,7 @@ def test_integrated_gradients_are_the_paper_s_sum(quadrature):
     start = BASELINE.astype(np.float64)
     change = IMAGE - start
     for t, target in enumerate([0, 2]):
-        mean = sum(weight * gradient(module, start + place * change, target) for place, weight in points)
+        mean = sum(weight * gradient(module, start + position * change, target) for position, weight in points)
         np.testing.assert_allclose(maps[t], (mean * change).sum(axis=0), rtol=0, atol=1e-14)
         residual = run.quality_each[t]["completeness_residual"]
         with torch.no_grad():
@@ -90,7 +90,7 @@ def test_more_steps_leave_a_smaller_completeness_residual():
 
 @pytest.mark.parametrize("count", [1, 2, 5, 50, 301])
 def test_gauss_legendre_points_are_numpy_s(count):
-    nodes, weights = _gauss_legendre(count)
+    nodes, weights = gauss_legendre(count)
     expected, expected_weights = np.polynomial.legendre.leggauss(count)
     np.testing.assert_allclose(nodes, (expected + 1) / 2, rtol=0, atol=1e-14)
     np.testing.assert_allclose(weights, expected_weights / 2, rtol=0, atol=1e-13)
@@ -153,11 +153,11 @@ def test_gradient_shap_is_the_paper_s_expectation_over_the_same_draws():
     baselines = np.stack([BASELINE, -BASELINE])
     maps, run = attribute("gradient-shap", module, IMAGE, target=2, n_samples=count, baselines=baselines, seed=5)
     rng = np.random.default_rng(5)
-    drawn, places = rng.integers(2, size=count), rng.random(count)
+    indices, positions = rng.integers(2, size=count), rng.random(count)
     samples = []
-    for which, place in zip(drawn, places, strict=True):
-        start = baselines[which].astype(np.float64)
-        samples.append(((IMAGE - start) * gradient(module, start + place * (IMAGE - start), 2)).sum(axis=0))
+    for index, position in zip(indices, positions, strict=True):
+        start = baselines[index].astype(np.float64)
+        samples.append(((IMAGE - start) * gradient(module, start + position * (IMAGE - start), 2)).sum(axis=0))
     np.testing.assert_allclose(maps[0], np.mean(samples, axis=0), rtol=0, atol=1e-13)
     error = np.sqrt((np.var(samples, axis=0, ddof=1) / count).mean())
     assert run.quality_each[0]["standard_error"] == pytest.approx(error)

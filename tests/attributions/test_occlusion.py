@@ -19,10 +19,10 @@ def weights():
 
 def test_windows_of_a_linear_score_hold_their_share(image, weights):
     board = Board(linear(weights, bias=3.0), image)
-    found = occlusion(board, window=4, stride=4, baseline=0.5)
+    maps = occlusion(board, window=4, stride=4, baseline=0.5)
     share = (weights * (image.astype(float) - 0.5)).sum(axis=1)
     expected = share.reshape(2, 2, 4, 3, 4).sum(axis=(2, 4)).repeat(4, axis=1).repeat(4, axis=2)
-    assert found == pytest.approx(expected, abs=1e-10)
+    assert maps == pytest.approx(expected, abs=1e-10)
     assert board.calls == 1 + 6
 
 
@@ -30,7 +30,7 @@ def test_overlapping_windows_are_averaged(image, weights):
     def curved(batch):
         return np.tanh(linear(weights)(batch))
 
-    found = occlusion(Board(curved, image), window=(3, 5), stride=(2, 3))
+    maps = occlusion(Board(curved, image), window=(3, 5), stride=(2, 3))
     total, count = np.zeros((2, 8, 12)), np.zeros((8, 12))
     for top in (0, 2, 4, 5):
         for left in (0, 3, 6, 7):
@@ -40,7 +40,7 @@ def test_overlapping_windows_are_averaged(image, weights):
             where[top : top + 3, left : left + 5] = 1
             total += (curved(image[None]) - curved(covered[None])).reshape(2, 1, 1) * where
             count += where
-    assert found == pytest.approx(total / count, abs=1e-12)
+    assert maps == pytest.approx(total / count, abs=1e-12)
 
 
 def test_captum_gives_the_same(image, weights):
@@ -81,28 +81,26 @@ def test_default_costs_170_evaluations():
 def test_uint8_images_stay_uint8(weights):
     image = np.random.default_rng(0).integers(0, 256, (8, 12, 3), dtype=np.uint8)
     last = weights.transpose(0, 2, 3, 1)
-    seen = []
+    dtypes = []
 
     def score(batch):
-        seen.append(batch.dtype)
+        dtypes.append(batch.dtype)
         return linear(last)(batch)
 
-    found = occlusion(Board(score, image), window=4, stride=4, baseline=7.4)
+    maps = occlusion(Board(score, image), window=4, stride=4, baseline=7.4)
     share = (last * (image - 7.0)).sum(axis=-1)
-    assert found[:, 0, 0] == pytest.approx(share[:, :4, :4].sum(axis=(1, 2)))
-    assert set(seen) == {np.dtype(np.uint8)}
+    assert maps[:, 0, 0] == pytest.approx(share[:, :4, :4].sum(axis=(1, 2)))
+    assert set(dtypes) == {np.dtype(np.uint8)}
 
 
 def test_ablation_of_a_linear_score_is_the_region_s_share(image, weights):
     mask = np.random.default_rng(3).choice([-5, 2, 900], (8, 12))
     board = Board(linear(weights), image)
-    found = feature_ablation(board, segments=mask, baseline=1.0)
+    maps = feature_ablation(board, segments=mask, baseline=1.0)
     share = (weights * (image.astype(float) - 1.0)).sum(axis=1)
     for region in (-5, 2, 900):
         inside = mask == region
-        assert found[:, inside] == pytest.approx(
-            np.repeat(share[:, inside].sum(axis=1, keepdims=True), inside.sum(), 1)
-        )
+        assert maps[:, inside] == pytest.approx(np.repeat(share[:, inside].sum(axis=1, keepdims=True), inside.sum(), 1))
     assert board.calls == 1 + 3
     assert board.quality["players"] == 3
 

@@ -48,24 +48,24 @@ def test_evidence_lies_where_the_score_comes_from(model, photo, method):
 
 @pytest.mark.parametrize("method", OPTIONS)
 def test_several_targets_cost_as_much_as_one(model, photo, method):
-    one = xplain.explain(model, photo, method=method, target="rest", **OPTIONS[method])
-    two = xplain.explain(model, photo, method=method, target=["patch", "rest"], **OPTIONS[method])
-    assert two.provenance.evaluations == one.provenance.evaluations
-    assert two.attributions[1].evidence.values == pytest.approx(one.attributions[0].evidence.values, abs=1e-9)
-    for name, value in one.attributions[0].quality.items():
-        assert two.attributions[1].quality[name] == pytest.approx(value, abs=1e-9)
+    single = xplain.explain(model, photo, method=method, target="rest", **OPTIONS[method])
+    double = xplain.explain(model, photo, method=method, target=["patch", "rest"], **OPTIONS[method])
+    assert double.provenance.evaluations == single.provenance.evaluations
+    assert double.attributions[1].evidence.values == pytest.approx(single.attributions[0].evidence.values, abs=1e-9)
+    for name, value in single.attributions[0].quality.items():
+        assert double.attributions[1].quality[name] == pytest.approx(value, abs=1e-9)
 
 
 @pytest.mark.parametrize("method", [*OPTIONS, "random", "sobel"])
 def test_runs_repeat_and_batches_do_not_matter(model, photo, method):
     options = OPTIONS.get(method, {})
-    first, again, single, seven = (
+    first, again, by_one, by_seven = (
         xplain.explain(model, photo, method=method, target="patch", batch_size=size, **options)
         for size in (None, None, 1, 7)
     )
     assert first == again
     values = first.attributions[0].evidence.values
-    for other in (single, seven):
+    for other in (by_one, by_seven):
         assert other.attributions[0].evidence.values == pytest.approx(values, abs=1e-7 * float(np.abs(values).max()))
 
 

@@ -35,16 +35,16 @@ def test_is_the_paper_s_sum_over_masks(weights):
         return np.exp(linear(weights)(batch) / 9)
 
     board = Recorder(curved, image)
-    found = rise(board, n_samples=60, cells=3, p=0.4, centred=False)
+    maps = rise(board, n_samples=60, cells=3, p=0.4, centred=False)
     masks = board.inputs[:, 0].astype(np.float64)
     scores = curved(board.inputs)
     expected = sum(score[:, None, None] * mask for score, mask in zip(scores, masks, strict=True)) / (60 * 0.4)
-    assert found == pytest.approx(expected, abs=1e-5)
+    assert maps == pytest.approx(expected, abs=1e-5)
     board = Recorder(curved, image)
-    found = rise(board, n_samples=60, cells=3, p=0.4)
+    maps = rise(board, n_samples=60, cells=3, p=0.4)
     scores = scores - scores.mean(axis=0)
     expected = np.einsum("nt,nhw->thw", scores, masks) / (60 * 0.4 * 0.6)
-    assert found == pytest.approx(expected, abs=1e-5)
+    assert maps == pytest.approx(expected, abs=1e-5)
 
 
 def test_expectation_for_a_linear_score(image, weights):
@@ -52,13 +52,13 @@ def test_expectation_for_a_linear_score(image, weights):
     share = (weights * image).sum(axis=1)
     p, bias, options = 0.3, 2.0, {"cells": (8, 10), "shift": False, "p": 0.3, "n_samples": 4000}
     plain = Board(linear(weights, bias), image, batch_size=50)
-    found = rise(plain, centred=False, **options)
+    maps = rise(plain, centred=False, **options)
     expected = (1 - p) * share + p * share.sum(axis=(1, 2), keepdims=True) + bias
-    assert np.abs(found - expected).max() < 5 * plain.each("standard_error_max").max()
+    assert np.abs(maps - expected).max() < 5 * plain.each("standard_error_max").max()
     centred = Board(linear(weights, bias), image, batch_size=50)
-    found = rise(centred, **options)
-    assert np.abs(found - share).max() < 5 * centred.each("standard_error_max").max()
-    assert np.corrcoef(found[0].ravel(), share[0].ravel())[0, 1] > 0.9
+    maps = rise(centred, **options)
+    assert np.abs(maps - share).max() < 5 * centred.each("standard_error_max").max()
+    assert np.corrcoef(maps[0].ravel(), share[0].ravel())[0, 1] > 0.9
 
 
 def test_standard_error_is_the_spread_over_seeds(image, weights):

@@ -61,8 +61,8 @@ def test_max_is_shared_as_an_airport_s_runway():
     """Littlechild & Owen 1973: everybody pays an equal share of each stretch that they need."""
     cost = np.array([1.0, 3.0, 6.0])
     image, mask = strip(3)
-    found = shapley(Board(score(lambda present: cost[present].max(initial=0.0)), image), segments=mask)
-    assert found[0, 0] == pytest.approx([1 / 3, 1 / 3 + 2 / 2, 1 / 3 + 2 / 2 + 3 / 1])
+    values = shapley(Board(score(lambda present: cost[present].max(initial=0.0)), image), segments=mask)
+    assert values[0, 0] == pytest.approx([1 / 3, 1 / 3 + 2 / 2, 1 / 3 + 2 / 2 + 3 / 1])
 
 
 @examples(25)
@@ -75,8 +75,8 @@ def test_any_game_agrees_with_the_formula(players, seed):
 
     image, mask = strip(players)
     board = Board(score(value), image)
-    found = shapley(board, segments=mask)
-    assert found[0, 0] == pytest.approx(by_subsets(value, players), abs=1e-10)
+    values = shapley(board, segments=mask)
+    assert values[0, 0] == pytest.approx(by_subsets(value, players), abs=1e-10)
     assert board.quality["exact"] is True
     assert board.each("standard_error_max") == 0
     assert board.calls == 2**players
@@ -104,8 +104,8 @@ def test_a_linear_score_is_exact_in_any_order():
     image, mask = strip(30)
     weights = np.random.default_rng(0).normal(size=(2, 1, 1, 30))
     board = Board(linear(weights, bias=4.0), image)
-    found = shapley(board, segments=mask, budget=300)
-    assert found == pytest.approx(weights[:, 0], abs=1e-10)
+    values = shapley(board, segments=mask, budget=300)
+    assert values == pytest.approx(weights[:, 0], abs=1e-10)
     assert board.quality["exact"] is False
     assert board.each("standard_error_max") == pytest.approx(np.zeros(2), abs=1e-10)
 
@@ -115,8 +115,8 @@ def test_pairs_that_interact_are_exact_in_any_order_and_its_reverse():
     strength = np.random.default_rng(0).normal(size=(players, players))
     image, mask = strip(players)
     board = Board(score(lambda present: present @ strength @ present), image)
-    found = shapley(board, segments=mask, budget=100)
-    assert found[0, 0] == pytest.approx((strength.sum(axis=0) + strength.sum(axis=1)) / 2)
+    values = shapley(board, segments=mask, budget=100)
+    assert values[0, 0] == pytest.approx((strength.sum(axis=0) + strength.sum(axis=1)) / 2)
 
 
 def test_sampling_converges_and_its_standard_error_is_right():
@@ -133,7 +133,7 @@ def test_sampling_converges_and_its_standard_error_is_right():
         boards = [Board(score(value), image, seed=seed) for seed in range(40)]
         maps = [shapley(board, segments=mask, budget=budget)[0, 0] for board in boards]
         assert all(board.calls <= budget for board in boards)
-        assert [found.sum() for found in maps] == pytest.approx([truth.sum()] * 40)
+        assert [values.sum() for values in maps] == pytest.approx([truth.sum()] * 40)
         actual.append(np.sqrt(np.mean((np.array(maps) - truth) ** 2)))
         claimed.append(np.sqrt(np.mean([board.each("standard_error")[0] ** 2 for board in boards])))
     assert actual[1] == pytest.approx(actual[0] / 2, rel=0.3)

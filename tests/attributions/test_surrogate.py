@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from tests.attributions.board import Board, linear
 from tests.support import examples, refuses
-from xplain.attributions.methods.surrogate import _kernel_coalitions, kernel_shap, lime
+from xplain.attributions.methods.surrogate import kernel_coalitions, kernel_shap, lime
 from xplain.errors import InputError
 
 
@@ -61,14 +61,14 @@ class TestLime:
         image, mask = strip(6)
         value = tanh_game(6, 0)
         board = Board(score(value), image, seed=3)
-        found = lime(board, segments=mask, n_samples=80, kernel_width=0.4, ridge=2.5)
+        values = lime(board, segments=mask, n_samples=80, kernel_width=0.4, ridge=2.5)
         rows = np.random.default_rng(3).random((80, 6)) < 0.5
         rows[0] = True
         distance = metrics.pairwise_distances(rows.astype(float), np.ones((1, 6)), metric="cosine")[:, 0]
         weights = np.exp(-(distance**2) / 0.4**2)
         scores = np.array([value(row) for row in rows])
         ridge = linear_model.Ridge(alpha=2.5).fit(rows, scores, sample_weight=weights)
-        assert found[0, 0] == pytest.approx(ridge.coef_, abs=1e-10)
+        assert values[0, 0] == pytest.approx(ridge.coef_, abs=1e-10)
         assert board.each("fit")[0] == pytest.approx(ridge.score(rows, scores, sample_weight=weights))
 
     def test_evaluates_each_coalition_once(self):
@@ -105,8 +105,8 @@ class TestKernelShap:
         board = Board(score(value), image)
         if abs(value(np.ones(players, bool))) < 1e-9 and kind != "xor":
             return
-        found = kernel_shap(board, segments=mask, budget=2**players)
-        assert found[0, 0] == pytest.approx(by_orders(value, players), abs=1e-9)
+        values = kernel_shap(board, segments=mask, budget=2**players)
+        assert values[0, 0] == pytest.approx(by_orders(value, players), abs=1e-9)
         assert board.each("standard_error_max") == 0
         assert board.calls == board.quality["coalitions"] == 2**players
 
@@ -122,8 +122,8 @@ class TestKernelShap:
         image, mask = strip(15)
         value = tanh_game(15, 4)
         board = Board(score(value), image)
-        found = kernel_shap(board, segments=mask, budget=100)
-        assert found.sum() == pytest.approx(value(np.ones(15, bool)) - value(np.zeros(15, bool)))
+        values = kernel_shap(board, segments=mask, budget=100)
+        assert values.sum() == pytest.approx(value(np.ones(15, bool)) - value(np.zeros(15, bool)))
         assert board.each("completeness_residual") == pytest.approx([0], abs=1e-12)
 
     def test_error_falls_and_is_what_the_standard_error_says(self):
@@ -135,7 +135,7 @@ class TestKernelShap:
         for budget in (60, 240):
             boards = [Board(score(value), image, seed=seed) for seed in range(40)]
             maps = [kernel_shap(board, segments=mask, budget=budget) for board in boards]
-            actual.append(np.sqrt(np.mean([(found - truth) ** 2 for found in maps])))
+            actual.append(np.sqrt(np.mean([(values - truth) ** 2 for values in maps])))
             claimed.append(np.mean([board.each("standard_error")[0] for board in boards]))
         assert actual[1] < 0.6 * actual[0]
         assert claimed == pytest.approx(actual, rel=0.35)
@@ -144,12 +144,12 @@ class TestKernelShap:
     @pytest.mark.parametrize("extra", [0, 7, 40])
     def test_weights_are_the_kernel_s(self, players, extra):
         budget = min(2 * players + 6, 2**players) - 2 + extra
-        rows, weights, drawn = _kernel_coalitions(np.random.default_rng(0), players, budget)
+        rows, weights, sampled = kernel_coalitions(np.random.default_rng(0), players, budget)
         assert len(rows) <= budget
         total = {size: math.comb(players, size) * (players - 1) for size in range(1, players)}
         kernel = {size: total[size] / (math.comb(players, size) * size * (players - size)) for size in total}
         assert weights.sum() == pytest.approx(sum(kernel.values()))
-        sizes = rows[: len(rows) - drawn].sum(axis=1)
+        sizes = rows[: len(rows) - sampled].sum(axis=1)
         for size in set(sizes.tolist()):
             assert (sizes == size).sum() == math.comb(players, size)
             assert weights[: len(sizes)][sizes == size].sum() == pytest.approx(kernel[size])

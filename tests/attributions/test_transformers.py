@@ -27,7 +27,7 @@ def step_by_step(module, targets):
     outputs = module(torch.tensor(IMAGE[None]).double())
     matrices = [block.attn.seen for block in module.blocks]
     slopes = [torch.autograd.grad(outputs[0, t], matrices, retain_graph=True) for t in targets]
-    return [m[0].detach().numpy() for m in matrices], [[s[0].numpy() for s in each] for each in slopes]
+    return [m[0].detach().numpy() for m in matrices], [[s[0].numpy() for s in of_target] for of_target in slopes]
 
 
 def abnar(matrices):
@@ -112,11 +112,11 @@ def test_fused_attention_is_computed_as_torch_does():
     module(q)
     fused = [output.detach() for output in module.outputs]
     with evaluation(module, gradients=True):
-        found = record_attention(ImageClassifier(module), q[0], (0,))
+        attention = record_attention(ImageClassifier(module), q[0], (0,))
     for output, expected in zip(module.outputs, fused, strict=True):
         torch.testing.assert_close(output.detach(), expected, rtol=0, atol=1e-14)
-    assert len(found.matrices) == len(calls)
-    for matrix in found.matrices:
+    assert len(attention.matrices) == len(calls)
+    for matrix in attention.matrices:
         torch.testing.assert_close(matrix.sum(dim=-1), torch.ones(4, 5, dtype=torch.float64), rtol=0, atol=1e-14)
 
 
@@ -144,10 +144,10 @@ def test_multi_head_attention_gives_its_own_weights():
         x = first(x)
         expected.append(last.self_attn(x, x, x, average_attn_weights=False)[1])
     with evaluation(module, gradients=True):
-        found = record_attention(ImageClassifier(module), torch.tensor(IMAGE).double(), (0,))
-    for matrix, weights in zip(found.matrices, expected, strict=True):
+        attention = record_attention(ImageClassifier(module), torch.tensor(IMAGE).double(), (0,))
+    for matrix, weights in zip(attention.matrices, expected, strict=True):
         torch.testing.assert_close(matrix, weights[0], rtol=0, atol=1e-14)
-    assert all(slope.abs().max() > 0 for slope in found.slopes[0])
+    assert all(slope.abs().max() > 0 for slope in attention.slopes[0])
 
 
 def test_weights_that_a_module_asks_for_reach_it():
@@ -283,8 +283,8 @@ def test_other_threads_keep_their_fused_attention():
             return module(x)
 
     with evaluation(module, gradients=True):
-        found = record_attention(ImageClassifier(Nested()), torch.tensor(IMAGE).double(), (0,))
-    assert len(found.matrices) == 3
+        attention = record_attention(ImageClassifier(Nested()), torch.tensor(IMAGE).double(), (0,))
+    assert len(attention.matrices) == 3
     assert len(inner) == 1
 
 

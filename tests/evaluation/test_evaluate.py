@@ -42,8 +42,8 @@ def photo():
 
 
 def test_a_faithful_method_beats_the_controls_in_every_measure(planted, photo):
-    every = [name for name in MEASURES if name != "localisation"]
-    compared = compare(planted, photo, ["input-x-gradient"], measures=every, region=THING, output="logit")
+    measures = [name for name in MEASURES if name != "localisation"]
+    compared = compare(planted, photo, ["input-x-gradient"], measures=measures, region=THING, output="logit")
     first, *controls = compared.rows()
     assert [row["method"] for row in controls] == ["random", "sobel"]
     for control in controls:
@@ -63,16 +63,15 @@ def test_a_faithful_method_beats_the_controls_in_every_measure(planted, photo):
 def test_results_with_their_knobs_are_kept_in_documents(planted, photo):
     e = xplain.explain(planted, photo, method="saliency", target="thing")
     measured = evaluate(planted, e, measures={"deletion": {"steps": 8, "substrate": "blur"}, "sparseness": {}})
-    found = measured.attributions[0].quality
-    assert found["deletion"]["steps"] == 8
-    assert found["deletion"]["substrate"] == "blur"
-    assert found["deletion"]["output"] == "probability"
-    assert found["sparseness"]["gini"] == pytest.approx(1 - 12 / 64)
+    results = measured.attributions[0].quality
+    assert results["deletion"]["steps"] == 8
+    assert results["deletion"]["substrate"] == "blur"
+    assert results["deletion"]["output"] == "probability"
+    assert results["sparseness"]["gini"] == pytest.approx(1 - 12 / 64)
     document = json.loads(json.dumps(xplain.to_document(measured, "native")))
-    assert xplain.from_document(document).attributions[0].quality == found
-    assert evaluate(planted, e, photo, measures=found.keys() & {"sparseness"}).attributions[0].evidence == (
-        e.attributions[0].evidence
-    )
+    assert xplain.from_document(document).attributions[0].quality == results
+    again = evaluate(planted, e, photo, measures=results.keys() & {"sparseness"})
+    assert again.attributions[0].evidence == e.attributions[0].evidence
 
 
 def test_curves_follow_the_probability_or_the_logit(planted, photo):
@@ -88,19 +87,19 @@ def test_curves_follow_the_probability_or_the_logit(planted, photo):
 
 
 def test_a_map_is_brought_back_to_the_input_of_a_preprocessed_model():
-    seen = []
+    batches = []
 
     def score(batch):
-        seen.append(batch)
+        batches.append(batch)
         return batch[:, :, :2].mean(axis=(1, 2, 3))[:, None]
 
     model = xplain.ImageClassifier(score, preprocess=xplain.Preprocess(size=4), output="probability")
     photo = np.full((8, 16, 3), 255, np.uint8)
     e = xplain.explain(model, photo, method="occlusion", window=1, stride=1)
-    seen.clear()
+    batches.clear()
     curve = evaluate(model, e, measures={"deletion": {"steps": 2}}).attributions[0].quality["deletion"]
     assert curve["scores"] == [1, 0, 0]
-    assert np.concatenate(seen)[-2].any(axis=0).tolist() == [[False] * 4] * 2 + [[True] * 4] * 2
+    assert np.concatenate(batches)[-2].any(axis=0).tolist() == [[False] * 4] * 2 + [[True] * 4] * 2
 
 
 def test_a_method_that_cannot_explain_the_model_is_told_with_its_reason(photo):
@@ -128,7 +127,7 @@ def test_the_same_seed_gives_the_same_measures(planted, photo):
 def test_detections_are_measured_by_their_similarity():
     def find(images):
         level = images[:, 1:4, 2:6].mean(axis=(1, 2, 3)) / 255
-        return [{"boxes": [[2, 1, 6, 4]], "labels": [0], "scores": [float(one)]} for one in level]
+        return [{"boxes": [[2, 1, 6, 4]], "labels": [0], "scores": [float(score)]} for score in level]
 
     photo = np.full((8, 8, 3), 200, np.uint8)
     model = xplain.Detector(find, labels=["thing"])
@@ -170,9 +169,9 @@ def test_what_cannot_be_measured_is_refused(planted, photo):
         evaluate(planted, e.with_masks(keep=0.1))
     with refuses(InputError, "input must be 8x8 as the map, got 8x9"):
         evaluate(planted, e, np.zeros((8, 9, 3), np.uint8))
-    unseen = xplain.from_document(xplain.to_document(e, "native"))
+    without_image = xplain.from_document(xplain.to_document(e, "native"))
     with refuses(InputError, "input must be given for an explanation that does not hold its image"):
-        evaluate(planted, unseen)
+        evaluate(planted, without_image)
     with refuses(InputError, "output must be 'probability' or 'logit' for this model, got 'similarity'"):
         evaluate(planted, e, output="similarity")
     with refuses(InputError, "target must be one thing to explain, got 2"):
@@ -182,6 +181,6 @@ def test_what_cannot_be_measured_is_refused(planted, photo):
     with refuses(InputError, "players must be at most 12"):
         evaluate(planted, e, measures={"shapley": {"players": 13}})
     box = xplain.ImageClassifier(lambda images: images.mean(axis=(1, 2, 3))[:, None])
-    made = xplain.explain(box, photo, method="occlusion", window=4, stride=4)
+    occluded = xplain.explain(box, photo, method="occlusion", window=4, stride=4)
     with refuses(AttributionError, "model must be a torch module to be made random, got a black box"):
-        evaluate(box, made, measures=["randomisation"])
+        evaluate(box, occluded, measures=["randomisation"])

@@ -1,5 +1,3 @@
-import os
-
 import numpy as np
 import pytest
 from hypothesis import given
@@ -11,13 +9,13 @@ from xplain.kernels import boxes, jit
 from xplain.kernels.compiled import boxes as compiled
 from xplain.kernels.plain import boxes as plain
 
-HOMES = {"numpy": plain, "numba": compiled}
+KERNELS = {"numpy": plain, "numba": compiled}
 
 
-@pytest.fixture(params=HOMES)
-def home(request, monkeypatch):
-    monkeypatch.setattr(jit, "choose", lambda work, kernels, twins: HOMES[request.param])
-    return HOMES[request.param]
+@pytest.fixture(params=KERNELS)
+def kernels(request, monkeypatch):
+    monkeypatch.setattr(jit, "choose", lambda work, compiled, twins: KERNELS[request.param])
+    return KERNELS[request.param]
 
 
 def overlap(a, b):
@@ -29,12 +27,12 @@ def overlap(a, b):
 
 
 def greedy(rows, scores, threshold, labels):
-    """Suppress by the words of the rule: what is kept, and what suppressed each."""
+    """Follow the rule word by word: which boxes are kept, and which one suppressed each."""
     kept, by = [], [-1] * len(rows)
     for i in sorted(range(len(rows)), key=lambda i: -scores[i]):
-        over = [j for j in kept if labels[j] == labels[i] and overlap(rows[i], rows[j]) > threshold]
-        if over:
-            by[i] = over[0]
+        suppressors = [j for j in kept if labels[j] == labels[i] and overlap(rows[i], rows[j]) > threshold]
+        if suppressors:
+            by[i] = suppressors[0]
         else:
             kept.append(i)
     return kept, by
@@ -50,14 +48,14 @@ def crowd(count, seed=0):
 
 
 class TestIou:
-    def test_by_hand(self, home):
+    def test_by_hand(self, kernels):
         row = [0, 0, 2, 2]
         others = [row, [0, 1, 2, 3], [1, 1, 2, 2], [2, 0, 4, 2], [5, 5, 6, 6], [-1, -1, 3, 3], [1, 1, 1, 1]]
         expected = [1, 1 / 3, 1 / 4, 0, 0, 1 / 4, 0]
         np.testing.assert_allclose(boxes.iou([row], others), [expected])
         np.testing.assert_allclose(boxes.iou(others, [row]).T, [expected])
 
-    def test_is_the_formula_for_each_pair(self, home):
+    def test_is_the_formula_for_each_pair(self, kernels):
         a, b = crowd(40)[0], crowd(23, seed=1)[0]
         expected = [[overlap(x, y) for y in b.tolist()] for x in a.tolist()]
         result = boxes.iou(a, b)
@@ -70,16 +68,16 @@ class TestIou:
         sized = [np.concatenate([rows[:, :2], rows[:, 2:] - rows[:, :2]], axis=1) for rows in (a, b)]
         np.testing.assert_allclose(boxes.iou(a, b), mask.iou(*sized, [0] * len(b)), rtol=1e-12)
 
-    def test_empty_boxes_overlap_nothing(self, home):
+    def test_empty_boxes_overlap_nothing(self, kernels):
         assert boxes.iou([[1, 1, 1, 1], [0, 2, 9, 2]], [[1, 1, 1, 1], [0, 2, 9, 2]]).tolist() == [[0, 0], [0, 0]]
 
-    def test_none(self, home):
+    def test_none(self, kernels):
         assert boxes.iou([], [[0, 0, 1, 1]]).shape == (0, 1)
         assert boxes.iou(np.zeros((2, 4)), np.zeros((0, 4))).shape == (2, 0)
 
 
 class TestNms:
-    def test_by_hand(self, home):
+    def test_by_hand(self, kernels):
         rows = [[0, 0, 4, 4], [0, 0, 4, 5], [8, 8, 9, 9], [0, 0, 4, 6]]
         scores = [0.5, 0.9, 0.7, 0.4]
         assert boxes.nms(rows, scores, 0.5).tolist() == [1, 2]
@@ -87,35 +85,35 @@ class TestNms:
         assert by.tolist() == [1, -1, -1, 1]
         np.testing.assert_allclose(over, [4 / 5, 0, 0, 5 / 6])
 
-    def test_a_suppressed_box_suppresses_nothing(self, home):
+    def test_a_suppressed_box_suppresses_nothing(self, kernels):
         rows = [[0, 0, 10, 1], [4, 0, 14, 1], [8, 0, 18, 1]]  # each overlaps the next by 6 of 14
         assert boxes.nms(rows, [0.9, 0.8, 0.7], 0.4).tolist() == [0, 2]
 
-    def test_the_best_of_several_suppressors_is_named(self, home):
+    def test_the_best_of_several_suppressors_is_named(self, kernels):
         rows = [[0, 0, 10, 10], [0, 0, 10, 6], [0, 4, 10, 10]]
         by, over = boxes.suppressors(rows, [0.1, 0.3, 0.2], 0.5)
         assert by.tolist() == [1, -1, -1]
         np.testing.assert_allclose(over, [0.6, 0, 0])
 
-    def test_an_overlap_equal_to_the_threshold_is_kept(self, home):
+    def test_an_overlap_equal_to_the_threshold_is_kept(self, kernels):
         rows = [[0, 0, 4, 1], [0, 0, 2, 1]]
         assert boxes.nms(rows, [0.9, 0.8], 0.5).tolist() == [0, 1]
         assert boxes.nms(rows, [0.9, 0.8], np.nextafter(0.5, 0)).tolist() == [0]
 
-    def test_equal_scores_keep_their_order(self, home):
+    def test_equal_scores_keep_their_order(self, kernels):
         rows = [[0, 0, 1, 1]] * 2 + [[5, 5, 6, 6]] * 2
         assert boxes.nms(rows, [0.5] * 4, 0.5).tolist() == [0, 2]
 
-    def test_labels_do_not_meet(self, home):
+    def test_labels_do_not_meet(self, kernels):
         rows = [[0, 0, 4, 4]] * 4
         assert boxes.nms(rows, [0.1, 0.4, 0.3, 0.2], 0.5, labels=[7, 7, -1, 3]).tolist() == [1, 2, 3]
 
-    def test_at_threshold_1_all_are_kept_and_at_0_none_that_touch_a_better_one_inside(self, home):
+    def test_at_threshold_1_all_are_kept_and_at_0_none_that_touch_a_better_one_inside(self, kernels):
         rows = [[0, 0, 4, 4], [0, 0, 4, 4], [3, 3, 5, 5], [4, 0, 8, 4]]
         assert boxes.nms(rows, [0.9, 0.8, 0.7, 0.6], 1).tolist() == [0, 1, 2, 3]
         assert boxes.nms(rows, [0.9, 0.8, 0.7, 0.6], 0).tolist() == [0, 3]
 
-    def test_none_and_one(self, home):
+    def test_none_and_one(self, kernels):
         assert boxes.nms([], [], 0.5).tolist() == []
         assert boxes.nms([], [], 0.5, labels=[]).tolist() == []
         assert [part.tolist() for part in boxes.suppressors(np.zeros((0, 4)), [], 0.5)] == [[], []]
@@ -123,17 +121,17 @@ class TestNms:
 
     @pytest.mark.parametrize("threshold", [0, 0.1, 0.3, 0.45, 0.5, 0.7, 0.95, 1])
     @pytest.mark.parametrize("count", [3, 60, 700])
-    def test_is_the_rule(self, home, count, threshold):
+    def test_is_the_rule(self, kernels, count, threshold):
         rows, scores, labels = crowd(count, seed=count)
         for names in (None, labels):
             kept, by = greedy(rows.tolist(), scores, threshold, [0] * count if names is None else names)
             assert boxes.nms(rows, scores, threshold, names).tolist() == kept
-            found, over = boxes.suppressors(rows, scores, threshold, names)
-            assert found.tolist() == by
+            suppressor, over = boxes.suppressors(rows, scores, threshold, names)
+            assert suppressor.tolist() == by
             expected = [overlap(rows[i], rows[j]) if j >= 0 else 0 for i, j in enumerate(by)]
             np.testing.assert_allclose(over, expected, rtol=1e-12)
 
-    def test_a_few_huge_boxes_among_tiny_ones(self, home):
+    def test_a_few_huge_boxes_among_tiny_ones(self, kernels):
         rows, scores, _ = crowd(300)
         rows = np.concatenate([rows * 1e-3, [[-1e6, -1e6, 1e6, 1e6], [-1e6, 0, 1e6, 1e-9]]])
         scores = np.append(scores, [0.5, 0.6])
@@ -151,11 +149,11 @@ class TestNms:
         scores = np.array(data.draw(st.lists(st.integers(0, 5), min_size=count, max_size=count)), np.float64)
         threshold = data.draw(st.floats(0, 1))
         results = []
-        for home in HOMES.values():
+        for kernels in KERNELS.values():
             by, over = np.empty(count, np.int64), np.empty((count, count))
             order = np.argsort(-scores, kind="stable")
-            home.suppress(rows, order, np.array([0, count // 2, count]), threshold, by)
-            home.iou(rows, rows, over)
+            kernels.suppress(rows, order, np.array([0, count // 2, count]), threshold, by)
+            kernels.iou(rows, rows, over)
             results.append((by.tolist(), over.tolist()))
         assert results[0] == results[1]
 
@@ -163,13 +161,13 @@ class TestNms:
 class TestRefusals:
     @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf, 1e160])
     @pytest.mark.parametrize("at", range(4))
-    def test_coordinates(self, home, bad, at):
+    def test_coordinates(self, kernels, bad, at):
         rows = np.tile([0.0, 0, 1, 1], (3, 1))
         rows[1, at] = bad
         with refuses(InputError, "boxes[1] must have finite numbers up to 1e+150, got"):
             boxes.nms(rows, [1, 2, 3], 0.5)
 
-    def test_ends_before_starts(self, home):
+    def test_ends_before_starts(self, kernels):
         with refuses(InputError, "b[1] must have x0 <= x1 and y0 <= y1, got [0.0, 2.0, 1.0, 1.0]"):
             boxes.iou([[0, 0, 1, 1]], [[0, 0, 1, 1], [0, 2, 1, 1]])
 
@@ -205,9 +203,13 @@ class TestRefusals:
 
 
 def test_numba_takes_over_after_the_first_small_call(monkeypatch):
-    monkeypatch.setattr(jit, "_loaded", {})
-    monkeypatch.setattr(jit, "_twin_calls_left", 1)
+    policy, modules = jit.Policy(), []
+
+    def choose(work, compiled, twins):
+        modules.append(policy.choose(work, compiled, twins))
+        return modules[-1]
+
+    monkeypatch.setattr(jit, "choose", choose)
     boxes.iou([[0, 0, 1, 1]], [[0, 0, 1, 1]])
-    assert not jit._loaded
     boxes.nms([[0, 0, 1, 1]], [1], 0.5)
-    assert jit._loaded.keys() == ({boxes._KERNELS} if os.environ.get("NUMBA_DISABLE_JIT", "0") in ("", "0") else set())
+    assert modules == [plain, plain if policy.disabled else compiled]

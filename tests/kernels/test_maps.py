@@ -26,22 +26,22 @@ def blend_one_by_one(photo, values, table, scale, offset):
 
 
 @pytest.fixture(params=[plain, compiled], ids=["numpy", "numba"])
-def home(request):
+def kernels(request):
     return request.param
 
 
-def run(home, photo, values, table, scale=1.0, offset=0.5):
+def run(kernels, photo, values, table, scale=1.0, offset=0.5):
     out = np.empty_like(photo)
-    flat = (photo.reshape(-1), values.reshape(-1), table, np.float32(scale), np.float32(offset), out.reshape(-1))
-    home.blend(*flat)
+    arguments = (photo.reshape(-1), values.reshape(-1), table, np.float32(scale), np.float32(offset), out.reshape(-1))
+    kernels.blend(*arguments)
     return out
 
 
-def test_blend_is_the_formula_for_each_pixel(home):
+def test_blend_is_the_formula_for_each_pixel(kernels):
     values = RNG.normal(100, 90, PHOTO.shape[:2]).astype(np.float32)
     table = maps.blend_table(COLOURS, RNG.random(256))
     expected = blend_one_by_one(PHOTO, values, table, 0.9, 3.5)
-    assert np.array_equal(run(home, PHOTO, values, table, 0.9, 3.5), expected)
+    assert np.array_equal(run(kernels, PHOTO, values, table, 0.9, 3.5), expected)
 
 
 @examples(60)
@@ -63,19 +63,19 @@ def test_both_blend_large_images_to_the_same_bytes():
     assert np.array_equal(run(plain, *args), run(compiled, *args))
 
 
-def test_opacity_0_is_the_photo_and_1_the_colour(home):
+def test_opacity_0_is_the_photo_and_1_the_colour(kernels):
     values = np.arange(256, dtype=np.float32).reshape(16, 16)
     photo = RNG.integers(0, 256, (16, 16, 3), dtype=np.uint8)
-    assert np.array_equal(run(home, photo, values, maps.blend_table(COLOURS, np.zeros(256))), photo)
-    opaque = run(home, photo, values, maps.blend_table(COLOURS, np.ones(256)))
+    assert np.array_equal(run(kernels, photo, values, maps.blend_table(COLOURS, np.zeros(256))), photo)
+    opaque = run(kernels, photo, values, maps.blend_table(COLOURS, np.ones(256)))
     assert np.array_equal(opaque.reshape(-1, 3), COLOURS)
 
 
-def test_blended_channels_are_the_rounded_mean(home):
+def test_blended_channels_are_the_rounded_mean(kernels):
     photo = np.repeat(np.arange(256, dtype=np.uint8), 3).reshape(1, 256, 3)
     values = np.full((1, 256), 7, np.float32)
     for share in (1, 51, 128, 200, 255):
-        out = run(home, photo, values, maps.blend_table(np.full((256, 3), 200, np.uint8), np.full(256, share / 256)))
+        out = run(kernels, photo, values, maps.blend_table(np.full((256, 3), 200, np.uint8), np.full(256, share / 256)))
         exact = photo * (1 - share / 256) + 200 * share / 256
         assert np.abs(out - exact).max() <= 0.5
 
@@ -91,10 +91,10 @@ def test_blend_may_write_over_the_photo_and_takes_a_new_array_if_none_is_given()
     assert np.array_equal(photo, fresh)
 
 
-def test_magnitudes_are_counted_in_classes_below_one_percent(home):
+def test_magnitudes_are_counted_in_bins_below_one_percent(kernels):
     values = np.concatenate([RNG.normal(0, 1, 50_000), [0.0, -0.0, 3e38, 1e-45]]).astype(np.float32)
     counts = np.zeros(maps.MAGNITUDES, np.int64)
-    home.count_magnitudes(values.view(np.uint32), counts)
+    kernels.count_magnitudes(values.view(np.uint32), counts)
     assert counts.sum() == values.size
     assert counts[0] == 3  # two zeros and one value too small to matter
     for index in np.flatnonzero(counts):

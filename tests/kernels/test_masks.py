@@ -32,7 +32,7 @@ def test_keep_is_a_choice_by_pixel(axis):
     shape = (3, 5, 6) if axis == 0 else (5, 6, 3)
     image, baseline = rng.normal(size=shape), rng.normal(size=shape)
     coalitions = rng.random((7, 4)) < 0.5
-    copies = masks.keep(coalitions, np.expand_dims(labels, axis), image, baseline)
+    copies = masks.keep_regions(coalitions, np.expand_dims(labels, axis), image, baseline)
     for coalition, copy in zip(coalitions, copies, strict=True):
         for row in range(5):
             for column in range(6):
@@ -41,23 +41,23 @@ def test_keep_is_a_choice_by_pixel(axis):
 
 
 def test_cells_depend_on_key_and_index_only():
-    whole, offsets = masks.cells(7, 0, 20, (3, 5), 0.5, (4, 9))
-    parts = [masks.cells(7, start, start + 4, (3, 5), 0.5, (4, 9)) for start in range(0, 20, 4)]
-    assert (np.concatenate([kept for kept, _ in parts]) == whole).all()
-    assert (np.concatenate([moved for _, moved in parts]) == offsets).all()
-    assert (masks.cells(8, 0, 20, (3, 5), 0.5, (4, 9))[0] != whole).any()
+    whole, offsets = masks.draw_cells(7, 0, 20, (3, 5), 0.5, (4, 9))
+    batches = [masks.draw_cells(7, start, start + 4, (3, 5), 0.5, (4, 9)) for start in range(0, 20, 4)]
+    assert (np.concatenate([kept for kept, _ in batches]) == whole).all()
+    assert (np.concatenate([shifts for _, shifts in batches]) == offsets).all()
+    assert (masks.draw_cells(8, 0, 20, (3, 5), 0.5, (4, 9))[0] != whole).any()
 
 
 def test_cells_follow_their_probability_and_shifts_their_range():
-    kept, offsets = masks.cells(1, 0, 4000, (4, 4), 0.3, (6, 1))
+    kept, offsets = masks.draw_cells(1, 0, 4000, (4, 4), 0.3, (6, 1))
     assert kept.mean() == pytest.approx(0.3, abs=5 * np.sqrt(0.21 / kept.size))
     assert kept.mean(axis=0) == pytest.approx(0.3, abs=5 * np.sqrt(0.21 / 4000))
     assert np.bincount(offsets[:, 0], minlength=6) / 4000 == pytest.approx(1 / 6, abs=5 * np.sqrt(5 / 36 / 4000))
     assert (offsets[:, 1] == 0).all()
 
 
-def stretched(cells, length):
-    """Bilinear stretch of one axis, written out: half-pixel centres, the outermost values continue."""
+def stretch(cells, length):
+    """Stretch one axis bilinearly, written out: half-pixel centres, the outermost values continue."""
     count = len(cells)
     result = []
     for pixel in range(length):
@@ -68,48 +68,48 @@ def stretched(cells, length):
     return np.array(result)
 
 
-def enlarged(kept, offsets, rows, columns):
-    """The masks themselves: from a black baseline to a white image."""
+def enlarge(kept, offsets, rows, columns):
+    """Make the masks themselves: fade from a black baseline to a white image."""
     white = np.ones((1, rows.shape[2], columns.shape[2]), np.float32)
     columns = columns.astype(np.float32)
-    return masks.fade(kept, offsets, masks.bands(rows), columns, white, 0 * white, np.float32)[:, 0]
+    return masks.fade(kept, offsets, masks.neighbours(rows), columns, white, 0 * white, np.float32)[:, 0]
 
 
 @pytest.mark.parametrize(("grid", "size", "shifts"), [((3, 4), (11, 12), (4, 3)), ((2, 5), (8, 5), (1, 1))])
 def test_masks_are_stretched_cells_cropped(grid, size, shifts):
-    kept, offsets = masks.cells(3, 0, 6, grid, 0.5, shifts)
+    kept, offsets = masks.draw_cells(3, 0, 6, grid, 0.5, shifts)
     rows, columns = (
         masks.enlargement(count, side, shift) for count, side, shift in zip(grid, size, shifts, strict=True)
     )
-    made = enlarged(kept, offsets, rows, columns)
+    enlarged = enlarge(kept, offsets, rows, columns)
     lengths = [
         side if shift == 1 else (count + 1) * -(-side // count)
         for count, side, shift in zip(grid, size, shifts, strict=True)
     ]
-    for cells, (down, across), mask in zip(kept.astype(float), offsets, made, strict=True):
-        tall = np.stack([stretched(column, lengths[0]) for column in cells.T], axis=1)
-        large = np.stack([stretched(row, lengths[1]) for row in tall])
+    for cells, (down, across), mask in zip(kept.astype(float), offsets, enlarged, strict=True):
+        tall = np.stack([stretch(column, lengths[0]) for column in cells.T], axis=1)
+        large = np.stack([stretch(row, lengths[1]) for row in tall])
         assert mask == pytest.approx(large[down : down + size[0], across : across + size[1]], abs=1e-6)
 
 
 def test_cells_as_large_as_pixels_are_the_masks():
-    kept, offsets = masks.cells(3, 0, 6, (5, 4), 0.5, (1, 1))
+    kept, offsets = masks.draw_cells(3, 0, 6, (5, 4), 0.5, (1, 1))
     rows, columns = masks.enlargement(5, 5, 1), masks.enlargement(4, 4, 1)
-    assert (enlarged(kept, offsets, rows, columns) == kept).all()
+    assert (enlarge(kept, offsets, rows, columns) == kept).all()
 
 
 def test_weighted_sum_equals_the_sum_of_masks():
-    kept, offsets = masks.cells(5, 0, 50, (3, 4), 0.5, (4, 3))
+    kept, offsets = masks.draw_cells(5, 0, 50, (3, 4), 0.5, (4, 3))
     rows, columns = masks.enlargement(3, 11, 4), masks.enlargement(4, 12, 3)
     weights = np.random.default_rng(0).normal(size=(50, 2))
-    made = enlarged(kept, offsets, rows, columns)
+    enlarged = enlarge(kept, offsets, rows, columns)
     assert masks.weighted_sum(weights, kept, offsets, rows, columns) == pytest.approx(
-        np.einsum("nt,nhw->thw", weights, made), abs=1e-5
+        np.einsum("nt,nhw->thw", weights, enlarged), abs=1e-5
     )
 
 
 def test_weighted_sum_needs_less_memory_than_the_masks():
-    kept, offsets = masks.cells(5, 0, 400, (5, 5), 0.5, (26, 26))
+    kept, offsets = masks.draw_cells(5, 0, 400, (5, 5), 0.5, (26, 26))
     rows = np.ascontiguousarray(masks.enlargement(5, 128, 26))
     weights = np.ones((400, 1))
     tracemalloc.start()
@@ -123,16 +123,16 @@ def test_weighted_sum_needs_less_memory_than_the_masks():
 def test_fade_goes_from_baseline_to_image_and_both_kernels_agree(dtype):
     rng = np.random.default_rng(0)
     image, baseline = rng.integers(0, 256, (2, 3, 11, 12)).astype(np.float32)
-    kept, offsets = masks.cells(5, 0, 9, (3, 4), 0.5, (4, 3))
+    kept, offsets = masks.draw_cells(5, 0, 9, (3, 4), 0.5, (4, 3))
     rows, columns = masks.enlargement(3, 11, 4), masks.enlargement(4, 12, 3).astype(np.float32)
-    behind = baseline + np.float32(0.5 if dtype is np.uint8 else 0)
-    found = masks.fade(kept, offsets, masks.bands(rows), columns, image - baseline, behind, dtype)
-    made = enlarged(kept, offsets, rows, columns)[:, np.newaxis].astype(np.float64)
-    expected = made * image + (1 - made) * baseline
-    assert found == pytest.approx(expected, abs=0.501 if dtype is np.uint8 else 1e-4)
-    first, weights = (values[offsets[:, 0]] for values in masks.bands(rows))
+    background = baseline + np.float32(0.5 if dtype is np.uint8 else 0)
+    faded = masks.fade(kept, offsets, masks.neighbours(rows), columns, image - baseline, background, dtype)
+    enlarged = enlarge(kept, offsets, rows, columns)[:, np.newaxis].astype(np.float64)
+    expected = enlarged * image + (1 - enlarged) * baseline
+    assert faded == pytest.approx(expected, abs=0.501 if dtype is np.uint8 else 1e-4)
+    first, weights = (values[offsets[:, 0]] for values in masks.neighbours(rows))
     across = kept.astype(np.float32) @ columns[offsets[:, 1]]
     for kernels in (compiled, plain):
-        out = np.empty_like(found)
-        kernels.fade(across, first, weights, image - baseline, behind, out)
-        assert (out == found).all()
+        out = np.empty_like(faded)
+        kernels.fade(across, first, weights, image - baseline, background, out)
+        assert (out == faded).all()

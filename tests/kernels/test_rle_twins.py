@@ -1,5 +1,6 @@
-"""Kernels and their NumPy twins give the same results, and a first small call does not load Numba."""
+"""Compiled kernels and their NumPy twins give the same results, and a first small call does not load Numba."""
 
+import functools
 import importlib
 import os
 import subprocess
@@ -18,6 +19,7 @@ SIZES = [(64, 64), (1, 200), (200, 1), (65, 129), (130, 63), (128, 256)]
 
 
 def everything(height, width):
+    """Yield the results of all functions on masks of one size, and on counts with empty runs."""
     rng = np.random.default_rng(height + width)
     a, b = rng.random((2, height, width)) < [[[0.2]], [[0.7]]]
     scores = rng.normal(size=(height, width))
@@ -29,39 +31,35 @@ def everything(height, width):
     yield rle.decode(x, height, width)
     yield from (rle.union(x, y), rle.intersection(x, y), rle.difference(x, y), rle.complement(x))
     yield from (rle.area(x), rle.bbox(x, height), rle.iou(x, y), rle.iou_matrix([x, y], [y, x]))
-    for one, other in (([2, 0, 0, 3, 1, 0], [0, 0, 6]), ([1, 5, 0], [6, 0]), ([], [0]), ([0, 0], [])):
-        yield from (rle.union(one, other), rle.intersection(one, other), rle.difference(one, other))
-        yield from (rle.iou(one, other), rle.area(one), rle.complement(other))
+    for p, q in (([2, 0, 0, 3, 1, 0], [0, 0, 6]), ([1, 5, 0], [6, 0]), ([], [0]), ([0, 0], [])):
+        yield from (rle.union(p, q), rle.intersection(p, q), rle.difference(p, q))
+        yield from (rle.iou(p, q), rle.area(p), rle.complement(q))
     text = rle.to_coco(x, height, width)["counts"]
     yield text
     yield rle.from_coco({"size": [height, width], "counts": text})[0]
 
 
-@pytest.fixture(scope="module")
-def by_twins():
-    patch = pytest.MonkeyPatch()
-    patch.setattr(jit, "_loaded", {})
-    patch.setattr(jit, "_twin_calls_left", 10**9)
-    expected = {size: list(everything(*size)) for size in SIZES}
-    patch.undo()
-    return expected
-
-
 @pytest.mark.parametrize("size", SIZES)
-def test_kernels_equal_twins(size, by_twins):
-    kernels = {rle_counts.PIXELS, rle_counts.RUNS}
-    jit.one_shot(0)
-    results = list(everything(*size))
-    assert kernels <= jit._loaded.keys()
-    assert len(results) == len(by_twins[size])
-    for ours, twin in zip(results, by_twins[size], strict=True):
+def test_kernels_equal_twins(size, monkeypatch):
+    results, modules = {}, set()
+
+    def choose_compiled(work, compiled, twins):
+        modules.add(compiled)
+        return importlib.import_module(compiled)
+
+    for name, choose in (("plain", lambda work, compiled, twins: twins), ("compiled", choose_compiled)):
+        monkeypatch.setattr(jit, "choose", choose)
+        monkeypatch.setattr(jit, "choose_if_loaded", functools.partial(choose, 0))
+        results[name] = list(everything(*size))
+    assert modules == {rle_counts.PIXEL_KERNELS, rle_counts.RUN_KERNELS}
+    for ours, twin in zip(results["compiled"], results["plain"], strict=True):
         np.testing.assert_array_equal(ours, twin)
         assert type(ours) is type(twin)
         assert getattr(ours, "dtype", None) == getattr(twin, "dtype", None)
 
 
 def test_malformed_text_stops_both_at_one_character():
-    runs = importlib.import_module(rle_counts.RUNS)
+    runs = importlib.import_module(rle_counts.RUN_KERNELS)
     for text in (b"", b"1!", b"4P", b"O", b"PPPPPPP4", b"14\x00", b"0nnnnnn?"):
         codes = np.frombuffer(text, np.uint8)
         counts, bad = runs.read_text(codes)
@@ -71,26 +69,25 @@ def test_malformed_text_stops_both_at_one_character():
 
 
 class TestPolicy:
-    def test_one_small_call_then_the_kernels(self, monkeypatch):
-        monkeypatch.setattr(jit, "_loaded", {})
-        monkeypatch.setattr(jit, "_twin_calls_left", 1)
-        assert jit.choose(10, "json", os) is os
-        assert jit.loaded("json", os) is os
-        assert jit.choose(10, "json", os).__name__ == "json"
-        assert jit.loaded("json", os).__name__ == "json"
-        assert jit.loaded("csv", os).__name__ == "csv"
+    """Any two modules stand for the kernels and their twins."""
 
-    def test_a_large_call_takes_the_kernels_and_stays(self, monkeypatch):
-        monkeypatch.setattr(jit, "_loaded", {})
-        monkeypatch.setattr(jit, "_twin_calls_left", 1)
-        assert jit.choose(jit.SMALL + 1, "json", os).__name__ == "json"
-        assert jit.choose(1, "csv", os).__name__ == "csv"
+    def test_one_small_call_then_the_kernels(self):
+        policy = jit.Policy()
+        assert policy.choose(10, "json", os) is os
+        assert policy.choose_if_loaded("json", os) is os
+        assert policy.choose(10, "json", os).__name__ == "json"
+        assert policy.choose_if_loaded("json", os).__name__ == "json"
+        assert policy.choose_if_loaded("csv", os).__name__ == "csv"
 
-    def test_one_shot(self, monkeypatch):
-        monkeypatch.setattr(jit, "_loaded", {})
-        monkeypatch.setattr(jit, "_twin_calls_left", 1)
-        jit.one_shot(3)
-        assert [jit.choose(1, "json", os).__name__ for _ in range(4)] == ["os", "os", "os", "json"]
+    def test_a_large_call_takes_the_kernels_and_stays(self):
+        policy = jit.Policy()
+        assert policy.choose(jit.SMALL + 1, "json", os).__name__ == "json"
+        assert policy.choose(1, "csv", os).__name__ == "csv"
+
+    def test_one_shot(self):
+        policy = jit.Policy()
+        policy.one_shot(3)
+        assert [policy.choose(1, "json", os).__name__ for _ in range(4)] == ["os", "os", "os", "json"]
 
 
 def run(code, **environment):

@@ -30,16 +30,16 @@ def test_figures_are_those_of_scikit_learn(seed, decimals):
     assert report.balanced_accuracy == pytest.approx(recalls.mean())
     rows = metrics.precision_recall_fscore_support(truth, predicted, labels=LABELS, zero_division=0)
     for name, row in zip(("precision", "recall", "f1", "support"), rows, strict=True):
-        assert [getattr(one, name) for one in report.classes] == pytest.approx(list(row)), name
-    for average, found in (("macro", report.macro_f1), ("weighted", report.weighted_f1)):
-        wanted = metrics.f1_score(truth, predicted, labels=LABELS, average=average, zero_division=0)
-        assert found == pytest.approx(wanted)
-    for i, one in enumerate(report.classes[:3]):
-        positive = [label == one.label for label in truth]
-        assert one.roc_auc == pytest.approx(metrics.roc_auc_score(positive, scores[:, i]))
-        assert one.average_precision == pytest.approx(metrics.average_precision_score(positive, scores[:, i]))
+        assert [getattr(cls, name) for cls in report.classes] == pytest.approx(list(row)), name
+    for average, f1 in (("macro", report.macro_f1), ("weighted", report.weighted_f1)):
+        expected = metrics.f1_score(truth, predicted, labels=LABELS, average=average, zero_division=0)
+        assert f1 == pytest.approx(expected)
+    for i, cls in enumerate(report.classes[:3]):
+        positive = [label == cls.label for label in truth]
+        assert cls.roc_auc == pytest.approx(metrics.roc_auc_score(positive, scores[:, i]))
+        assert cls.average_precision == pytest.approx(metrics.average_precision_score(positive, scores[:, i]))
     assert (report.classes[3].roc_auc, report.classes[3].average_precision) == (None, None)
-    assert report.roc_auc == pytest.approx(np.mean([one.roc_auc for one in report.classes[:3]]))
+    assert report.roc_auc == pytest.approx(np.mean([cls.roc_auc for cls in report.classes[:3]]))
 
 
 def test_log_loss():
@@ -54,7 +54,7 @@ def test_uncertain_predictions_are_never_right():
     report = classification_report(["a", "a", "b"], predicted=["a", "uncertain", "uncertain"], labels=["a", "b"])
     assert report.confusion == ((1, 0, 1), (0, 0, 1))
     assert (report.good, report.bad, report.accuracy) == (1, 2, pytest.approx(1 / 3))
-    assert [(one.good, one.bad, one.precision, one.recall) for one in report.classes] == [
+    assert [(cls.good, cls.bad, cls.precision, cls.recall) for cls in report.classes] == [
         (1, 1, 1.0, 0.5),
         (0, 1, 0, 0),
     ]

@@ -20,7 +20,7 @@ def test_the_curves_of_a_linear_score_in_the_order_of_its_contributions_have_a_c
     score, n = linear(weights, bias=2.0), 20
     gains = (image * weights).sum(axis=0)  # input x gradient
     falling = np.sort(gains.ravel())[::-1]
-    # the k-th pixel is whole until the step k - 1, and half of it is under the trapezoid of its own step
+    # The k-th pixel is there until step k - 1, and half of it lies under the trapezoid of its own step.
     held = ((n - np.arange(n) - 0.5) / n) @ falling
     removed = deletion(score, image, gains, steps=n)
     inserted = insertion(score, image, gains, steps=n, substrate=0)
@@ -35,10 +35,10 @@ def test_no_other_order_beats_that_of_the_contributions():
     image = RNG.normal(size=(1, 2, 3))
     weights = RNG.normal(size=(1, 2, 3))
     score, gains = linear(weights), (image * weights)[0]
-    every = [np.reshape(order, (2, 3)).astype(float) for order in itertools.permutations(range(6))]
+    orders = [np.reshape(order, (2, 3)).astype(float) for order in itertools.permutations(range(6))]
     best = deletion(score, image, gains).auc, insertion(score, image, gains, substrate=0).auc
-    assert min(deletion(score, image, one).auc for one in every) == pytest.approx(best[0])
-    assert max(insertion(score, image, one, substrate=0).auc for one in every) == pytest.approx(best[1])
+    assert min(deletion(score, image, order).auc for order in orders) == pytest.approx(best[0])
+    assert max(insertion(score, image, order, substrate=0).auc for order in orders) == pytest.approx(best[1])
 
 
 def test_the_order_says_which_pixels_change_first():
@@ -71,18 +71,18 @@ def test_a_step_changes_many_pixels_and_the_knobs_are_stored_as_json():
 
 def test_batches_change_nothing_and_images_of_bytes_stay_bytes():
     photo = RNG.integers(0, 256, (5, 7, 3), np.uint8)
-    seen = []
+    batches = []
 
     def score(batch):
-        seen.append((batch.shape, batch.dtype))
+        batches.append((batch.shape, batch.dtype))
         return batch.mean(axis=(1, 2, 3))
 
     values = RNG.random((5, 7))
     whole = deletion(score, photo, values, channel_axis=-1, substrate=99.6, batch_size=99)
-    assert seen == [((36, 5, 7, 3), np.dtype(np.uint8))]
+    assert batches == [((36, 5, 7, 3), np.dtype(np.uint8))]
     assert whole.scores[-1] == 100
     assert deletion(score, photo, values, channel_axis=-1, substrate=99.6, batch_size=5) == whole
-    assert max(shape[0] for shape, _ in seen[1:]) == 5
+    assert max(shape[0] for shape, _ in batches[1:]) == 5
 
 
 def test_a_map_that_shares_out_an_additive_score_has_no_infidelity_in_any_unit():
@@ -104,23 +104,23 @@ def test_infidelity_is_that_of_captum(captum):
     def network(batch):
         return torch.tanh((torch.as_tensor(batch).double() * weights).sum(dim=(1, 2, 3)))
 
-    seen = []
+    batches = []
 
     def score(batch):
-        seen.append(np.array(batch))
+        batches.append(np.array(batch))
         return network(batch).numpy()
 
     for normalise in (True, False):
-        seen.clear()
+        batches.clear()
         ours = infidelity(score, image, values, samples=24, side=0.5, seed=3, normalise=normalise)
-        covered = torch.as_tensor(np.concatenate(seen[1:]))
-        given = torch.as_tensor(image)[None]
+        covered = torch.as_tensor(np.concatenate(batches[1:]))
+        original = torch.as_tensor(image)[None]
         # what captum multiplies with the change is a slope: half of each pixel's value on each of two channels
-        slopes = torch.as_tensor(values.astype(np.float32).astype(float))[None, None] / 2 / given
+        slopes = torch.as_tensor(values.astype(np.float32).astype(float))[None, None] / 2 / original
         oracle = captum.infidelity(
             lambda x: network(x)[:, None],
             lambda x, covered=covered: (x - covered, covered),
-            given,
+            original,
             slopes,
             target=0,
             n_perturb_samples=24,

@@ -10,22 +10,22 @@ RNG = np.random.default_rng(0)
 
 
 def test_planted_evidence_is_found_whole():
-    thing = np.zeros((8, 9), bool)
-    thing[2:5, 3:7] = True
-    for region in (thing, Mask.from_array(thing), Box(3, 2, 7, 5, "pixel"), Box(3 / 9, 2 / 8, 7 / 9, 5 / 8)):
-        found = localisation(thing * 2.0 - 0.5, region)
-        assert (found.hit, found.energy, found.iou, found.threshold) == (1, 1, 1, 1.5)
-        assert found.area == pytest.approx(12 / 72)
-        missed = localisation(-(thing * 2.0), region)
+    planted = np.zeros((8, 9), bool)
+    planted[2:5, 3:7] = True
+    for region in (planted, Mask.from_array(planted), Box(3, 2, 7, 5, "pixel"), Box(3 / 9, 2 / 8, 7 / 9, 5 / 8)):
+        result = localisation(planted * 2.0 - 0.5, region)
+        assert (result.hit, result.energy, result.iou, result.threshold) == (1, 1, 1, 1.5)
+        assert result.area == pytest.approx(12 / 72)
+        missed = localisation(-(planted * 2.0), region)
         assert (missed.hit, missed.energy, missed.iou) == (0, None, pytest.approx(12 / 72))
 
 
 def test_the_best_overlap_is_that_of_all_thresholds_tried_one_by_one():
     values, inside = RNG.integers(0, 6, (7, 9)).astype(float), RNG.random((7, 9)) < 0.4
     each = {level: (inside & (values >= level)).sum() / (inside | (values >= level)).sum() for level in range(6)}
-    found = localisation(values, inside)
-    assert found.iou == pytest.approx(max(each.values()))
-    assert each[found.threshold] == pytest.approx(found.iou)
+    result = localisation(values, inside)
+    assert result.iou == pytest.approx(max(each.values()))
+    assert each[result.threshold] == pytest.approx(result.iou)
 
 
 def test_of_several_highest_pixels_the_part_inside_counts():
@@ -43,7 +43,7 @@ def test_tolerance_is_a_distance_in_all_directions():
         assert localisation(values, inside, tolerance=5).hit == (distance <= 5), (y, x)
 
 
-def test_a_region_that_is_no_place_is_refused():
+def test_a_wrong_region_is_refused():
     values = np.ones((2, 3))
     with refuses(InputError, "region must be 2x3 as the map, got shape (3, 2)"):
         localisation(values, np.ones((3, 2), bool))

@@ -10,15 +10,15 @@ torch = pytest.importorskip("torch")
 
 def test_max_sensitivity_is_that_of_captum(captum):
     image = np.random.default_rng(0).random((2, 5, 5))
-    seen = []
+    batches = []
 
     def explain(batch):
-        seen.append(np.array(batch))
+        batches.append(np.array(batch))
         return np.tanh(batch).sum(axis=1)
 
     ours = max_sensitivity(explain, image, radius=0.1, samples=6, seed=2, batch_size=4)
-    assert [len(batch) for batch in seen] == [1, 4, 2]
-    changed = torch.as_tensor(np.concatenate(seen[1:]))
+    assert [len(batch) for batch in batches] == [1, 4, 2]
+    changed = torch.as_tensor(np.concatenate(batches[1:]))
     assert (changed - torch.as_tensor(image)).abs().max() <= 0.1 * np.ptp(image)
     oracle = captum.sensitivity_max(
         lambda x: (torch.tanh(x[0]).sum(dim=1),),
@@ -60,14 +60,14 @@ def test_layers_become_random_from_the_last_and_the_module_is_restored_bit_for_b
         module[1].running_mean.add_(1.0)  # what a careless method does
         return module[0].weight.detach().numpy().reshape(6, 6)
 
-    found = randomisation(module, explain, stages=3)
+    result = randomisation(module, explain, stages=3)
     after = module.state_dict()
-    assert found.layers == ("4", "1", "0")
-    assert [one - {"1"} for one in changed] == [set(), {"4"}, {"4"}, {"4", "0"}]
-    assert found.correlations[:2] == (pytest.approx(1), pytest.approx(1))  # this map reads the first layer only
-    assert abs(found.correlations[2]) < 0.6
+    assert result.layers == ("4", "1", "0")
+    assert [layers - {"1"} for layers in changed] == [set(), {"4"}, {"4"}, {"4", "0"}]
+    assert result.correlations[:2] == (pytest.approx(1), pytest.approx(1))  # this map reads the first layer only
+    assert abs(result.correlations[2]) < 0.6
     assert all(torch.equal(after[name], before[name]) for name in before)
-    assert found == randomisation(module, explain, stages=3)
+    assert result == randomisation(module, explain, stages=3)
 
 
 def test_the_module_is_restored_when_the_method_fails_and_no_map_is_none():
@@ -85,8 +85,8 @@ def test_the_module_is_restored_when_the_method_fails_and_no_map_is_none():
         randomisation(module, fails)
     assert all(torch.equal(value, before[name]) for name, value in module.state_dict().items())
     maps = iter([np.eye(3), None, np.ones((3, 3))])
-    found = randomisation(module, lambda: next(maps), stages=2)
-    assert (found.layers, found.correlations, found.absolute) == (("1", "0"), (None, None), (None, None))
+    result = randomisation(module, lambda: next(maps), stages=2)
+    assert (result.layers, result.correlations, result.absolute) == (("1", "0"), (None, None), (None, None))
 
 
 def test_wrong_arguments_are_refused():

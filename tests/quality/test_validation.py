@@ -17,17 +17,21 @@ SCORES = [
 
 
 def test_figures_by_hand():
-    found = validation_statistics(TRUTH, SCORES, LABELS, [30, 20, 19], distribution=[30, 20, 19])
+    statistics = validation_statistics(TRUTH, SCORES, LABELS, [30, 20, 19], distribution=[30, 20, 19])
     # Order: both first. Late: second of its scores. Thanks: second of its scores.
-    assert [one.average_precision for one in found.labels] == [1.0, 0.5, 0.5]
-    assert [one.health for one in found.labels] == ["green", "amber", "red"]
-    assert found.mean_average_precision_safe == 0.75  # Thanks has too few examples
-    assert (found.num_amber, found.num_red, found.num_reviewed) == (1, 1, 4)
-    assert found.coverage == 0.75  # "Thanks" is missed at 0.25; nothing is predicted where nothing applies
-    assert found.balance == pytest.approx(1.0)
-    assert found.dataset_score == 71  # (0.75 + 1/3 + 1 + 0.75) / 4
-    assert (found.dataset_quality, found.coverage_quality, found.balance_quality) == ("good", "good", "excellent")
-    assert (found.all_labels_quality, found.underperforming_labels_quality) == ("good", "poor")
+    assert [label.average_precision for label in statistics.labels] == [1.0, 0.5, 0.5]
+    assert [label.health for label in statistics.labels] == ["green", "amber", "red"]
+    assert statistics.mean_average_precision_safe == 0.75  # Thanks has too few examples
+    assert (statistics.num_amber, statistics.num_red, statistics.num_reviewed) == (1, 1, 4)
+    assert statistics.coverage == 0.75  # "Thanks" is missed at 0.25; nothing is predicted where nothing applies
+    assert statistics.balance == pytest.approx(1.0)
+    assert statistics.dataset_score == 71  # (0.75 + 1/3 + 1 + 0.75) / 4
+    assert (statistics.dataset_quality, statistics.coverage_quality, statistics.balance_quality) == (
+        "good",
+        "good",
+        "excellent",
+    )
+    assert (statistics.all_labels_quality, statistics.underperforming_labels_quality) == ("good", "poor")
 
 
 def test_the_threshold_decides_what_is_covered():
@@ -37,10 +41,10 @@ def test_the_threshold_decides_what_is_covered():
 
 
 def test_what_is_not_known_does_not_count():
-    found = validation_statistics([[], []], [[0.1], [0.2]], ["a"], [3])
-    assert (found.mean_average_precision_safe, found.all_labels_quality) == (None, None)
-    assert (found.balance, found.balance_quality) == (None, None)
-    assert (found.num_red, found.coverage, found.dataset_score) == (1, 1.0, 50)
+    statistics = validation_statistics([[], []], [[0.1], [0.2]], ["a"], [3])
+    assert (statistics.mean_average_precision_safe, statistics.all_labels_quality) == (None, None)
+    assert (statistics.balance, statistics.balance_quality) == (None, None)
+    assert (statistics.num_red, statistics.coverage, statistics.dataset_score) == (1, 1.0, 50)
 
 
 def test_balance_is_the_cosine_of_two_distributions():

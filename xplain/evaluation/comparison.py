@@ -1,4 +1,8 @@
-"""The verbs: measure an explanation, compare several methods."""
+"""Measure an explanation (`evaluate`), and compare several methods on one prediction (`compare`).
+
+Every comparison ends with control methods, which do not ask the model: where a method does not beat them, its maps say
+no more about the model than noise does.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +12,15 @@ from typing import TYPE_CHECKING, Any
 
 from xplain import _check
 from xplain.errors import AttributionError, InputError
-from xplain.evaluation.measures import MEASURES, USUAL, Subject, knobs_of, measured, named, row
+from xplain.evaluation.measures import (
+    DEFAULT_MEASURES,
+    MEASURES,
+    Subject,
+    choose_measures,
+    measure,
+    options_by_name,
+    row,
+)
 from xplain.explanation import Comparison, Explanation
 
 if TYPE_CHECKING:
@@ -17,7 +29,7 @@ if TYPE_CHECKING:
     ImageModel = ImageClassifier | Detector | Segmenter
 
 
-#: Methods that know nothing of the model, with which every comparison ends.
+#: Methods that do not ask the model, with which every comparison ends.
 CONTROLS = ("random", "sobel")
 
 Measures = Iterable[str] | Mapping[str, Mapping[str, Any]]
@@ -28,7 +40,7 @@ def evaluate(
     explanation: Explanation,
     input: Any = None,
     *,
-    measures: Measures = USUAL,
+    measures: Measures = DEFAULT_MEASURES,
     region: Any = None,
     output: str | None = None,
     batch_size: int | None = None,
@@ -47,7 +59,7 @@ def evaluate(
         Keys of `xplain.evaluation.MEASURES`; a mapping gives the knobs of each, those of the function of
         `xplain.quality`: ``{"deletion": {"substrate": "blur"}, "insertion": {}}``.
     region : Box, Mask or array_like, optional
-        Where the thing to find is, for ``"localisation"``, which is measured if it is given.
+        Where the object to find is, for ``"localisation"``, which is measured if a region is given.
     output : {"probability", "logit", "similarity"}, optional
         Which score the curves follow. Left out: a classifier's probability, a detection's similarity, what a segmenter
         returns.
@@ -73,21 +85,22 @@ def evaluate(
     >>> import numpy as np, xplain
     >>> model = xplain.ImageClassifier(lambda images: images[:, :2, :2].mean(axis=(1, 2, 3))[:, None] / 255,
     ...                                output="probability")
-    >>> e = xplain.explain(model, np.full((4, 4, 3), 255, np.uint8), method="occlusion", window=2, stride=2)
-    >>> measured = evaluate(model, e, measures={"deletion": {"steps": 4}})
-    >>> measured.attributions[0].quality["deletion"]["scores"]
+    >>> photo = np.full((4, 4, 3), 255, np.uint8)
+    >>> explanation = xplain.explain(model, photo, method="occlusion", window=2, stride=2)
+    >>> explanation = evaluate(model, explanation, measures={"deletion": {"steps": 4}})
+    >>> explanation.attributions[0].quality["deletion"]["scores"]
     [1.0, 0.0, 0.0, 0.0, 0.0]
     """
     _check_task(model)
     if not isinstance(explanation, Explanation):
         raise _check.wrong("explanation", "an Explanation", explanation)
-    wanted = knobs_of(measures, region)
+    knobs = choose_measures(measures, region)
     content = explanation.source.content if input is None else input
     if content is None:
         raise InputError("input must be given for an explanation that does not hold its image, got None")
     prepared = model.prepare(content)
     attributions = tuple(
-        measured(Subject(model, explanation, attribution, prepared, region, output, batch_size), wanted)
+        measure(Subject(model, explanation, attribution, prepared, region, output, batch_size), knobs)
         for attribution in explanation.attributions
     )
     return replace(explanation, attributions=attributions)
@@ -99,7 +112,7 @@ def compare(
     methods: Iterable[str] | Mapping[str, Mapping[str, Any]],
     target: Any = None,
     *,
-    measures: Measures = USUAL,
+    measures: Measures = DEFAULT_MEASURES,
     region: Any = None,
     output: str | None = None,
     seed: int = 0,
@@ -155,35 +168,35 @@ def compare(
     from xplain.attributions.kinds.scoring import target_of
 
     _check_task(model)
-    options = named("methods", methods)
+    options = options_by_name("methods", methods)
     for name in options:
         _check.known("method", name, attributions.METHODS)
-    wanted = knobs_of(measures, region)
+    knobs = choose_measures(measures, region)
     prepared = model.prepare(input)
     explanations: list[Explanation] = []
     refused: dict[str, str] = {}
     shared: dict[str, Any] = {}
-    # The control comes first, and says what is to be explained: it costs nothing.
+    # A control comes first, to fix what all methods explain: it costs nothing.
     (control,) = attributions.run(model, [prepared], [target], method="random", seed=seed, batch_size=batch_size)
     if len(control.attributions) != 1:
         raise InputError(f"target must be one thing to explain, got {len(control.attributions)}")
-    aim = target_of(model, control.attributions[0].target)
+    common_target = target_of(model, control.attributions[0].target)
     for name in dict.fromkeys([*(name for name in options if name not in CONTROLS), *CONTROLS]):
         if progress is not None:
             progress(name)
-        own = {"seed": seed, "batch_size": batch_size, **options.get(name, {})}
+        arguments = {"seed": seed, "batch_size": batch_size, **options.get(name, {})}
         try:
-            (found,) = attributions.run(model, [prepared], [aim], method=name, **own)
+            (explanation,) = attributions.run(model, [prepared], [common_target], method=name, **arguments)
         except AttributionError as error:
             refused[name] = str(error)
             continue
-        (attribution,) = found.attributions
-        subject = Subject(model, found, attribution, prepared, region, output, batch_size, shared, own)
-        explanations.append(replace(found, attributions=(measured(subject, wanted),)))
+        (attribution,) = explanation.attributions
+        subject = Subject(model, explanation, attribution, prepared, region, output, batch_size, shared, arguments)
+        explanations.append(replace(explanation, attributions=(measure(subject, knobs),)))
     return Comparison(
         tuple(explanations),
-        tuple(row(found, wanted) for found in explanations),
-        _notes(explanations[-1], wanted),
+        tuple(row(explanation, knobs) for explanation in explanations),
+        _notes(explanations[-1], knobs),
         refused,
     )
 
@@ -196,14 +209,14 @@ def _check_task(model: Any) -> None:
 
 
 def _notes(explanation: Explanation, measures: Iterable[str]) -> tuple[tuple[str, str], ...]:
-    """The headings of measures and how to read them; the knobs are the same for all methods."""
+    """Return the headings of each measure and how to read them; any explanation will do, all have the same knobs."""
     quality = explanation.attributions[0].quality
     return tuple((", ".join(MEASURES[name].columns), _note(name, quality[name])) for name in measures)
 
 
 def _note(name: str, result: Mapping[str, Any]) -> str:
-    """How to read a measure, and its knobs as a result holds them: numbers under other knobs are others."""
-    measure = MEASURES[name]
-    keys = [key for key in (*measure.knobs, "area", "output") if key in result]
+    """Return how to read a measure, and the knobs that its numbers depend on, as a result holds them."""
+    entry = MEASURES[name]
+    keys = [key for key in (*entry.knobs, "area", "output") if key in result]
     knobs = [f"{key} {result[key]:.3g}" if isinstance(result[key], float) else f"{key} {result[key]}" for key in keys]
-    return " · ".join([measure.note, *knobs])
+    return " · ".join([entry.note, *knobs])

@@ -1,4 +1,7 @@
-"""The table of measures: how each asks a model of this package about a map, and what a table shows of it."""
+"""The table of measures: how each asks a model about a map, and what a comparison shows of its result.
+
+Results are JSON values in `Attribution.quality`, so that they travel in documents.
+"""
 
 from __future__ import annotations
 
@@ -19,10 +22,13 @@ if TYPE_CHECKING:
     from xplain.models import Prepared
 
 
-USUAL = ("deletion", "insertion", "sparseness")
+#: What is measured unless the caller says otherwise: cheap, and without a region.
+DEFAULT_MEASURES = ("deletion", "insertion", "sparseness")
 
 Maps = npt.NDArray[np.floating[Any]]
 Knobs = Mapping[str, Any]
+
+#: Rectangles whose Shapley values are computed exactly, by 2**12 evaluations.
 _MOST_PLAYERS = 12
 
 
@@ -35,19 +41,19 @@ class Subject:
     model : ImageClassifier, Detector or Segmenter
         What was explained.
     explanation : Explanation
-        Of which the map is a part.
+        The explanation that the map is a part of.
     attribution : Attribution
         The map.
     prepared : Prepared
         The image.
     region : Box, Mask, array_like or None
-        Where the thing to find is.
+        Where the object to find is.
     output : str or None
         Which score is followed.
     batch_size : int or None
         Images in one call of the model.
     shared : dict
-        What is the same for all maps of this prediction, and made once.
+        Cache of what is the same for all maps of this prediction: its score function, its exact Shapley values.
     options : mapping, optional
         The method's options; those that the explanation's provenance holds as JSON if left out.
     """
@@ -79,8 +85,8 @@ class Subject:
             raise InputError(f"input must be {height}x{width} as the map, got {geometry.height}x{geometry.width}")
         return geometry.to_input(self.values)
 
-    def scored(self) -> dict[str, Any]:
-        """The score that the map explains, as a function of inputs, and the input."""
+    def score_arguments(self) -> dict[str, Any]:
+        """Return the arguments that measures of faithfulness share: score function, input and map."""
         from xplain.attributions.kinds.scoring import scorer
 
         values = self.values_in_input_frame
@@ -95,18 +101,18 @@ class Subject:
         }
 
     def explain(self, method: str, arrays: npt.NDArray[Any], **options: Any) -> Maps:
-        """Maps (n, height, width) of inputs (n, ...) for the same prediction."""
+        """Return the maps (n, height, width) of inputs (n, ...) for the same prediction by a method."""
         from xplain import attributions
         from xplain.attributions.kinds.scoring import target_of
 
         inputs = [replace(self.prepared, array=array) for array in arrays]
         targets = [target_of(self.model, self.attribution.target)] * len(inputs)
         options = {"batch_size": self.batch_size, **options}
-        found = attributions.run(self.model, inputs, targets, method=method, **options)
-        return np.stack([replace(self, attribution=one.attributions[0]).values for one in found])
+        explanations = attributions.run(self.model, inputs, targets, method=method, **options)
+        return np.stack([replace(self, attribution=each.attributions[0]).values for each in explanations])
 
     def explain_again(self, arrays: npt.NDArray[Any]) -> Maps:
-        """Maps (n, height, width) of inputs (n, ...) by the method that made this one."""
+        """Return the maps (n, height, width) of inputs (n, ...) by the method that made this map."""
         origin = self.explanation.provenance
         if origin.method is None:
             raise InputError("explanation must say by which method it was made, got none")
@@ -125,9 +131,9 @@ class Measure:
     knobs : tuple of str
         Names of its knobs.
     columns : mapping of str to str
-        What a table shows: headings, and the fields of the result that stand below them.
+        The columns of a comparison: headings, and the field of the result under each.
     note : str
-        How to read them.
+        How to read the columns.
     """
 
     run: Callable[..., Any]
@@ -136,58 +142,62 @@ class Measure:
     note: str
 
 
-def named(name: str, values: Any) -> dict[str, Knobs]:
-    """Return names with options for each, from names alone or a mapping."""
+def options_by_name(name: str, values: Any) -> dict[str, Knobs]:
+    """Return options by name, from such a mapping or from names alone."""
     if isinstance(values, Mapping):
         return {
             key: _check.mapping(f"{name}[{key!r}]", options) for key, options in _check.mapping(name, values).items()
         }
-    return {one: {} for one in _check.tuple_of(name, values, str)}
+    return {key: {} for key in _check.tuple_of(name, values, str)}
 
 
-def knobs_of(measures: Any, region: Any) -> dict[str, Knobs]:
-    """Return the knobs of each measure that is wanted; where a region is given, that of places is."""
-    wanted = named("measures", measures)
-    for name, knobs in wanted.items():
+def choose_measures(measures: Any, region: Any) -> dict[str, Knobs]:
+    """Return the measures that are asked for, with the knobs of each; a region asks for localisation."""
+    chosen = options_by_name("measures", measures)
+    for name, knobs in chosen.items():
         measure = MEASURES[_check.known("measure", name, MEASURES)]
         for knob in knobs:
             _check.known(f"knob of {name}", knob, measure.knobs)
     if region is not None:
-        return {"localisation": {}} | wanted
-    if "localisation" in wanted:
+        return {"localisation": {}} | chosen
+    if "localisation" in chosen:
         raise InputError("region must be given for localisation, got None")
-    return wanted
+    return chosen
 
 
-def measured(subject: Subject, wanted: Mapping[str, Knobs]) -> Attribution:
-    """Return the attribution with its measures in `Attribution.quality`."""
-    found = {name: MEASURES[name].run(subject, **knobs) for name, knobs in wanted.items()}
-    return replace(subject.attribution, quality={**subject.attribution.quality, **found})
+def measure(subject: Subject, measures: Mapping[str, Knobs]) -> Attribution:
+    """Return the attribution with the results of measures added to `Attribution.quality`."""
+    results = {name: MEASURES[name].run(subject, **knobs) for name, knobs in measures.items()}
+    return replace(subject.attribution, quality={**subject.attribution.quality, **results})
 
 
 def row(explanation: Explanation, measures: Iterable[str]) -> dict[str, Any]:
-    """Return the figures of an explanation of one target, by their headings."""
+    """Return the row of a comparison for an explanation of one target: figures by their headings."""
     (attribution,) = explanation.attributions
     figures: dict[str, Any] = {"method": attribution.method}
     for name in measures:
         result = attribution.quality[name]
         for heading, key in MEASURES[name].columns.items():
-            figures[heading] = result[key][-1] if isinstance(result[key], list) else result[key]
+            value = result[key]
+            figures[heading] = value[-1] if isinstance(value, list) else value  # of several stages, the last
     figures["evaluations"] = explanation.provenance.evaluations
     figures["seconds"] = explanation.provenance.seconds
     return figures
 
 
 def _curve(function: Callable[..., quality.Curve]) -> Callable[..., Any]:
+    """Return what runs deletion or insertion on a subject."""
+
     def run(subject: Subject, **knobs: Any) -> Any:
-        arguments = subject.scored()
-        return function(**arguments, output=subject.shared["score"][1], **knobs).to_json()
+        arguments = subject.score_arguments()
+        _, output = subject.shared["score"]
+        return function(**arguments, output=output, **knobs).to_json()
 
     return run
 
 
 def _infidelity(subject: Subject, **knobs: Any) -> Any:
-    return quality.infidelity(**subject.scored(), **knobs).to_json()
+    return quality.infidelity(**subject.score_arguments(), **knobs).to_json()
 
 
 def _sparseness(subject: Subject) -> Any:
@@ -209,40 +219,47 @@ def _randomisation(subject: Subject, **knobs: Any) -> Any:
 
     def explain() -> Maps | None:
         try:
-            (found,) = subject.explain_again(subject.prepared.array[np.newaxis])
+            (heatmap,) = subject.explain_again(subject.prepared.array[np.newaxis])
         except AttributionError:
             return None  # a random network may have no map: all its units may be dead
-        return np.asarray(found)
+        return np.asarray(heatmap)
 
     return quality.randomisation(module, explain, **knobs).to_json()
 
 
 def _shapley(subject: Subject, *, players: int = 9) -> Any:
-    """Compare what a map says of rectangles with their exact Shapley values."""
+    """Compare the sums of a map over rectangles with the exact Shapley values of the rectangles."""
     count = _check.integer("players", players, least=2)
     if count > _MOST_PLAYERS:
         raise _check.wrong("players", f"at most {_MOST_PLAYERS}, since all coalitions are evaluated", players)
     geometry = subject.prepared.geometry
-    rows = max(1, round((count * geometry.height / geometry.width) ** 0.5))
-    columns = max(1, count // rows)
-    down = np.arange(geometry.height) * rows // geometry.height
-    regions = down[:, np.newaxis] * columns + np.arange(geometry.width) * columns // geometry.width
+    regions = _rectangles(geometry.height, geometry.width, count)
     key = f"shapley {count}"
     if key not in subject.shared:
         arrays = subject.prepared.array[np.newaxis]
         subject.shared[key] = subject.explain("shapley", arrays, segments=regions, budget=2**_MOST_PLAYERS)[0]
     labels, exact = geometry.to_input(regions), geometry.to_input(subject.shared[key])
-    present = np.unique(labels)
-    said = np.bincount(labels.ravel(), subject.values_in_input_frame.ravel().astype(np.float64))[present]
-    reference = [float(np.median(exact[labels == one])) for one in present]
-    return quality.agreement(said, reference).to_json()
+    present = np.unique(labels)  # a crop may drop some
+    sums = np.bincount(labels.ravel(), subject.values_in_input_frame.ravel().astype(np.float64))[present]
+    # All pixels of a region have its value; the median is that value also where resampling mixed some at the edges.
+    reference = [float(np.median(exact[labels == label])) for label in present]
+    return quality.agreement(sums, reference).to_json()
+
+
+def _rectangles(height: int, width: int, count: int) -> npt.NDArray[np.int64]:
+    """Divide an image into at most ``count`` rectangles that are nearly square: their numbers, (height, width)."""
+    rows = max(1, round((count * height / width) ** 0.5))
+    columns = max(1, count // rows)
+    row, column = np.arange(height) * rows // height, np.arange(width) * columns // width
+    numbers: npt.NDArray[np.int64] = row[:, np.newaxis] * columns + column
+    return numbers
 
 
 def _knobs(function: Callable[..., Any]) -> tuple[str, ...]:
-    """The keyword options of a measure that are the caller's."""
-    known = inspect.signature(function).parameters.values()
+    """Return the keyword options of a measure that the caller may set, and not this module."""
     ours = ("channel_axis", "output", "batch_size")
-    return tuple(one.name for one in known if one.kind is one.KEYWORD_ONLY and one.name not in ours)
+    parameters = inspect.signature(function).parameters.values()
+    return tuple(option.name for option in parameters if option.kind is option.KEYWORD_ONLY and option.name not in ours)
 
 
 MEASURES: Mapping[str, Measure] = MappingProxyType(

@@ -1,10 +1,8 @@
 """Boxes: how much they overlap, and non-maximum suppression.
 
 A box is a row ``x0 y0 x1 y1`` with ``x0 <= x1`` and ``y0 <= y1``, in any unit; arrays of boxes are (N, 4) and are
-counted with in float64. The overlap of two boxes is their intersection over union (the Jaccard index), 0..1; it is 0
-where both are empty.
-
-Each function has two implementations that give the same numbers, ``_boxes_numpy`` and ``_boxes_numba``.
+computed with in float64. The overlap of two boxes is their intersection over union (the Jaccard index), 0..1; it is 0
+where both are empty. Arguments are checked here, since boxes come from models and documents.
 """
 
 from __future__ import annotations
@@ -17,14 +15,14 @@ import numpy.typing as npt
 
 from xplain.errors import InputError
 from xplain.kernels import jit
-from xplain.kernels.compiled.rle_counts import as_finite, shown
+from xplain.kernels.compiled.rle_counts import as_finite, format_value
 from xplain.kernels.plain import boxes as plain
 
 Float64 = npt.NDArray[np.float64]
 Int64 = npt.NDArray[np.int64]
 
-_KERNELS = "xplain.kernels.compiled.boxes"
-_LIMIT = 1e150  # of coordinates, since areas have to be finite
+_COMPILED = "xplain.kernels.compiled.boxes"
+_LIMIT = 1e150  # largest coordinate: areas, which are products of two, have to stay finite
 
 
 def iou(a: npt.ArrayLike, b: npt.ArrayLike) -> Float64:
@@ -52,10 +50,10 @@ def iou(a: npt.ArrayLike, b: npt.ArrayLike) -> Float64:
     """
     first, second = _boxes("a", a), _boxes("b", b)
     result = np.empty((first.shape[0], second.shape[0]))
-    home = jit.choose(result.size, _KERNELS, plain)
-    _check(home, "a", first)
-    _check(home, "b", second)
-    home.iou(first, second, result)
+    kernels = jit.choose(result.size, _COMPILED, plain)
+    _refuse_bad_box(kernels, "a", first)
+    _refuse_bad_box(kernels, "b", second)
+    kernels.iou(first, second, result)
     return result
 
 
@@ -92,15 +90,15 @@ def nms(boxes: npt.ArrayLike, scores: npt.ArrayLike, threshold: float, labels: n
     >>> nms([[0, 0, 4, 4], [0, 0, 4, 5], [8, 8, 9, 9]], scores=[0.5, 0.9, 0.7], threshold=0.5).tolist()
     [1, 2]
     """
-    order, by = _suppress(_boxes("boxes", boxes), scores, threshold, labels)
-    kept: Int64 = order[by[order] < 0]
+    order, suppressor = _suppress(_boxes("boxes", boxes), scores, threshold, labels)
+    kept: Int64 = order[suppressor[order] < 0]
     return kept
 
 
 def suppressors(
     boxes: npt.ArrayLike, scores: npt.ArrayLike, threshold: float, labels: npt.ArrayLike | None = None
 ) -> tuple[Int64, Float64]:
-    """Say which box suppressed which in `nms`; arguments and errors are the same.
+    """Return which box suppressed which in `nms`, whose arguments and errors these are.
 
     Returns
     -------
@@ -116,16 +114,16 @@ def suppressors(
     >>> by.tolist(), overlap.tolist()
     ([1, -1, -1], [0.8, 0.0, 0.0])
     """
-    checked = _boxes("boxes", boxes)
-    by = _suppress(checked, scores, threshold, labels)[1]
-    overlap = np.where(by < 0, 0.0, plain.overlap(checked, checked[by]))
-    return by, overlap
+    rows = _boxes("boxes", boxes)
+    _, suppressor = _suppress(rows, scores, threshold, labels)
+    overlap = np.where(suppressor < 0, 0.0, plain.overlap(rows, rows[suppressor]))
+    return suppressor, overlap
 
 
 def _suppress(
     boxes: Float64, scores: npt.ArrayLike, threshold: float, labels: npt.ArrayLike | None
 ) -> tuple[Int64, Int64]:
-    """Return the boxes in order of their scores, and what suppresses each."""
+    """Return the indices of the boxes by decreasing score, and for each box the one that suppresses it, or -1."""
     count = boxes.shape[0]
     values = _numbers("scores", scores)
     if values.shape != (count,):
@@ -133,21 +131,27 @@ def _suppress(
     limit = as_finite("threshold", threshold)
     if not 0 <= limit <= 1:
         raise InputError(f"threshold must be a number 0..1, got {limit}")
-    home = jit.choose(boxes.size, _KERNELS, plain)
-    _check(home, "boxes", boxes)
+    kernels = jit.choose(boxes.size, _COMPILED, plain)
+    _refuse_bad_box(kernels, "boxes", boxes)
     order: Int64 = np.argsort(-values, kind="stable")
     if count and not (math.isfinite(values[order[0]]) and math.isfinite(values[order[-1]])):  # NaN is sorted last
         raise InputError("scores must be finite, got NaN or infinity")
-    grouped, starts = order, np.array([0, count])
-    if labels is not None:
-        names = np.asarray(labels)
-        if names.shape != (count,) or (count and names.dtype.kind not in "iu"):
-            raise InputError(f"labels must be integers of shape ({count},), got {names.dtype} {names.shape}")
-        grouped = order[np.argsort(names[order], kind="stable")]
-        starts = np.append(np.flatnonzero(np.diff(names[grouped], prepend=names[grouped[:1]] - 1)), count)
-    by = np.empty(count, np.int64)
-    home.suppress(boxes, grouped, starts, limit, by)
-    return order, by
+    by_label, starts = (order, np.array([0, count])) if labels is None else _group(order, labels)
+    suppressor = np.empty(count, np.int64)
+    kernels.suppress(boxes, by_label, starts, limit, suppressor)
+    return order, suppressor
+
+
+def _group(order: Int64, labels: npt.ArrayLike) -> tuple[Int64, Int64]:
+    """Return an order sorted by label, and where each label starts in it; the last number is the end."""
+    count = order.size
+    numbers = np.asarray(labels)
+    if numbers.shape != (count,) or (count and numbers.dtype.kind not in "iu"):
+        raise InputError(f"labels must be integers of shape ({count},), got {numbers.dtype} {numbers.shape}")
+    by_label = order[np.argsort(numbers[order], kind="stable")]
+    # The label before the first is any other one, so that the first starts a group, too.
+    changes = np.diff(numbers[by_label], prepend=numbers[by_label[:1]] - 1)
+    return by_label, np.append(np.flatnonzero(changes), count)
 
 
 def _numbers(name: str, values: npt.ArrayLike) -> Float64:
@@ -157,7 +161,7 @@ def _numbers(name: str, values: npt.ArrayLike) -> Float64:
         if array.dtype.kind not in "iuf" and array.size:
             raise TypeError
     except (TypeError, ValueError):
-        raise InputError(f"{name} must be an array of numbers, got {shown(values)}") from None
+        raise InputError(f"{name} must be an array of numbers, got {format_value(values)}") from None
     return np.ascontiguousarray(array, np.float64)
 
 
@@ -171,9 +175,9 @@ def _boxes(name: str, values: npt.ArrayLike) -> Float64:
     return boxes
 
 
-def _check(home: ModuleType, name: str, boxes: Float64) -> None:
-    """Raise unless every row is a box whose area is a number."""
-    bad = home.first_bad(boxes, _LIMIT)
+def _refuse_bad_box(kernels: ModuleType, name: str, boxes: Float64) -> None:
+    """Raise unless every row is a box with a finite area."""
+    bad = kernels.first_bad(boxes, _LIMIT)
     if bad < 0:
         return
     row = boxes[bad]

@@ -1,6 +1,6 @@
-"""Score maps over photos: counting magnitudes and blending colours, in one pass and without full-size temporaries.
+"""Score maps over photos: count magnitudes and blend colours, in one pass and without full-size temporaries.
 
-Each has two implementations that give the same bytes, ``_maps_numpy`` and ``_maps_numba``.
+Arguments are not checked: the renderers, which call these functions, have prepared them.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ UInt8 = npt.NDArray[np.uint8]
 UInt16 = npt.NDArray[np.uint16]
 Int64 = npt.NDArray[np.int64]
 
-#: Number of classes of magnitude: the upper 15 bits of |value| as IEEE 754 float32 (8 of exponent, 7 of mantissa).
+#: Bins of `count_magnitudes`: the upper 15 bits of |value| as IEEE 754 float32 (8 of exponent, 7 of mantissa).
 MAGNITUDES = 1 << 15
-_KERNELS = "xplain.kernels.compiled.maps"
+_COMPILED = "xplain.kernels.compiled.maps"
 
 
 def blend_table(colours: UInt8, opacity: npt.ArrayLike) -> UInt16:
@@ -37,8 +37,10 @@ def blend_table(colours: UInt8, opacity: npt.ArrayLike) -> UInt16:
         Colour times opacity with the rounding term, and the weight of the photo: so that a blended channel is
         ``(photo * weight + colour) >> 8``, which cannot overflow 16 bits and is the photo itself at opacity 0.
     """
+    # In 1/256, so that the weights of colour and photo sum to 256 and a shift by 8 bits divides by it.
     share = np.rint(np.asarray(opacity, dtype=np.float64) * 256).astype(np.uint16)[:, None]
-    return np.concatenate([colours * share + np.uint16(128), np.uint16(256) - share], axis=1)
+    rounding = np.uint16(128)
+    return np.concatenate([colours * share + rounding, np.uint16(256) - share], axis=1)
 
 
 def blend(photo: UInt8, values: Float32, table: UInt16, scale: float, offset: float, out: UInt8 | None = None) -> UInt8:
@@ -64,13 +66,14 @@ def blend(photo: UInt8, values: Float32, table: UInt16, scale: float, offset: fl
         ``out``, or a new array.
     """
     result = np.empty_like(photo) if out is None else out
-    home = jit.choose(values.size, _KERNELS, plain)
-    home.blend(photo.reshape(-1), values.reshape(-1), table, np.float32(scale), np.float32(offset), result.reshape(-1))
+    kernels = jit.choose(values.size, _COMPILED, plain)
+    flat_photo, flat_values, flat_result = photo.reshape(-1), values.reshape(-1), result.reshape(-1)
+    kernels.blend(flat_photo, flat_values, table, np.float32(scale), np.float32(offset), flat_result)
     return result
 
 
 def count_magnitudes(values: Float32) -> Int64:
-    """Count values by magnitude, in classes less than 1 % wide.
+    """Make a histogram of the magnitudes, in bins less than 1 % wide.
 
     Parameters
     ----------
@@ -80,14 +83,14 @@ def count_magnitudes(values: Float32) -> Int64:
     Returns
     -------
     int64 array (MAGNITUDES,)
-        How many values have ``magnitude_edge(i) <= |value| < magnitude_edge(i + 1)``. Zeros are in class 0.
+        How many values have ``magnitude_edge(i) <= |value| < magnitude_edge(i + 1)``. Zeros are in bin 0.
     """
-    home = jit.loaded(_KERNELS, plain)
+    kernels = jit.choose_if_loaded(_COMPILED, plain)
     counts = np.zeros(MAGNITUDES, dtype=np.int64)
-    home.count_magnitudes(values.reshape(-1).view(np.uint32), counts)
+    kernels.count_magnitudes(values.reshape(-1).view(np.uint32), counts)
     return counts
 
 
 def magnitude_edge(index: int) -> float:
-    """Lower edge of a class of `count_magnitudes`."""
+    """Return the lower edge of a bin of `count_magnitudes`."""
     return float(np.array(index << 16, dtype=np.uint32).view(np.float32))

@@ -1,12 +1,12 @@
 """Perturbation masks: which parts of an input a batch of perturbed copies keeps.
 
-Three families, each made for a few copies at a time so that no array ever grows with the number of perturbations times
-the number of pixels: sliding windows (occlusion), coalitions of regions (ablation, LIME, Shapley values) and random
-cells that are enlarged bilinearly (RISE). Nothing is validated here; the attribution methods do that.
+There are three families: sliding windows (occlusion), coalitions of regions (ablation, LIME, Shapley values), and
+random cells that are enlarged bilinearly (RISE). Masks are made for a few copies at a time, so that no array grows with
+the number of perturbations times the number of pixels. Nothing is validated here; the attribution methods do that.
 
 Enlarging is separable, so a mask is a product of three small matrices, ``rows.T @ cells @ columns``, and the weighted
-sum of any number of masks is a product of three larger ones (`weighted_sum`), for which no mask is made. An image is
-faded by masks that are made a row at a time (`fade`), in Numba or in NumPy with the same results.
+sum of any number of masks is a product of three larger ones (`weighted_sum`), for which no mask is made. Where images
+are faded (`fade`), a kernel makes the masks row by row.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ Float32 = npt.NDArray[np.float32]
 Float64 = npt.NDArray[np.float64]
 Int = npt.NDArray[np.int64]
 
-_KERNELS = "xplain.kernels.compiled.masks"
+_COMPILED = "xplain.kernels.compiled.masks"
 
 
 def starts(size: int, window: int, stride: int) -> Int:
@@ -69,7 +69,9 @@ def coverage(first: Int, window: int, size: int) -> Float64:
     return inside.astype(np.float64)
 
 
-def keep(coalitions: Bool, labels: Int, image: npt.NDArray[Any], baseline: npt.NDArray[Any]) -> npt.NDArray[Any]:
+def keep_regions(
+    coalitions: Bool, labels: Int, image: npt.NDArray[Any], baseline: npt.NDArray[Any]
+) -> npt.NDArray[Any]:
     """Copy an image once for each coalition: its regions from the image, the rest from the baseline.
 
     Parameters
@@ -92,7 +94,7 @@ def keep(coalitions: Bool, labels: Int, image: npt.NDArray[Any], baseline: npt.N
     return copies
 
 
-def cells(
+def draw_cells(
     key: int, start: int, stop: int, shape: tuple[int, int], p: float, shifts: tuple[int, int]
 ) -> tuple[Bool, Int]:
     """Draw the random cells of the masks ``start..stop-1``.
@@ -124,11 +126,11 @@ def cells(
     .. [1] Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011.
     """
     count = shape[0] * shape[1]
-    blocks = -(-(count + 2) // 4)  # a Philox counter stands for four 64-bit numbers
+    blocks = -(-(count + 2) // 4)  # two numbers more for the offsets; a Philox counter stands for four 64-bit numbers
     generator = np.random.Philox(key=key, counter=start * blocks)
     raw = generator.random_raw((stop - start) * blocks * 4).reshape(stop - start, blocks * 4)
     kept = raw[:, :count] < np.uint64(int(p * 2**64))
-    high = raw[:, count : count + 2] >> np.uint64(32)
+    high = raw[:, count : count + 2] >> np.uint64(32)  # 32 bits, so that the product below fits in 64
     offsets = (high * np.array(shifts, dtype=np.uint64)) >> np.uint64(32)
     return kept.reshape(stop - start, *shape), offsets.astype(np.int64)
 
@@ -153,14 +155,14 @@ def enlargement(count: int, size: int, shifts: int) -> Float64:
         Read-only view. Each column sums to 1.
     """
     length = size if shifts == 1 else (count + 1) * math.ceil(size / count)
-    centre = np.clip((np.arange(length) + 0.5) * (count / length) - 0.5, 0, count - 1)
-    weights = np.maximum(0.0, 1.0 - np.abs(centre - np.arange(count)[:, None]))
+    position = np.clip((np.arange(length) + 0.5) * (count / length) - 0.5, 0, count - 1)  # of each pixel, in cells
+    weights = np.maximum(0.0, 1.0 - np.abs(position - np.arange(count)[:, None]))
     crops = np.lib.stride_tricks.sliding_window_view(weights, size, axis=1)[:, :shifts]
     return crops.transpose(1, 0, 2)
 
 
-def bands(rows: Float64) -> tuple[Int, Float32]:
-    """Say between which two cells each pixel lies: what `fade` needs of an `enlargement`.
+def neighbours(rows: Float64) -> tuple[Int, Float32]:
+    """Return the two cells that each pixel lies between, and their weights: an `enlargement` as `fade` takes it.
 
     Parameters
     ----------
@@ -175,18 +177,19 @@ def bands(rows: Float64) -> tuple[Int, Float32]:
         Of the upper cell and of the one below; 0 for one that does not exist.
     """
     first = (rows > 0).argmax(axis=1)
-    below = np.vstack([rows.transpose(1, 0, 2), np.zeros((1, len(rows), rows.shape[2]))]).transpose(1, 0, 2)
-    pairs = [np.take_along_axis(below, (first + step)[:, np.newaxis], axis=1)[:, 0] for step in (0, 1)]
-    return first, np.stack(pairs, axis=-1).astype(np.float32)
+    # One more cell, of weight 0, below the last.
+    padded = np.vstack([rows.transpose(1, 0, 2), np.zeros((1, len(rows), rows.shape[2]))]).transpose(1, 0, 2)
+    pair = [np.take_along_axis(padded, (first + step)[:, np.newaxis], axis=1)[:, 0] for step in (0, 1)]
+    return first, np.stack(pair, axis=-1).astype(np.float32)
 
 
 def fade(
     kept: Bool,
     offsets: Int,
-    down: tuple[Int, Float32],
+    rows: tuple[Int, Float32],
     columns: Float32,
     difference: Float32,
-    behind: Float32,
+    background: Float32,
     dtype: npt.DTypeLike,
 ) -> npt.NDArray[Any]:
     """Enlarge random cells to masks, and fade from a baseline to an image by each.
@@ -195,27 +198,27 @@ def fade(
     ----------
     kept : bool array (n, r, c)
     offsets : int64 array (n, 2)
-        From `cells`.
-    down : (int64 array, float32 array)
-        From `bands`.
+        From `draw_cells`.
+    rows : (int64 array, float32 array)
+        From `neighbours`.
     columns : float32 array (shifts, c, width)
         From `enlargement`.
     difference : float32 array (channels, height, width)
         Image minus baseline.
-    behind : float32 array (channels, height, width)
-        The baseline; for whole numbers 0.5 more, since they are cut off.
+    background : float32 array (channels, height, width)
+        The baseline; for uint8 0.5 more, since results are cut off, not rounded.
     dtype : dtype
         uint8 or float32.
 
     Returns
     -------
     array (n, channels, height, width)
-        ``mask * difference + behind``, where masks are 0..1.
+        ``mask * difference + background``, where masks are 0..1.
     """
     out = np.empty((len(kept), *difference.shape), dtype)
     across = kept.astype(np.float32) @ _pick(columns, offsets[:, 1])
-    first, weights = (values[offsets[:, 0]] for values in down)
-    jit.choose(out.size, _KERNELS, plain).fade(across, first, weights, difference, behind, out)
+    first, weights = (values[offsets[:, 0]] for values in rows)
+    jit.choose(out.size, _COMPILED, plain).fade(across, first, weights, difference, background, out)
     return out
 
 
@@ -226,21 +229,21 @@ def weighted_sum(weights: Float64, kept: Bool, offsets: Int, rows: Float64, colu
     ----------
     weights : float64 array (n, sums)
     kept, offsets, rows, columns
-        As in `cells` and `enlargement`.
+        From `draw_cells`, and from `enlargement` of each axis.
 
     Returns
     -------
     float64 array (sums, height, width)
         ``np.tensordot(weights.T, masks, 1)``.
     """
-    return enlarged_down(summed_across(weights, kept, offsets, len(rows), columns), rows)
+    return enlarge_down(sum_across(weights, kept, offsets, len(rows), columns), rows)
 
 
-def summed_across(weights: Float64, kept: Bool, offsets: Int, shifts: int, columns: Float64) -> Float64:
+def sum_across(weights: Float64, kept: Bool, offsets: Int, shifts: int, columns: Float64) -> Float64:
     """Sum masks, each times a weight, before they are enlarged down the columns: the first step of `weighted_sum`.
 
-    What this gives for several lots of masks may be added up, so that the second and more costly step, `enlarged_down`,
-    is taken once.
+    The sums of several batches of masks may be added up, so that the second and more costly step, `enlarge_down`, is
+    taken once.
 
     Parameters
     ----------
@@ -255,14 +258,14 @@ def summed_across(weights: Float64, kept: Bool, offsets: Int, shifts: int, colum
     """
     n, sums = weights.shape
     across = kept.astype(np.float64) @ _pick(columns, offsets[:, 1])
-    placed = np.zeros((n, sums, shifts))  # masks with one vertical offset share the last product
+    placed = np.zeros((n, sums, shifts))  # by vertical offset: masks that share one share the product in `enlarge_down`
     placed[np.arange(n), :, offsets[:, 0]] = weights
     parts: Float64 = placed.reshape(n, -1).T @ across.reshape(n, -1)
     return parts.reshape(sums, -1, across.shape[2])
 
 
-def enlarged_down(parts: Float64, rows: Float64) -> Float64:
-    """Enlarge what `summed_across` gave: (sums, shifts * r, width) to (sums, height, width)."""
+def enlarge_down(parts: Float64, rows: Float64) -> Float64:
+    """Enlarge the sums of `sum_across` down the columns: (sums, shifts * r, width) to (sums, height, width)."""
     shifts, r, height = rows.shape
     parts = parts.reshape(len(parts), shifts, r, -1)
     result = np.zeros((len(parts), height, parts.shape[3]))
@@ -275,5 +278,5 @@ def enlarged_down(parts: Float64, rows: Float64) -> Float64:
 
 
 def _pick(matrices: npt.NDArray[Any], offsets: Int) -> npt.NDArray[Any]:
-    """One matrix for each offset; a single matrix is broadcast, not copied."""
+    """Return one matrix for each offset; a single matrix is broadcast, not copied."""
     return matrices if len(matrices) == 1 else matrices[offsets]

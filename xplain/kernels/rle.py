@@ -17,11 +17,10 @@ plain boolean arrays are smaller and faster.) They do not hold the size: where t
 Counts returned from here are one-dimensional uint32 arrays and *canonical*: no run after the first is empty, so that
 equal masks of one size have equal counts. A mask without pixels is ``[0]``. A mask has at most 2**32 - 1 pixels. Counts
 taken as arguments may be any flat sequence or array of integers; empty runs are allowed. All numbers returned are
-Python's. The same functions work on documents: what is wrong with counts is a `DocumentError`, what is wrong with
-pixels an `InputError`.
+Python's. Wrong counts raise `DocumentError`, since they mostly come from documents; wrong pixels raise `InputError`.
 
-Bit for bit the format of pycocotools, https://github.com/cocodataset/cocoapi: the list form of its "counts" is ours,
-its compressed text is read and written by `from_coco` and `to_coco`.
+The format is bit for bit that of pycocotools, https://github.com/cocodataset/cocoapi: the list form of its "counts" are
+our counts; `from_coco` and `to_coco` read and write its compressed text.
 """
 
 from __future__ import annotations
@@ -37,8 +36,8 @@ from xplain.kernels import jit
 from xplain.kernels.compiled.rle_coco import from_coco, to_coco
 from xplain.kernels.compiled.rle_counts import (
     LIMIT,
-    PIXELS,
-    RUNS,
+    PIXEL_KERNELS,
+    RUN_KERNELS,
     Counts,
     as_array,
     as_finite,
@@ -48,8 +47,8 @@ from xplain.kernels.compiled.rle_counts import (
     as_runs,
     canonical,
     check,
-    frozen,
-    must_fit,
+    freeze,
+    refuse_too_large,
 )
 from xplain.kernels.plain import rle as plain
 
@@ -73,8 +72,8 @@ __all__ = [
     "union",
 ]
 
-_NO_ZEROS = np.zeros(1, np.uint32)
-_BYTES = np.zeros(1, np.uint8)  # the threshold of bytes, which is not looked at
+_EMPTY_RUN = np.zeros(1, np.uint32)
+_UNUSED_THRESHOLD = np.zeros(1, np.uint8)  # bytes are set where they are not 0, whatever the threshold
 
 
 # ---------------------------------------------------------------- pixels to counts and back
@@ -117,7 +116,7 @@ def encode(mask: npt.ArrayLike, threshold: float | None = None) -> Counts:
         )
     if values.dtype.itemsize != 1:
         values = values != 0
-    counts: Counts = _scan(values.view(np.uint8), _BYTES)[0]
+    counts: Counts = _encode_pixels(values.view(np.uint8), _UNUSED_THRESHOLD)[0]
     return counts
 
 
@@ -152,13 +151,13 @@ def encode_levels(values: npt.ArrayLike, thresholds: Iterable[float]) -> list[Co
         return [encode(array >= limit) for limit in limits]
     if array.dtype.kind != "f":
         raise InputError(f"values must be of real numbers, got {array.dtype}")
-    if array.dtype not in (np.float32, np.float64) or not array.flags.aligned:
+    if array.dtype not in (np.float32, np.float64) or not array.flags.aligned:  # the kernels read nothing else
         array = array.astype(np.float32 if array.dtype.itemsize <= 4 else np.float64)
     if not limits:
         return []
     with np.errstate(over="ignore"):  # beyond float32: no finite value reaches it, and all reach -inf
         levels = np.array(limits).astype(array.dtype)
-    counts, ends = _scan(array, levels)
+    counts, ends = _encode_pixels(array, levels)
     return [counts] if len(limits) == 1 else [level.copy() for level in np.split(counts, ends[:-1])]
 
 
@@ -218,22 +217,22 @@ def decode(counts: npt.ArrayLike, height: int, width: int) -> npt.NDArray[np.boo
            [0, 1, 0, 1]])
     """
     runs = check(counts, height, width)
-    height, width = int(height), int(width)  # NumPy's integers overflow
+    height, width = int(height), int(width)  # the product of NumPy's integers may overflow
     if runs.size < 2 or height * width == 0:
         return np.zeros((height, width), np.bool_)
-    mask: npt.NDArray[np.bool_] = jit.choose(height * width, PIXELS, plain).decode(runs, height, width)
+    mask: npt.NDArray[np.bool_] = jit.choose(height * width, PIXEL_KERNELS, plain).decode(runs, height, width)
     return mask
 
 
-def _scan(values: npt.NDArray[Any], thresholds: npt.NDArray[Any]) -> Any:
-    """Encode bytes or floats in the memory order that they have; what has neither order is copied."""
+def _encode_pixels(values: npt.NDArray[Any], thresholds: npt.NDArray[Any]) -> Any:
+    """Encode bytes or floats in the memory order that they have; an array with gaps is copied."""
     height, width = values.shape
     if values.size == 0:
         return np.zeros(thresholds.size, np.uint32), np.arange(1, thresholds.size + 1)
-    pixels = jit.choose(values.size * thresholds.size, PIXELS, plain)
+    kernels = jit.choose(values.size * thresholds.size, PIXEL_KERNELS, plain)
     if width < 64 or (values.flags.f_contiguous and not values.flags.c_contiguous):
-        return pixels.encode_columns(frozen(values.ravel(order="F")), thresholds)
-    return pixels.encode_rows(frozen(values.ravel()), height, width, thresholds)
+        return kernels.encode_columns(freeze(values.ravel(order="F")), thresholds)
+    return kernels.encode_rows(freeze(values.ravel()), height, width, thresholds)
 
 
 # ---------------------------------------------------------------- one mask
@@ -286,7 +285,7 @@ def bbox(counts: npt.ArrayLike, height: int) -> tuple[int, int, int, int]:
         raise DocumentError(f"height must divide the sum of the counts, {pixels}, got {rows}")
     if runs.size < 2:
         return 0, 0, 0, 0
-    x, y, box_width, box_height = jit.choose(runs.size, RUNS, plain).bbox(runs, rows, pixels)
+    x, y, box_width, box_height = jit.choose(runs.size, RUN_KERNELS, plain).bbox(runs, rows, pixels)
     return int(x), int(y), int(box_width), int(box_height)
 
 
@@ -317,10 +316,10 @@ def iou(a: npt.ArrayLike, b: npt.ArrayLike) -> float:
     0.3333333333333333
     """
     first, second = as_array(a), as_array(b)
-    kernels = jit.choose(first.size + second.size, RUNS, plain)
-    common, either, pixels, others = kernels.overlap(first, second)
-    _must_equal(pixels, others)
-    return common / either if either else 0.0
+    kernels = jit.choose(first.size + second.size, RUN_KERNELS, plain)
+    intersection_area, union_area, pixels, other_pixels = kernels.overlap(first, second)
+    _refuse_different_sizes(pixels, other_pixels)
+    return intersection_area / union_area if union_area else 0.0
 
 
 def iou_matrix(a: Sequence[npt.ArrayLike], b: Sequence[npt.ArrayLike]) -> npt.NDArray[np.float64]:
@@ -352,9 +351,9 @@ def iou_matrix(a: Sequence[npt.ArrayLike], b: Sequence[npt.ArrayLike]) -> npt.ND
         raise InputError(f"all masks must have one number of pixels, got {min(sizes)} to {max(sizes)}")
     if not first or not second:
         return np.zeros((len(first), len(second)))
-    (runs_a, ends_a), (runs_b, ends_b) = _join(first), _join(second)
+    (runs_a, ends_a), (runs_b, ends_b) = _concatenate(first), _concatenate(second)
     work = runs_a.size * len(second) + runs_b.size * len(first)
-    kernels = jit.choose(work, RUNS, plain)
+    kernels = jit.choose(work, RUN_KERNELS, plain)
     result: npt.NDArray[np.float64] = kernels.iou_matrix(runs_a, ends_a, runs_b, ends_b)
     return result
 
@@ -413,27 +412,27 @@ def complement(a: npt.ArrayLike) -> Counts:
     return _flip(canonical(a))
 
 
-def _join(batch: list[tuple[Counts, int, int]]) -> tuple[Counts, npt.NDArray[np.int64]]:
+def _concatenate(batch: list[tuple[Counts, int, int]]) -> tuple[Counts, npt.NDArray[np.int64]]:
     """Return the counts of a batch, one after the other, and where those of each mask end."""
     ends = np.cumsum([runs.size for runs, _, _ in batch], dtype=np.int64)
-    return frozen(np.concatenate([runs for runs, _, _ in batch])), ends
+    return freeze(np.concatenate([runs for runs, _, _ in batch])), ends
 
 
-def _must_equal(pixels: int, others: int) -> None:
-    must_fit(pixels)
-    if pixels != others:
-        raise InputError(f"a and b must have one number of pixels, got {pixels} and {others}")
+def _refuse_different_sizes(pixels: int, other_pixels: int) -> None:
+    refuse_too_large(pixels)
+    if pixels != other_pixels:
+        raise InputError(f"a and b must have one number of pixels, got {pixels} and {other_pixels}")
 
 
 def _union(a: Counts, b: Counts) -> Counts:
     counts: Counts
-    counts, pixels, others = jit.choose(a.size + b.size, RUNS, plain).union(frozen(a), frozen(b))
-    _must_equal(pixels, others)
+    counts, pixels, other_pixels = jit.choose(a.size + b.size, RUN_KERNELS, plain).union(freeze(a), freeze(b))
+    _refuse_different_sizes(pixels, other_pixels)
     return counts
 
 
 def _flip(runs: Counts) -> Counts:
-    """Return the complement; it is canonical if the runs are."""
+    """Return the complement, by one empty run more or less in front; it is canonical if the runs are."""
     if runs.size and runs[0]:
-        return np.concatenate([_NO_ZEROS, runs])
+        return np.concatenate([_EMPTY_RUN, runs])
     return runs[1:].copy() if runs.size > 1 else runs

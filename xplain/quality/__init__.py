@@ -1,7 +1,10 @@
 """How good predictions and explanations are.
 
-Measures of maps take arrays and, where they ask the model, functions; `xplain.evaluate` and `xplain.compare` give them
-the models and explanations of this package. Each returns a frozen result that holds the knobs it depends on.
+Measures of maps take arrays and, to ask the model, functions, so that they serve any library; `xplain.evaluate` and
+`xplain.compare` apply them to the models and explanations of this package. Each returns a frozen result together with
+the knobs it depends on, since numbers under different knobs cannot be compared.
+
+`xplain.quality.classification` and `xplain.quality.validation` rate the predictions of a classifier instead.
 """
 
 from xplain.quality.comparison import Agreement, agreement, rank_correlation, sparseness

@@ -1,6 +1,6 @@
 """How well a classifier predicts known labels: the confusion matrix and what is computed from it and from scores.
 
-The formulas are those of scikit-learn's ``metrics``, with which the tests compare them. They are written out here since
+The formulas are those of scikit-learn's ``metrics``, and the tests compare the results. They are written out here since
 each is a few lines of NumPy, while scikit-learn would bring SciPy and take a second to import.
 """
 
@@ -17,7 +17,7 @@ from xplain import _check
 from xplain.errors import InputError
 from xplain.quality.result import mean_ranks
 
-#: The prediction of a classifier whose largest score is below the threshold.
+#: Label of a prediction whose largest score is below the threshold.
 UNCERTAIN = "uncertain"
 
 Floats = npt.NDArray[np.float64]
@@ -36,10 +36,10 @@ class ClassReport:
     support : int
         Number of inputs of this class.
     good, bad : int
-        How many of them were predicted as it, and as something else.
+        How many of them were predicted as this class, and as something else.
     roc_auc, average_precision : float or None
-        Of its scores against all other classes; None without scores or without inputs of it, the first also without
-        others.
+        Of the class's scores, against all other classes. None without scores or without inputs of this class;
+        ``roc_auc`` also without inputs of another class.
     """
 
     label: str
@@ -67,11 +67,11 @@ class ClassificationReport:
     classes : tuple of ClassReport
         One for each label.
     accuracy : float
-        Part of the inputs that are predicted rightly, 0..1; an uncertain prediction is never right.
+        Part of the inputs that are predicted correctly, 0..1; an uncertain prediction is never correct.
     balanced_accuracy : float
         Mean recall of the classes that have inputs, 0..1.
     good, bad : int
-        How many inputs are predicted rightly, and how many are not.
+        How many inputs are predicted correctly, and how many are not.
     log_loss : float or None
         Mean of -ln(probability of the true class), in nats; None without scores.
     macro_f1, weighted_f1 : float
@@ -138,26 +138,29 @@ def classification_report(
     names = _check.tuple_of("labels", labels, str)
     if not names or len(set(names)) < len(names) or UNCERTAIN in names:
         raise _check.wrong("labels", f"one or more different labels, none of them {UNCERTAIN!r}", names)
-    true = _numbers("truth", truth, names)
+    true = _class_indices("truth", truth, names)
     if not len(true):
         raise InputError("truth must hold a label, got none")
-    table = None if scores is None else _probabilities(scores, len(true), len(names))
+    probabilities = None if scores is None else _probabilities(scores, len(true), len(names))
+    uncertain = len(names)  # index of the last column of the confusion matrix
     if predicted is not None:
-        chosen = _numbers("predicted", predicted, (*names, UNCERTAIN))
-        if len(chosen) != len(true):
-            raise InputError(f"predicted must be {len(true)} labels, one for each input, got {len(chosen)}")
-    elif table is not None:
+        predictions = _class_indices("predicted", predicted, (*names, UNCERTAIN))
+        if len(predictions) != len(true):
+            raise InputError(f"predicted must be {len(true)} labels, one for each input, got {len(predictions)}")
+    elif probabilities is not None:
         limit = _check.number("threshold", threshold)
-        chosen = np.where(table.max(axis=1) < limit, len(names), table.argmax(axis=1))
+        predictions = np.where(probabilities.max(axis=1) < limit, uncertain, probabilities.argmax(axis=1))
     else:
         raise InputError("scores or predicted must be given, got neither")
     confusion = np.zeros((len(names), len(names) + 1), np.int64)
-    np.add.at(confusion, (true, chosen), 1)
-    return _report(names, true, confusion, table)
+    np.add.at(confusion, (true, predictions), 1)
+    return _report(names, true, confusion, probabilities)
 
 
 def roc_auc(positive: npt.ArrayLike, scores: npt.ArrayLike) -> float | None:
-    """Probability that a positive input scores higher than another, ties counting half; None if either are missing.
+    """Probability that a positive input scores higher than a negative one; a tie counts half.
+
+    None without positive or without negative inputs.
 
     Parameters
     ----------
@@ -171,12 +174,13 @@ def roc_auc(positive: npt.ArrayLike, scores: npt.ArrayLike) -> float | None:
     >>> roc_auc([True, False, False], [0.5, 0.5, 0.1])
     0.75
     """
-    wanted, values = _binary(positive, scores)
-    count = int(wanted.sum())
-    if count in (0, wanted.size):
+    is_positive, values = _positives_and_scores(positive, scores)
+    count = int(is_positive.sum())
+    if count in (0, is_positive.size):
         return None
-    ranks = mean_ranks(values)  # Mann and Whitney
-    return float((ranks[wanted].sum() - count * (count + 1) / 2) / (count * (wanted.size - count)))
+    ranks = mean_ranks(values)
+    # The U statistic of Mann and Whitney, over the number of pairs.
+    return float((ranks[is_positive].sum() - count * (count + 1) / 2) / (count * (is_positive.size - count)))
 
 
 def average_precision(positive: npt.ArrayLike, scores: npt.ArrayLike) -> float | None:
@@ -194,11 +198,11 @@ def average_precision(positive: npt.ArrayLike, scores: npt.ArrayLike) -> float |
     >>> average_precision([True, False, True], [0.9, 0.8, 0.7])
     0.8333333333333333
     """
-    wanted, values = _binary(positive, scores)
-    if not wanted.any():
+    is_positive, values = _positives_and_scores(positive, scores)
+    if not is_positive.any():
         return None
     order = np.argsort(-values, kind="stable")
-    hits = np.cumsum(wanted[order])
+    hits = np.cumsum(is_positive[order])
     ends = np.flatnonzero(np.append(np.diff(values[order]) != 0, True))  # equal scores pass a threshold together
     precision = hits[ends] / (ends + 1)
     gained = np.diff(hits[ends], prepend=0) / hits[-1]
@@ -206,12 +210,13 @@ def average_precision(positive: npt.ArrayLike, scores: npt.ArrayLike) -> float |
 
 
 def _report(
-    names: tuple[str, ...], true: npt.NDArray[np.intp], confusion: npt.NDArray[np.int64], table: Floats | None
+    names: tuple[str, ...], true: npt.NDArray[np.intp], confusion: npt.NDArray[np.int64], probabilities: Floats | None
 ) -> ClassificationReport:
+    """Compute the figures from the confusion matrix and, where there are scores, from these."""
     square = confusion[:, : len(names)]
-    good, support, named = np.diag(square), confusion.sum(axis=1), square.sum(axis=0)
-    precision, recall = _ratio(good, named), _ratio(good, support)
-    f1 = _ratio(2 * good, named + support)
+    good, support, predicted = np.diag(square), confusion.sum(axis=1), square.sum(axis=0)
+    precision, recall = _ratio(good, predicted), _ratio(good, support)
+    f1 = _ratio(2 * good, predicted + support)
     classes = tuple(
         ClassReport(
             name,
@@ -221,67 +226,66 @@ def _report(
             support=int(support[i]),
             good=int(good[i]),
             bad=int(support[i] - good[i]),
-            roc_auc=None if table is None else roc_auc(true == i, table[:, i]),
-            average_precision=None if table is None else average_precision(true == i, table[:, i]),
+            roc_auc=None if probabilities is None else roc_auc(true == i, probabilities[:, i]),
+            average_precision=None if probabilities is None else average_precision(true == i, probabilities[:, i]),
         )
         for i, name in enumerate(names)
     )
-    right = int(good.sum())
+    total_good = int(good.sum())
     return ClassificationReport(
         names,
         tuple(tuple(int(count) for count in row) for row in confusion),
         classes,
-        accuracy=right / len(true),
+        accuracy=total_good / len(true),
         balanced_accuracy=float(recall[support > 0].mean()),
-        good=right,
-        bad=len(true) - right,
+        good=total_good,
+        bad=len(true) - total_good,
         macro_f1=float(f1.mean()),
         weighted_f1=float((f1 * support).sum() / len(true)),
-        log_loss=None if table is None else _log_loss(true, table),
-        roc_auc=_mean([one.roc_auc for one in classes]),
-        mean_average_precision=_mean([one.average_precision for one in classes]),
+        log_loss=None if probabilities is None else _log_loss(true, probabilities),
+        roc_auc=_mean([report.roc_auc for report in classes]),
+        mean_average_precision=_mean([report.average_precision for report in classes]),
     )
 
 
-def _log_loss(true: npt.NDArray[np.intp], table: Floats) -> float:
-    # A probability of 0 would make the loss infinite, whatever the others are.
-    chosen = np.clip(table[np.arange(len(true)), true], np.finfo(np.float64).eps, 1.0)
-    return float(-np.log(chosen).mean())
+def _log_loss(true: npt.NDArray[np.intp], probabilities: Floats) -> float:
+    # Clipped, since one probability of 0 would make the loss infinite.
+    of_truth = np.clip(probabilities[np.arange(len(true)), true], np.finfo(np.float64).eps, 1.0)
+    return float(-np.log(of_truth).mean())
 
 
 def _mean(values: Sequence[float | None]) -> float | None:
-    known = [value for value in values if value is not None]
-    return float(np.mean(known)) if known else None
+    defined = [value for value in values if value is not None]
+    return float(np.mean(defined)) if defined else None
 
 
-def _ratio(above: npt.NDArray[np.int64], below: npt.NDArray[np.int64]) -> Floats:
-    return np.divide(above, below, out=np.zeros(len(above)), where=below > 0)
+def _ratio(numerators: npt.NDArray[np.int64], denominators: npt.NDArray[np.int64]) -> Floats:
+    """Return ratios, 0 where the denominator is 0."""
+    return np.divide(numerators, denominators, out=np.zeros(len(numerators)), where=denominators > 0)
 
 
-def _numbers(name: str, values: Any, labels: Sequence[str]) -> npt.NDArray[np.intp]:
-    """The number of each label."""
-    number = {label: i for i, label in enumerate(labels)}
-    return np.array(
-        [number[_check.known(name, label, number)] for label in _check.tuple_of(name, values, str)], np.intp
-    )
+def _class_indices(name: str, values: Any, labels: Sequence[str]) -> npt.NDArray[np.intp]:
+    """Return the index of each value among the labels."""
+    index = {label: i for i, label in enumerate(labels)}
+    return np.array([index[_check.known(name, label, index)] for label in _check.tuple_of(name, values, str)], np.intp)
 
 
 def _probabilities(scores: npt.ArrayLike, inputs: int, classes: int) -> Floats:
-    table = _floats("scores", scores)
-    if table.shape != (inputs, classes):
-        raise InputError(f"scores must have shape ({inputs}, {classes}), (inputs, classes), got {table.shape}")
-    if (table < 0).any() or (table > 1).any():
-        raise InputError(f"scores must be probabilities from 0 to 1, got {table.min():g} to {table.max():g}")
-    return table
+    array = _floats("scores", scores)
+    if array.shape != (inputs, classes):
+        raise InputError(f"scores must have shape ({inputs}, {classes}), (inputs, classes), got {array.shape}")
+    if (array < 0).any() or (array > 1).any():
+        raise InputError(f"scores must be probabilities from 0 to 1, got {array.min():g} to {array.max():g}")
+    return array
 
 
-def _binary(positive: npt.ArrayLike, scores: npt.ArrayLike) -> tuple[npt.NDArray[np.bool_], Floats]:
-    wanted, values = np.asarray(positive), _floats("scores", scores)
-    if wanted.dtype != np.bool_ and wanted.size:
+def _positives_and_scores(positive: npt.ArrayLike, scores: npt.ArrayLike) -> tuple[npt.NDArray[np.bool_], Floats]:
+    is_positive, values = np.asarray(positive), _floats("scores", scores)
+    if is_positive.dtype != np.bool_ and is_positive.size:
         raise _check.wrong("positive", "an array of True and False", positive)
-    if wanted.ndim != 1 or wanted.shape != values.shape:
-        raise InputError(f"scores must be as many as positive, got {values.shape} and {wanted.shape}")
-    return wanted.astype(np.bool_), values
+    if is_positive.ndim != 1 or is_positive.shape != values.shape:
+        raise InputError(f"scores must be as many as positive, got {values.shape} and {is_positive.shape}")
+    return is_positive.astype(np.bool_), values
 
 
 def _floats(name: str, values: npt.ArrayLike) -> Floats:

@@ -1,4 +1,4 @@
-"""How alike two maps are, and how concentrated one is."""
+"""How similar two maps are, and how concentrated one is."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from xplain.quality.result import Floats, Result, mean_ranks
 
 @dataclass(frozen=True, slots=True)
 class Agreement(Result):
-    """How near attributions are to a reference, exact Shapley values say.
+    """How near attributions are to a reference, such as exact Shapley values.
 
     Parameters
     ----------
     rank_correlation : float or None
-        -1..1, Spearman's; None where either are all equal.
+        -1..1, Spearman's; None if all attributions or all reference values are equal.
     relative_error : float or None
         Length of the difference over the length of the reference, 0 where equal; None if the reference is zero.
     players : int
@@ -42,7 +42,7 @@ def agreement(values: npt.ArrayLike, reference: npt.ArrayLike) -> Agreement:
     Returns
     -------
     Agreement
-        Rank correlation, which does not heed units, and relative error, which does.
+        Rank correlation, which does not depend on units, and relative error, which does.
 
     Raises
     ------
@@ -54,14 +54,14 @@ def agreement(values: npt.ArrayLike, reference: npt.ArrayLike) -> Agreement:
     >>> agreement([1.0, 2.0, 4.0], [1.0, 2.0, 2.0])
     Agreement(rank_correlation=0.8660254037844387, relative_error=0.6666666666666666, players=3)
     """
-    mine, exact = _pair(values, reference)
+    attributions, exact = _pair(values, reference)
     length = float(np.linalg.norm(exact))
-    error = float(np.linalg.norm(mine - exact)) / length if length else None
-    return Agreement(rank_correlation(mine, exact), error, mine.size)
+    error = float(np.linalg.norm(attributions - exact)) / length if length else None
+    return Agreement(rank_correlation(attributions, exact), error, attributions.size)
 
 
 def rank_correlation(values: npt.ArrayLike, reference: npt.ArrayLike) -> float | None:
-    """Spearman's correlation of two arrays of one shape; None where either are all equal.
+    """Spearman's correlation of two arrays of one shape; None if all values of either are equal.
 
     Parameters
     ----------
@@ -73,14 +73,14 @@ def rank_correlation(values: npt.ArrayLike, reference: npt.ArrayLike) -> float |
     >>> rank_correlation([1, 2, 3], [10, 20, 15])
     0.5
     """
-    mine, exact = (mean_ranks(one) for one in _pair(values, reference))
-    mine, exact = mine - mine.mean(), exact - exact.mean()
-    lengths = float(np.sqrt((mine @ mine) * (exact @ exact)))
-    return float(mine @ exact) / lengths if lengths else None
+    ranks, reference_ranks = (mean_ranks(array) for array in _pair(values, reference))
+    ranks, reference_ranks = ranks - ranks.mean(), reference_ranks - reference_ranks.mean()
+    lengths = float(np.sqrt((ranks @ ranks) * (reference_ranks @ reference_ranks)))
+    return float(ranks @ reference_ranks) / lengths if lengths else None
 
 
 def sparseness(values: npt.ArrayLike) -> float:
-    """Gini index of the |values|: 0 where all are alike, near 1 where a few hold everything.
+    """Gini index of the |values|: 0 if all are equal, near 1 if a few hold everything.
 
     Parameters
     ----------
@@ -115,14 +115,14 @@ def sparseness(values: npt.ArrayLike) -> float:
 
 
 def _pair(values: npt.ArrayLike, reference: npt.ArrayLike) -> tuple[Floats, Floats]:
-    mine, exact = np.shape(values), np.shape(reference)
-    if mine != exact:
-        raise InputError(f"values must be of the reference's shape {exact}, got {mine}")
+    shape, expected = np.shape(values), np.shape(reference)
+    if shape != expected:
+        raise InputError(f"values must be of the reference's shape {expected}, got {shape}")
     return _numbers("values", values), _numbers("reference", reference)
 
 
 def _numbers(name: str, values: npt.ArrayLike) -> Floats:
-    """Finite numbers as a flat float64 array, at least one."""
+    """Return one or more finite numbers as a flat float64 array."""
     try:
         array = np.asarray(values, np.float64).ravel()
     except (TypeError, ValueError):

@@ -1,8 +1,8 @@
-"""Whether a map says what the model does: deletion and insertion curves, infidelity.
+"""Whether a map is faithful to the model: deletion and insertion curves, infidelity.
 
-A measure takes the model as ``score(batch) -> (n,)`` and a map in the pixels of the image that the model is given.
+Measures take the model as ``score(batch) -> (n,)``, and a map in the pixels of the image that the model is given.
 Published numbers of one method differ by their knobs alone (RISE's deletion and insertion are .1076 and .7267 in its
-paper, .105 and .772 in its authors' notebook), so each result holds its own.
+paper, .105 and .772 in its authors' notebook), so each result holds the knobs it was computed with.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from xplain import _check
 from xplain.inputs import baselines
-from xplain.quality.result import Floats, Result, Score, image_and_map, scored
+from xplain.quality.result import Floats, Result, Score, image_and_map, score_batches
 
 #: Which pixels change first.
 ORDERS = ("highest", "lowest", "magnitude")
@@ -57,16 +57,16 @@ class Curve(Result):
 
 @dataclass(frozen=True, slots=True)
 class Infidelity(Result):
-    """How far a map is from saying by how much the score falls where a square is covered.
+    """How badly the sums of a map over squares predict by how much the score falls when they are covered.
 
     Parameters
     ----------
     infidelity : float
-        Mean square of (scale x what the map says - fall of the score); 0 is best, in squared units of the score.
+        Mean square of (scale x sum of the map - fall of the score); 0 is best, in squared units of the score.
     relative : float or None
-        The same over the mean square of the falls: 1 for a map that says nothing; None if the score never changes.
+        ``infidelity`` over the mean square of the falls: 1 for a map of zeros; None if the score never changes.
     scale : float
-        What the map is multiplied by: the factor with the least infidelity if ``normalise``, else 1.
+        Factor of the map: the one with the least infidelity if ``normalise``, else 1.
     normalise : bool
         Whether the scale is free.
     samples : int
@@ -76,7 +76,7 @@ class Infidelity(Result):
     substrate : str or float
         What they are covered with.
     seed : int
-        Of their places.
+        Of their positions.
     """
 
     infidelity: float
@@ -101,7 +101,7 @@ def deletion(
     output: str | None = None,
     batch_size: int = 32,
 ) -> Curve:
-    """Delete pixels in the order of a map and follow the score; a good map lets it fall early.
+    """Delete pixels in the order of a map and follow the score; with a good map it falls early.
 
     Parameters
     ----------
@@ -148,9 +148,9 @@ def deletion(
     >>> curve.scores, curve.auc
     ((15.0, 7.0, 3.0, 1.0, 0.0), 4.625)
     """
-    array, scores = image_and_map(image, values, channel_axis)
+    array, heatmap = image_and_map(image, values, channel_axis)
     blank = _blank(array, channel_axis, substrate)
-    return _curve(score, array, blank, scores, channel_axis, steps, order, substrate, output, batch_size)
+    return _curve(score, array, blank, heatmap, channel_axis, steps, order, substrate, output, batch_size)
 
 
 def insertion(
@@ -165,7 +165,7 @@ def insertion(
     output: str | None = None,
     batch_size: int = 32,
 ) -> Curve:
-    """Insert pixels into the substrate in the order of a map and follow the score; a good map lets it rise early.
+    """Insert pixels into the substrate in the order of a map and follow the score; with a good map it rises early.
 
     Parameters
     ----------
@@ -193,9 +193,9 @@ def insertion(
     >>> curve.scores, curve.auc
     ((0.0, 8.0, 12.0, 14.0, 15.0), 10.375)
     """
-    array, scores = image_and_map(image, values, channel_axis)
+    array, heatmap = image_and_map(image, values, channel_axis)
     blank = _blank(array, channel_axis, substrate)
-    return _curve(score, blank, array, scores, channel_axis, steps, order, substrate, output, batch_size)
+    return _curve(score, blank, array, heatmap, channel_axis, steps, order, substrate, output, batch_size)
 
 
 def infidelity(
@@ -224,7 +224,7 @@ def infidelity(
     normalise : bool
         Whether the map may be multiplied by the factor that suits it best: maps have units of their own.
     seed : int
-        Of the squares' places.
+        Of the squares' positions.
 
     Returns
     -------
@@ -243,21 +243,21 @@ def infidelity(
     Examples
     --------
     >>> image = np.arange(1.0, 17.0).reshape(1, 4, 4)
-    >>> measured = infidelity(lambda batch: 3 * batch.sum(axis=(1, 2, 3)), image, image[0])
-    >>> round(measured.infidelity, 9), round(measured.scale, 9)
+    >>> result = infidelity(lambda batch: 3 * batch.sum(axis=(1, 2, 3)), image, image[0])
+    >>> round(result.infidelity, 9), round(result.scale, 9)
     (0.0, 3.0)
     """
-    array, scores = image_and_map(image, values, channel_axis)
+    array, heatmap = image_and_map(image, values, channel_axis)
     count = _check.integer("samples", samples, least=2)
     part = _check.number("side", side)
     if not 0 < part <= 1:
         raise _check.wrong("side", "above 0 and at most 1", side)
-    free = _check.boolean("normalise", normalise)
+    scale_is_free = _check.boolean("normalise", normalise)
     blank = _blank(array, channel_axis, substrate)
-    length = max(1, round(part * min(scores.shape)))
+    length = max(1, round(part * min(heatmap.shape)))
     rng = np.random.default_rng(_check.integer("seed", seed, least=0))
-    tops, lefts = (rng.integers(0, size - length + 1, count) for size in scores.shape)
-    rows, columns = (np.arange(size) for size in scores.shape)
+    tops, lefts = (rng.integers(0, size - length + 1, count) for size in heatmap.shape)
+    rows, columns = (np.arange(size) for size in heatmap.shape)
 
     def covered(start: int, stop: int) -> npt.NDArray[np.bool_]:
         top, left = tops[start:stop, None, None], lefts[start:stop, None, None]
@@ -266,16 +266,23 @@ def infidelity(
         return inside
 
     size = _check.integer("batch_size", batch_size, least=1)
-    own = scored(score, iter([array[np.newaxis]]))[0]
-    falls = own - scored(score, _variants(array, blank, covered, count, channel_axis, size))
-    summed = np.pad(scores.cumsum(axis=0).cumsum(axis=1), (1, 0))
-    said = summed[tops + length, lefts + length] - summed[tops, lefts + length] - summed[tops + length, lefts]
-    said += summed[tops, lefts]
-    power = float(said @ said)
-    scale = float(said @ falls) / power if free and power else 1.0
-    found, change = float(np.mean((scale * said - falls) ** 2)), float(np.mean(falls**2))
-    relative = found / change if change else None
-    return Infidelity(found, relative, scale, free, count, length, _named(substrate), seed)
+    image_score = score_batches(score, iter([array[np.newaxis]]))[0]
+    falls = image_score - score_batches(score, _variants(array, blank, covered, count, channel_axis, size))
+    sums = _square_sums(heatmap, tops, lefts, length)
+    power = float(sums @ sums)
+    scale = float(sums @ falls) / power if scale_is_free and power else 1.0  # least squares
+    error, change = float(np.mean((scale * sums - falls) ** 2)), float(np.mean(falls**2))
+    relative = error / change if change else None
+    return Infidelity(error, relative, scale, scale_is_free, count, length, _substrate_name(substrate), seed)
+
+
+def _square_sums(heatmap: Floats, tops: npt.NDArray[Any], lefts: npt.NDArray[Any], length: int) -> Floats:
+    """Sum a map over squares, by its integral image."""
+    integral = np.pad(heatmap.cumsum(axis=0).cumsum(axis=1), (1, 0))
+    bottoms, rights = tops + length, lefts + length
+    sums: Floats = integral[bottoms, rights] - integral[tops, rights] - integral[bottoms, lefts]
+    sums += integral[tops, lefts]
+    return sums
 
 
 def _curve(
@@ -291,20 +298,29 @@ def _curve(
     batch_size: int,
 ) -> Curve:
     """Follow the score while ``before`` becomes ``after``."""
-    asked = _check.integer("steps", steps, least=1)
+    step_count = _check.integer("steps", steps, least=1)
     size = _check.integer("batch_size", batch_size, least=1)
     keys = {"highest": -values, "lowest": values, "magnitude": -np.abs(values)}
-    first = np.argsort(keys[_check.choice("order", order, ORDERS)], axis=None, kind="stable")
-    place = np.empty(values.shape, np.int64)
-    place.ravel()[first] = np.arange(values.size)
-    counts = np.unique(np.rint(np.linspace(0, values.size, asked + 1)).astype(np.int64))
-    changed = _variants(
-        before, after, lambda a, b: place < counts[a:b, np.newaxis, np.newaxis], len(counts), channel_axis, size
+    sequence = np.argsort(keys[_check.choice("order", order, ORDERS)], axis=None, kind="stable")
+    rank = np.empty(values.shape, np.int64)  # when each pixel changes
+    rank.ravel()[sequence] = np.arange(values.size)
+    # How many pixels have changed after each step; small images have fewer different numbers than steps.
+    counts = np.unique(np.rint(np.linspace(0, values.size, step_count + 1)).astype(np.int64))
+    variants = _variants(
+        before, after, lambda a, b: rank < counts[a:b, np.newaxis, np.newaxis], len(counts), channel_axis, size
     )
-    scores = scored(score, changed)
+    scores = score_batches(score, variants)
     fractions = counts / values.size
     auc = float(np.sum(np.diff(fractions) * (scores[1:] + scores[:-1]) / 2))
-    return Curve(auc, tuple(fractions.tolist()), tuple(scores.tolist()), asked, order, _named(substrate), output)
+    return Curve(
+        auc,
+        tuple(fractions.tolist()),
+        tuple(scores.tolist()),
+        step_count,
+        order,
+        _substrate_name(substrate),
+        output,
+    )
 
 
 def _variants(
@@ -315,19 +331,23 @@ def _variants(
     channel_axis: int,
     batch_size: int,
 ) -> Iterator[Array]:
-    """Yield batches of images with ``after`` where ``changed(start, stop)``, bool (n, height, width), says so."""
+    """Yield batches of images with the pixels of ``after`` where ``changed`` says so, else of ``before``.
+
+    ``changed(start, stop)`` returns bool (stop - start, height, width).
+    """
     for start in range(0, count, batch_size):
-        where = changed(start, min(start + batch_size, count))
-        yield np.where(np.expand_dims(where, 1 if channel_axis == 0 else -1), after, before)
+        is_changed = changed(start, min(start + batch_size, count))
+        yield np.where(np.expand_dims(is_changed, 1 if channel_axis == 0 else -1), after, before)
 
 
 def _blank(image: Array, channel_axis: int, substrate: Any) -> Array:
-    """The substrate as an image of the same type."""
+    """Return the substrate as an image of the same dtype."""
     blank = baselines.filled(image, channel_axis, substrate, "substrate")
     return np.clip(np.rint(blank), 0, 255).astype(np.uint8) if image.dtype == np.uint8 else blank.astype(image.dtype)
 
 
-def _named(substrate: Any) -> str | float:
+def _substrate_name(substrate: Any) -> str | float:
+    """Return what identifies a substrate in a result."""
     if isinstance(substrate, str):
         return substrate
     return float(substrate) if np.ndim(substrate) == 0 else "array"

@@ -1,4 +1,4 @@
-"""Whether a map points at the thing that is known to matter: a box or a mask that people drew."""
+"""Whether a map points at the object that it should: a box or a mask that people drew."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy.typing as npt
 from xplain import _check
 from xplain.errors import InputError
 from xplain.explanation import Box, Mask
-from xplain.quality.result import Floats, Result, values_of
+from xplain.quality.result import Floats, Result, as_map
 
 Bools = npt.NDArray[np.bool_]
 
@@ -23,15 +23,15 @@ class Localisation(Result):
     Parameters
     ----------
     hit : float
-        The pointing game: 1 if the highest pixel lies in the region, else 0; of several highest, the part that does.
+        The pointing game: 1 if the highest pixel lies in the region, else 0; of several highest pixels, the part in it.
     energy : float or None
         0..1, part of the positive evidence that lies in the region; None if there is none.
     iou : float
         0..1, intersection over union of the region and the pixels above the best threshold.
     threshold : float
-        That threshold: pixels with at least this value.
+        The best threshold: pixels with at least this value are above it.
     area : float
-        0..1, part of the image that the region covers: ``hit`` and ``energy`` of noise all over it, on average.
+        0..1, part of the image that the region covers: on average the ``hit`` and the ``energy`` of a map of noise.
     tolerance : int
         Distance in pixels from the region at which a point still hits.
     """
@@ -45,14 +45,14 @@ class Localisation(Result):
 
 
 def localisation(values: npt.ArrayLike, region: Box | Mask | npt.ArrayLike, *, tolerance: int = 0) -> Localisation:
-    """Compare a map with the region of the thing that it is to explain.
+    """Compare a map with the region of the object that it should point at.
 
     Parameters
     ----------
     values : array_like
         (height, width), the map in pixels of the image.
     region : Box, Mask or array_like
-        Where the thing is: a box (each pixel whose centre it holds), a mask, or bool (height, width).
+        Where the object is: a box (each pixel whose centre it holds), a mask, or bool (height, width).
     tolerance : int
         Pixels by which the pointing game may miss the region (15 in TorchRay's tables).
 
@@ -73,28 +73,29 @@ def localisation(values: npt.ArrayLike, region: Box | Mask | npt.ArrayLike, *, t
 
     Examples
     --------
-    >>> measured = localisation([[0.0, 3.0], [1.0, -1.0]], Box(1, 0, 2, 2, "pixel"))
-    >>> measured.hit, measured.energy, measured.iou
+    >>> result = localisation([[0.0, 3.0], [1.0, -1.0]], Box(1, 0, 2, 2, "pixel"))
+    >>> result.hit, result.energy, result.iou
     (1.0, 0.75, 0.5)
     """
-    scores = values_of("values", values)
-    inside = _pixels(region, scores.shape)
-    reach = _check.integer("tolerance", tolerance, least=0)
-    highest = scores == scores.max()
-    positive = np.maximum(scores, 0.0)
+    heatmap = as_map("values", values)
+    inside = _region_mask(region, heatmap.shape)
+    distance = _check.integer("tolerance", tolerance, least=0)
+    highest = heatmap == heatmap.max()
+    positive = np.maximum(heatmap, 0.0)
     total = float(positive.sum())
-    overlap, threshold = _best_overlap(scores, inside)
+    overlap, threshold = _best_overlap(heatmap, inside)
     return Localisation(
-        hit=float(_grown(inside, reach)[highest].mean()),
+        hit=float(_dilate(inside, distance)[highest].mean()),
         energy=float(positive[inside].sum()) / total if total else None,
         iou=overlap,
         threshold=threshold,
         area=float(inside.mean()),
-        tolerance=reach,
+        tolerance=distance,
     )
 
 
-def _pixels(region: Any, shape: tuple[int, ...]) -> Bools:
+def _region_mask(region: Any, shape: tuple[int, ...]) -> Bools:
+    """Return which pixels of an image lie in a region."""
     height, width = shape
     if isinstance(region, Box):
         box = region.to("pixel", (height, width))
@@ -111,10 +112,10 @@ def _pixels(region: Any, shape: tuple[int, ...]) -> Bools:
     return inside
 
 
-def _best_overlap(scores: Floats, inside: Bools) -> tuple[float, float]:
-    """The largest intersection over union over all thresholds, and the highest threshold that has it."""
-    order = np.argsort(-scores, axis=None, kind="stable")
-    descending = scores.ravel()[order]
+def _best_overlap(heatmap: Floats, inside: Bools) -> tuple[float, float]:
+    """Return the largest intersection over union over all thresholds, and the highest threshold that has it."""
+    order = np.argsort(-heatmap, axis=None, kind="stable")
+    descending = heatmap.ravel()[order]
     ends = np.flatnonzero(np.append(np.diff(descending) != 0, True))  # equal values pass a threshold together
     common = np.cumsum(inside.ravel()[order])[ends]
     overlaps = common / (inside.sum() + ends + 1 - common)
@@ -122,15 +123,18 @@ def _best_overlap(scores: Floats, inside: Bools) -> tuple[float, float]:
     return float(overlaps[best]), float(descending[ends[best]])
 
 
-def _grown(inside: Bools, reach: int) -> Bools:
-    """The pixels within a distance of a region: it grows by a disc, row by row."""
-    if not reach:
+def _dilate(inside: Bools, distance: int) -> Bools:
+    """Return the pixels within a distance of a region: dilation by a disc, one row of the disc at a time."""
+    if not distance:
         return inside
     height, width = inside.shape
-    sums = np.pad(np.cumsum(np.pad(inside, ((0, 0), (reach, reach))), axis=1, dtype=np.int64), ((0, 0), (1, 0)))
-    grown = np.zeros_like(inside)
-    for down in range(-reach, reach + 1):
-        half = int((reach**2 - down**2) ** 0.5)
-        near = sums[:, reach + half + 1 : reach + half + 1 + width] > sums[:, reach - half : reach - half + width]
-        grown[max(0, down) : height + min(0, down)] |= near[max(0, -down) : height - max(0, down)]
-    return grown
+    # Running sums along the rows: a stretch holds a pixel of the region if the sums at its ends differ.
+    padded = np.pad(inside, ((0, 0), (distance, distance)))
+    sums = np.pad(np.cumsum(padded, axis=1, dtype=np.int64), ((0, 0), (1, 0)))
+    dilated = np.zeros_like(inside)
+    for down in range(-distance, distance + 1):
+        half = int((distance**2 - down**2) ** 0.5)  # of the width of the disc in this row
+        left, right = distance - half, distance + half + 1
+        near = sums[:, right : right + width] > sums[:, left : left + width]
+        dilated[max(0, down) : height + min(0, down)] |= near[max(0, -down) : height - max(0, down)]
+    return dilated

@@ -1,4 +1,4 @@
-"""How a map changes with its input, where it should not, and with its model, where it should."""
+"""How much a map changes with its input, where it should not, and with its model, where it should."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class MaxSensitivity(Result):
     Parameters
     ----------
     max_sensitivity : float
-        Largest length of the map's change over the length of the map; 0 is steadiest.
+        Largest Euclidean length of the map's change over the length of the map; 0 is best.
     radius : float
         Largest change of a number of the input, as a part of the input's range.
     samples : int
@@ -46,7 +46,7 @@ class MaxSensitivity(Result):
 
 @dataclass(frozen=True, slots=True)
 class Randomisation(Result):
-    """How alike a map stays while a network's layers become random, from the last to the first.
+    """How similar a map stays to itself while a network's layers become random, from the last to the first.
 
     Parameters
     ----------
@@ -54,9 +54,9 @@ class Randomisation(Result):
         The last layer of each stage that became random.
     correlations : tuple of float or None
         -1..1, rank correlation with the map of the trained network; None where there is no map or a flat one. A map
-        that stays alike does not depend on what the network has learnt.
+        that stays similar does not depend on what the network has learnt.
     absolute : tuple of float or None
-        The same of the |values|.
+        Rank correlation of the |values|.
     seed : int
         Of the random weights.
     """
@@ -96,7 +96,7 @@ def max_sensitivity(
     Returns
     -------
     MaxSensitivity
-        The largest change of the map that was seen, which is a lower bound of the true one.
+        The largest change of the map over the samples, which is a lower bound of the true one.
 
     Raises
     ------
@@ -117,22 +117,22 @@ def max_sensitivity(
     part, count = _check.number("radius", radius), _check.integer("samples", samples, least=1)
     size = _check.integer("batch_size", batch_size, least=1)
     rng = np.random.default_rng(_check.integer("seed", seed, least=0))
-    reach = part * float(np.ptp(array)) if array.size else 0.0
-    if reach <= 0:
+    most_change = part * float(np.ptp(array)) if array.size else 0.0
+    if most_change <= 0:
         raise InputError("radius must be positive and the image's numbers must differ, got a radius of nothing")
-    own = np.asarray(explain(array[np.newaxis]), np.float64)[0]
-    length = float(np.linalg.norm(own))
+    original = np.asarray(explain(array[np.newaxis]), np.float64)[0]
+    length = float(np.linalg.norm(original))
     if not length:
         raise InputError("explain must return a map of the image that is not zero everywhere, got zeros")
-    most = 0.0
+    sensitivity = 0.0
     for start in range(0, count, size):
         shape = (min(size, count - start), *array.shape)
-        changed = array + rng.uniform(-reach, reach, shape)
+        changed = array + rng.uniform(-most_change, most_change, shape)
         if array.dtype == np.uint8:
             changed = np.clip(np.rint(changed), 0, 255)
         maps = np.asarray(explain(changed.astype(array.dtype)), np.float64)
-        most = max(most, *(float(np.linalg.norm(one - own)) / length for one in maps))
-    return MaxSensitivity(most, part, count, seed)
+        sensitivity = max(sensitivity, *(float(np.linalg.norm(heatmap - original)) / length for heatmap in maps))
+    return MaxSensitivity(sensitivity, part, count, seed)
 
 
 def randomisation(
@@ -142,7 +142,7 @@ def randomisation(
     stages: int = 5,
     seed: int = 0,
 ) -> Randomisation:
-    """Make a network random from its last layer to its first, and compare its maps with the first one.
+    """Make a network random from its last layer to its first, and compare its maps with that of the trained network.
 
     Each parameter is replaced by normal noise of its own mean and standard deviation; buffers stay. Layers are taken in
     the reverse of the order in which the module holds them. The module has all its values back afterwards, bit for bit,
@@ -180,24 +180,24 @@ def randomisation(
     layers = [
         (name, parameters)
         for name, layer in module.named_modules()
-        if (parameters := [one for one in layer.parameters(recurse=False) if one.is_floating_point()])
+        if (parameters := [values for values in layer.parameters(recurse=False) if values.is_floating_point()])
     ][::-1]
     if not layers:
         raise InputError("module must have parameters to make random, got none")
     names, signed, absolute = [], [], []
     with _restored(module):
-        first = explain()
-        if first is None:
+        trained = explain()
+        if trained is None:
             raise InputError("explain must return a map of the trained module, got None")
-        own = np.asarray(first, np.float64)
+        original = np.asarray(trained, np.float64)
         for stage in np.array_split(np.arange(len(layers)), min(count, len(layers))):
             for index in stage:
                 for parameter in layers[int(index)][1]:
                     _randomise(parameter, generator)
-            found = explain()
+            heatmap = explain()
             names.append(layers[stage[-1]][0])
-            signed.append(None if found is None else rank_correlation(found, own))
-            absolute.append(None if found is None else rank_correlation(np.abs(found), np.abs(own)))
+            signed.append(None if heatmap is None else rank_correlation(heatmap, original))
+            absolute.append(None if heatmap is None else rank_correlation(np.abs(heatmap), np.abs(original)))
     return Randomisation(tuple(names), tuple(signed), tuple(absolute), seed)
 
 
@@ -205,6 +205,7 @@ def _randomise(parameter: torch.Tensor, generator: torch.Generator) -> None:
     import torch
 
     with torch.no_grad():
+        # On the CPU and in double precision, so that every device and dtype gets the same numbers.
         noise = torch.randn(parameter.shape, generator=generator, dtype=torch.float64)
         values = parameter.detach().double().cpu()
         parameter.copy_(values.mean() + values.std(correction=0) * noise)
@@ -215,10 +216,10 @@ def _restored(module: torch.nn.Module) -> Iterator[None]:
     """Give every parameter and buffer its values back."""
     import torch
 
-    kept = [(one, one.detach().clone()) for one in (*module.parameters(), *module.buffers())]
+    saved = [(tensor, tensor.detach().clone()) for tensor in (*module.parameters(), *module.buffers())]
     try:
         yield
     finally:
         with torch.no_grad():
-            for tensor, values in kept:
+            for tensor, values in saved:
                 tensor.copy_(values)

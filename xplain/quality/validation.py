@@ -1,13 +1,13 @@
-"""How well a model of many labels, trained on few examples each, is validated: the statistics that Re:infer reports.
+"""Validation statistics as Re:infer reports them, for a model of many labels with few training examples each.
 
-What the vendor documents: the names and ranges of the figures; that the mean average precision is "safe" because it is
-taken over the labels with at least 20 training examples; that balance and coverage are from 0 to 1, the score of the
-data set from 0 to 100, and that qualities are ranked poor, average, good and excellent.
+The vendor documents the names and ranges of the figures: mean average precision is "safe" because it is taken over the
+labels with at least 20 training examples; balance and coverage are from 0 to 1, the score of the data set from 0 to
+100; qualities are ranked poor, average, good and excellent.
 
-What is inferred here, since the vendor does not publish it:
+The vendor does not publish the rest, which is inferred here:
 
-* coverage: the part of the inputs of which a label that applies is predicted with at least its threshold, or, where
-  nothing applies, of which nothing is predicted;
+* coverage: the part of the inputs for which a label that applies is predicted with at least the threshold, or, where
+  no label applies, for which none is predicted;
 * balance: the cosine similarity of the distribution of labels in the training examples and in all inputs;
 * red labels have fewer than 20 examples or an average precision below 0.5; amber ones are below 0.7;
 * the ranks begin at 0.5 (average), 0.7 (good) and 0.85 (excellent);
@@ -32,8 +32,8 @@ SAFE_EXAMPLES = 20
 
 QUALITIES = ("poor", "average", "good", "excellent")
 
-_RANKS = (0.5, 0.7, 0.85)
-_RED, _AMBER = 0.5, 0.7
+_LEAST_OF_RANKS = (0.5, 0.7, 0.85)  # where each quality but the first begins
+_RED, _AMBER = 0.5, 0.7  # average precisions below which a label is red, and amber
 
 Label = tuple[str, ...]
 
@@ -109,8 +109,8 @@ class Validation:
     @property
     def all_labels_quality(self) -> str | None:
         """Rank of ``mean_average_precision_safe``."""
-        known = self.mean_average_precision_safe
-        return None if known is None else quality_rank(known)
+        precision = self.mean_average_precision_safe
+        return None if precision is None else quality_rank(precision)
 
     @property
     def underperforming_labels_quality(self) -> str:
@@ -158,8 +158,8 @@ def validation_statistics(
     Examples
     --------
     >>> scores = [[0.9, 0.2], [0.6, 0.1], [0.3, 0.8]]
-    >>> found = validation_statistics([["Order"], ["Order"], ["Other"]], scores, ["Order", "Other"], [40, 5])
-    >>> found.mean_average_precision_safe, found.num_red, found.coverage, found.dataset_score
+    >>> result = validation_statistics([["Order"], ["Order"], ["Other"]], scores, ["Order", "Other"], [40, 5])
+    >>> result.mean_average_precision_safe, result.num_red, result.coverage, result.dataset_score
     (1.0, 1, 1.0, 83)
     """
     names = tuple(_check.label_path("labels", label) for label in labels)
@@ -168,25 +168,25 @@ def validation_statistics(
     applies = _applies(truth, names)
     if not len(applies):
         raise InputError("truth must hold the labels of an input, got none")
-    table = _numbers("scores", scores, applies.shape, "(inputs, labels)")
+    probabilities = _numbers("scores", scores, applies.shape, "(inputs, labels)")
     counts = [_check.integer("examples", count, least=0) for count in examples]
     if len(counts) != len(names):
         raise InputError(f"examples must be {len(names)} counts, one for each label, got {len(counts)}")
-    found = tuple(
-        _label(name, average_precision(applies[:, i], table[:, i]), counts[i]) for i, name in enumerate(names)
+    validations = tuple(
+        _validate_label(name, average_precision(applies[:, i], probabilities[:, i]), counts[i])
+        for i, name in enumerate(names)
     )
-    safe = [one.average_precision for one in found if one.examples >= SAFE_EXAMPLES]
-    known = [value for value in safe if value is not None]
-    precision = float(np.mean(known)) if known else None
-    amber, red = (sum(one.health == health for one in found) for health in ("amber", "red"))
-    named = table >= _check.number("threshold", threshold)
-    covered = np.where(applies.any(axis=1), (applies & named).any(axis=1), ~named.any(axis=1))
-    coverage = float(covered.mean())
+    safe = [label.average_precision for label in validations if label.examples >= SAFE_EXAMPLES]
+    defined = [value for value in safe if value is not None]
+    precision = float(np.mean(defined)) if defined else None
+    amber, red = (sum(label.health == health for label in validations) for health in ("amber", "red"))
+    is_predicted = probabilities >= _check.number("threshold", threshold)
+    is_covered = np.where(applies.any(axis=1), (applies & is_predicted).any(axis=1), ~is_predicted.any(axis=1))
+    coverage = float(is_covered.mean())
     balance = None if distribution is None else _cosine(counts, _numbers("distribution", distribution, (len(names),)))
-    factors = [one for one in (precision, 1 - (amber + red) / len(found), balance, coverage) if one is not None]
-    return Validation(
-        found, len(applies), precision, amber, red, coverage, balance, round(100 * float(np.mean(factors)))
-    )
+    factors = (precision, 1 - (amber + red) / len(validations), balance, coverage)
+    score = float(np.mean([factor for factor in factors if factor is not None]))
+    return Validation(validations, len(applies), precision, amber, red, coverage, balance, round(100 * score))
 
 
 def quality_rank(value: float) -> str:
@@ -199,10 +199,10 @@ def quality_rank(value: float) -> str:
     """
     if not 0 <= _check.number("value", value) <= 1:
         raise _check.wrong("value", "between 0 and 1", value)
-    return QUALITIES[sum(value >= limit for limit in _RANKS)]
+    return QUALITIES[sum(value >= limit for limit in _LEAST_OF_RANKS)]
 
 
-def _label(name: Label, precision: float | None, examples: int) -> LabelValidation:
+def _validate_label(name: Label, precision: float | None, examples: int) -> LabelValidation:
     if precision is None or precision < _RED or examples < SAFE_EXAMPLES:
         health = "red"
     else:
@@ -211,18 +211,18 @@ def _label(name: Label, precision: float | None, examples: int) -> LabelValidati
 
 
 def _applies(truth: Sequence[Sequence[str | Label]], names: tuple[Label, ...]) -> npt.NDArray[np.bool_]:
-    """(inputs, labels): which apply."""
-    number = {name: i for i, name in enumerate(names)}
-    table = np.zeros((len(truth), len(names)), np.bool_)
-    for i, given in enumerate(truth):
-        if isinstance(given, str):
-            raise _check.wrong(f"truth[{i}]", "a sequence of labels", given)
-        for label in given:
+    """Return which labels apply to which inputs, (inputs, labels)."""
+    index = {name: i for i, name in enumerate(names)}
+    applies = np.zeros((len(truth), len(names)), np.bool_)
+    for i, labels in enumerate(truth):
+        if isinstance(labels, str):
+            raise _check.wrong(f"truth[{i}]", "a sequence of labels", labels)
+        for label in labels:
             path = _check.label_path(f"truth[{i}]", label)
-            if path not in number:
+            if path not in index:
                 raise _check.wrong(f"truth[{i}]", "labels of the model", " > ".join(path))
-            table[i, number[path]] = True
-    return table
+            applies[i, index[path]] = True
+    return applies
 
 
 def _numbers(
@@ -239,7 +239,7 @@ def _numbers(
     return array
 
 
-def _cosine(one: Sequence[int], other: npt.NDArray[np.float64]) -> float:
-    """Cosine of the angle between two distributions; 0 where one of them has nothing."""
-    length = float(np.linalg.norm(one) * np.linalg.norm(other))
-    return min(float(np.dot(one, other)) / length, 1.0) if length else 0.0
+def _cosine(a: Sequence[int], b: npt.NDArray[np.float64]) -> float:
+    """Return the cosine similarity of two distributions, 0 if one of them is all zeros."""
+    lengths = float(np.linalg.norm(a) * np.linalg.norm(b))
+    return min(float(np.dot(a, b)) / lengths, 1.0) if lengths else 0.0  # rounding may give more than 1

@@ -1,11 +1,12 @@
 """Class activation maps: where an inner layer's feature maps speak for a class.
 
-All of them look at the feature maps A (channels, h', w') of one layer and at the gradients of the score S there. The
-layer is the option ``layer`` by its dotted name, else the model's own ``layer``, else the last part of the module whose
-output has places (h', w' > 1), which is found by one watched forward pass. Of a vision transformer it is the last that
-gives tokens to the last attention, since a score may read the class token only after it; tokens are put at the places
-of their patches, without class and register tokens. Of a layer that is called several times, the last call counts. The
-maps have the layer's resolution.
+All methods here combine the feature maps A (channels, h', w') of one layer with the gradients of the score S there.
+Their maps have the layer's resolution.
+
+Which layer: the option ``layer`` by its dotted name, else the model's own ``layer``, else the last part of the module
+whose output has places (h', w' > 1), found by one observed forward pass. Of a vision transformer it is the last part
+that feeds the last attention, since after it a score may read the class token only; tokens are put at the places of
+their patches, without class and register tokens. If a layer is called several times, the last call counts.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import torch
 
 from xplain.attributions.engine.autograd import wide
 from xplain.attributions.engine.run import Run
-from xplain.attributions.methods.propagation import guided_gradient
+from xplain.attributions.methods.propagation import guided_backprop
 
 Maps = npt.NDArray[np.float64]
 
@@ -47,9 +48,9 @@ def grad_cam(run: Run, *, layer: str | None = None, relu: bool = True) -> Maps:
     Selvaraju et al., Grad-CAM: Visual Explanations from Deep Networks via Gradient-based Localization, ICCV 2017,
     arXiv:1610.02391.
     """
-    maps, slopes = _layer(run, layer)
-    weights = slopes.mean(dim=(2, 3), keepdim=True)
-    return _shown((weights * maps).sum(dim=1), relu)
+    maps, gradients = _layer_gradient(run, layer)
+    weights = gradients.mean(dim=(2, 3), keepdim=True)
+    return _as_array((weights * maps).sum(dim=1), relu)
 
 
 def hires_cam(run: Run, *, layer: str | None = None, relu: bool = False) -> Maps:
@@ -78,8 +79,8 @@ def hires_cam(run: Run, *, layer: str | None = None, relu: bool = False) -> Maps
     Draelos & Carin, Use HiResCAM instead of Grad-CAM for faithful explanations of convolutional neural networks, 2020,
     arXiv:2011.08891.
     """
-    maps, slopes = _layer(run, layer)
-    return _shown((slopes * maps).sum(dim=1), relu)
+    maps, gradients = _layer_gradient(run, layer)
+    return _as_array((gradients * maps).sum(dim=1), relu)
 
 
 def guided_grad_cam(run: Run, *, layer: str | None = None) -> Maps:
@@ -105,20 +106,20 @@ def guided_grad_cam(run: Run, *, layer: str | None = None) -> Maps:
     Selvaraju et al., ICCV 2017, arXiv:1610.02391.
     """
     coarse = torch.from_numpy(grad_cam(run, layer=layer))
-    guided = guided_gradient(run)
+    guided = guided_backprop(run)
     fine = torch.nn.functional.interpolate(coarse[:, None], size=guided.shape[1:], mode="bilinear")[:, 0]
     product: Maps = fine.numpy() * guided
     return product
 
 
-def _layer(run: Run, layer: str | None) -> tuple[torch.Tensor, torch.Tensor]:
+def _layer_gradient(run: Run, layer: str | None) -> tuple[torch.Tensor, torch.Tensor]:
     """Return feature maps (channels, h', w') and gradients (T, channels, h', w'), in double precision."""
     name = run.layer(layer)
     run.note("layer", name)
-    maps, slopes = run.layer_gradient(name)
-    return wide(maps), wide(slopes)
+    maps, gradients = run.layer_gradient(name)
+    return wide(maps), wide(gradients)
 
 
-def _shown(maps: torch.Tensor, relu: bool) -> Maps:
-    shown: Maps = (maps.clamp(min=0) if relu else maps).cpu().numpy()
-    return shown
+def _as_array(maps: torch.Tensor, relu: bool) -> Maps:
+    array: Maps = (maps.clamp(min=0) if relu else maps).cpu().numpy()
+    return array

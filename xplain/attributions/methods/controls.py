@@ -1,6 +1,6 @@
-"""Control methods: maps that know nothing of the model, which any method has to beat.
+"""Control methods: maps that do not ask the model, which any method has to beat.
 
-Edge detectors and noise look like explanations, and score like some of them.
+Edge detectors and noise look like explanations, and some measures rate them as highly.
 
 References
 ----------
@@ -43,7 +43,7 @@ def sobel(run: Run) -> Float64:
     """Measure how strong the edges of the grey input are.
 
     The magnitude of the gradient by the 3 x 3 Sobel operator, in units of the input per pixel; the border is mirrored.
-    The same for every target. Costs no evaluation of the model.
+    All targets get the same map. Costs no evaluation of the model.
 
     Parameters
     ----------
@@ -56,6 +56,7 @@ def sobel(run: Run) -> Float64:
         Not negative.
     """
     padded = np.pad(_grey(run), 1, mode="symmetric")
+    # Central differences along one axis, smoothed by (1, 2, 1) / 4 along the other.
     down = (padded[2:] - padded[:-2]) / 2
     across = (padded[:, 2:] - padded[:, :-2]) / 2
     vertical = (down[:, :-2] + 2 * down[:, 1:-1] + down[:, 2:]) / 4
@@ -65,5 +66,6 @@ def sobel(run: Run) -> Float64:
 
 
 def _grey(run: Run) -> Float64:
+    """Mean (h, w) of the input's channels."""
     grey: Float64 = run.prepared.array.mean(axis=run.model.channel_axis, dtype=np.float64)
     return grey

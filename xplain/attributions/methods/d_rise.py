@@ -1,4 +1,4 @@
-"""D-RISE: RISE for detectors."""
+"""D-RISE: RISE on detections, whose score is how well they are found again."""
 
 from __future__ import annotations
 
@@ -28,9 +28,8 @@ def d_rise(
 
     The score of a detection on a masked image is its best similarity with anything that is detected there: overlap
     times likeness of the classes times the score of its class; see `xplain.models.detections.similarity`. The rest is
-    RISE [1]_ with finer masks [2]_: `rise` says what the options mean, what is stored as
-    quality, and what the map estimates. ``centred=False`` is the papers' estimator, with which the second paper takes
-    5,000 masks.
+    RISE [1]_ with finer masks [2]_: see `rise` for what the options mean, what is stored as quality, and what the map
+    estimates. ``centred=False`` is the papers' estimator, with which the second paper takes 5,000 masks.
 
     Costs ``n_samples`` evaluations, less where the tolerance is met before, and 2 for the image itself.
 
@@ -70,8 +69,8 @@ def d_rise(
     ...     light = images[:, 4:8, 4:8].mean(axis=(1, 2, 3)) / 255
     ...     return [{"boxes": [[4, 4, 8, 8]], "labels": [0], "scores": [score]} for score in light]
     >>> photo = np.full((16, 16, 3), 200, np.uint8)
-    >>> found = xplain.explain(xplain.Detector(lamp), photo, method="d-rise", cells=8)
-    >>> values = found.attributions[0].evidence.values
+    >>> explanation = xplain.explain(xplain.Detector(lamp), photo, method="d-rise", cells=8)
+    >>> values = explanation.attributions[0].evidence.values
     >>> bool(values[4:8, 4:8].mean() > 10 * abs(values[:, 9:]).mean())
     True
     """

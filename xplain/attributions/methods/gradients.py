@@ -1,8 +1,8 @@
 """Methods that differentiate the score by the input, at one point or at many.
 
-The maps are sums over the channels, in the units of the score, but for `saliency`. Where a method shares out a change
-of the score among the pixels, what is missing is stored as ``completeness_residual``; where it samples, the noise of
-the map is stored as ``standard_error``.
+Maps are sums over the channels, but for `saliency`. Methods that share out a change of the score among the pixels give
+maps in units of the score, and store by how much the sum misses the change as ``completeness_residual``. Methods that
+sample store the noise of the map as ``standard_error``. Sums are taken in double precision, whatever the model's.
 """
 
 from __future__ import annotations
@@ -17,46 +17,6 @@ import torch
 from xplain import _check
 from xplain.attributions.engine.autograd import wide
 from xplain.attributions.engine.run import Run
-
-
-class Moments:
-    """Running mean and variance of samples, without keeping them.
-
-    Sums are of differences from the first sample, so samples that are all alike have a variance of exactly 0.
-    """
-
-    def __init__(self) -> None:
-        self.count = 0
-        self._first: torch.Tensor | None = None
-        self._sum = self._squares = torch.zeros(())
-
-    def add(self, samples: torch.Tensor) -> None:
-        """Add samples (T, n, ...) of T quantities."""
-        if self._first is None:
-            self._first = samples[:, 0].clone()
-            self._sum = torch.zeros_like(self._first)
-            self._squares = torch.zeros_like(self._first)
-        differences = samples - self._first[:, None]
-        self.count += samples.shape[1]
-        self._sum = self._sum + differences.sum(dim=1)
-        self._squares = self._squares + differences.square().sum(dim=1)
-
-    @property
-    def mean(self) -> torch.Tensor:
-        """Mean (T, ...)."""
-        mean = self._sum / self.count
-        return mean if self._first is None else mean + self._first
-
-    @property
-    def variance(self) -> torch.Tensor:
-        """Unbiased variance (T, ...); needs two samples."""
-        return (self._squares - self._sum.square() / self.count).clamp(min=0) / (self.count - 1)
-
-    @property
-    def variance_of_mean(self) -> torch.Tensor:
-        """Estimated variance (T, ...) of `mean`."""
-        return self.variance / self.count
-
 
 Maps = npt.NDArray[np.float64]
 Baseline = float | str | npt.ArrayLike
@@ -82,7 +42,7 @@ def saliency(run: Run) -> Maps:
     ----------
     Simonyan, Vedaldi & Zisserman, Deep Inside Convolutional Networks, 2013, arXiv:1312.6034.
     """
-    return _maps(run.input_gradient().abs().amax(dim=1))
+    return _as_array(run.input_gradient().abs().amax(dim=1))
 
 
 def input_x_gradient(run: Run, *, baseline: Baseline = 0.0) -> Maps:
@@ -107,7 +67,7 @@ def input_x_gradient(run: Run, *, baseline: Baseline = 0.0) -> Maps:
     Shrikumar et al., Not Just a Black Box, 2016, arXiv:1605.01713.
     """
     change = run.tensor - run.to_tensor(run.baseline(baseline))
-    return _maps((wide(run.input_gradient()) * wide(change)).sum(dim=1))
+    return _as_array((wide(run.input_gradient()) * wide(change)).sum(dim=1))
 
 
 def integrated_gradients(
@@ -146,12 +106,13 @@ def integrated_gradients(
     change = run.tensor - start
     steps = torch.as_tensor(nodes, dtype=change.dtype, device=change.device).reshape(-1, 1, 1, 1)
     mean = torch.zeros(())
-    for rows, _, slopes in run.gradients(lambda a, b: start + steps[a:b] * change, n_steps):
-        slopes = wide(slopes)
-        mean = mean.to(slopes) + torch.einsum("n,tn...->t...", torch.as_tensor(weights[rows]).to(slopes), slopes)
+    for rows, _, gradients in run.gradients(lambda a, b: start + steps[a:b] * change, n_steps):
+        gradients = wide(gradients)
+        batch_weights = torch.as_tensor(weights[rows]).to(gradients)
+        mean = mean.to(gradients) + torch.einsum("n,tn...->t...", batch_weights, gradients)
     shares = mean * wide(change)
     run.note_completeness(shares.sum(dim=(1, 2, 3)).cpu().numpy(), run.score(reference))
-    return _maps(shares.sum(dim=1))
+    return _as_array(shares.sum(dim=1))
 
 
 def smoothgrad(run: Run, *, n_samples: int = 50, noise: float = 0.15, statistic: str = "mean") -> Maps:
@@ -170,7 +131,7 @@ def smoothgrad(run: Run, *, n_samples: int = 50, noise: float = 0.15, statistic:
     noise : float
         Standard deviation of the noise, as a part of the input's range, greater than 0.
     statistic : {"mean", "square", "variance"}
-        What is shown of the gradients.
+        Which statistic of the gradients the map holds.
 
     Returns
     -------
@@ -187,17 +148,17 @@ def smoothgrad(run: Run, *, n_samples: int = 50, noise: float = 0.15, statistic:
     _check.choice("statistic", statistic, ("mean", "square", "variance"))
     scale = _positive("noise", noise) * float(run.tensor.max() - run.tensor.min())
     moments = Moments()
-    for _, _, slopes in run.gradients(lambda a, b: run.tensor + scale * run.noise(a, b), n_samples):
-        slopes = wide(slopes)
+    for _, _, gradients in run.gradients(lambda a, b: run.tensor + scale * run.noise(a, b), n_samples):
+        samples = wide(gradients)
         if statistic == "mean":
-            slopes = slopes.sum(dim=2)
+            samples = samples.sum(dim=2)
         elif statistic == "square":
-            slopes = slopes.square().sum(dim=2)
-        moments.add(slopes)
+            samples = samples.square().sum(dim=2)
+        moments.add(samples)
     if statistic == "variance":
-        return _maps(moments.variance.sum(dim=1))
-    run.note_standard_error(_maps(moments.variance_of_mean))
-    return _maps(moments.mean)
+        return _as_array(moments.variance.sum(dim=1))
+    run.note_standard_error(_as_array(moments.variance_of_mean))
+    return _as_array(moments.mean)
 
 
 def gradient_shap(
@@ -238,33 +199,74 @@ def gradient_shap(
     n_samples = _check.integer("n_samples", n_samples, least=2)
     references = _references(run, baselines)
     starts = torch.stack([run.to_tensor(reference) for reference in references])
-    scale = _positive("noise", noise, zero=True) * float(run.tensor.max() - run.tensor.min())
-    drawn = torch.as_tensor(run.rng.integers(len(references), size=n_samples), device=starts.device)
-    places = torch.as_tensor(run.rng.random(n_samples)).to(starts).reshape(-1, 1, 1, 1)
+    scale = _positive("noise", noise, or_zero=True) * float(run.tensor.max() - run.tensor.min())
+    indices = torch.as_tensor(run.rng.integers(len(references), size=n_samples), device=starts.device)
+    positions = torch.as_tensor(run.rng.random(n_samples)).to(starts).reshape(-1, 1, 1, 1)
 
     def change(start: int, stop: int) -> torch.Tensor:
         end = run.tensor + scale * run.noise(start, stop) if scale else run.tensor
-        return end - starts[drawn[start:stop]]
+        return end - starts[indices[start:stop]]
 
     moments = Moments()
-    points = run.gradients(lambda a, b: starts[drawn[a:b]] + places[a:b] * change(a, b), n_samples)
-    for rows, _, slopes in points:
-        moments.add((wide(slopes) * wide(change(rows.start, rows.stop))).sum(dim=2))
+    points = run.gradients(lambda a, b: starts[indices[a:b]] + positions[a:b] * change(a, b), n_samples)
+    for rows, _, gradients in points:
+        # By the rows that came back, since a batch that memory cannot hold comes back in parts.
+        moments.add((wide(gradients) * wide(change(rows.start, rows.stop))).sum(dim=2))
     shares = moments.mean
-    run.note_standard_error(_maps(moments.variance_of_mean))
+    run.note_standard_error(_as_array(moments.variance_of_mean))
     scores = np.mean([run.score(reference) for reference in references], axis=0)
-    run.note_completeness(_maps(shares.sum(dim=(1, 2))), scores)
-    return _maps(shares)
+    run.note_completeness(_as_array(shares.sum(dim=(1, 2))), scores)
+    return _as_array(shares)
 
 
-def _positive(name: str, value: float, *, zero: bool = False) -> float:
-    result = _check.number(name, value)
-    if result < 0 or (result == 0 and not zero):
-        raise _check.wrong(name, "0 or greater" if zero else "greater than 0", value)
-    return result
+class Moments:
+    """Running mean and variance of samples, without keeping them.
+
+    Sums are of differences from the first sample, so that samples that are all equal have a variance of exactly 0.
+    """
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._first: torch.Tensor | None = None
+        self._sum = self._squares = torch.zeros(())
+
+    def add(self, samples: torch.Tensor) -> None:
+        """Add samples (T, n, ...) of T quantities."""
+        if self._first is None:
+            self._first = samples[:, 0].clone()
+            self._sum = torch.zeros_like(self._first)
+            self._squares = torch.zeros_like(self._first)
+        differences = samples - self._first[:, None]
+        self.count += samples.shape[1]
+        self._sum = self._sum + differences.sum(dim=1)
+        self._squares = self._squares + differences.square().sum(dim=1)
+
+    @property
+    def mean(self) -> torch.Tensor:
+        """Mean (T, ...)."""
+        mean = self._sum / self.count
+        return mean if self._first is None else mean + self._first
+
+    @property
+    def variance(self) -> torch.Tensor:
+        """Unbiased variance (T, ...); needs two samples."""
+        return (self._squares - self._sum.square() / self.count).clamp(min=0) / (self.count - 1)
+
+    @property
+    def variance_of_mean(self) -> torch.Tensor:
+        """Estimated variance (T, ...) of `mean`."""
+        return self.variance / self.count
+
+
+def _positive(name: str, value: float, *, or_zero: bool = False) -> float:
+    number = _check.number(name, value)
+    if number < 0 or (number == 0 and not or_zero):
+        raise _check.wrong(name, "0 or greater" if or_zero else "greater than 0", value)
+    return number
 
 
 def _references(run: Run, baselines: Baseline | Sequence[Baseline]) -> list[npt.NDArray[np.float32]]:
+    """Return each baseline as an input."""
     shape = run.prepared.array.shape
     several = isinstance(baselines, (list, tuple)) or np.ndim(baselines) == len(shape) + 1  # type: ignore[arg-type]
     specs = list(baselines) if several else [baselines]  # type: ignore[arg-type]
@@ -273,23 +275,24 @@ def _references(run: Run, baselines: Baseline | Sequence[Baseline]) -> list[npt.
     return [run.baseline(spec) for spec in specs]
 
 
-def _maps(values: torch.Tensor) -> Maps:
-    maps: Maps = wide(values).cpu().numpy()
-    return maps
+def _as_array(values: torch.Tensor) -> Maps:
+    array: Maps = wide(values).cpu().numpy()
+    return array
 
 
 @lru_cache(maxsize=16)  # it takes as long as the passes of a small network
-def _gauss_legendre(count: int) -> tuple[Maps, Maps]:
+def gauss_legendre(count: int) -> tuple[Maps, Maps]:
     """Return nodes in 0..1 and weights that add up to 1, by Newton's method on the Legendre polynomial.
 
-    NumPy's own takes the eigenvalues of a matrix, minutes for thousands of nodes.
+    NumPy's ``leggauss`` computes the eigenvalues of a matrix, which takes minutes for thousands of nodes.
     """
     x = np.cos(np.pi * (np.arange(count, 0, -1) - 0.25) / (count + 0.5))
     for _ in range(8):  # quadratic convergence from an asymptotic guess
-        before, value = np.ones_like(x), x
+        # The three-term recurrence of the polynomials P_degree(x).
+        previous, value = np.ones_like(x), x
         for degree in range(2, count + 1):
-            before, value = value, ((2 * degree - 1) * x * value - (degree - 1) * before) / degree
-        slope = count * (x * value - before) / (x * x - 1)
+            previous, value = value, ((2 * degree - 1) * x * value - (degree - 1) * previous) / degree
+        slope = count * (x * value - previous) / (x * x - 1)
         x = x - value / slope
     return (1 + x) / 2, 1 / ((1 - x * x) * slope * slope)
 
@@ -298,7 +301,8 @@ def _midpoint(count: int) -> tuple[Maps, Maps]:
     return (np.arange(count) + 0.5) / count, np.full(count, 1.0 / count)
 
 
+#: By name, what returns n nodes in 0..1 and their weights.
 _QUADRATURES: dict[str, Callable[[int], tuple[Maps, Maps]]] = {
-    "gauss-legendre": _gauss_legendre,
+    "gauss-legendre": gauss_legendre,
     "midpoint": _midpoint,
 }

@@ -1,4 +1,4 @@
-"""Take parts of the input away and see what the score loses."""
+"""Hide one part of the input at a time behind a baseline, and see what the score loses."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from xplain import _check
-from xplain.attributions.methods.coalitions import Game, absent
+from xplain.attributions.methods.coalitions import Game, baseline_like_input
 from xplain.errors import InputError
 from xplain.kernels import masks
 
@@ -20,7 +20,7 @@ Float64 = npt.NDArray[np.float64]
 
 
 def occlusion(run: Run, *, window: Any = 1 / 7, stride: Any = 1 / 14, baseline: Any = 0.0) -> Float64:
-    """Slide a window of the baseline over the input and paint what the score loses.
+    """Slide a window of the baseline over the input, and give each pixel what the score loses.
 
     A pixel's value is the mean, over the windows that cover it, of f(input) - f(input with the window replaced) [1]_.
     The last window of a row or column is moved back to fit, so every pixel is covered. For a linear score and windows
@@ -57,41 +57,43 @@ def occlusion(run: Run, *, window: Any = 1 / 7, stride: Any = 1 / 14, baseline: 
     >>> import xplain
     >>> photo = np.full((4, 4, 3), 200, np.uint8)
     >>> model = xplain.ImageClassifier(lambda images: images[:, :2, :2].mean(axis=(1, 2, 3))[:, None])
-    >>> found = xplain.explain(model, photo, method="occlusion", window=2, stride=2)
-    >>> found.attributions[0].evidence.values[::2, ::2].tolist()
+    >>> explanation = xplain.explain(model, photo, method="occlusion", window=2, stride=2)
+    >>> explanation.attributions[0].evidence.values[::2, ::2].tolist()
     [[200.0, 0.0], [0.0, 0.0]]
     """
     image, axis, size = run.prepared.array, run.model.channel_axis, run.size
-    extent = _pixels("window", window, size)
+    height, width = _pixels("window", window, size)
     step = _pixels("stride", stride, size)
-    if any(s > w for s, w in zip(step, extent, strict=True)):
-        raise InputError(f"stride must be at most the window, {extent} pixels, got {step}; pixels would be left out")
-    tops, lefts = (masks.starts(side, w, s) for side, w, s in zip(size, extent, step, strict=True))
-    spots = [
-        (slice(top, top + extent[0]), slice(left, left + extent[1])) for top in tops.tolist() for left in lefts.tolist()
+    if step[0] > height or step[1] > width:
+        raise InputError(
+            f"stride must be at most the window, {(height, width)} pixels, got {step}; pixels would be left out"
+        )
+    tops, lefts = masks.starts(size[0], height, step[0]), masks.starts(size[1], width, step[1])
+    windows = [
+        (slice(top, top + height), slice(left, left + width)) for top in tops.tolist() for left in lefts.tolist()
     ]
-    fill = absent(run, baseline)
+    hidden = baseline_like_input(run, baseline)
 
     def make(start: int, stop: int) -> npt.NDArray[Any]:
         copies = np.repeat(image[np.newaxis], stop - start, axis=0)
-        for copy, spot in zip(copies, spots[start:stop], strict=True):
-            where = (slice(None), *spot) if axis == 0 else spot
-            copy[where] = fill[where]
+        for copy, position in zip(copies, windows[start:stop], strict=True):
+            inside = (slice(None), *position) if axis == 0 else position
+            copy[inside] = hidden[inside]
         return copies
 
-    loss = np.empty((len(spots), len(run.targets)))
-    base = run.score(image)
-    for part, scores in run.evaluate(make, len(spots)):
-        loss[part] = base - scores
-    down = masks.coverage(tops, extent[0], size[0])
-    across = masks.coverage(lefts, extent[1], size[1])
-    covered = np.outer(down.sum(axis=0), across.sum(axis=0))
-    total: Float64 = down.T @ loss.T.reshape(-1, len(tops), len(lefts)) @ across
-    return total / covered
+    loss = np.empty((len(windows), len(run.targets)))
+    score = run.score(image)
+    for batch, scores in run.evaluate(make, len(windows)):
+        loss[batch] = score - scores
+    # Windows are products of a range of rows and one of columns, and so are sums over the windows that cover a pixel.
+    rows = masks.coverage(tops, height, size[0])
+    columns = masks.coverage(lefts, width, size[1])
+    total: Float64 = rows.T @ loss.T.reshape(-1, len(tops), len(lefts)) @ columns
+    return total / np.outer(rows.sum(axis=0), columns.sum(axis=0))
 
 
 def feature_ablation(run: Run, *, segments: Any = "slic", n_segments: int = 50, baseline: Any = 0.0) -> Float64:
-    """Replace one region at a time by the baseline and paint what the score loses.
+    """Replace one region at a time by the baseline, and give its pixels what the score loses.
 
     A pixel's value is f(input) - f(input with the pixel's region replaced): occlusion [1]_ whose windows are regions of
     the image. Exact for a score that is linear in the regions.
@@ -123,8 +125,8 @@ def feature_ablation(run: Run, *, segments: Any = "slic", n_segments: int = 50, 
     >>> import xplain
     >>> photo = np.full((4, 4, 3), 200, np.uint8)
     >>> model = xplain.ImageClassifier(lambda images: images[:, :2, :2].mean(axis=(1, 2, 3))[:, None])
-    >>> found = xplain.explain(model, photo, method="feature-ablation", segments="grid", n_segments=4)
-    >>> found.attributions[0].evidence.values[::2, ::2].tolist()
+    >>> explanation = xplain.explain(model, photo, method="feature-ablation", segments="grid", n_segments=4)
+    >>> explanation.attributions[0].evidence.values[::2, ::2].tolist()
     [[200.0, 0.0], [0.0, 0.0]]
     """
     game = Game(run, segments, n_segments, baseline)
@@ -132,7 +134,7 @@ def feature_ablation(run: Run, *, segments: Any = "slic", n_segments: int = 50, 
 
 
 def _pixels(name: str, value: Any, size: tuple[int, int]) -> tuple[int, int]:
-    """A length for both axes in pixels, from pixels (int) or a fraction of the side (float)."""
+    """Return a length for both axes in pixels, from pixels (int) or a fraction of the side (float)."""
     pair = value if isinstance(value, (tuple, list)) else (value, value)
     if len(pair) != 2:
         raise _check.wrong(name, "one length or a pair (height, width)", value)

@@ -1,4 +1,8 @@
-"""Methods that change how scores are carried back through nonlinear functions: guided backpropagation and DeepLIFT."""
+"""Methods that change how scores are carried back through nonlinear functions: guided backpropagation and DeepLIFT.
+
+Both run the model while functions are replaced by others with the same values and different derivatives (`Rules`), so
+that they follow functional, reused and in-place calls, which hooks on modules would miss.
+"""
 
 from __future__ import annotations
 
@@ -13,224 +17,30 @@ from xplain.attributions.engine.autograd import Rules, wide
 from xplain.attributions.engine.run import Run
 from xplain.errors import AttributionError
 
-_RELU_LIKE = {"relu", "relu6", "leaky_relu", "rrelu", "prelu", "elu", "celu", "selu", "hardtanh", "clamp", "clamp_min"}
-_RELU_LIKE |= {"clip", "threshold", "_threshold"}
-_ELEMENTWISE = _RELU_LIKE | {
-    "clamp_max",
-    "abs",
-    "absolute",
-    "square",
-    "sqrt",
-    "rsqrt",
-    "reciprocal",
-    "pow",
-    "float_power",
+Maps = npt.NDArray[np.float64]
+Function = Callable[[torch.Tensor], torch.Tensor]
+
+#: Relative error of the sum that is put down to rounding; single precision leaves about 1e-5 in a deep network.
+_TOLERANCE = 1e-3
+
+#: Names of torch's functions, without the underscore of their in-place variants.
+_RELU_LIKE = {
+    *("relu", "relu6", "leaky_relu", "rrelu", "prelu", "elu", "celu", "selu"),
+    *("hardtanh", "clamp", "clamp_min", "clip", "threshold", "_threshold"),
 }
-_ELEMENTWISE |= {"sigmoid", "tanh", "gelu", "silu", "mish", "hardswish", "hardsigmoid", "softplus", "softsign", "logit"}
-_ELEMENTWISE |= {"logsigmoid", "log_sigmoid", "hardshrink", "softshrink", "tanhshrink", "erf", "sin", "cos", "tan"}
-_ELEMENTWISE |= {"exp", "exp2", "expm1", "log", "log2", "log10", "log1p", "atan", "arctan", "sinh", "cosh", "asinh"}
+_ELEMENTWISE = _RELU_LIKE | {
+    *("clamp_max", "abs", "absolute", "square", "sqrt", "rsqrt", "reciprocal", "pow", "float_power"),
+    *("sigmoid", "tanh", "gelu", "silu", "mish", "hardswish", "hardsigmoid", "softplus", "softsign", "logit"),
+    *("logsigmoid", "log_sigmoid", "hardshrink", "softshrink", "tanhshrink", "erf", "sin", "cos", "tan"),
+    *("exp", "exp2", "expm1", "log", "log2", "log10", "log1p", "atan", "arctan", "sinh", "cosh", "asinh"),
+}
+#: By the name of a max pooling, the variant of it that also returns where each maximum lies.
 _POOLS = {
     f"{kind}max_pool{n}d{suffix}": getattr(torch.nn.functional, f"{kind}max_pool{n}d_with_indices")
     for kind in ("", "adaptive_")
     for n in (1, 2, 3)
     for suffix in ("", "_with_indices")
 }
-
-Function = Callable[[torch.Tensor], torch.Tensor]
-
-
-class _Replace(Rules):
-    """Finds the calls of elementwise functions of one tensor, in-place variants included."""
-
-    names: set[str]
-
-    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        kwargs = dict(kwargs or {})
-        name = str(getattr(func, "__name__", "")).partition(".")[0]
-        if not args and "input" in kwargs:
-            args = (kwargs.pop("input"),)
-        # Inside an autograd function gradients are off: what it calls has no say in its derivative.
-        if not args or not isinstance(args[0], torch.Tensor) or not (args[0].requires_grad and torch.is_grad_enabled()):
-            return func(*args, **kwargs)
-        if name.removesuffix("_") in self.names and _constants(name, args, kwargs):
-            return self.elementwise(func, name, args, kwargs)
-        return self.other(func, name, args, kwargs)
-
-    def elementwise(self, func: Any, name: str, args: Any, kwargs: Any) -> torch.Tensor:
-        """Call an elementwise function of ``args[0]`` and give it another derivative."""
-        raise NotImplementedError
-
-    def other(self, func: Any, name: str, args: Any, kwargs: Any) -> Any:
-        """Call another function."""
-        return func(*args, **kwargs)
-
-
-class GuidedRelu(_Replace):
-    """Guided backpropagation: a ReLU passes back what is positive, where its input was."""
-
-    names = _RELU_LIKE
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._guided: set[Any] = set()
-
-    def elementwise(self, func: Any, name: str, args: Any, kwargs: Any) -> torch.Tensor:
-        result: torch.Tensor = func(*args, **kwargs)
-        result.register_hook(lambda gradient: gradient.clamp(min=0))  # type: ignore[no-untyped-call]
-        self._guided.add(result.grad_fn)
-        return result
-
-    def verify(self, outputs: torch.Tensor) -> None:
-        missed = sorted({node.name() for node in _graph(outputs) if _may_be_relu(node) and node not in self._guided})
-        if missed:
-            raise AttributionError(
-                f"guided-backprop must reach every ReLU, got {', '.join(missed)}, from a scripted part or an autograd "
-                "function of the model's own; use integrated-gradients"
-            )
-        if not self._guided:
-            raise AttributionError(
-                "guided-backprop must have ReLUs to guide, got a model without any, where it would be the plain "
-                "gradient; use saliency or integrated-gradients"
-            )
-
-
-class Rescale(_Replace):
-    """DeepLIFT's Rescale rule, for batches whose second half are the baselines of the first.
-
-    Slopes are secants between input and baseline. Functions that the rule does not cover keep their derivative, which
-    shows in the sum of the attributions.
-    """
-
-    names = _ELEMENTWISE
-
-    def elementwise(self, func: Any, name: str, args: Any, kwargs: Any) -> torch.Tensor:
-        x, *rest = args
-        in_place = bool(kwargs.pop("inplace", False)) or name.endswith("_") or any(arg is True for arg in rest)
-
-        def function(values: torch.Tensor) -> torch.Tensor:
-            # Not on x itself, which its slope is computed from.
-            result: torch.Tensor = func(values.clone() if in_place else values, *rest, **kwargs)
-            return result
-
-        result: torch.Tensor = _Secant.apply(x, function)  # type: ignore[no-untyped-call]
-        return x.copy_(result) if in_place else result
-
-    def verify(self, outputs: torch.Tensor) -> None:
-        """Do nothing: whether the attributions add up shows more than any look at the functions."""
-
-    def other(self, func: Any, name: str, args: Any, kwargs: Any) -> Any:
-        if name not in _POOLS:
-            return func(*args, **kwargs)
-        wanted = kwargs.pop("return_indices", False) or name.endswith("_with_indices")
-        pool = _POOLS[name]
-        values, indices = _PoolSecant.apply(args[0], lambda x: pool(x, *args[1:], **kwargs))  # type: ignore[no-untyped-call]
-        return (values, indices) if wanted else values
-
-
-class _Secant(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx: Any, x: torch.Tensor, function: Function) -> torch.Tensor:
-        with torch.enable_grad():
-            point = x.detach().requires_grad_()
-            value = function(point)
-            (slope,) = torch.autograd.grad(value.sum(), point)
-        value = value.detach()
-        change, same = _change(x)
-        # Where input and baseline agree, the secant is the tangent.
-        secant = torch.where(same, sum(_halves(slope)) / 2, _difference(value) / change)
-        ctx.save_for_backward(secant)
-        return value
-
-    @staticmethod
-    def backward(ctx: Any, *gradients: torch.Tensor) -> tuple[torch.Tensor, None]:
-        (secant,) = ctx.saved_tensors
-        return gradients[0] * torch.cat([secant, secant]), None
-
-
-class _PoolSecant(torch.autograd.Function):
-    """Max pooling shares its difference between the largest place of the input and that of the baseline.
-
-    Windows may overlap: what several give to one place is added up.
-    """
-
-    @staticmethod
-    def forward(ctx: Any, x: torch.Tensor, pool: Any) -> tuple[torch.Tensor, torch.Tensor]:
-        values, indices = pool(x)
-        ctx.save_for_backward(x, values, indices)
-        ctx.mark_non_differentiable(indices)
-        return values, indices
-
-    @staticmethod
-    def backward(ctx: Any, *gradients: torch.Tensor) -> tuple[torch.Tensor, None]:
-        x, values, indices = ctx.saved_tensors
-        gradient, _ = _halves(gradients[0])
-        (value, reference), (at, reference_at) = _halves(values), _halves(indices)
-        most = torch.maximum(value, reference)
-        change, same = _change(x)
-        shares = _scattered(gradient * (most - reference), at, change) + _scattered(
-            gradient * (value - most), reference_at, change
-        )
-        slope = torch.where(same, _scattered(gradient, at, change), shares / change)
-        return torch.cat([slope, torch.zeros_like(slope)]), None
-
-
-def _constants(name: str, args: Any, kwargs: Any) -> bool:
-    """Whether all arguments but the first are constants (or the weights of a PReLU)."""
-    others = (*args[1:], *kwargs.values())
-    return name == "prelu" or not any(isinstance(other, torch.Tensor) and other.requires_grad for other in others)
-
-
-def _halves(pair: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    if len(pair) % 2:
-        raise AttributionError(
-            f"the model must keep the batch in front, got a function of a tensor {tuple(pair.shape)} for a pair of "
-            "inputs; use integrated-gradients"
-        )
-    first, second = pair.chunk(2)
-    return first, second
-
-
-def _difference(pair: torch.Tensor) -> torch.Tensor:
-    first, second = _halves(pair)
-    return first - second
-
-
-def _change(pair: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return input - baseline, and where it is no more than rounding; there it is 1, to divide by."""
-    first, second = _halves(pair)
-    change = first - second
-    same = change.abs() <= 100 * torch.finfo(pair.dtype).eps * torch.maximum(first.abs(), second.abs())
-    return torch.where(same, torch.ones_like(change), change), same
-
-
-def _scattered(values: torch.Tensor, at: torch.Tensor, like: torch.Tensor) -> torch.Tensor:
-    """Add pooled values up at their places in the unpooled tensor."""
-    flat = torch.zeros_like(like).flatten(2)
-    return flat.scatter_add(2, at.flatten(2), values.flatten(2)).reshape(like.shape)
-
-
-def _graph(outputs: torch.Tensor) -> Iterator[Any]:
-    """Autograd's nodes that a tensor comes from."""
-    seen: set[Any] = set()
-    waiting = [outputs.grad_fn]
-    while waiting:
-        node = waiting.pop()
-        if node is not None and node not in seen:
-            seen.add(node)
-            yield node
-            waiting += [before for before, _ in node.next_functions]
-
-
-def _may_be_relu(node: Any) -> bool:
-    parts = ("Relu", "Hardtanh", "Elu", "Celu", "Clamp", "Threshold", "Prelu")
-    own = isinstance(node, torch.autograd.function.BackwardCFunction)
-    return own or any(part in node.name() for part in parts)
-
-
-Maps = npt.NDArray[np.float64]
-
-#: Relative error of the sum that is put down to rounding; single precision leaves about 1e-5 in a deep network.
-_TOLERANCE = 1e-3
 
 
 def guided_backprop(run: Run) -> Maps:
@@ -259,13 +69,8 @@ def guided_backprop(run: Run) -> Maps:
     ----------
     Springenberg et al., Striving for Simplicity: The All Convolutional Net, 2014, arXiv:1412.6806.
     """
-    return guided_gradient(run)
-
-
-def guided_gradient(run: Run) -> Maps:
-    """Return the guided gradient (T, h, w), summed over the channels."""
-    slopes: Maps = wide(run.input_gradient(GuidedRelu)).sum(dim=1).cpu().numpy()
-    return slopes
+    gradients: Maps = wide(run.input_gradient(GuidedRelu)).sum(dim=1).cpu().numpy()
+    return gradients
 
 
 def deep_lift(run: Run, *, baseline: float | str | npt.ArrayLike = 0.0) -> Maps:
@@ -300,11 +105,12 @@ def deep_lift(run: Run, *, baseline: float | str | npt.ArrayLike = 0.0) -> Maps:
     """
     reference = run.baseline(baseline)
     pair = torch.stack([run.tensor, run.to_tensor(reference)])
-    scores, slopes = run.differentiate(pair, [run.targets, ()], Rescale)
-    shares = wide(slopes[:, 0]) * wide(pair[0] - pair[1])
+    scores, gradients = run.differentiate(pair, [run.targets, ()], Rescale)
+    shares = wide(gradients[:, 0]) * wide(pair[0] - pair[1])
     attributed = shares.sum(dim=(1, 2, 3)).cpu().numpy()
     change = scores[0] - scores[1]
     residual = np.abs(change - attributed)
+    # The second term is for changes near 0, of shares that cancel.
     allowed = _TOLERANCE * np.abs(change) + _TOLERANCE**2 * shares.abs().sum(dim=(1, 2, 3)).cpu().numpy()
     if (residual > allowed).any():
         worst = int(np.argmax(residual - allowed))
@@ -316,3 +122,198 @@ def deep_lift(run: Run, *, baseline: float | str | npt.ArrayLike = 0.0) -> Maps:
     run.note_completeness(attributed, scores[1])
     maps: Maps = shares.sum(dim=1).cpu().numpy()
     return maps
+
+
+class _ElementwiseRules(Rules):
+    """Finds the calls of elementwise functions of one tensor, in-place variants included.
+
+    Subclasses say which functions, by ``names``, and what to do with their calls.
+    """
+
+    names: set[str]
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = dict(kwargs or {})
+        name = str(getattr(func, "__name__", "")).partition(".")[0]
+        if not args and "input" in kwargs:
+            args = (kwargs.pop("input"),)
+        # Inside an autograd function gradients are off: it has a derivative of its own, whatever it calls.
+        if not args or not isinstance(args[0], torch.Tensor) or not (args[0].requires_grad and torch.is_grad_enabled()):
+            return func(*args, **kwargs)
+        if name.removesuffix("_") in self.names and _is_of_one_tensor(name, args, kwargs):
+            return self.call_elementwise(func, name, args, kwargs)
+        return self.call_other(func, name, args, kwargs)
+
+    def call_elementwise(self, func: Any, name: str, args: Any, kwargs: Any) -> torch.Tensor:
+        """Call an elementwise function of ``args[0]`` and give it another derivative."""
+        raise NotImplementedError
+
+    def call_other(self, func: Any, name: str, args: Any, kwargs: Any) -> Any:
+        """Call another function."""
+        return func(*args, **kwargs)
+
+
+class GuidedRelu(_ElementwiseRules):
+    """Guided backpropagation: a ReLU passes back positive gradients only, where its input was positive."""
+
+    names = _RELU_LIKE
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._guided: set[Any] = set()
+
+    def call_elementwise(self, func: Any, name: str, args: Any, kwargs: Any) -> torch.Tensor:
+        result: torch.Tensor = func(*args, **kwargs)
+        result.register_hook(lambda gradient: gradient.clamp(min=0))  # type: ignore[no-untyped-call]
+        self._guided.add(result.grad_fn)
+        return result
+
+    def verify(self, outputs: torch.Tensor) -> None:
+        missed = sorted({node.name() for node in _graph(outputs) if _may_be_relu(node) and node not in self._guided})
+        if missed:
+            raise AttributionError(
+                f"guided-backprop must reach every ReLU, got {', '.join(missed)}, from a scripted part or an autograd "
+                "function of the model's own; use integrated-gradients"
+            )
+        if not self._guided:
+            raise AttributionError(
+                "guided-backprop must have ReLUs to guide, got a model without any, where it would be the plain "
+                "gradient; use saliency or integrated-gradients"
+            )
+
+
+class Rescale(_ElementwiseRules):
+    """DeepLIFT's Rescale rule, for batches of pairs: the second half are the baselines of the first.
+
+    Derivatives become slopes of secants between input and baseline. Functions that the rule does not cover keep their
+    derivative; then the attributions do not add up.
+    """
+
+    names = _ELEMENTWISE
+
+    def call_elementwise(self, func: Any, name: str, args: Any, kwargs: Any) -> torch.Tensor:
+        x, *constants = args
+        # Of the positional arguments of these functions only ``inplace`` may be True.
+        in_place = bool(kwargs.pop("inplace", False)) or name.endswith("_") or any(arg is True for arg in constants)
+
+        def function(values: torch.Tensor) -> torch.Tensor:
+            # An in-place function gets a copy, since the slope is computed from x.
+            result: torch.Tensor = func(values.clone() if in_place else values, *constants, **kwargs)
+            return result
+
+        result: torch.Tensor = _Secant.apply(x, function)  # type: ignore[no-untyped-call]
+        return x.copy_(result) if in_place else result
+
+    def verify(self, outputs: torch.Tensor) -> None:
+        """Do nothing: `deep_lift` sees whether the attributions add up, which proves more than a list of functions."""
+
+    def call_other(self, func: Any, name: str, args: Any, kwargs: Any) -> Any:
+        if name not in _POOLS:
+            return func(*args, **kwargs)
+        with_indices = kwargs.pop("return_indices", False) or name.endswith("_with_indices")
+        pool = _POOLS[name]
+        values, indices = _PoolSecant.apply(args[0], lambda x: pool(x, *args[1:], **kwargs))  # type: ignore[no-untyped-call]
+        return (values, indices) if with_indices else values
+
+
+class _Secant(torch.autograd.Function):
+    """An elementwise function whose derivative is the slope of the secant between input and baseline."""
+
+    @staticmethod
+    def forward(ctx: Any, x: torch.Tensor, function: Function) -> torch.Tensor:
+        with torch.enable_grad():
+            point = x.detach().requires_grad_()
+            value = function(point)
+            (slope,) = torch.autograd.grad(value.sum(), point)
+        value = value.detach()
+        change, is_equal = _change(x)
+        # Where input and baseline agree, the secant is the tangent.
+        secant = torch.where(is_equal, sum(_halves(slope)) / 2, _difference(value) / change)
+        ctx.save_for_backward(secant)
+        return value
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: torch.Tensor) -> tuple[torch.Tensor, None]:
+        (secant,) = ctx.saved_tensors
+        return gradients[0] * torch.cat([secant, secant]), None
+
+
+class _PoolSecant(torch.autograd.Function):
+    """Max pooling that shares its difference between where the input and where the baseline is largest.
+
+    Windows may overlap: the shares of one position in several windows are added up.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, x: torch.Tensor, pool: Any) -> tuple[torch.Tensor, torch.Tensor]:
+        values, indices = pool(x)
+        ctx.save_for_backward(x, values, indices)
+        ctx.mark_non_differentiable(indices)
+        return values, indices
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: torch.Tensor) -> tuple[torch.Tensor, None]:
+        x, values, indices = ctx.saved_tensors
+        gradient, _ = _halves(gradients[0])
+        (value, reference), (index, reference_index) = _halves(values), _halves(indices)
+        larger = torch.maximum(value, reference)
+        change, is_equal = _change(x)
+        shares = _unpool(gradient * (larger - reference), index, change)
+        shares = shares + _unpool(gradient * (value - larger), reference_index, change)
+        slope = torch.where(is_equal, _unpool(gradient, index, change), shares / change)
+        return torch.cat([slope, torch.zeros_like(slope)]), None
+
+
+def _is_of_one_tensor(name: str, args: Any, kwargs: Any) -> bool:
+    """Return whether all arguments but the first are constants (or the weights of a PReLU)."""
+    others = (*args[1:], *kwargs.values())
+    return name == "prelu" or not any(isinstance(other, torch.Tensor) and other.requires_grad for other in others)
+
+
+def _halves(pair: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return the halves of a batch that belong to the inputs and to their baselines."""
+    if len(pair) % 2:
+        raise AttributionError(
+            f"the model must keep the batch in front, got a function of a tensor {tuple(pair.shape)} for a pair of "
+            "inputs; use integrated-gradients"
+        )
+    first, second = pair.chunk(2)
+    return first, second
+
+
+def _difference(pair: torch.Tensor) -> torch.Tensor:
+    first, second = _halves(pair)
+    return first - second
+
+
+def _change(pair: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return input - baseline, to divide by, and where the two are equal but for rounding; there the first is 1."""
+    first, second = _halves(pair)
+    change = first - second
+    is_equal = change.abs() <= 100 * torch.finfo(pair.dtype).eps * torch.maximum(first.abs(), second.abs())
+    return torch.where(is_equal, torch.ones_like(change), change), is_equal
+
+
+def _unpool(values: torch.Tensor, indices: torch.Tensor, like: torch.Tensor) -> torch.Tensor:
+    """Add pooled values up at their indices in a tensor of the unpooled shape."""
+    flat = torch.zeros_like(like).flatten(2)
+    return flat.scatter_add(2, indices.flatten(2), values.flatten(2)).reshape(like.shape)
+
+
+def _graph(outputs: torch.Tensor) -> Iterator[Any]:
+    """Yield autograd's nodes that a tensor was computed by."""
+    visited: set[Any] = set()
+    waiting = [outputs.grad_fn]
+    while waiting:
+        node = waiting.pop()
+        if node is not None and node not in visited:
+            visited.add(node)
+            yield node
+            waiting += [previous for previous, _ in node.next_functions]
+
+
+def _may_be_relu(node: Any) -> bool:
+    """Return whether a node is a ReLU by its name, or an autograd function of the model's own, which might be one."""
+    fragments = ("Relu", "Hardtanh", "Elu", "Celu", "Clamp", "Threshold", "Prelu")
+    is_custom = isinstance(node, torch.autograd.function.BackwardCFunction)
+    return is_custom or any(fragment in node.name() for fragment in fragments)

@@ -1,4 +1,8 @@
-"""RISE: correlate the score with random masks."""
+"""RISE: correlate the score with random masks.
+
+Masks are never kept: each is drawn again from its index when the map is summed up, so memory does not grow with their
+number.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from xplain import _check
-from xplain.attributions.methods.coalitions import absent
+from xplain.attributions.methods.coalitions import baseline_like_input
 from xplain.errors import InputError
 from xplain.kernels import masks
 
@@ -18,8 +22,8 @@ if TYPE_CHECKING:
 
 Float64 = npt.NDArray[np.float64]
 
-ROUNDS = 20  # parts of the masks whose spread gives the standard error
-LEAST_ROUNDS = 5  # fewer tell too little about the error to stop
+_ROUNDS = 20  # parts of the masks, whose spread gives the standard error
+_LEAST_ROUNDS = 5  # fewer tell too little about the error to stop
 
 
 def rise(
@@ -86,11 +90,11 @@ def rise(
     >>> import xplain
     >>> photo = np.full((4, 4, 3), 200, np.uint8)
     >>> model = xplain.ImageClassifier(lambda images: images[:, :2, :2].mean(axis=(1, 2, 3))[:, None])
-    >>> found = xplain.explain(model, photo, method="rise", cells=2, shift=False)
-    >>> found.attributions[0].evidence.values[::3, ::3].round(-2).tolist()
+    >>> explanation = xplain.explain(model, photo, method="rise", cells=2, shift=False)
+    >>> explanation.attributions[0].evidence.values[::3, ::3].round(-2).tolist()
     [[200.0, 0.0], [0.0, 0.0]]
     """
-    count = _check.integer("n_samples", n_samples, least=2 * ROUNDS)
+    count = _check.integer("n_samples", n_samples, least=2 * _ROUNDS)
     bound = None if tolerance is None else _check.number("tolerance", tolerance)
     if bound is not None and bound <= 0:
         raise _check.wrong("tolerance", "above 0 or None", tolerance)
@@ -99,35 +103,39 @@ def rise(
             raise _check.wrong(name, "True or False", flag)
     image, axis, size = run.prepared.array, run.model.channel_axis, run.size
     channels = image.shape[2] if axis == -1 else 1
-    pool = _Pool(int(run.rng.integers(2**63)), size, _grid(cells, size), _probability(p), shift, channels)
-    fill = absent(run, baseline).astype(np.float32)
-    difference = image.astype(np.float32) - fill
-    behind = fill + np.float32(0.5 if image.dtype == np.uint8 else 0)  # whole numbers are cut off, so rounded
-    # An image with its channels last is one of a single channel that is as many times as wide.
-    change, rest = (values.reshape(-1, size[0], size[1] * channels) for values in (difference, behind))
+    pool = _MaskPool(int(run.rng.integers(2**63)), size, _grid(cells, size), _probability(p), shift, channels)
+    hidden = baseline_like_input(run, baseline).astype(np.float32)
+    difference = image.astype(np.float32) - hidden
+    background = hidden + np.float32(0.5 if image.dtype == np.uint8 else 0)  # uint8 is cut off; with 0.5, it is rounded
+    # An image with its channels last is faded as one of a single channel that is as many times as wide.
+    flat = (-1, size[0], size[1] * channels)
+    difference, background = difference.reshape(flat), background.reshape(flat)
 
     def make(start: int, stop: int) -> npt.NDArray[Any]:
-        return pool.faded(start, stop, change, rest, image.dtype).reshape(-1, *image.shape)
+        return pool.fade(start, stop, difference, background, image.dtype).reshape(-1, *image.shape)
 
     scores = np.empty((count, len(run.targets)))
-    spread = _Spread((len(run.targets), *size))
-    edges = np.linspace(0, count, ROUNDS + 1).astype(int).tolist()
-    used, enough = 0, False
-    for part, values in run.evaluate(make, count):
-        scores[part] = values
-        while not enough and used < count and part.stop >= edges[spread.count + 1]:
-            start, used = used, edges[spread.count + 1]
-            spread.add(pool.weighted_sum(_weights(scores[start:used], pool.p, centred), start))
-            enough = bound is not None and spread.count >= LEAST_ROUNDS and spread.relative_error().max() <= bound
-        if enough:
+    statistics = _MapStatistics((len(run.targets), *size))
+    ends = np.linspace(0, count, _ROUNDS + 1).astype(int).tolist()  # of the rounds; the first is 0
+    used, is_enough = 0, False
+    for batch, batch_scores in run.evaluate(make, count):
+        scores[batch] = batch_scores
+        # Rounds end at fixed masks, wherever batches end, so that a run stops at the same mask for any batch size.
+        while not is_enough and used < count and batch.stop >= ends[statistics.count + 1]:
+            start, used = used, ends[statistics.count + 1]
+            statistics.add(pool.weighted_sum(_weights(scores[start:used], pool.p, centred), start))
+            if bound is not None and statistics.count >= _LEAST_ROUNDS:
+                is_enough = bool(statistics.relative_error().max() <= bound)
+        if is_enough:
             break
     run.note("n_samples", used)
-    run.note_standard_error(spread.variance())
-    run.note_each("standard_error_max", np.sqrt(spread.variance().max(axis=(1, 2))))
+    run.note_standard_error(statistics.variance())
+    run.note_each("standard_error_max", np.sqrt(statistics.variance().max(axis=(1, 2))))
     return pool.weighted_sum(_weights(scores[:used], pool.p, centred), 0)
 
 
 def _weights(scores: Float64, p: float, centred: bool) -> Float64:
+    """Return the weights (n, T) of masks in the map, from their scores (n, T)."""
     weights: Float64 = scores / (len(scores) * p)
     if centred:
         weights = (weights - weights.mean(axis=0)) / (1 - p)
@@ -142,6 +150,7 @@ def _probability(p: Any) -> float:
 
 
 def _grid(cells: Any, size: tuple[int, int]) -> tuple[int, int]:
+    """Return rows and columns of cells, at most one for each pixel."""
     pair = cells if isinstance(cells, (tuple, list)) else (cells, cells)
     if len(pair) != 2:
         raise _check.wrong("cells", "a number of cells or a pair (rows, columns)", cells)
@@ -151,60 +160,63 @@ def _grid(cells: Any, size: tuple[int, int]) -> tuple[int, int]:
     return rows, columns
 
 
-class _Pool:
-    """An endless row of random masks: each depends on the key and on its index alone, and none is kept."""
+class _MaskPool:
+    """An endless sequence of random masks: each depends on the key and on its index alone, and none is kept."""
 
     def __init__(
         self, key: int, size: tuple[int, int], grid: tuple[int, int], p: float, shift: bool, channels: int
     ) -> None:
         self.p = p
         self._key, self._grid = key, grid
-        rows, columns = (-(-side // count) if shift else 1 for side, count in zip(size, grid, strict=True))
-        self._shifts = (rows, columns)
-        self._down = np.ascontiguousarray(masks.enlargement(grid[0], size[0], rows))
-        self._across = np.ascontiguousarray(masks.enlargement(grid[1], size[1], columns))
-        self._bands = masks.bands(self._down)
-        self._across32 = self._across.astype(np.float32).repeat(channels, axis=2)
-        self._block = max(1, 2**18 // (grid[0] * size[1] + rows))  # bounds the arrays inside weighted_sum
+        # A shift moves the grid by less than a cell.
+        vertical, horizontal = (-(-side // count) if shift else 1 for side, count in zip(size, grid, strict=True))
+        self._shifts = (vertical, horizontal)
+        self._rows = np.ascontiguousarray(masks.enlargement(grid[0], size[0], vertical))
+        self._columns = np.ascontiguousarray(masks.enlargement(grid[1], size[1], horizontal))
+        # What fading needs: single precision, and columns as often as the image has channels in a row.
+        self._row_neighbours = masks.neighbours(self._rows)
+        self._channel_columns = self._columns.astype(np.float32).repeat(channels, axis=2)
+        self._block = max(1, 2**18 // (grid[0] * size[1] + vertical))  # bounds the arrays inside weighted_sum
 
-    def faded(
-        self, start: int, stop: int, difference: npt.NDArray[Any], behind: npt.NDArray[Any], dtype: npt.DTypeLike
+    def fade(
+        self, start: int, stop: int, difference: npt.NDArray[Any], background: npt.NDArray[Any], dtype: npt.DTypeLike
     ) -> npt.NDArray[Any]:
-        """Masks start..stop-1 times the difference, plus what is behind: (stop - start, *difference.shape)."""
-        kept, offsets = masks.cells(self._key, start, stop, self._grid, self.p, self._shifts)
-        return masks.fade(kept, offsets, self._bands, self._across32, difference, behind, dtype)
+        """Return masks start..stop-1 times the difference, plus the background: (stop - start, *difference.shape)."""
+        kept, offsets = masks.draw_cells(self._key, start, stop, self._grid, self.p, self._shifts)
+        return masks.fade(kept, offsets, self._row_neighbours, self._channel_columns, difference, background, dtype)
 
     def weighted_sum(self, weights: Float64, start: int) -> Float64:
-        """Sum of the masks from ``start`` on, each times its weights: (n, sums) -> (sums, height, width)."""
-        parts: Float64 = np.zeros(())
+        """Sum the masks from ``start`` on, each times its weights: (n, sums) -> (sums, height, width)."""
+        total: Float64 = np.zeros(())
         for first in range(0, len(weights), self._block):
-            part = weights[first : first + self._block]
-            kept, offsets = masks.cells(
-                self._key, start + first, start + first + len(part), self._grid, self.p, self._shifts
+            block = weights[first : first + self._block]
+            kept, offsets = masks.draw_cells(
+                self._key, start + first, start + first + len(block), self._grid, self.p, self._shifts
             )
-            parts = parts + masks.summed_across(part, kept, offsets, self._shifts[0], self._across)
-        return masks.enlarged_down(parts, self._down)
+            total = total + masks.sum_across(block, kept, offsets, self._shifts[0], self._columns)
+        return masks.enlarge_down(total, self._rows)
 
 
-class _Spread:
-    """Mean and standard error of maps that come one at a time, by Welford's recurrence."""
+class _MapStatistics:
+    """Mean and standard error of maps (T, height, width) that come one at a time, by Welford's recurrence."""
 
     def __init__(self, shape: tuple[int, ...]) -> None:
         self.count = 0
         self._mean, self._squares = np.zeros(shape), np.zeros(shape)
 
     def add(self, values: Float64) -> None:
+        """Add one map of each target."""
         self.count += 1
         step = values - self._mean
         self._mean += step / self.count
         self._squares += step * (values - self._mean)
 
     def variance(self) -> Float64:
-        """Squared standard error of each pixel's mean."""
+        """Return the squared standard error of each pixel's mean."""
         return self._squares / (self.count * (self.count - 1))
 
     def relative_error(self) -> Float64:
-        """Each target's root mean square error over its largest absolute mean."""
+        """Return each target's root mean square standard error over its largest absolute mean."""
         largest = np.abs(self._mean).max(axis=(1, 2))
         error: Float64 = np.sqrt(self.variance().mean(axis=(1, 2))) / np.maximum(largest, np.finfo(float).tiny)
         return error

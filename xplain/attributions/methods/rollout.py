@@ -1,9 +1,10 @@
 """Attention rollout: what the layers of a vision transformer pass on from patch to score.
 
-The input is cut into patches, h' x w' of them, and each is a token; class and register tokens come before them. A layer
-mixes tokens by its attention, so that of all layers is a product of matrices. Its rows are those of the tokens that the
-score reads after the last layer, which the gradient tells: the class tokens if it reads any, else the patches; its
-columns are the patches. Fused attention is computed step by step meanwhile. The maps have a place for each patch.
+The input is cut into h' x w' patches. Each is a token; class and register tokens come before them. Each layer mixes
+tokens by its attention, so the attention of all layers is a product of matrices. A map is the mean over the rows of the
+tokens that the score reads after the last layer, in the columns of the patches. The gradient tells which tokens the
+score reads: the class tokens if it reads any, else the patches. Fused attention, which hides its matrices, is computed
+step by step meanwhile.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ def attention_rollout(run: Run) -> Maps:
     rollout = _identity(attention.matrices[0])
     for matrix in attention.matrices:
         rollout = (matrix.mean(dim=0) @ rollout + rollout) / 2
-    return np.stack([_of_patches(run, rollout, slopes[-1]) for slopes in attention.slopes])
+    return np.stack([_patch_map(run, rollout, gradients[-1]) for gradients in attention.slopes])
 
 
 def gradient_rollout(run: Run) -> Maps:
@@ -68,12 +69,12 @@ def gradient_rollout(run: Run) -> Maps:
     """
     attention = run.attention()
     maps = []
-    for slopes in attention.slopes:
+    for gradients in attention.slopes:
         identity = _identity(attention.matrices[0])
         relevance = identity
-        for matrix, slope in zip(attention.matrices, slopes, strict=True):
-            relevance = relevance + (slope * matrix).clamp(min=0).mean(dim=0) @ relevance
-        maps.append(_of_patches(run, relevance - identity, slopes[-1]))
+        for matrix, gradient in zip(attention.matrices, gradients, strict=True):
+            relevance = relevance + (gradient * matrix).clamp(min=0).mean(dim=0) @ relevance
+        maps.append(_patch_map(run, relevance - identity, gradients[-1]))
     return np.stack(maps)
 
 
@@ -81,15 +82,15 @@ def _identity(matrix: torch.Tensor) -> torch.Tensor:
     return torch.eye(matrix.shape[-1], dtype=matrix.dtype, device=matrix.device)
 
 
-def _of_patches(run: Run, rollout: torch.Tensor, last_slope: torch.Tensor) -> Maps:
+def _patch_map(run: Run, rollout: torch.Tensor, last_gradient: torch.Tensor) -> Maps:
     """Return (h', w'), the mean over the rows of the tokens that a score reads.
 
-    A token is read if the score depends on its row of the last layer's attention, whose gradient is given.
+    The score reads a token if it depends on the token's row of the last layer's attention: ``last_gradient`` is not 0.
     """
     first, grid = run.patches(len(rollout))
-    read = (last_slope != 0).any(dim=2).any(dim=0)
-    if read[:first].any():
-        read[first:] = False
-    rows = rollout[read] if read.any() else torch.zeros_like(rollout[:1])
-    found: Maps = rows.mean(dim=0)[first:].reshape(grid).cpu().numpy()
-    return found
+    is_read = (last_gradient != 0).any(dim=2).any(dim=0)
+    if is_read[:first].any():
+        is_read[first:] = False
+    rows = rollout[is_read] if is_read.any() else torch.zeros_like(rollout[:1])
+    values: Maps = rows.mean(dim=0)[first:].reshape(grid).cpu().numpy()
+    return values

@@ -1,4 +1,4 @@
-"""Regions of an image that are switched on and off together."""
+"""Divide an image into regions, which perturbation methods switch on and off as a whole."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ def segment(run: Run, segments: Any, n_segments: Any) -> Int:
         A superpixel algorithm, a grid of rectangles, or a feature mask: integers (height, width) in pixels of the
         original image, where pixels of one region share any number.
     n_segments : int
-        How many regions to aim at, >= 2. "felzenszwalb" makes at most twice as many, "quickshift" and a feature mask do
-        not heed it.
+        How many regions to aim at, >= 2. "felzenszwalb" makes at most twice as many; "quickshift" and a feature mask
+        ignore it.
 
     Returns
     -------
@@ -57,6 +57,7 @@ def segment(run: Run, segments: Any, n_segments: Any) -> Int:
     else:
         labels = _feature_mask(run, segments)
         remedy = "number the pixels of different regions differently"
+    # Algorithms leave gaps in their numbers, masks have any, and a crop may drop regions: number them 0..count-1.
     _, labels = np.unique(labels, return_inverse=True)
     labels = labels.reshape(run.size)
     if labels.max() == 0:
@@ -90,18 +91,18 @@ def _superpixels(run: Run, name: str, count: int) -> npt.NDArray[Any]:
         labels: npt.NDArray[Any] = row[:, None] * columns + column
         return labels
     segmentation = require("skimage.segmentation", extra="torch")
-    picture = _picture(run)
+    picture = _rgb(run)
     if name == "slic":
         labels = segmentation.slic(picture, n_segments=count, start_label=0)
     elif name == "quickshift":  # the settings that LIME's authors use for photos
         labels = segmentation.quickshift(picture, kernel_size=4, max_dist=200, ratio=0.2)
-    else:
+    else:  # regions of at least min_size pixels, so at most 2 * count of them
         labels = segmentation.felzenszwalb(picture, scale=100, min_size=max(1, height * width // (2 * count)))
     return labels
 
 
-def _picture(run: Run) -> npt.NDArray[np.float64]:
-    """The model's input as (height, width, 3) in 0..1, whatever its normalisation."""
+def _rgb(run: Run) -> npt.NDArray[np.float64]:
+    """Return the model's input as (height, width, 3) in 0..1, whatever its channels and normalisation."""
     array = run.prepared.array.astype(np.float64)
     if run.model.channel_axis == 0:
         array = array.transpose(1, 2, 0)

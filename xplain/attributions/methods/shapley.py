@@ -67,42 +67,43 @@ def shapley(
     >>> import xplain
     >>> photo = np.full((4, 4, 3), 200, np.uint8)
     >>> model = xplain.ImageClassifier(lambda images: images[:, :2, :2].mean(axis=(1, 2, 3))[:, None])
-    >>> found = xplain.explain(model, photo, method="shapley", segments="grid", n_segments=4)
-    >>> found.attributions[0].evidence.values[::2, ::2].round(3).tolist()
+    >>> explanation = xplain.explain(model, photo, method="shapley", segments="grid", n_segments=4)
+    >>> explanation.attributions[0].evidence.values[::2, ::2].round(3).tolist()
     [[200.0, 0.0], [0.0, 0.0]]
     """
     limit = _check.integer("budget", budget, least=1)
     game = Game(run, segments, n_segments, baseline)
-    exact = game.players < 63 and 2**game.players <= limit
+    exact = game.players < 63 and 2**game.players <= limit  # coalitions are numbered by 64-bit integers
     if exact:
-        values = _enumerate(game)
+        values = _exact_values(game)
         errors = np.zeros_like(values)
     else:
-        values, errors = _sample(run, game, limit)
+        values, errors = _sampled_values(run, game, limit)
     run.note("exact", exact)
-    game.note(values, errors)
+    game.note_errors(values, errors)
     return game.paint(values)
 
 
-def _enumerate(game: Game) -> Float64:
-    """Values (players, T) from all coalitions; bit i of a coalition's number stands for player i."""
+def _exact_values(game: Game) -> Float64:
+    """Return values (players, T) from all coalitions; bit i of a coalition's number stands for player i."""
     players = game.players
-    number = np.arange(2**players)
-    member = (number[:, None] >> np.arange(players) & 1).astype(bool)
-    worth = game.worth(member)
-    orders = np.array([1 / (players * math.comb(players - 1, size)) for size in range(players)])
-    weight = orders[np.minimum(member.sum(axis=1), players - 1)]
+    numbers = np.arange(2**players)
+    members = (numbers[:, None] >> np.arange(players) & 1).astype(bool)
+    worth = game.worth(members)
+    # The part of all orders in which exactly the members of a coalition of this size come before a given player.
+    share_of_orders = np.array([1 / (players * math.comb(players - 1, size)) for size in range(players)])
+    weights = share_of_orders[np.minimum(members.sum(axis=1), players - 1)]
     values = np.empty((players, worth.shape[1]))
     for player in range(players):
-        without = number[~member[:, player]]
-        values[player] = weight[without] @ (worth[without | 1 << player] - worth[without])
+        without = numbers[~members[:, player]]
+        values[player] = weights[without] @ (worth[without | 1 << player] - worth[without])
     return values
 
 
-def _sample(run: Run, game: Game, budget: int) -> tuple[Float64, Float64]:
-    """Values and standard errors, (players, T) each, from antithetic pairs of random orders."""
+def _sampled_values(run: Run, game: Game, budget: int) -> tuple[Float64, Float64]:
+    """Return values and standard errors, (players, T) each, from antithetic pairs of random orders."""
     players = game.players
-    cost = 2 * (players - 1)
+    cost = 2 * (players - 1)  # of a pair: the empty and the full coalition are known
     pairs = (budget - 2) // cost
     if pairs < 2:
         raise InputError(
@@ -111,13 +112,13 @@ def _sample(run: Run, game: Game, budget: int) -> tuple[Float64, Float64]:
         )
     forward = run.rng.random((pairs, players)).argsort(axis=1)
     orders = np.stack([forward, forward[:, ::-1]], axis=1)
-    place = orders.argsort(axis=2)  # when each player appears
+    ranks = orders.argsort(axis=2)  # when each player appears
     shares = np.empty((pairs, players, len(run.targets)))
     block = max(1, 2**22 // (cost * players))  # bounds the coalitions that are held at once
     for start in range(0, pairs, block):
-        when = place[start : start + block]
-        present = when[:, :, None, :] < np.arange(players + 1)[:, None]
+        rank = ranks[start : start + block]
+        present = rank[:, :, None, :] < np.arange(players + 1)[:, None]
         worth = game.worth(present.reshape(-1, players)).reshape(*present.shape[:3], -1)
         added = np.diff(worth, axis=2)  # by the player who comes first, second, ...
-        shares[start : start + block] = np.take_along_axis(added, when[..., None], axis=2).mean(axis=1)
+        shares[start : start + block] = np.take_along_axis(added, rank[..., None], axis=2).mean(axis=1)
     return shares.mean(axis=0), shares.std(axis=0, ddof=1) / math.sqrt(pairs)

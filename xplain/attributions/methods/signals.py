@@ -1,9 +1,12 @@
 """The methods on signals: those of images, on a window's readings (axes x time) instead of pixels.
 
-Gradient methods and random need nothing of their own but baselines that know axes. Perturbation methods cover segments
-of time, on one axis or on all at once. The value of a segment is shared out evenly among its readings, so that the maps
-of all methods that share out a score are in its units for each reading, and add up to what the score changes by.
-Lengths are in readings of the model's window, baselines in units of the model's input: normalised, if it normalises.
+Gradient methods differ in their baselines only, which may be a number for each axis. Perturbation methods cover
+segments of time, on one axis or on all at once. The value of a segment is shared out evenly among its readings, so that
+the maps of all methods are in units of the score for each reading, and those that share out a change of the score add
+up to it.
+
+Lengths are in readings of the model's window. Baselines are in units of the model's input: normalised, if the model
+normalises.
 """
 
 from __future__ import annotations
@@ -52,7 +55,7 @@ def input_x_gradient(run: Run, *, baseline: Baseline = 0.0) -> Maps:
     """
     from xplain.attributions.methods.gradients import input_x_gradient
 
-    return input_x_gradient(run, baseline=_reference(run, baseline))
+    return input_x_gradient(run, baseline=_image_baseline(run, baseline))
 
 
 def integrated_gradients(
@@ -85,7 +88,7 @@ def integrated_gradients(
     """
     from xplain.attributions.methods.gradients import integrated_gradients
 
-    return integrated_gradients(run, n_steps=n_steps, baseline=_reference(run, baseline), quadrature=quadrature)
+    return integrated_gradients(run, n_steps=n_steps, baseline=_image_baseline(run, baseline), quadrature=quadrature)
 
 
 def gradient_shap(run: Run, *, n_samples: int = 50, baselines: Any = (0.0, "mean"), noise: float = 0.0) -> Maps:
@@ -118,7 +121,7 @@ def gradient_shap(run: Run, *, n_samples: int = 50, baselines: Any = (0.0, "mean
 
     several = baselines if isinstance(baselines, (list, tuple)) else [baselines]
     return gradient_shap(
-        run, n_samples=n_samples, baselines=[_reference(run, baseline) for baseline in several], noise=noise
+        run, n_samples=n_samples, baselines=[_image_baseline(run, baseline) for baseline in several], noise=noise
     )
 
 
@@ -146,7 +149,7 @@ def deep_lift(run: Run, *, baseline: Baseline = 0.0) -> Maps:
     """
     from xplain.attributions.methods.propagation import deep_lift
 
-    return deep_lift(run, baseline=_reference(run, baseline))
+    return deep_lift(run, baseline=_image_baseline(run, baseline))
 
 
 def occlusion(
@@ -157,7 +160,7 @@ def occlusion(
     together: bool = False,
     baseline: Baseline = 0.0,
 ) -> Maps:
-    """Slide a segment of the baseline over time, and see what the score loses.
+    """Slide a segment of the baseline over time, and give each reading what the score loses.
 
     A reading's value is the mean, over the segments that cover it, of the loss shared out among the readings of the
     segment. The last segment is moved back to end with the window. Costs 1 evaluation and one for each position, for
@@ -189,8 +192,8 @@ def occlusion(
     --------
     >>> import xplain
     >>> model = xplain.SignalClassifier(lambda windows: windows[:, 0, 2:].sum(axis=1), sample_rate_hz=10, window=4)
-    >>> e = xplain.explain(model, [[1, 2, 3, 5], [1, 1, 1, 1]], "occlusion", length=2)
-    >>> e.attributions[0].evidence.values.tolist()
+    >>> explanation = xplain.explain(model, [[1, 2, 3, 5], [1, 1, 1, 1]], "occlusion", length=2)
+    >>> explanation.attributions[0].evidence.values.tolist()
     [[0.0, 0.0, 4.0, 4.0], [0.0, 0.0, 0.0, 0.0]]
     """
     axes, time = run.size
@@ -201,12 +204,14 @@ def occlusion(
             f"stride must be at most the length, {extent} readings, got {step}; readings would be left out"
         )
     rows = axes if _check.boolean("together", together) else 1
-    loss = _occlusion.occlusion(run, window=(rows, extent), stride=(rows, step), baseline=_reference(run, baseline))
+    loss = _occlusion.occlusion(
+        run, window=(rows, extent), stride=(rows, step), baseline=_image_baseline(run, baseline)
+    )
     return loss / (rows * extent)
 
 
 def feature_ablation(run: Run, *, segments: Any = 10, together: bool = False, baseline: Baseline = 0.0) -> Maps:
-    """Replace one segment at a time by the baseline, and see what the score loses.
+    """Replace one segment at a time by the baseline, and give its readings what the score loses.
 
     Costs 1 evaluation and one for each segment, for each window.
 
@@ -218,7 +223,7 @@ def feature_ablation(run: Run, *, segments: Any = 10, together: bool = False, ba
         Into how many segments the window's time is divided; or a feature mask, where readings of one segment share a
         number.
     together : bool
-        Whether a segment of time holds all axes; else there is one for each axis. A feature mask does not heed it.
+        Whether a segment of time holds all axes; else there is one for each axis. A feature mask ignores it.
     baseline : float, "mean" or array_like
         What an absent segment shows; see `input_x_gradient`.
 
@@ -231,7 +236,7 @@ def feature_ablation(run: Run, *, segments: Any = 10, together: bool = False, ba
     ----------
     Zeiler & Fergus, Visualizing and Understanding Convolutional Networks, ECCV 2014.
     """
-    return _of_segments(run, _occlusion.feature_ablation, segments, together, baseline)
+    return _explain_segments(run, _occlusion.feature_ablation, segments, together, baseline)
 
 
 def lime(
@@ -244,7 +249,7 @@ def lime(
     ridge: float = 1.0,
     baseline: Baseline = 0.0,
 ) -> Maps:
-    """Ridge regression of the score on which segments are there, windows near the whole one weighted.
+    """Ridge regression of the score on which segments are present, weighted towards the whole window.
 
     Costs ``n_samples`` evaluations for each window, less where coalitions repeat.
 
@@ -267,7 +272,7 @@ def lime(
     Ribeiro, Singh & Guestrin, "Why should I trust you?", KDD 2016, arXiv:1602.04938.
     """
     options = {"n_samples": n_samples, "kernel_width": kernel_width, "ridge": ridge}
-    return _of_segments(run, _surrogate.lime, segments, together, baseline, **options)
+    return _explain_segments(run, _surrogate.lime, segments, together, baseline, **options)
 
 
 def kernel_shap(
@@ -296,7 +301,7 @@ def kernel_shap(
     ----------
     Lundberg & Lee, A Unified Approach to Interpreting Model Predictions, NeurIPS 2017, arXiv:1705.07874.
     """
-    return _of_segments(run, _surrogate.kernel_shap, segments, together, baseline, budget=budget)
+    return _explain_segments(run, _surrogate.kernel_shap, segments, together, baseline, budget=budget)
 
 
 def shapley(
@@ -326,11 +331,11 @@ def shapley(
     Shapley, A value for n-person games, 1953; Mitchell et al., Sampling Permutations for Shapley Value Estimation, JMLR
     2022.
     """
-    return _of_segments(run, _shapley.shapley, segments, together, baseline, budget=budget)
+    return _explain_segments(run, _shapley.shapley, segments, together, baseline, budget=budget)
 
 
-def _reference(run: Run, baseline: Any) -> Any:
-    """Return a baseline as `Run.baseline` takes it for an image (1, axes, time)."""
+def _image_baseline(run: Run, baseline: Any) -> Any:
+    """Return a baseline of signals as `Run.baseline` takes it, for an image (1, axes, time)."""
     if isinstance(baseline, str):
         _check.choice("baseline", baseline, ("mean",))
         return run.prepared.array.mean(axis=2, keepdims=True, dtype=np.float64)
@@ -345,24 +350,24 @@ def _reference(run: Run, baseline: Any) -> Any:
     return baseline
 
 
-def _readings(name: str, value: Any, most: int) -> int:
-    """A length in readings, from readings (int) or a part of the window (float)."""
+def _readings(name: str, value: Any, time: int) -> int:
+    """Return a length in readings, from readings (int) or a part of the window (float)."""
     if isinstance(value, float):
         if not 0 < value <= 1:
             raise _check.wrong(name, "a part above 0 and at most 1", value, "readings are an int")
-        return max(1, round(value * most))
+        return max(1, round(value * time))
     readings = _check.integer(name, value, least=1)
-    if readings > most:
-        raise InputError(f"{name} must be at most {most}, the readings of the model's window, got {readings}")
+    if readings > time:
+        raise InputError(f"{name} must be at most {time}, the readings of the model's window, got {readings}")
     return readings
 
 
-def _of_segments(
+def _explain_segments(
     run: Run, method: Callable[..., Maps], segments: Any, together: bool, baseline: Any, **options: Any
 ) -> Maps:
-    """Explain segments as a method explains the regions of an image, and share out their values."""
+    """Explain segments by a method for the regions of an image, and share out their values among the readings."""
     labels = _segments(run, segments, together)
-    maps = method(run, segments=labels, baseline=_reference(run, baseline), **options)
+    maps = method(run, segments=labels, baseline=_image_baseline(run, baseline), **options)
     return maps / np.bincount(labels.reshape(-1))[labels]
 
 
@@ -373,9 +378,9 @@ def _segments(run: Run, segments: Any, together: Any) -> npt.NDArray[np.int64]:
         count = _check.integer("segments", segments, least=1)
         if count > time:
             raise InputError(f"segments must be at most {time}, the readings of the model's window, got {count}")
-        each = np.arange(time) * count // time
+        columns = np.arange(time) * count // time
         rows = np.zeros(axes, np.int64) if _check.boolean("together", together) else np.arange(axes)
-        labels = rows[:, None] * count + each
+        labels = rows[:, None] * count + columns
     else:
         labels = np.asarray(segments)
         if labels.dtype.kind not in "iu" or labels.shape != (axes, time):

@@ -1,4 +1,8 @@
-"""Fit an additive model to the scores of coalitions of regions: LIME and KernelSHAP."""
+"""LIME and KernelSHAP: fit an additive model of which regions are present to the scores of coalitions.
+
+They differ in the coalitions, in their weights and in the fit: LIME fits near the whole input, with a ridge and a free
+intercept; KernelSHAP fits under the Shapley kernel, exactly right for the whole input and for the baseline.
+"""
 
 from __future__ import annotations
 
@@ -79,8 +83,8 @@ def lime(
     >>> import xplain
     >>> photo = np.full((4, 4, 3), 200, np.uint8)
     >>> model = xplain.ImageClassifier(lambda images: images[:, :2, :2].mean(axis=(1, 2, 3))[:, None])
-    >>> found = xplain.explain(model, photo, method="lime", segments="grid", n_segments=4, ridge=0.0)
-    >>> float(found.attributions[0].evidence.values[0, 0].round(3))
+    >>> explanation = xplain.explain(model, photo, method="lime", segments="grid", n_segments=4, ridge=0.0)
+    >>> float(explanation.attributions[0].evidence.values[0, 0].round(3))
     200.0
     """
     width = _check.number("kernel_width", kernel_width)
@@ -101,15 +105,24 @@ def lime(
     present = coalitions.mean(axis=1)
     distance = 1.0 - np.sqrt(present)  # cosine distance to all ones: |z| / (sqrt(|z|) sqrt(players))
     weights = np.exp(-(distance**2) / width**2)
-    coefficients, fit = _ridge(coalitions.astype(np.float64), game.worth(coalitions), weights, penalty)
+    coefficients, fit = _ridge_regression(coalitions.astype(np.float64), game.worth(coalitions), weights, penalty)
     run.note_each("fit", fit)
     return game.paint(coefficients)
 
 
-def _ridge(features: Float64, scores: Float64, weights: Float64, penalty: float) -> tuple[Float64, Float64]:
-    """Weighted ridge regression with an unpenalised intercept: coefficients (features, T) and R squared (T,)."""
+def _ridge_regression(features: Float64, scores: Float64, weights: Float64, penalty: float) -> tuple[Float64, Float64]:
+    """Fit a weighted ridge regression with an unpenalised intercept.
+
+    Returns
+    -------
+    float64 array (features, T)
+        Coefficients.
+    float64 array (T,)
+        R squared.
+    """
     share = weights / weights.sum()
-    x, y = features - share @ features, scores - share @ scores
+    x, y = features - share @ features, scores - share @ scores  # centred, which takes the intercept out
+    # The penalty as one more row for each feature, by which the normal equations need not be formed.
     root = np.sqrt(weights)[:, None]
     rows = np.vstack([root * x, math.sqrt(penalty) * np.eye(x.shape[1])])
     values = np.vstack([root * y, np.zeros((x.shape[1], y.shape[1]))])
@@ -124,11 +137,11 @@ def kernel_shap(
 ) -> Float64:
     """Estimate the Shapley values of regions by a weighted least-squares fit.
 
-    The additive model of which regions are present that fits all coalitions best under the Shapley kernel, and is right
-    for the whole input and for the baseline, has the Shapley values as coefficients [1]_. Sizes of coalitions are taken
-    in whole, from the smallest and largest inwards, while the budget allows: with few regions everything is, and the
-    result is exact. The rest of the budget goes to random coalitions of the other sizes, each with its complement,
-    which lowers the variance [2]_.
+    Of all additive models of which regions are present that are right for the whole input and for the baseline, the one
+    that fits all coalitions best under the Shapley kernel has the Shapley values as coefficients [1]_. While the budget
+    allows, all coalitions of a size are evaluated, from the smallest and the largest size inwards; with few regions
+    these are all coalitions, and the result is exact. The rest of the budget goes to random coalitions of the other
+    sizes, each with its complement, which lowers the variance [2]_.
 
     Quality: ``players``, ``coalitions`` (distinct ones that were fitted), ``completeness_residual`` (f(input) -
     f(baseline) minus the sum of the values, 0 but for rounding) and ``standard_error`` and ``standard_error_max``, the
@@ -170,68 +183,76 @@ def kernel_shap(
     >>> import xplain
     >>> photo = np.full((4, 4, 3), 200, np.uint8)
     >>> model = xplain.ImageClassifier(lambda images: images[:, :2, :2].mean(axis=(1, 2, 3))[:, None])
-    >>> found = xplain.explain(model, photo, method="kernel-shap", segments="grid", n_segments=4)
-    >>> found.attributions[0].evidence.values[::2, ::2].round(3).tolist()
+    >>> explanation = xplain.explain(model, photo, method="kernel-shap", segments="grid", n_segments=4)
+    >>> explanation.attributions[0].evidence.values[::2, ::2].round(3).tolist()
     [[200.0, 0.0], [0.0, 0.0]]
     """
     limit = _check.integer("budget", budget, least=1)
     game = Game(run, segments, n_segments, baseline)
-    least = min(2 * game.players + 6, 2**game.players)
+    least = min(2 * game.players + 6, 2**game.players)  # all of sizes 1 and n - 1, the whole, the baseline, two pairs
     if limit < least:
         raise InputError(
             f"budget must be at least {least} for {game.players} regions, got {limit}; raise budget or lower n_segments"
         )
-    coalitions, weights, drawn = _kernel_coalitions(run.rng, game.players, limit - 2)
+    coalitions, weights, sampled = kernel_coalitions(run.rng, game.players, limit - 2)
     total = game.full - game.empty
-    values, errors = _constrained_fit(coalitions, game.worth(coalitions) - game.empty, weights, total, drawn)
+    values, errors = _constrained_fit(coalitions, game.worth(coalitions) - game.empty, weights, total, sampled)
     run.note("coalitions", len(np.unique(np.packbits(coalitions, axis=1), axis=0)) + 2)
-    game.note(values, errors)
+    game.note_errors(values, errors)
     return game.paint(values)
 
 
-def _kernel_coalitions(rng: np.random.Generator, players: int, budget: int) -> tuple[Bool, Float64, int]:
-    """Choose coalitions and their weights under the Shapley kernel.
+def kernel_coalitions(rng: np.random.Generator, players: int, budget: int) -> tuple[Bool, Float64, int]:
+    """Choose coalitions and their weights under the Shapley kernel, but for the empty one and the full one.
 
     Returns
     -------
     coalitions : bool array (n, players)
     weights : float64 array (n,)
-    drawn : int
+    sampled : int
         How many at the end are random, each coalition followed by its complement.
     """
-    sizes = np.arange(1, players // 2 + 1)
+    sizes = np.arange(1, players // 2 + 1)  # each stands for its complements' size, too
     kernel = (players - 1) / (sizes * (players - sizes))  # weight of all coalitions of a size together,
     kernel[2 * sizes < players] *= 2  # and of their complements
-    rows: list[Bool] = []
+    coalitions: list[Bool] = []
     weights: list[Float64] = []
     for size in sizes.tolist():
-        half = 2 * size == players  # the complements are of the same size
-        count = math.comb(players, size) * (1 if half else 2)
-        left = kernel[size - 1 :]
-        if size > 1 and count > budget * left[0] / left.sum():  # random pairs would not exhaust this size
+        is_half = 2 * size == players  # the complements are of the same size
+        count = math.comb(players, size) * (1 if is_half else 2)
+        remaining = kernel[size - 1 :]
+        if size > 1 and count > budget * remaining[0] / remaining.sum():  # random pairs would not exhaust this size
             break
-        chosen = np.zeros((math.comb(players, size), players), bool)
-        np.put_along_axis(chosen, np.array(list(itertools.combinations(range(players), size))), True, axis=1)
-        rows.append(chosen if half else np.vstack([chosen, ~chosen]))
-        weights.append(np.full(count, left[0] / count))
+        members = np.zeros((math.comb(players, size), players), bool)
+        np.put_along_axis(members, np.array(list(itertools.combinations(range(players), size))), True, axis=1)
+        coalitions.append(members if is_half else np.vstack([members, ~members]))
+        weights.append(np.full(count, remaining[0] / count))
         budget -= count
-    left, pairs = kernel[len(rows) :], budget // 2
-    if not len(left):
-        return np.vstack(rows), np.concatenate(weights), 0
-    drawn = rng.choice(sizes[len(rows) :], size=pairs, p=left / left.sum())
+    remaining, pairs = kernel[len(coalitions) :], budget // 2
+    if not len(remaining):
+        return np.vstack(coalitions), np.concatenate(weights), 0
+    random_sizes = rng.choice(sizes[len(coalitions) :], size=pairs, p=remaining / remaining.sum())
     rank = rng.random((pairs, players)).argsort(axis=1)
-    chosen = rank < drawn[:, None]
-    rows.append(np.stack([chosen, ~chosen], axis=1).reshape(-1, players))
-    weights.append(np.full(2 * pairs, left.sum() / (2 * pairs)))
-    return np.vstack(rows), np.concatenate(weights), 2 * pairs
+    members = rank < random_sizes[:, None]
+    coalitions.append(np.stack([members, ~members], axis=1).reshape(-1, players))
+    weights.append(np.full(2 * pairs, remaining.sum() / (2 * pairs)))
+    return np.vstack(coalitions), np.concatenate(weights), 2 * pairs
 
 
 def _constrained_fit(
-    coalitions: Bool, gains: Float64, weights: Float64, total: Float64, drawn: int
+    coalitions: Bool, gains: Float64, weights: Float64, total: Float64, sampled: int
 ) -> tuple[Float64, Float64]:
-    """Weighted least squares whose coefficients sum to ``total``: values and standard errors, (players, T) each.
+    """Fit by weighted least squares under the constraint that the coefficients sum to ``total``.
 
-    The constraint takes the last player out. The errors are the sandwich estimate over the drawn pairs of coalitions.
+    The constraint expresses the last player by the others. The errors are the sandwich estimate over the sampled pairs
+    of coalitions, which are the last ``sampled`` rows.
+
+    Returns
+    -------
+    float64 array (players, T)
+        Coefficients.
+    float64 array (players, T)
+        Their standard errors.
     """
     z = coalitions.astype(np.float64)
     x, y = z[:, :-1] - z[:, -1:], gains - z[:, -1:] * total
@@ -240,11 +261,12 @@ def _constrained_fit(
     free = np.linalg.solve(gram, weighted.T @ y)
     values = np.vstack([free, total - free.sum(axis=0)])
     errors = np.zeros_like(values)
-    if drawn:
-        residual = (y - x @ free)[-drawn:]
+    if sampled:
+        residual = (y - x @ free)[-sampled:]
         for target in range(y.shape[1]):
-            pull = (weighted[-drawn:] * residual[:, target, None]).reshape(drawn // 2, 2, -1).sum(axis=1)
-            moved = np.linalg.solve(gram, (pull - pull.mean(axis=0)).T)
-            moved = np.vstack([moved, -moved.sum(axis=0)])
-            errors[:, target] = np.sqrt((moved**2).sum(axis=1) * len(pull) / (len(pull) - 1))
+            # The gradient of the squared error of each pair, and by how much it moves the coefficients.
+            gradients = (weighted[-sampled:] * residual[:, target, None]).reshape(sampled // 2, 2, -1).sum(axis=1)
+            shifts = np.linalg.solve(gram, (gradients - gradients.mean(axis=0)).T)
+            shifts = np.vstack([shifts, -shifts.sum(axis=0)])
+            errors[:, target] = np.sqrt((shifts**2).sum(axis=1) * len(gradients) / (len(gradients) - 1))
     return values, errors

@@ -1,8 +1,13 @@
 """The methods on texts: those of images, on words instead of regions and on token embeddings instead of pixels.
 
-Gradient methods differentiate by the embeddings of the tokens; their baseline is the baseline token (the tokenizer's
-mask, else its padding or unknown token) in each place but those of special tokens. Perturbation methods switch words on
-and off: an absent word is deleted from a black box's text, and its tokens become the baseline token for a module.
+Gradient methods differentiate by the embeddings of the tokens. Their baseline is the same text with every token but the
+special ones replaced by the baseline token: the tokenizer's mask, else its padding or unknown token.
+
+Perturbation methods switch units on and off: words, sentences, or groups of words in a row. An absent word is deleted
+from a black box's text; for a module its tokens become the baseline token. The score of a unit is shared out evenly
+among its words.
+
+The input is that of `xplain.attributions.engine.text_views`: embeddings (embedding, 1, tokens) or words (1, 1, words).
 """
 
 from __future__ import annotations
@@ -26,7 +31,7 @@ if TYPE_CHECKING:
 
 Maps = npt.NDArray[np.float64]
 
-#: Most groups that the words of a text are put in, unless the caller says what a unit is.
+#: Most units that ``unit="auto"`` divides a text into: each costs an evaluation or more.
 _MOST_UNITS = 128
 
 
@@ -56,7 +61,7 @@ def integrated_gradients(run: Run, *, n_steps: int = 50, quadrature: str = "gaus
     """
     from xplain.attributions.methods.gradients import integrated_gradients
 
-    return integrated_gradients(run, n_steps=n_steps, quadrature=quadrature, baseline=_embedded(run).baseline())
+    return integrated_gradients(run, n_steps=n_steps, quadrature=quadrature, baseline=_embedded_baseline(run))
 
 
 def input_x_gradient(run: Run) -> Maps:
@@ -70,7 +75,7 @@ def input_x_gradient(run: Run) -> Maps:
     """
     from xplain.attributions.methods.gradients import input_x_gradient
 
-    return input_x_gradient(run, baseline=_embedded(run).baseline())
+    return input_x_gradient(run, baseline=_embedded_baseline(run))
 
 
 def gradient_shap(run: Run, *, n_samples: int = 50, noise: float = 0.0) -> Maps:
@@ -98,7 +103,7 @@ def gradient_shap(run: Run, *, n_samples: int = 50, noise: float = 0.0) -> Maps:
     """
     from xplain.attributions.methods.gradients import gradient_shap
 
-    return gradient_shap(run, n_samples=n_samples, noise=noise, baselines=[_embedded(run).baseline()])
+    return gradient_shap(run, n_samples=n_samples, noise=noise, baselines=[_embedded_baseline(run)])
 
 
 def saliency(run: Run) -> Maps:
@@ -140,23 +145,23 @@ def occlusion(run: Run, *, unit: str | int = "auto", window: int = 1) -> Maps:
     Zeiler & Fergus, Visualizing and Understanding Convolutional Networks, ECCV 2014; Li, Monroe & Jurafsky,
     Understanding Neural Networks through Representation Erasure, 2016, arXiv:1612.08220.
     """
-    groups = _groups(run, unit)
-    count = int(groups.max()) + 1
+    units = _units(run, unit)
+    count = int(units.max()) + 1
     extent = _check.integer("window", window, least=1)
     if extent > count:
         raise InputError(f"window must be at most {count}, the number of units in the text, got {extent}")
     run.note("players", count)
     starts = np.arange(count - extent + 1)
     covered = (np.arange(count) >= starts[:, None]) & (np.arange(count) < starts[:, None] + extent)
-    base, loss = run.score(run.prepared.array), np.empty((len(starts), len(run.targets)))
+    score, loss = run.score(run.prepared.array), np.empty((len(starts), len(run.targets)))
 
     def make(start: int, stop: int) -> npt.NDArray[Any]:
-        return (~covered[start:stop][:, groups]).astype(np.float32)[:, np.newaxis]
+        return (~covered[start:stop][:, units]).astype(np.float32)[:, np.newaxis]
 
-    for part, scores in run.evaluate(make, len(starts)):
-        loss[part] = base - scores
+    for batch, scores in run.evaluate(make, len(starts)):
+        loss[batch] = score - scores
     mean = (covered.T @ loss) / covered.sum(axis=0)[:, None]
-    return _among_words(mean, groups)
+    return _share_units(mean, units)
 
 
 def lime(
@@ -167,7 +172,7 @@ def lime(
     kernel_width: float = 0.25,
     ridge: float = 1.0,
 ) -> Maps:
-    """Ridge regression of the score on which units of the text are there, texts near the whole one weighted.
+    """Ridge regression of the score on which units of the text are present, weighted towards the whole text.
 
     Costs ``n_samples`` evaluations, less where texts repeat.
 
@@ -189,7 +194,7 @@ def lime(
     ----------
     Ribeiro, Singh & Guestrin, "Why should I trust you?", KDD 2016, arXiv:1602.04938.
     """
-    return _of_units(run, unit, _surrogate.lime, n_samples=n_samples, kernel_width=kernel_width, ridge=ridge)
+    return _explain_units(run, unit, _surrogate.lime, n_samples=n_samples, kernel_width=kernel_width, ridge=ridge)
 
 
 def kernel_shap(run: Run, *, unit: str | int = "auto", budget: int = 1000) -> Maps:
@@ -215,7 +220,7 @@ def kernel_shap(run: Run, *, unit: str | int = "auto", budget: int = 1000) -> Ma
     ----------
     Lundberg & Lee, A Unified Approach to Interpreting Model Predictions, NeurIPS 2017, arXiv:1705.07874.
     """
-    return _of_units(run, unit, _surrogate.kernel_shap, budget=budget)
+    return _explain_units(run, unit, _surrogate.kernel_shap, budget=budget)
 
 
 def shapley(run: Run, *, unit: str | int = "auto", budget: int = 4096) -> Maps:
@@ -242,7 +247,7 @@ def shapley(run: Run, *, unit: str | int = "auto", budget: int = 4096) -> Maps:
     Shapley, A value for n-person games, 1953; Mitchell et al., Sampling Permutations for Shapley Value Estimation, JMLR
     2022.
     """
-    return _of_units(run, unit, _shapley.shapley, budget=budget)
+    return _explain_units(run, unit, _shapley.shapley, budget=budget)
 
 
 def random(run: Run) -> Maps:
@@ -250,20 +255,28 @@ def random(run: Run) -> Maps:
     return run.rng.standard_normal((len(run.targets), 1, run.prepared.array.shape[-1]))
 
 
-def _embedded(run: Run) -> EmbeddingView:
-    return cast(EmbeddingView, run.model)
+def _embedded_baseline(run: Run) -> npt.NDArray[np.float32]:
+    """Return the embeddings of the baseline text."""
+    return cast(EmbeddingView, run.model).baseline()
 
 
-def _of_units(run: Run, unit: str | int, method: Callable[..., Maps], **options: Any) -> Maps:
-    """Explain the units of a text as a method explains the regions of an image."""
-    groups = _groups(run, unit)
-    if groups.max() == 0:
-        return _whole(run, groups)
-    return _shared(method(run, segments=groups, **options), groups)
+def _explain_units(run: Run, unit: str | int, method: Callable[..., Maps], **options: Any) -> Maps:
+    """Explain the units of a text by a method for the regions of an image (1, words)."""
+    units = _units(run, unit)
+    if units.max() == 0:
+        return _explain_single_unit(run, units)
+    return _share_words(method(run, segments=units, **options), units)
 
 
-def _groups(run: Run, unit: str | int) -> npt.NDArray[np.int64]:
-    """Return the unit that each word is in, 0..count-1, as an image (1, words)."""
+def _explain_single_unit(run: Run, units: npt.NDArray[np.int64]) -> Maps:
+    """Give the only unit of a text all that the score gains over the empty text; methods need two or more."""
+    gain = run.score(run.prepared.array) - run.score(np.zeros_like(run.prepared.array))
+    run.note("players", 1)
+    return _share_units(gain[np.newaxis], units)
+
+
+def _units(run: Run, unit: str | int) -> npt.NDArray[np.int64]:
+    """Return the unit of each word, 0..count-1, as int64 (1, words)."""
     words = cast(PresenceView, run.model).text.words
     if isinstance(unit, str) and unit not in ("auto", "word", "sentence"):
         raise _check.wrong("unit", "'auto', 'word', 'sentence' or a number of words", unit)
@@ -276,18 +289,11 @@ def _groups(run: Run, unit: str | int) -> npt.NDArray[np.int64]:
     return np.arange(len(words), dtype=np.int64)[np.newaxis] // size
 
 
-def _shared(maps: Maps, groups: npt.NDArray[np.int64]) -> Maps:
-    """Divide the value that each word has of its unit by the number of the unit's words."""
-    return maps / np.bincount(groups[0])[groups]
+def _share_units(values: Maps, units: npt.NDArray[np.int64]) -> Maps:
+    """Share out the value of each unit evenly among its words: (units, T) -> (T, 1, words)."""
+    return _share_words(values.T[:, units], units)
 
 
-def _among_words(values: Maps, groups: npt.NDArray[np.int64]) -> Maps:
-    """Give the words of each unit an even part of its value: (units, T) -> (T, 1, words)."""
-    return _shared(values.T[:, groups], groups)
-
-
-def _whole(run: Run, groups: npt.NDArray[np.int64]) -> Maps:
-    """The one unit of a text gets all that the score gains over the empty text."""
-    gain = run.score(run.prepared.array) - run.score(np.zeros_like(run.prepared.array))
-    run.note("players", 1)
-    return _among_words(gain[np.newaxis], groups)
+def _share_words(maps: Maps, units: npt.NDArray[np.int64]) -> Maps:
+    """Divide maps (T, 1, words), in which each word has its unit's value, by the number of words in the unit."""
+    return maps / np.bincount(units[0])[units]

@@ -1,1 +1,1 @@
-"""Numba kernels: plain arrays of fixed types, no checks inside."""
+"""Numba kernels: plain arrays of fixed dtypes, no checks inside; and what surrounds those of run-length masks."""

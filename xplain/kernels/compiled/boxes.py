@@ -1,4 +1,4 @@
-"""Numba kernels of boxes; ``_boxes_numpy`` has the same functions in NumPy.
+"""Numba kernels of boxes; `xplain.kernels.plain.boxes` has the same functions in NumPy.
 
 `suppress` lays a grid over the boxes of a label, with cells about half as long as the mean box, and files every box
 that is kept under each cell that it covers. A candidate meets the few kept boxes of its middle cells instead of all of
@@ -22,7 +22,7 @@ from xplain.kernels.jit import kernel
 Float64 = npt.NDArray[np.float64]
 Int64 = npt.NDArray[np.int64]
 
-_CELLS = 64  # most cells along an axis; bounds the memory that a few huge boxes among tiny ones can take
+_MOST_CELLS = 64  # along an axis; bounds the memory that a few huge boxes among tiny ones can take
 
 
 @kernel
@@ -38,7 +38,7 @@ def first_bad(boxes: Float64, limit: float) -> int:
 @kernel
 def iou(a: Float64, b: Float64, out: Float64) -> None:
     """Fill ``out`` (M, N) with the overlaps of ``a`` (M, 4) and ``b`` (N, 4)."""
-    # Columns of their own, so that the inner loop turns into vector code.
+    # Columns of their rows, so that the inner loop turns into vector code.
     left, top, right, bottom = b[:, 0].copy(), b[:, 1].copy(), b[:, 2].copy(), b[:, 3].copy()
     areas = (right - left) * (bottom - top)
     for i in range(a.shape[0]):
@@ -55,9 +55,9 @@ def iou(a: Float64, b: Float64, out: Float64) -> None:
 
 @kernel
 def _axis(low: Any, high: Any) -> tuple[float, float, int]:
-    """Divide one axis: where it starts, cells per unit of length, and the number of cells."""
+    """Divide one axis into cells: where the first starts, cells per unit of length, and the number of cells."""
     start, size, mean = low.min(), high.max() - low.min(), (high - low).mean()
-    most = min(_CELLS, int(math.sqrt(low.size)) + 1)
+    most = min(_MOST_CELLS, int(math.sqrt(low.size)) + 1)
     cells = int(min(2.0 * size / mean, most)) if mean > 0.0 else most
     return start, (cells / size if size > 1e-150 else 0.0), cells  # a density has to be finite
 
@@ -71,43 +71,44 @@ def _cells(axis: tuple[float, float, int], low: float, high: float) -> tuple[int
 
 @kernel
 def suppress(boxes: Float64, order: Int64, starts: Int64, threshold: float, by: Int64) -> None:
-    """Fill ``by`` with the kept box that suppresses each box: the first in the order, or -1 for a box that is kept.
+    """Fill ``by`` with the kept box that suppresses each box, the first in the order; -1 for a box that is kept.
 
-    ``order[starts[g]:starts[g + 1]]`` are the boxes of one label, best first; labels do not meet.
+    ``order[starts[g]:starts[g + 1]]`` are the boxes of one label, best first. Boxes of two labels never meet.
     """
     margin = min(threshold, 0.4999)  # below a half, so that rounding cannot turn the middle inside out
     for g in range(starts.size - 1):
         group = order[starts[g] : starts[g + 1]]
         if group.size == 0:
             continue
-        own = boxes[group]
-        x, y = _axis(own[:, 0], own[:, 2]), _axis(own[:, 1], own[:, 3])
-        columns, places = x[2], 0
+        rows = boxes[group]
+        x, y = _axis(rows[:, 0], rows[:, 2]), _axis(rows[:, 1], rows[:, 3])
+        columns, covered = x[2], 0  # cells that the boxes cover, those of several boxes more than once
         for k in range(group.size):
-            (c0, c1), (r0, r1) = _cells(x, own[k, 0], own[k, 2]), _cells(y, own[k, 1], own[k, 3])
-            places += (c1 - c0 + 1) * (r1 - r0 + 1)
-        # The kept boxes of each cell are a chain: its newest link, and for each link whose it is and the one before.
+            (c0, c1), (r0, r1) = _cells(x, rows[k, 0], rows[k, 2]), _cells(y, rows[k, 1], rows[k, 3])
+            covered += (c1 - c0 + 1) * (r1 - r0 + 1)
+        # The kept boxes of a cell form a linked list: `newest` is its head; a link has an owner and a previous link.
         newest = np.full(y[2] * columns, -1, np.int64)
-        owner, previous, links = np.empty(places, np.int64), np.empty(places, np.int64), 0
+        owner, previous, links = np.empty(covered, np.int64), np.empty(covered, np.int64), 0
         for k in range(group.size):
-            x0, y0, x1, y1 = own[k]
+            x0, y0, x1, y1 = rows[k]
             width, height = x1 - x0, y1 - y0
             area = width * height
+            # The middle cells: where every kept box that could suppress this one is filed.
             c0, c1 = _cells(x, x0 + margin * width, x1 - margin * width)
             r0, r1 = _cells(y, y0 + margin * height, y1 - margin * height)
-            first = group.size
+            best = group.size  # place in the group of the best box that suppresses this one; none yet
             for r in range(r0, r1 + 1):
                 for c in range(c0, c1 + 1):
                     link = newest[r * columns + c]
                     while link >= 0:
                         j = owner[link]
                         link = previous[link]
-                        left, top, right, bottom = own[j]
+                        left, top, right, bottom = rows[j]
                         common = max(min(x1, right) - max(x0, left), 0.0) * max(min(y1, bottom) - max(y0, top), 0.0)
                         if common > threshold * (area + (right - left) * (bottom - top) - common):
-                            first = min(first, j)
-            if first < group.size:
-                by[group[k]] = group[first]
+                            best = min(best, j)
+            if best < group.size:
+                by[group[k]] = group[best]
                 continue
             by[group[k]] = -1
             (c0, c1), (r0, r1) = _cells(x, x0, x1), _cells(y, y0, y1)

@@ -1,4 +1,4 @@
-"""Numba kernels of score maps; ``_maps_numpy`` has the same functions in NumPy.
+"""Numba kernels of score maps; `xplain.kernels.plain.maps` has the same functions in NumPy.
 
 `blend` goes through the pixels in blocks that stay in the L1 cache, in three steps: values to entries of the table, the
 entries' colours and weights into rows of 16-bit lanes that lie as the photo's channels do, and one multiplication,
@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from xplain.kernels.jit import kernel
 
-_BLOCK = 1024  # pixels; a multiple of 4
+_BLOCK = 1024  # pixels; a multiple of 4, as `_spread` takes four at a time
 
 
 @kernel
@@ -69,6 +69,6 @@ def blend(
 
 @kernel
 def count_magnitudes(bits: npt.NDArray[np.uint32], counts: npt.NDArray[np.int64]) -> None:
-    """Add to ``counts`` the upper 15 bits below the sign of each float32."""
+    """Count each float32, given as its bits, in the bin of the upper 15 bits below its sign."""
     for i in range(bits.size):
         counts[(bits[i] >> np.uint32(16)) & np.uint32(0x7FFF)] += 1

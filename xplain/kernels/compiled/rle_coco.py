@@ -1,4 +1,4 @@
-"""COCO's RLE objects, with compressed text or lists of counts."""
+"""Read and write COCO's RLE objects, ``{"size": [height, width], "counts": ...}``."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from xplain.errors import DocumentError
 from xplain.kernels import jit
-from xplain.kernels.compiled.rle_counts import RUNS, Counts, as_length, as_runs, canonical, check, shown
+from xplain.kernels.compiled.rle_counts import RUN_KERNELS, Counts, as_length, as_runs, canonical, check, format_value
 from xplain.kernels.plain import rle as plain
 
 
@@ -39,8 +39,8 @@ def to_coco(counts: npt.ArrayLike, height: int, width: int) -> dict[str, Any]:
     >>> to_coco([3, 4, 4, 1], 3, 4)
     {'size': [3, 4], 'counts': '344M'}
     """
-    runs = as_runs(check(counts, height, width))[0]
-    text = jit.choose(runs.size, RUNS, plain).write_text(runs)
+    runs, _, _ = as_runs(check(counts, height, width))
+    text = jit.choose(runs.size, RUN_KERNELS, plain).write_text(runs)
     return {"size": [int(height), int(width)], "counts": text.tobytes().decode("ascii")}
 
 
@@ -74,22 +74,23 @@ def from_coco(rle: Mapping[str, Any], path: str = "$") -> tuple[Counts, int, int
     ([3, 4, 4, 1], 3, 4)
     """
     if not isinstance(rle, Mapping) or not {"size", "counts"} <= rle.keys():
-        raise DocumentError(f"an RLE must be a mapping with size and counts, got {shown(rle)}", path=path)
+        raise DocumentError(f"an RLE must be a mapping with size and counts, got {format_value(rle)}", path=path)
     size, counts = rle["size"], rle["counts"]
     if not isinstance(size, (list, tuple, np.ndarray)) or len(size) != 2:
-        raise DocumentError(f"size must be [height, width], got {shown(size)}", path=f"{path}.size")
-    height, width = (as_length(n, v, f"{path}.size") for n, v in zip(("height", "width"), size, strict=True))
+        raise DocumentError(f"size must be [height, width], got {format_value(size)}", path=f"{path}.size")
+    height, width = as_length("height", size[0], f"{path}.size"), as_length("width", size[1], f"{path}.size")
     if isinstance(counts, (str, bytes)):
         counts = _read_text(counts, f"{path}.counts")
     return canonical(check(counts, height, width, f"{path}.counts")), height, width
 
 
 def _read_text(text: str | bytes, path: str) -> Counts:
-    # A character that is not ASCII becomes bytes that the reader refuses; up to there, bytes are characters.
+    # Only ASCII is valid: other characters become bytes that the kernel refuses, and up to the first of them the index
+    # of a byte is that of its character.
     codes = text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text
     counts: Counts
-    counts, bad = jit.choose(len(codes), RUNS, plain).read_text(np.frombuffer(codes, np.uint8))
-    if bad >= 0:
-        near = shown(text[bad : bad + 8])
-        raise DocumentError(f"counts must be COCO's compressed text, got {near} at character {bad}", path=path)
+    counts, bad_index = jit.choose(len(codes), RUN_KERNELS, plain).read_text(np.frombuffer(codes, np.uint8))
+    if bad_index >= 0:
+        excerpt = format_value(text[bad_index : bad_index + 8])
+        raise DocumentError(f"counts must be COCO's compressed text, got {excerpt} at character {bad_index}", path=path)
     return counts

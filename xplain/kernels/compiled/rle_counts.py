@@ -1,4 +1,8 @@
-"""Arguments of the functions on run-length masks: whether they are what they claim, and their canonical form."""
+"""Check the arguments of the functions on run-length masks, and bring counts to their canonical form.
+
+Counts come from documents that nobody has checked, so the checks here take work in proportion to the counts, never to
+the size that a document claims.
+"""
 
 from __future__ import annotations
 
@@ -26,11 +30,12 @@ _UINT32 = np.dtype(np.uint32)
 
 Array = TypeVar("Array", bound=npt.NDArray[Any])
 
-PIXELS, RUNS = "xplain.kernels.compiled.rle_pixels", "xplain.kernels.compiled.rle_runs"
+#: Modules of compiled kernels, for `xplain.kernels.jit`; `xplain.kernels.plain.rle` has the twins of both.
+PIXEL_KERNELS, RUN_KERNELS = "xplain.kernels.compiled.rle_pixels", "xplain.kernels.compiled.rle_runs"
 
 
 def check(counts: npt.ArrayLike, height: int, width: int, path: str = "$") -> Counts:
-    """Check that counts describe an image of a size, with work in proportion to the counts and not to the size.
+    """Check that counts describe an image of a size; costs work in proportion to the counts, not to the size.
 
     Parameters
     ----------
@@ -59,11 +64,13 @@ def check(counts: npt.ArrayLike, height: int, width: int, path: str = "$") -> Co
     """
     pixels = as_length("height", height, path) * as_length("width", width, path)
     if pixels > LIMIT:
-        raise DocumentError(f"height * width must be at most {LIMIT}, got {shown(height)} x {shown(width)}", path=path)
+        raise DocumentError(
+            f"height * width must be at most {LIMIT}, got {format_value(height)} x {format_value(width)}", path=path
+        )
     array = as_array(counts, path)
-    found = measure(array, path)[0]
-    if found != pixels:
-        raise DocumentError(f"counts must sum to {pixels}, height * width, got {found}", path=path)
+    total, _, _ = measure(array, path)
+    if total != pixels:
+        raise DocumentError(f"counts must sum to {pixels}, height * width, got {total}", path=path)
     return array
 
 
@@ -81,13 +88,14 @@ def canonical(counts: npt.ArrayLike) -> Counts:
     [3, 4, 5]
     """
     array = as_array(counts)
-    if not measure(array)[2]:
+    _, _, has_empty_runs = measure(array)
+    if not has_empty_runs:
         return array.copy()
     ends = np.cumsum(array, dtype=np.int64)
     pixels = ends[-1] if ends.size else 0
     boundaries, times = np.unique(ends[:-1], return_counts=True)
-    kept = boundaries[(times % 2 == 1) & (boundaries < pixels)]  # two boundaries at one place cancel
-    result: Counts = np.diff(kept, prepend=0, append=pixels).astype(np.uint32)
+    real = boundaries[(times % 2 == 1) & (boundaries < pixels)]  # two boundaries at one position cancel
+    result: Counts = np.diff(real, prepend=0, append=pixels).astype(np.uint32)
     return result
 
 
@@ -96,7 +104,7 @@ def as_image(name: str, values: npt.ArrayLike) -> npt.NDArray[Any]:
     try:
         array = np.asarray(values)
     except (TypeError, ValueError) as error:
-        raise InputError(f"{name} must be a (height, width) array, got {shown(values)}") from error
+        raise InputError(f"{name} must be a (height, width) array, got {format_value(values)}") from error
     if array.ndim != 2:
         raise InputError(f"{name} must be two-dimensional (height, width), got shape {array.shape}")
     if array.size > LIMIT:
@@ -113,28 +121,28 @@ def as_finite(name: str, value: Any) -> float:
             number = math.nan
         if math.isfinite(number):
             return number
-    raise InputError(f"{name} must be a finite number, got {shown(value)}")
+    raise InputError(f"{name} must be a finite number, got {format_value(value)}")
 
 
 def as_length(name: str, value: Any, path: str = "$") -> int:
-    """Return an integer >= 0, for a height or a width."""
+    """Return a height or a width as an int >= 0."""
     try:
         length = -1 if isinstance(value, bool) else operator.index(value)
     except TypeError:
         length = -1
     if length < 0:
-        raise DocumentError(f"{name} must be an integer >= 0, got {shown(value)}", path=path)
+        raise DocumentError(f"{name} must be an integer >= 0, got {format_value(value)}", path=path)
     return length
 
 
 def as_array(counts: Any, path: str = "$") -> Counts:
     """Return counts as a contiguous, read-only, one-dimensional uint32 array, without a copy if they are uint32."""
     if type(counts) is np.ndarray and counts.dtype == _UINT32 and counts.ndim == 1 and counts.flags.c_contiguous:
-        return frozen(counts)
+        return freeze(counts)
     if isinstance(counts, (list, tuple)):
-        return frozen(_from_list(counts, path))
+        return freeze(_from_list(counts, path))
     if not hasattr(counts, "__array__"):
-        raise DocumentError(f"counts must be a flat list of integers, got {shown(counts)}", path=path)
+        raise DocumentError(f"counts must be a flat list of integers, got {format_value(counts)}", path=path)
     array = np.asarray(counts)
     if array.dtype.kind not in "iu" or array.ndim != 1:
         raise DocumentError(
@@ -143,43 +151,43 @@ def as_array(counts: Any, path: str = "$") -> Counts:
     if array.size and not 0 <= array.min() <= array.max() <= LIMIT:
         i = int(np.argmax((array < 0) | (array > LIMIT)))
         raise DocumentError(f"counts must be between 0 and {LIMIT}, got {array[i]}", path=f"{path}[{i}]")
-    return frozen(np.ascontiguousarray(array, np.uint32))
+    return freeze(np.ascontiguousarray(array, np.uint32))
 
 
 def _from_list(counts: Sequence[Any], path: str) -> Counts:
-    kinds = set(map(type, counts))
-    if kinds == {int}:
-        with suppress(OverflowError):  # what is wrong is said below
+    types = set(map(type, counts))
+    if types == {int}:
+        with suppress(OverflowError):  # the fast path failed; the checks below find the item and name it
             return np.frombuffer(arrays.array("I", counts), np.uint32)
 
     def is_integer(kind: type) -> bool:
         return issubclass(kind, (int, np.integer)) and kind is not bool
 
-    if not all(map(is_integer, kinds)):  # NumPy would take booleans, and round floats
+    if not all(map(is_integer, types)):  # NumPy would take booleans, and round floats
         i = next(i for i, run in enumerate(counts) if not is_integer(type(run)))
-        raise DocumentError(f"counts must be integers, got {shown(counts[i])}", path=f"{path}[{i}]")
+        raise DocumentError(f"counts must be integers, got {format_value(counts[i])}", path=f"{path}[{i}]")
     if counts and not 0 <= min(counts) <= max(counts) <= LIMIT:
         i = next(i for i, run in enumerate(counts) if not 0 <= run <= LIMIT)
-        raise DocumentError(f"counts must be between 0 and {LIMIT}, got {shown(counts[i])}", path=f"{path}[{i}]")
+        raise DocumentError(f"counts must be between 0 and {LIMIT}, got {format_value(counts[i])}", path=f"{path}[{i}]")
     return np.array(counts, np.uint32)
 
 
 def as_items(name: str, values: Any) -> list[Any]:
-    """Return the items of a sequence or an iterator; text, bytes and mappings are none."""
+    """Return the items of a sequence or an iterator; refuse text, bytes and mappings, which iterate, too."""
     if isinstance(values, (str, bytes, Mapping)) or not isinstance(values, Iterable):
-        raise InputError(f"{name} must be a sequence, got {shown(values)}")
+        raise InputError(f"{name} must be a sequence, got {format_value(values)}")
     return list(values)
 
 
 def as_runs(counts: Any) -> tuple[Counts, int, int]:
-    """Return counts as `as_array` does, but canonical; the number of pixels, and of those set."""
+    """Return canonical counts as a read-only array, the number of pixels, and the number of set pixels."""
     array = as_array(counts)
-    pixels, area, empty = measure(array)
-    return frozen(canonical(array)) if empty else array, pixels, area
+    pixels, area, has_empty_runs = measure(array)
+    return freeze(canonical(array)) if has_empty_runs else array, pixels, area
 
 
-def frozen(array: Array) -> Array:
-    """Return a read-only view; with one mutability, a kernel is compiled once and not for each combination."""
+def freeze(array: Array) -> Array:
+    """Return a read-only view: Numba compiles a kernel anew for each mix of writeable and read-only arguments."""
     if array.flags.writeable:
         array = array.view()
         array.setflags(write=False)
@@ -187,20 +195,20 @@ def frozen(array: Array) -> Array:
 
 
 def measure(counts: Counts, path: str = "$") -> tuple[int, int, bool]:
-    """Return the number of pixels, of those set, and whether the counts of `as_array` are not canonical."""
-    found: tuple[int, int, bool] = jit.loaded(RUNS, plain).measure(counts)
-    must_fit(found[0], path)
-    return found
+    """Return the number of pixels, of set pixels, and whether counts from `as_array` are not canonical."""
+    pixels, area, has_empty_runs = jit.choose_if_loaded(RUN_KERNELS, plain).measure(counts)
+    refuse_too_large(pixels, path)
+    return pixels, area, has_empty_runs
 
 
-def must_fit(pixels: int, path: str = "$") -> None:
-    """Refuse a mask of more than `LIMIT` pixels."""
+def refuse_too_large(pixels: int, path: str = "$") -> None:
+    """Raise DocumentError if a mask has more than `LIMIT` pixels."""
     if pixels > LIMIT:
         raise DocumentError(f"counts must sum to at most {LIMIT}, got {pixels}", path=path)
 
 
-def shown(value: object) -> str:
-    """Return a short repr; integers too long for one are described."""
+def format_value(value: object) -> str:
+    """Return a short repr for a message; of a very long integer the number of its bits."""
     if isinstance(value, int) and value.bit_length() > 128:
         return f"an integer of {value.bit_length()} bits"
     return reprlib.repr(value)

@@ -1,4 +1,4 @@
-"""Pixels to run lengths and back, 64 pixels at a time (Numba).
+"""Numba kernels from pixels to run lengths and back, 64 pixels at a time.
 
 Run lengths go down the columns, but images lie in memory row by row. Scanning columns of a row-major image touches a
 new cache line for every pixel, and copying the image into column order first costs more than all the rest. These
@@ -45,6 +45,7 @@ _ZERO, _ONE, _ALL = np.uint64(0), np.uint64(1), ~np.uint64(0)
 
 
 def _intrinsic(define: Any) -> Any:
+    """`numba.extending.intrinsic`, with types."""
     return intrinsic(define)
 
 
@@ -57,6 +58,7 @@ def _constant(item: ir.Type, numbers: Any) -> ir.Constant:
 
 
 def _pointer(context: Any, builder: Any, kind: Any, args: Any, pointee: ir.Type) -> Any:
+    """Address of item args[1] of the array args[0], as a pointer to another type."""
     data = context.make_array(kind)(context, builder, args[0]).data
     return builder.bitcast(builder.gep(data, [args[1]]), pointee.as_pointer())
 
@@ -175,11 +177,11 @@ def _ones(typing: Any, word: Any) -> Any:
 @kernel
 def _emit(word: Any, base: int, out: Counts, n: Any) -> Any:
     """Write base + position of each set bit at out[n:] and return the new n; out needs 64 elements to spare."""
-    found = _ones(word)
-    if found > _MANY:
+    count = _ones(word)
+    if count > _MANY:
         _positions(out, n, word, base)
-        return n + found
-    out[n] = base + _lowest(word)  # without asking first: most words have one set bit or none
+        return n + count
+    out[n] = base + _lowest(word)  # even if no bit is set: most words have one or none, so asking first is no gain
     n += word != _ZERO
     word &= word - _ONE
     while word != _ZERO:
@@ -192,11 +194,11 @@ def _emit(word: Any, base: int, out: Counts, n: Any) -> Any:
 @kernel
 def _differences(positions: Counts) -> None:
     """Replace each position by its distance from the one before."""
-    before = np.uint32(0)
+    previous = np.uint32(0)
     for i in range(positions.size):
-        here = positions[i]
-        positions[i] = here - before
-        before = here
+        position = positions[i]
+        positions[i] = position - previous
+        previous = position
 
 
 @kernel
@@ -207,12 +209,12 @@ def _pack_rows(values: Any, start: int, rows: int, width: int, thresholds: Any, 
     for i in range(rows):
         row = start + i * width
         for k in range(thresholds.size):
-            at = k * strips * 65 + i + 1
+            first = k * strips * 65 + i + 1
             for w in range(full):
-                bits[at + w * 65] = _pack(values, row + 64 * w, thresholds[k])
+                bits[first + w * 65] = _pack(values, row + 64 * w, thresholds[k])
             if full < strips:  # the last 64 pixels, less those that are in the strip before
                 word = _pack(values, row + width - 64, thresholds[k]) >> np.uint64(-width % 64)
-                bits[at + full * 65] = word
+                bits[first + full * 65] = word
 
 
 @kernel
@@ -242,22 +244,25 @@ def _emit_tiles(
     first: int,
     height: int,
     width: int,
-    listed: npt.NDArray[np.int64],
+    scratch: npt.NDArray[np.int64],
     out: Counts,
     n: int,
 ) -> int:
-    """Write the positions of the edges of one level, whose tiles start at strip ``first``."""
-    bands = listed.size
+    """Write the positions of the edges of one level, whose tiles start at strip ``first``, at out[n:].
+
+    Returns the new n. ``scratch`` has room for one number for each band.
+    """
+    bands = scratch.size
     for w in range((width + 63) // 64):
         start = (first + w) * bands
-        found = 0
+        count = 0  # of the bands with edges, which come first in ``scratch``
         for band in range(bands):
-            listed[found] = band
-            found += changed[start + band]
-        for c in range(min(64, width - 64 * w) if found else 0):
+            scratch[count] = band
+            count += changed[start + band]
+        for c in range(min(64, width - 64 * w) if count else 0):
             top = (64 * w + c) * height
-            for j in range(found):
-                band = listed[j]
+            for j in range(count):
+                band = scratch[j]
                 n = _emit(tiles[(start + band) * 64 + c], top + 64 * band, out, n)
     return n
 
@@ -273,7 +278,7 @@ def encode_rows(values: Any, height: int, width: int, thresholds: Any) -> Any:
     height, width : int
         At least 1 and 64.
     thresholds : (levels,) array of the same dtype
-        For bytes one element, which is not looked at.
+        For bytes one element, which is ignored.
 
     Returns
     -------
@@ -306,11 +311,11 @@ def encode_rows(values: Any, height: int, width: int, thresholds: Any) -> Any:
         total += _edges(bits, band, bands, tile, tiles, changed)
     counts = np.empty(total + levels + 64, np.uint32)
     ends = np.empty(levels, np.int64)
-    listed = np.empty(bands, np.int64)
+    scratch = np.empty(bands, np.int64)
     n = 0
     for k in range(levels):
         start = n
-        n = _emit_tiles(tiles, changed, k * strips, height, width, listed, counts, n)
+        n = _emit_tiles(tiles, changed, k * strips, height, width, scratch, counts, n)
         counts[n] = height * width
         n += 1
         _differences(counts[start:n])
@@ -397,7 +402,7 @@ def _decode(counts: Counts, height: int, width: int, out: Any) -> Any:
     edges = np.zeros(strips * 64, np.uint64)
     row = np.zeros(strips, np.uint64)
     _toggle(counts, height, width, tiles, changed, row)
-    start = at = -np.int64(out.ctypes.data) % 64
+    start = offset = -np.int64(out.ctypes.data) % 64
     pending = used = _ZERO  # the word to write next, and how many bits of it are known
     for band in range(bands):
         for strip in range(strips):
@@ -411,23 +416,23 @@ def _decode(counts: Counts, height: int, width: int, out: Any) -> Any:
                 word = row[w] ^ edges[w * 64 + i]
                 row[w] = word
                 if streaming:
-                    _stream(out, at, pending | (word << used))
+                    _stream(out, offset, pending | (word << used))
                 else:
-                    _unpack(out, at, pending | (word << used))
+                    _unpack(out, offset, pending | (word << used))
                 pending = (word >> _ONE) >> (np.uint64(63) - used)
-                at += 64
+                offset += 64
             if full < strips:
                 word = row[full] ^ edges[full * 64 + i]
                 row[full] = word
                 pending |= word << used
                 used += tail
                 if used >= np.uint64(64):
-                    _unpack(out, at, pending)
-                    at += 64
+                    _unpack(out, offset, pending)
+                    offset += 64
                     used -= np.uint64(64)
                     pending = word >> (tail - used)
     if used:
-        _unpack(out, at, pending)
+        _unpack(out, offset, pending)
     return start
 
 

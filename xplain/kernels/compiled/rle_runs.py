@@ -1,6 +1,6 @@
-"""Areas, boxes, overlaps, set operations and COCO's text, all on run lengths without making pixels (Numba).
+"""Numba kernels on run lengths, without making pixels: areas, boxes, overlaps, unions and COCO's text.
 
-Every kernel here walks the runs once, with work in proportion to their number and not to the pixels. Positions and
+Every kernel walks the runs once, with work in proportion to their number and not to the pixels. Positions and
 areas are 64 bits wide. ``counts`` are uint32 arrays; only `bbox` needs them without empty runs after the first.
 """
 
@@ -101,25 +101,28 @@ def iou_matrix(a: Counts, ends_a: Any, b: Counts, ends_b: Any) -> npt.NDArray[np
         start = ends_b[j]
     start_a = 0
     for i in range(ends_a.size):
-        mine = a[start_a : ends_a[i]]
+        mask = a[start_a : ends_a[i]]
         start_a = ends_a[i]
-        size = measure(mine)[1]
+        area = measure(mask)[1]
         start_b = 0
         for j in range(ends_b.size):
-            common = _common(mine, b[start_b : ends_b[j]])
+            common = _common(mask, b[start_b : ends_b[j]])
             start_b = ends_b[j]
             if common:
-                result[i, j] = common / (size + areas[j] - common)
+                result[i, j] = common / (area + areas[j] - common)
     return result
 
 
 @kernel
 def union(a: Counts, b: Counts) -> Any:
-    """Sweep over the runs of ones and join those that overlap or touch; also the number of pixels of each mask."""
-    pixels, others = measure(a)[0], measure(b)[0]
+    """Return the counts of the union of two masks, and the number of pixels of each.
+
+    Sweeps over the runs of ones of both by where they start, and joins those that overlap or touch.
+    """
+    pixels, other_pixels = measure(a)[0], measure(b)[0]
     start_a: Any
     start_b: Any
-    far = 2**62
+    far = 2**62  # where the run after the last starts: beyond every mask
     i = j = n = last = start = stop = 0
     start_a, stop_a = (np.int64(a[0]), np.int64(a[0]) + a[1]) if a.size > 1 else (far, far)
     start_b, stop_b = (np.int64(b[0]), np.int64(b[0]) + b[1]) if b.size > 1 else (far, far)
@@ -155,7 +158,7 @@ def union(a: Counts, b: Counts) -> Any:
     if last < pixels or n == 0:
         out[n] = pixels - last
         n += 1
-    return out[:n], pixels, others
+    return out[:n], pixels, other_pixels
 
 
 @kernel

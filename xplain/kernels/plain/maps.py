@@ -1,4 +1,4 @@
-"""NumPy twins of ``_maps_numba``: a block of pixels at a time, so that the temporaries stay small and in the cache."""
+"""NumPy twins of `xplain.kernels.compiled.maps`: block by block, so that temporaries stay small and in the cache."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def blend(
 
 
 def count_magnitudes(bits: npt.NDArray[np.uint32], counts: npt.NDArray[np.int64]) -> None:
-    """Add to ``counts`` the upper 15 bits below the sign of each float32."""
+    """Count each float32, given as its bits, in the bin of the upper 15 bits below its sign."""
     for start in range(0, bits.size, _BLOCK):
-        classes = (bits[start : start + _BLOCK] >> np.uint32(16)) & np.uint32(0x7FFF)
-        counts += np.bincount(classes, minlength=counts.size)
+        bins = (bits[start : start + _BLOCK] >> np.uint32(16)) & np.uint32(0x7FFF)
+        counts += np.bincount(bins, minlength=counts.size)

@@ -1,4 +1,7 @@
-"""Slow, obvious NumPy twins of the kernels of run-length masks: same names, same arguments, same results."""
+"""NumPy twins of the kernels of run-length masks, `rle_pixels` and `rle_runs` in `xplain.kernels.compiled`.
+
+Most work on *boundaries*: the positions, in column order, at which one run ends and the next begins.
+"""
 
 from __future__ import annotations
 
@@ -17,6 +20,7 @@ def _counts(boundaries: npt.NDArray[Any], pixels: int) -> Counts:
 
 
 def _boundaries(counts: Counts) -> Boundaries:
+    """Positions where runs end, without the end of the mask."""
     ends = np.cumsum(counts, dtype=np.uint64)
     inner: Boundaries = ends[:-1]
     return inner[inner < ends[-1:]]
@@ -27,11 +31,11 @@ def _boundaries(counts: Counts) -> Boundaries:
 
 def encode_columns(values: npt.NDArray[Any], thresholds: npt.NDArray[Any]) -> tuple[Counts, npt.NDArray[np.int64]]:
     """Encode a column-major image at each threshold; bytes are set if they are not 0."""
-    levels = []
+    counts = []
     for threshold in thresholds:
         is_set = values != 0 if values.dtype == np.uint8 else values >= threshold
-        levels.append(_counts(np.flatnonzero(np.diff(is_set, prepend=False)), values.size))
-    return np.concatenate(levels), np.cumsum([level.size for level in levels])
+        counts.append(_counts(np.flatnonzero(np.diff(is_set, prepend=False)), values.size))
+    return np.concatenate(counts), np.cumsum([level.size for level in counts])
 
 
 def encode_rows(
@@ -68,40 +72,41 @@ def bbox(counts: Counts, height: int, pixels: int) -> tuple[int, int, int, int]:
     return left, top, right - left + 1, bottom - top + 1
 
 
-def _inside(counts: Counts, at: Boundaries) -> npt.NDArray[np.bool_]:
-    inside: npt.NDArray[np.bool_] = np.searchsorted(_boundaries(counts), at, side="right") % 2 == 1
-    return inside
+def _is_set(counts: Counts, positions: Boundaries) -> npt.NDArray[np.bool_]:
+    """Whether the pixels at some positions are set: those after an odd number of boundaries."""
+    is_set: npt.NDArray[np.bool_] = np.searchsorted(_boundaries(counts), positions, side="right") % 2 == 1
+    return is_set
 
 
-def _places(a: Counts, b: Counts) -> Boundaries:
-    """Every position where one of two masks may change."""
+def _changes(a: Counts, b: Counts) -> Boundaries:
+    """Positions from 0 up between which neither of two masks changes."""
     return np.unique(np.concatenate([[np.uint64(0)], _boundaries(a), _boundaries(b)]))
 
 
 def union(a: Counts, b: Counts) -> tuple[Counts, int, int]:
-    """Join the runs of ones of two masks; also the number of pixels of each."""
-    at = _places(a, b)
-    is_set = _inside(a, at) | _inside(b, at)
-    pixels, others = measure(a)[0], measure(b)[0]
-    return _counts(at[np.flatnonzero(np.diff(is_set, prepend=False))], pixels), pixels, others
+    """Return the counts of the union of two masks, and the number of pixels of each."""
+    positions = _changes(a, b)
+    is_set = _is_set(a, positions) | _is_set(b, positions)
+    pixels, other_pixels = measure(a)[0], measure(b)[0]
+    return _counts(positions[np.flatnonzero(np.diff(is_set, prepend=False))], pixels), pixels, other_pixels
 
 
 def overlap(a: Counts, b: Counts) -> tuple[int, int, int, int]:
     """Areas of intersection and of union, and the number of pixels of each mask."""
-    (pixels, area_a, _), (others, area_b, _) = measure(a), measure(b)
-    at = _places(a, b)
-    lengths = np.diff(at, append=np.uint64(pixels))
-    common = int(lengths[_inside(a, at) & _inside(b, at)].sum())
-    return common, area_a + area_b - common, pixels, others
+    (pixels, area_a, _), (other_pixels, area_b, _) = measure(a), measure(b)
+    positions = _changes(a, b)
+    lengths = np.diff(positions, append=np.uint64(pixels))
+    common = int(lengths[_is_set(a, positions) & _is_set(b, positions)].sum())
+    return common, area_a + area_b - common, pixels, other_pixels
 
 
 def iou_matrix(a: Counts, ends_a: Any, b: Counts, ends_b: Any) -> npt.NDArray[np.float64]:
     """IoU of each mask of one batch with each of another; counts of a batch follow each other up to their ends."""
     result = np.zeros((len(ends_a), len(ends_b)))
-    for i, one in enumerate(np.split(a, ends_a[:-1])):
-        for j, other in enumerate(np.split(b, ends_b[:-1])):
-            common, either, _, _ = overlap(one, other)
-            result[i, j] = common / either if either else 0.0
+    for i, mask_a in enumerate(np.split(a, ends_a[:-1])):
+        for j, mask_b in enumerate(np.split(b, ends_b[:-1])):
+            intersection_area, union_area, _, _ = overlap(mask_a, mask_b)
+            result[i, j] = intersection_area / union_area if union_area else 0.0
     return result
 
 
@@ -117,7 +122,7 @@ def write_text(counts: Counts) -> npt.NDArray[np.uint8]:
         while True:
             bits = value & 31
             value >>= 5
-            more = value != (-1 if bits & 16 else 0)
+            more = value != (-1 if bits & 16 else 0)  # the fifth bit is the sign of what is left
             text.append(48 + bits + 32 * more)
             if not more:
                 break
@@ -130,7 +135,7 @@ def read_text(text: npt.NDArray[np.uint8]) -> tuple[Counts, int]:
     start = value = 0
     for i, code in enumerate(text.tolist()):
         bits, shift = code - 48, 5 * (i - start)
-        if not 0 <= bits < 64 or shift > 30:
+        if not 0 <= bits < 64 or shift > 30:  # no character of COCO's, or more than the seven that 32 bits take
             return np.array(counts, np.uint32), i
         value |= (bits & 31) << shift
         if bits & 32:
