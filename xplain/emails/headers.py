@@ -152,13 +152,13 @@ class Headers:
 
 def limit_addresses(addresses: Sequence[str], where: str, defects: list[str]) -> tuple[str, ...]:
     """Keep the addresses that a message can hold, with a note in ``defects`` if some are left out."""
-    kept = tuple(address for address in addresses if len(address) <= MAX_ADDRESS)[:MAX_ADDRESSES]
-    if len(kept) < len(addresses):
+    fitting = tuple(address for address in addresses if len(address) <= MAX_ADDRESS)[:MAX_ADDRESSES]
+    if len(fitting) < len(addresses):
         defects.append(
-            f"{len(addresses) - len(kept)} addresses in {where} are left out: at most {MAX_ADDRESSES} of at most "
+            f"{len(addresses) - len(fitting)} addresses in {where} are left out: at most {MAX_ADDRESSES} of at most "
             f"{MAX_ADDRESS} characters are kept"
         )
-    return kept
+    return fitting
 
 
 def split_addresses(value: str) -> list[str]:

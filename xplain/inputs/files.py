@@ -70,14 +70,14 @@ def write(path: str | os.PathLike[str], data: bytes | Iterable[bytes], *, overwr
     InputError
         If the file exists and must not be replaced, or its folder cannot be written.
     """
-    given = as_path(path)
+    link_or_file = as_path(path)
     parts = (data,) if isinstance(data, bytes) else data
     try:
-        target = given.resolve()
+        target = link_or_file.resolve()
         mode = target.stat().st_mode if target.exists() else None
         if mode is not None and not overwrite:
             raise InputError(
-                f"path must be a new file, got {str(given)!r}, which exists; overwrite it or choose another"
+                f"path must be a new file, got {str(link_or_file)!r}, which exists; overwrite it or choose another"
             )
         if mode is None or stat.S_ISREG(mode):
             _replace(target, parts, mode)
@@ -106,8 +106,8 @@ def make_folder(path: str | os.PathLike[str]) -> None:
 
 def refusal(expected: str, path: object, error: Exception) -> InputError:
     """Build the error for a path that the system refuses."""
-    shown = str(path) if isinstance(path, os.PathLike) else path
-    return InputError(f"{expected}, got {shown!r}: {getattr(error, 'strerror', None) or error}")
+    name = str(path) if isinstance(path, os.PathLike) else path
+    return InputError(f"{expected}, got {name!r}: {getattr(error, 'strerror', None) or error}")
 
 
 def as_path(path: object, name: str = "path") -> Path:

@@ -105,8 +105,8 @@ class Detector(ImageModel):
             For each image the candidates; the same detections where there are none.
         """
         outputs, size = self._call(batch)
-        unordered = [found.numpy() for found in self._read(self.postprocess, outputs, len(batch), size)]
-        detections = [found.rows(np.argsort(-found.scores, kind="stable")) for found in unordered]
+        unordered = [image.numpy() for image in self._read(self.postprocess, outputs, len(batch), size)]
+        detections = [image.rows(np.argsort(-image.scores, kind="stable")) for image in unordered]
         if not self.has_candidates:
             return detections, detections
         return detections, [image.numpy() for image in self._read_candidates(outputs, len(batch), size)]
