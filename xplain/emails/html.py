@@ -78,10 +78,10 @@ def html_lines(document: str, introduces: Callable[[str], bool]) -> list[Line]:
 Line(text='there', depth=0, signature=False, header=False)]
     """
     writer = _LineWriter(introduces)
-    for text, tag, closing, attributes in _tokens(document):
+    for text, tag, closes, attributes in _Tokenizer(document).tokens():
         if tag is None:
             writer.text(text)
-        elif closing:
+        elif closes:
             writer.end(tag)
         else:
             writer.start(tag, attributes)
@@ -89,44 +89,62 @@ Line(text='there', depth=0, signature=False, header=False)]
     return writer.lines
 
 
-def _tokens(document: str) -> Iterator[tuple[str, str | None, bool, Attributes]]:
-    """Yield each run of text as (text, None, ...) and each tag as ("", name, whether it closes, attributes)."""
-    at, pattern = 0, _TAG
-    comments_end = True  # whether there may still be a "-->"
-    without_end = set[str]()  # dropped elements that do not close in the rest of the document
-    last = document.rfind(">")
-    while (start := document.find("<", at)) >= 0:
-        if start > at:
-            yield _unescape(document[at:start]), None, False, {}
-        at = start
-        if start > last:  # no tag ends any more
-            break
-        if document.startswith(("<!", "<?"), start):
-            is_comment = document.startswith("<!--", start)
-            stop = document.find("-->", start + 2) if is_comment and comments_end else -1
-            if stop < 0:
-                comments_end = comments_end and not is_comment
-            at = stop + 3 if stop >= 0 else document.find(">", start) + 1
-            continue
-        match = pattern.match(document, start)
-        if match is None and pattern is _TAG and _LOOSE_TAG.match(document, start):
-            pattern = _LOOSE_TAG
-            continue
-        if match is None:
-            yield "<", None, False, {}
-            at = start + 1
-            continue
-        at, tag, closes = match.end(), match[2].lower(), bool(match[1])
-        if tag in _DROPPED and tag not in without_end and not closes:
-            closing_tag = re.compile(rf"</{tag}\b[^>]*+>?", re.IGNORECASE).search(document, at)
-            if closing_tag is None:
-                without_end.add(tag)  # drop the tag rather than the rest of the mail
-            else:
-                at = closing_tag.end()
-            continue
-        yield "", tag, closes, _attributes(match[3]) if match[3] else {}
-    if at < len(document):
-        yield _unescape(document[at:]), None, False, {}
+class _Tokenizer:
+    """Divides a document into text and tags, in one pass, with what it learns about the rest on the way."""
+
+    def __init__(self, document: str) -> None:
+        self._document = document
+        self._tag_pattern = _TAG
+        self._last_end = document.rfind(">")
+        self._comments_end = True  # whether there may still be a "-->"
+        self._without_end: set[str] = set()  # dropped elements that do not close in the rest of the document
+
+    def tokens(self) -> Iterator[tuple[str, str | None, bool, Attributes]]:
+        """Yield each run of text as (text, None, ...) and each tag as ("", name, whether it closes, attributes)."""
+        document, at = self._document, 0
+        while (start := document.find("<", at)) >= 0:
+            if start > at:
+                yield _unescape(document[at:start]), None, False, {}
+            at = start
+            if start > self._last_end:  # no tag ends any more
+                break
+            if document.startswith(("<!", "<?"), start):
+                at = self._after_declaration(start)
+                continue
+            match = self._match_tag(start)
+            if match is None:
+                yield "<", None, False, {}
+                at = start + 1
+                continue
+            at, tag, closes = match.end(), match[2].lower(), bool(match[1])
+            if tag in _DROPPED and not closes and tag not in self._without_end:
+                at = self._after_dropped(tag, at)
+                continue
+            yield "", tag, closes, _attributes(match[3]) if match[3] else {}
+        if at < len(document):
+            yield _unescape(document[at:]), None, False, {}
+
+    def _match_tag(self, start: int) -> re.Match[str] | None:
+        match = self._tag_pattern.match(self._document, start)
+        if match is None and self._tag_pattern is _TAG and (match := _LOOSE_TAG.match(self._document, start)):
+            self._tag_pattern = _LOOSE_TAG
+        return match
+
+    def _after_declaration(self, start: int) -> int:
+        """Where a comment, doctype or processing instruction ends."""
+        stop = -1
+        if self._comments_end and self._document.startswith("<!--", start):
+            stop = self._document.find("-->", start + 2)
+            self._comments_end = stop >= 0
+        return stop + 3 if stop >= 0 else self._document.find(">", start) + 1
+
+    def _after_dropped(self, tag: str, at: int) -> int:
+        """Where an element that is dropped ends; just after its tag if it does not."""
+        closing_tag = re.compile(rf"</{tag}\b[^>]*+>?", re.IGNORECASE).search(self._document, at)
+        if closing_tag is None:
+            self._without_end.add(tag)  # drop the tag rather than the rest of the mail
+            return at
+        return closing_tag.end()
 
 
 def _unescape(text: str) -> str:
