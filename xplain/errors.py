@@ -50,7 +50,7 @@ class DocumentError(XplainError, ValueError):
         where = f"{self.format} document, " if self.format else ""
         return f"{where}{self.path}: {self.message}"
 
-    def __reduce__(self) -> tuple[object, ...]:
+    def __reduce__(self) -> tuple[object, ...]:  # the default would pass path and format by position
         return _rebuild, (type(self), (self.message,), {"path": self.path, "format": self.format})
 
 
@@ -71,8 +71,8 @@ class FidelityError(XplainError, ValueError):
         super().__init__(format, self.losses)
 
     def __str__(self) -> str:
-        lost = "; ".join(self.losses)
-        return f"format {self.format!r} cannot hold all of it: {lost}; pass lossy=True to accept that"
+        losses = "; ".join(self.losses)
+        return f"format {self.format!r} cannot hold all of it: {losses}; pass lossy=True to accept that"
 
 
 class AttributionError(XplainError, RuntimeError):
@@ -89,7 +89,7 @@ class UnknownNameError(XplainError, LookupError):
     name : object
         The name that was asked for.
     known : iterable of str
-        The names that exist.
+        The names in the table.
     """
 
     def __init__(self, kind: str, name: object, known: Iterable[str]) -> None:
@@ -99,9 +99,9 @@ class UnknownNameError(XplainError, LookupError):
         super().__init__(kind, name, self.known)
 
     def __str__(self) -> str:
-        folded = {name.casefold(): name for name in self.known}
-        near = difflib.get_close_matches(str(self.name).casefold(), folded, n=1, cutoff=0.5)
-        hint = f"; did you mean {folded[near[0]]!r}?" if near else ""
+        by_folded = {name.casefold(): name for name in self.known}
+        nearest = difflib.get_close_matches(str(self.name).casefold(), by_folded, n=1, cutoff=0.5)
+        hint = f"; did you mean {by_folded[nearest[0]]!r}?" if nearest else ""
         names = ", ".join(self.known) if len(self.known) <= 24 else f"{len(self.known)} names"
         return f"{self.kind} must be one of {names}, got {self.name!r}{hint}"
 

@@ -79,10 +79,10 @@ def test_weights_of_torchvision_say_how_images_are_prepared():
 )  # fmt: skip
 def test_image_processors_of_transformers_say_how_images_are_prepared(settings, expected):
     source = changed(TRANSFORMERS, **settings)
-    found = Preprocess.of(source)
+    preprocess = Preprocess.of(source)
     for key, value in expected.describe().items():
-        assert getattr(found, key) == (pytest.approx(value) if key in ("mean", "std") else getattr(expected, key))
-    assert Preprocess.of(SimpleNamespace(image_processor=SimpleNamespace(**source), tokenizer=None)) == found
+        assert getattr(preprocess, key) == (pytest.approx(value) if key in ("mean", "std") else getattr(expected, key))
+    assert Preprocess.of(SimpleNamespace(image_processor=SimpleNamespace(**source), tokenizer=None)) == preprocess
 
 
 @pytest.mark.parametrize(
@@ -102,9 +102,9 @@ def test_real_image_processors_do_the_same(name, settings):
     y, x = np.mgrid[:250, :300]
     photo = np.stack([x * 0.8, y, 255 - x * 0.5], axis=2).astype(np.uint8)
     expected = np.asarray(processor(photo, return_tensors="np")["pixel_values"][0])
-    found, _ = Preprocess.of(processor)(photo)
-    assert found.shape == expected.shape
-    np.testing.assert_allclose(found, expected, rtol=0, atol=2.5 / 255 / min(Preprocess.of(processor).std))
+    array, _ = Preprocess.of(processor)(photo)
+    assert array.shape == expected.shape
+    np.testing.assert_allclose(array, expected, rtol=0, atol=2.5 / 255 / min(Preprocess.of(processor).std))
 
 
 @pytest.mark.parametrize(
@@ -196,9 +196,9 @@ def test_converted_modules_have_gradients_and_refuse_layers(how):
     plain, model = ImageClassifier(Network()), ImageClassifier(converted(how))
     for method in ("saliency", "integrated-gradients", "occlusion"):
         options = {"window": 4, "stride": 4} if method == "occlusion" else {}
-        expected, found = (xplain.explain(one, photo, method, **options) for one in (plain, model))
+        expected, actual = (xplain.explain(classifier, photo, method, **options) for classifier in (plain, model))
         np.testing.assert_allclose(
-            found.attributions[0].evidence.values, expected.attributions[0].evidence.values, rtol=1e-4, atol=1e-7
+            actual.attributions[0].evidence.values, expected.attributions[0].evidence.values, rtol=1e-4, atol=1e-7
         )
     if how == "compiled":  # is unwrapped
         assert xplain.explain(model, photo, "grad-cam").attributions[0].quality["layer"] == "features.1"

@@ -13,13 +13,13 @@ from xplain.models.detections import Detections, best_match, read_detections, si
 FOUND = {"boxes": [[0, 0, 4, 4], [2, 2, 6, 8]], "labels": [1, 0], "scores": [0.5, 0.9]}
 
 
-def constant(found=FOUND):
-    return lambda images: [found for _ in images]
+def constant(output=FOUND):
+    return lambda images: [output for _ in images]
 
 
 def test_detections_are_predictions_by_decreasing_score():
-    found = xplain.predict(xplain.Detector(constant(), ["cat", "dog"]), np.zeros((8, 8, 3), np.uint8))
-    assert found == (
+    predictions = xplain.predict(xplain.Detector(constant(), ["cat", "dog"]), np.zeros((8, 8, 3), np.uint8))
+    assert predictions == (
         Prediction("cat", 0.9, region=Box(2, 2, 6, 8, "pixel"), id=0),
         Prediction("dog", 0.5, region=Box(0, 0, 4, 4, "pixel"), id=1),
     )
@@ -38,8 +38,8 @@ def test_boxes_are_in_pixels_of_the_photo(resize):
         box = [columns[0], rows[0], columns[-1] + 1, rows[-1] + 1]
         return [{"boxes": [box], "labels": [0], "scores": [1.0]}]
 
-    (found,) = xplain.Detector(brightest, preprocess=preprocess).predict(image)
-    corners = [found.region.x0, found.region.y0, found.region.x1, found.region.y1]
+    (brightest_spot,) = xplain.Detector(brightest, preprocess=preprocess).predict(image)
+    corners = [brightest_spot.region.x0, brightest_spot.region.y0, brightest_spot.region.x1, brightest_spot.region.y1]
     np.testing.assert_allclose(corners, [90, 30, 110, 60], atol=6)
 
 
@@ -51,7 +51,7 @@ def test_boxes_and_their_geometry_are_inverse():
 
 
 @pytest.mark.parametrize(
-    "found",
+    "output",
     [
         {key: torch.tensor(value) for key, value in FOUND.items()},
         {key: np.array(value) for key, value in FOUND.items()},
@@ -70,8 +70,8 @@ def test_boxes_and_their_geometry_are_inverse():
     ],
     ids=["tensors", "arrays", "object", "fractions", "ultralytics"],
 )
-def test_what_detectors_return(found):
-    predictions = xplain.Detector(constant(found)).predict(photo())
+def test_what_detectors_return(output):
+    predictions = xplain.Detector(constant(output)).predict(photo())
     assert [(p.name, round(p.score, 6)) for p in predictions] == [("0", 0.9), ("1", 0.5)]
     np.testing.assert_allclose([p.region.x1 for p in predictions], [6, 4])
 
@@ -79,12 +79,13 @@ def test_what_detectors_return(found):
 def test_names_may_stand_for_class_numbers():
     model = xplain.Detector(constant({**FOUND, "labels": ["dog", "cat"]}))
     assert [(p.name, p.id) for p in model.predict(photo())] == [("cat", None), ("dog", None)]
-    found = xplain.explain(xplain.Detector(lambda x: [_named(one) for one in black_box()(x)]), photo(), "occlusion")
-    assert found.attributions[0].target.name == found.predictions[0].name
+    named = xplain.Detector(lambda x: [with_names(output) for output in black_box()(x)])
+    explanation = xplain.explain(named, photo(), "occlusion")
+    assert explanation.attributions[0].target.name == explanation.predictions[0].name
 
 
-def _named(found):
-    return {**found, "labels": [("cat", "dog")[i] for i in found["labels"]]}
+def with_names(output):
+    return {**output, "labels": [("cat", "dog")[i] for i in output["labels"]]}
 
 
 def test_no_detections_are_no_error():
@@ -96,10 +97,10 @@ def test_no_detections_are_no_error():
 
 
 def test_logits_pass_a_sigmoid():
-    (found,) = xplain.Detector(
+    (prediction,) = xplain.Detector(
         constant({"boxes": [[0, 0, 1, 1]], "labels": [0], "scores": [2.0]}), output="logit"
     ).predict(photo())
-    assert found.score == pytest.approx(1 / (1 + np.exp(-2)))
+    assert prediction.score == pytest.approx(1 / (1 + np.exp(-2)))
 
 
 @pytest.mark.parametrize(
@@ -129,8 +130,8 @@ def test_other_outputs_are_refused(output, fragment):
 
 
 def test_one_mapping_for_one_image_is_itself():
-    (found,) = read_detections({key: np.array(value) for key, value in FOUND.items()}, 1, (8, 8))
-    assert len(found) == 2
+    (image,) = read_detections({key: np.array(value) for key, value in FOUND.items()}, 1, (8, 8))
+    assert len(image) == 2
 
 
 def test_labels_must_name_every_class():
@@ -149,43 +150,43 @@ def detections(rng, m, classes=None):
 @pytest.mark.parametrize("classes", [None, 3])
 def test_similarity_is_overlap_times_class_and_the_same_for_tensors(classes):
     rng = np.random.default_rng(0)
-    targets, found = detections(rng, 3, classes), detections(rng, 9, classes)
+    targets, others = detections(rng, 3, classes), detections(rng, 9, classes)
     expected = np.zeros((3, 9))
     for t in range(3):
         for j in range(9):
-            (ax0, ay0, ax1, ay1), (bx0, by0, bx1, by1) = targets.boxes[t], found.boxes[j]
+            (ax0, ay0, ax1, ay1), (bx0, by0, bx1, by1) = targets.boxes[t], others.boxes[j]
             shared = max(0, min(ax1, bx1) - max(ax0, bx0)) * max(0, min(ay1, by1) - max(ay0, by0))
             union = (ax1 - ax0) * (ay1 - ay0) + (bx1 - bx0) * (by1 - by0) - shared
-            match = found.scores[j] * (targets.labels[t] == found.labels[j])
+            match = others.scores[j] * (targets.labels[t] == others.labels[j])
             if classes:
-                p, q = targets.probabilities[t], found.probabilities[j]
+                p, q = targets.probabilities[t], others.probabilities[j]
                 match = p @ q / np.linalg.norm(p) / np.linalg.norm(q) * q[targets.labels[t]]
             expected[t, j] = shared / union * match
-    np.testing.assert_allclose(similarity(targets, found), expected)
-    np.testing.assert_allclose(best_match(targets, found), expected.max(axis=1))
+    np.testing.assert_allclose(similarity(targets, others), expected)
+    np.testing.assert_allclose(best_match(targets, others), expected.max(axis=1))
     like = torch.zeros(1, dtype=torch.float64)
-    np.testing.assert_allclose(best_match(targets.tensors(like), found.tensors(like)), expected.max(axis=1))
-    far = Detections(found.boxes + 100, found.labels, found.scores, found.probabilities)
+    np.testing.assert_allclose(best_match(targets.tensors(like), others.tensors(like)), expected.max(axis=1))
+    far = Detections(others.boxes + 100, others.labels, others.scores, others.probabilities)
     assert best_match(targets, far).tolist() == [0, 0, 0]
-    np.testing.assert_allclose(best_match(found, found), found.scores, atol=1)
+    np.testing.assert_allclose(best_match(others, others), others.scores, atol=1)
     if classes is None:
-        np.testing.assert_allclose(np.diag(similarity(found, found)), found.scores)
+        np.testing.assert_allclose(np.diag(similarity(others, others)), others.scores)
 
 
-def chosen(target, model=None):
+def names_of_targets(target, model=None):
     model = model or xplain.Detector(black_box(), ["cat", "dog"])
     prepared = model.prepare(photo())
-    ((found,), _) = model.detect(prepared.array[np.newaxis])
-    return [prediction.name for prediction in model.targets(target, found, prepared.geometry)[1]]
+    ((detections,), _) = model.detect(prepared.array[np.newaxis])
+    return [prediction.name for prediction in model.targets(target, detections, prepared.geometry)[1]]
 
 
 def test_targets():
-    names = chosen("all")
+    names = names_of_targets("all")
     assert sorted(names) == ["cat", "dog"]
-    assert chosen(None) == chosen(0) == chosen("top-1") == names[:1]
-    assert chosen("top-5") == chosen([0, 1, "Cat"]) == names
-    assert chosen("DOG") == ["dog"]
-    assert chosen(Prediction(names[1], 0.3, region=Box(0, 0, 5, 5, "pixel"))) == [names[1]]
+    assert names_of_targets(None) == names_of_targets(0) == names_of_targets("top-1") == names[:1]
+    assert names_of_targets("top-5") == names_of_targets([0, 1, "Cat"]) == names
+    assert names_of_targets("DOG") == ["dog"]
+    assert names_of_targets(Prediction(names[1], 0.3, region=Box(0, 0, 5, 5, "pixel"))) == [names[1]]
 
 
 @pytest.mark.parametrize(
@@ -200,14 +201,14 @@ def test_targets():
 )
 def test_targets_that_cannot_be_used_are_refused(target, fragment):
     with refuses(InputError, fragment):
-        chosen(target)
+        names_of_targets(target)
 
 
 def test_unknown_labels_are_refused():
     with refuses(UnknownNameError, "'cow'"):
-        chosen("cow")
+        names_of_targets("cow")
     with refuses(UnknownNameError, "'cow'"):
-        chosen(Prediction("cow", 1.0, region=Box(0, 0, 1, 1)))
+        names_of_targets(Prediction("cow", 1.0, region=Box(0, 0, 1, 1)))
 
 
 def test_modules_are_left_as_they_were():
@@ -229,9 +230,9 @@ def test_constructor_arguments_are_checked(name, value):
 
 
 def test_half_precision_is_read():
-    found = {key: torch.tensor(value) for key, value in FOUND.items()}
-    found |= {"scores": found["scores"].bfloat16(), "boxes": found["boxes"].half()}
-    assert [p.score for p in xplain.Detector(constant(found)).predict(photo())] == pytest.approx([0.9, 0.5], abs=0.01)
+    output = {key: torch.tensor(value) for key, value in FOUND.items()}
+    output |= {"scores": output["scores"].bfloat16(), "boxes": output["boxes"].half()}
+    assert [p.score for p in xplain.Detector(constant(output)).predict(photo())] == pytest.approx([0.9, 0.5], abs=0.01)
     model = module_detector()
     model.module.bfloat16()
     values = xplain.explain(model, photo(), "saliency").attributions[0].evidence.values

@@ -32,9 +32,9 @@ class Server:
 
 @pytest.fixture
 def pauses(monkeypatch):
-    found = []
-    monkeypatch.setattr("xplain.models.endpoint.time.sleep", found.append)
-    return found
+    seconds = []
+    monkeypatch.setattr("xplain.models.endpoint.time.sleep", seconds.append)
+    return seconds
 
 
 def test_a_batch_is_cut_to_what_the_server_takes_at_once():
@@ -51,8 +51,8 @@ def test_explanations_are_those_of_the_function_itself():
     behind = ImageClassifier(Endpoint(Server(), most=5), output="probability")
     for method in ("occlusion", "rise"):
         options = {"n_samples": 40} if method == "rise" else {"window": 2, "stride": 2}
-        expected, found = (xplain.explain(model, PHOTO, method, **options) for model in (bare, behind))
-        np.testing.assert_array_equal(found.attributions[0].evidence.values, expected.attributions[0].evidence.values)
+        expected, actual = (xplain.explain(model, PHOTO, method, **options) for model in (bare, behind))
+        np.testing.assert_array_equal(actual.attributions[0].evidence.values, expected.attributions[0].evidence.values)
     assert behind.name == "Server"
     assert ImageClassifier(Endpoint(Server(), name="light")).name == "light"
 
@@ -237,8 +237,8 @@ def test_a_session_of_onnxruntime_detects_in_a_lambda():
     session = Session([lambda images: np.array([[0, 0, 4, 4]], np.float32), lambda images: np.array([0]), light])
 
     def detect(images):
-        found = [session.run(None, {"image": image[None]}) for image in images]
-        return [{"boxes": boxes, "labels": labels, "scores": scores} for boxes, labels, scores in found]
+        outputs = [session.run(None, {"image": image[None]}) for image in images]
+        return [{"boxes": boxes, "labels": labels, "scores": scores} for boxes, labels, scores in outputs]
 
     model = Detector(detect, labels=["lamp"], preprocess=xplain.Preprocess(size=8))
     explanation = xplain.explain(model, PHOTO, "d-rise", n_samples=40, cells=4)

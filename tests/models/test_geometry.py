@@ -43,8 +43,8 @@ def test_a_blob_comes_back_to_where_it_was(height, width, preprocess):
     blob = np.exp(-((rows + 0.5 - at[0]) ** 2 + (columns + 0.5 - at[1]) ** 2) / 60)
     pixels = np.repeat((255 * blob)[:, :, None], 3, axis=2).astype(np.uint8)
     array, geometry = preprocess(pixels)
-    seen = np.maximum(array[0] - 0.5, 0)  # above the letterbox's grey
-    back = geometry.to_original(seen)
+    evidence = np.maximum(array[0] - 0.5, 0)  # above the letterbox's grey
+    back = geometry.to_original(evidence)
     weights = back / back.sum()
     centre = (weights * (rows + 0.5)).sum(), (weights * (columns + 0.5)).sum()
     assert np.allclose(centre, at, atol=0.3)

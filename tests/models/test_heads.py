@@ -17,38 +17,38 @@ def tensor(array):
     return torch.tensor(np.asarray(array), dtype=torch.float64)
 
 
-def checked(found, boxes, classes, unit):
-    np.testing.assert_allclose(found["boxes"], boxes)
-    np.testing.assert_allclose(found["probabilities"], classes)
-    np.testing.assert_array_equal(found["labels"], np.argmax(classes, 1))
-    np.testing.assert_allclose(found["scores"], np.max(classes, 1))
-    assert found["unit"] == unit
+def check(candidates, boxes, classes, unit):
+    np.testing.assert_allclose(candidates["boxes"], boxes)
+    np.testing.assert_allclose(candidates["probabilities"], classes)
+    np.testing.assert_array_equal(candidates["labels"], np.argmax(classes, 1))
+    np.testing.assert_allclose(candidates["scores"], np.max(classes, 1))
+    assert candidates["unit"] == unit
 
 
 def test_yolo_without_objectness():
     raw = tensor(np.hstack([CENTRES, SIZES, CLASSES]).T[np.newaxis])
     for outputs in (raw, (raw, [raw]), [raw]):
-        (found,) = Yolo().candidates(outputs)
-        checked(found, CORNERS, CLASSES, "pixel")
+        (candidates,) = Yolo().candidates(outputs)
+        check(candidates, CORNERS, CLASSES, "pixel")
 
 
 def test_yolo_with_objectness():
     certain = RNG.uniform(0, 1, (12, 1))
-    (found,) = Yolo(objectness=True, unit="fraction").candidates(
+    (candidates,) = Yolo(objectness=True, unit="fraction").candidates(
         tensor(np.hstack([CENTRES, SIZES, certain, CLASSES]))[None]
     )
-    checked(found, CORNERS, CLASSES * certain, "fraction")
+    check(candidates, CORNERS, CLASSES * certain, "fraction")
 
 
 def test_detr():
     logits = RNG.normal(size=(12, 4))
     softmax = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
     boxes = tensor(np.hstack([CENTRES, SIZES]))[None]
-    (found,) = Detr().candidates({"logits": tensor(logits)[None], "pred_boxes": boxes})
-    checked(found, CORNERS, softmax[:, :3], "fraction")
+    (candidates,) = Detr().candidates({"logits": tensor(logits)[None], "pred_boxes": boxes})
+    check(candidates, CORNERS, softmax[:, :3], "fraction")
     outputs = type("Output", (), {"pred_logits": tensor(logits)[None], "pred_boxes": boxes})
-    (found,) = Detr(background=False).candidates(outputs)
-    checked(found, CORNERS, 1 / (1 + np.exp(-logits)), "fraction")
+    (candidates,) = Detr(background=False).candidates(outputs)
+    check(candidates, CORNERS, 1 / (1 + np.exp(-logits)), "fraction")
 
 
 def test_ssd():
@@ -57,28 +57,28 @@ def test_ssd():
     offsets = np.hstack([(centres - priors[:, :2]) / priors[:, 2:] / 0.1, np.log(sizes / priors[:, 2:]) / 0.2])
     logits = RNG.normal(size=(12, 4))
     softmax = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
-    (found,) = Ssd(priors).candidates((tensor(offsets)[None], tensor(logits)[None]))
-    checked(found, np.hstack([centres - sizes / 2, centres + sizes / 2]), softmax[:, 1:], "fraction")
+    (candidates,) = Ssd(priors).candidates((tensor(offsets)[None], tensor(logits)[None]))
+    check(candidates, np.hstack([centres - sizes / 2, centres + sizes / 2]), softmax[:, 1:], "fraction")
 
 
 def test_thresholds_and_suppression_keep_the_best_of_each_class():
     boxes = [[5, 5, 4, 4], [5, 5, 4, 4.2], [5, 5, 4, 4], [15, 5, 4, 4], [25, 5, 4, 4]]
     classes = [[0.6, 0], [0.9, 0], [0, 0.5], [0.3, 0], [0.2, 0.1]]
-    (found,) = Yolo(threshold=0.25)(tensor(np.hstack([boxes, classes]).T[np.newaxis]))
-    assert found["scores"].tolist() == [0.9, 0.5, 0.3]
-    assert found["labels"].tolist() == [0, 1, 0]
-    assert found["probabilities"].shape == (3, 2)
+    (detections,) = Yolo(threshold=0.25)(tensor(np.hstack([boxes, classes]).T[np.newaxis]))
+    assert detections["scores"].tolist() == [0.9, 0.5, 0.3]
+    assert detections["labels"].tolist() == [0, 1, 0]
+    assert detections["probabilities"].shape == (3, 2)
     logits = np.log(np.hstack([np.array(classes) + 1e-9, np.full((5, 1), 0.01)]))
-    (found,) = Detr(threshold=0.9)({"logits": tensor(logits)[None], "pred_boxes": tensor(boxes)[None] / 30})
-    scores = found["scores"].tolist()
+    (detections,) = Detr(threshold=0.9)({"logits": tensor(logits)[None], "pred_boxes": tensor(boxes)[None] / 30})
+    scores = detections["scores"].tolist()
     assert len(scores) == 4  # no suppression: also the two that overlap others
     assert scores == sorted(scores, reverse=True)
 
 
 def test_gradients_flow_to_the_raw_output():
     raw = tensor(np.hstack([CENTRES, SIZES, CLASSES]).T[np.newaxis]).requires_grad_()
-    (found,) = Yolo(threshold=0.9)(raw)
-    found["scores"][0].backward()
+    (detections,) = Yolo(threshold=0.9)(raw)
+    detections["scores"][0].backward()
     assert np.count_nonzero(raw.grad) == 1
 
 

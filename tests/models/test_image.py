@@ -34,14 +34,14 @@ def test_without_preprocess_a_module_gets_pixels_as_0_to_1_and_floats_as_they_ar
 
 
 def test_without_preprocess_a_callable_gets_uint8_images():
-    seen = []
+    calls = []
 
     def score(batch):
-        seen.append((batch.dtype, batch.shape))
+        calls.append((batch.dtype, batch.shape))
         return np.ones((len(batch), 2))
 
     ImageClassifier(score).predict(IMAGE)
-    assert seen == [(np.uint8, (1, 2, 2, 3))]
+    assert calls == [(np.uint8, (1, 2, 2, 3))]
 
 
 def test_with_preprocess_a_callable_gets_what_a_module_gets():
@@ -99,14 +99,14 @@ def test_probabilities():
     assert ImageClassifier(len).probabilities(scores).tolist() == [[pytest.approx(0.25), pytest.approx(0.75)]]
     assert ImageClassifier(len, multilabel=True).probabilities(scores)[0].tolist() == pytest.approx([0.5, 0.75])
     assert ImageClassifier(len, output="probability").probabilities(scores) is scores
-    one = ImageClassifier(len).probabilities(
+    single = ImageClassifier(len).probabilities(
         np.array(
             [
                 -1000.0,
             ]
         )[:, None]
     )
-    assert one.tolist() == [[0.0]]
+    assert single.tolist() == [[0.0]]
 
 
 def test_targets():
@@ -207,6 +207,6 @@ def test_the_demo_network_sees_the_cat(network, cat):
 
 
 def test_an_unknown_network_is_refused():
-    known = "network must be one of efficientnet-lite0, sentiment-cnn"
-    with refuses(UnknownNameError, f"{known}, got 'efficientnet'", "did you mean"):
+    choices = "network must be one of efficientnet-lite0, sentiment-cnn"
+    with refuses(UnknownNameError, f"{choices}, got 'efficientnet'", "did you mean"):
         xplain.pretrained("efficientnet")

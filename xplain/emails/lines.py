@@ -1,23 +1,26 @@
-"""Lines of a mail's body, with what their markup says about them; and plain text as such lines."""
+"""The lines of a mail's body: how deep each is quoted, and whether markup makes it part of a signature or a header.
+
+Plain text and HTML (`xplain.emails.html`) become the same lines, so that `xplain.emails.thread` splits both alike.
+"""
 
 from __future__ import annotations
 
 import re
 from typing import NamedTuple
 
-# "> > text", ">>text", " > text"; what follows a quoted mark may be indented.
-_QUOTE = re.compile(r" ?(?:>[ \t]?)+")
+# "> > text", ">>text", " > text"; only one space after a mark belongs to it: the quoted text may be indented.
+_QUOTE_MARKS = re.compile(r" ?(?:>[ \t]?)+")
 _MBOX_FROM = re.compile(r">From \S")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 class Line(NamedTuple):
-    """One line.
+    """One line of a body.
 
     Parameters
     ----------
     text : str
-        Without marks of quoting and without its end.
+        Without quote marks and without its line end.
     depth : int
         How many times it is quoted.
     signature : bool
@@ -33,23 +36,23 @@ class Line(NamedTuple):
 
 
 def clean(text: str) -> str:
-    """Write line ends as a line feed, and halves of surrogate pairs as U+FFFD: no UTF encodes them."""
+    """Normalise line ends to a line feed, and replace unpaired surrogates by U+FFFD: no UTF encodes them."""
     return _SURROGATE.sub("\ufffd", text.replace("\r\n", "\n").replace("\r", "\n"))
 
 
 def plain_lines(text: str) -> list[Line]:
-    r"""Split plain text into lines; a leading ``>`` quotes.
+    r"""Split plain text into lines; each leading ``>`` quotes a line once more.
 
     Examples
     --------
     >>> [(line.depth, line.text) for line in plain_lines("No.\n> Yes?\n>> Maybe.\n>From now on")]
     [(0, 'No.'), (1, 'Yes?'), (2, 'Maybe.'), (0, 'From now on')]
     """
-    found = []
+    lines = []
     for line in text.split("\n"):
         if _MBOX_FROM.match(line):  # how mailboxes escape "From " at the start of a line
-            found.append(Line(line[1:].rstrip()))
+            lines.append(Line(line[1:].rstrip()))
             continue
-        mark = _QUOTE.match(line)
-        found.append(Line(line[mark.end() :].rstrip(), mark[0].count(">")) if mark else Line(line.rstrip()))
-    return found
+        marks = _QUOTE_MARKS.match(line)
+        lines.append(Line(line[marks.end() :].rstrip(), marks[0].count(">")) if marks else Line(line.rstrip()))
+    return lines

@@ -1,4 +1,9 @@
-"""Raw e-mails to comments."""
+"""Raw e-mails to comments.
+
+Two front ends read the same things: `comment_from_email` a whole MIME message, `comment_from_raw_email` the JSON object
+of a request. Both bring header fields and lines of the body to one builder. A mail is never refused for what is wrong
+in it, only for its size and nesting: the defects are listed in the comment.
+"""
 
 from __future__ import annotations
 
@@ -7,16 +12,18 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from xplain import _check
-from xplain.emails.comment import MAX_ATTACHMENTS, MAX_MESSAGES, MAX_TEXT, PARTS, Attachment, Comment, Message
-from xplain.emails.headers import Headers, keep_addresses, split_addresses
+from xplain.emails.comment import MAX_ATTACHMENTS, MAX_MESSAGES, MAX_TEXT, TEXT_FIELDS, Attachment, Comment, Message
+from xplain.emails.headers import Headers, limit_addresses, split_addresses
 from xplain.emails.html import html_lines
 from xplain.emails.lines import Line, clean, plain_lines
 from xplain.emails.mime import read_mime
-from xplain.emails.quotes import Quoted, loose_time
+from xplain.emails.quotes import Introduction, read_loose_time
 from xplain.emails.thread import introduces, split_thread
 from xplain.errors import InputError
 
 MAX_EMAIL = 2**26  # bytes of a whole message
+
+# Limits of a Re:infer request, in characters, from its API reference.
 MAX_PLAIN = 65_536
 MAX_HTML = 33_554_432
 MAX_HEADERS = 65_536
@@ -30,10 +37,10 @@ def comment_from_email(
     r"""Read an e-mail as it was sent into a comment.
 
     The body becomes messages, the newest first: quoted replies are split off as earlier ones, signatures are told from
-    bodies. Nothing of it is fetched or executed, and attachments are kept as metadata only. A mail that is not as it
-    claims to be is read as far as it can be; what could not is said in ``Comment.defects``, as is what exceeds the
-    limits of a comment and was cut: texts of 65,536 characters, 2,048 messages, 2,048 addresses of 512 characters in a
-    list, 128 attachments.
+    bodies. Nothing is fetched or executed, and only the metadata of attachments is kept. A mail that is not what it
+    declares to be is read as far as possible. ``Comment.defects`` lists what could not be read, and what was cut
+    because it exceeds the limits of a comment: texts of 65,536 characters, 2,048 messages, 2,048 addresses of 512
+    characters in a list, 128 attachments.
 
     Parameters
     ----------
@@ -70,9 +77,9 @@ def comment_from_email(
     lines: list[Line] = []
     for text, is_html in mime.texts:
         lines += [Line("")] if lines else []
-        lines += _lines(text, is_html)
-    attachments = _cut(mime.attachments, MAX_ATTACHMENTS, "attachments", defects)
-    return _comment(mime.headers, lines, attachments, defects, comment_id, user_properties)
+        lines += _body_lines(text, is_html)
+    attachments = _truncate(mime.attachments, MAX_ATTACHMENTS, "attachments", defects)
+    return _build_comment(mime.headers, lines, attachments, defects, comment_id, user_properties)
 
 
 def comment_from_raw_email(
@@ -106,24 +113,31 @@ def comment_from_raw_email(
     'Hello world'
     """
     _check.mapping("raw_email", raw_email)
-    kind, body = _one_of("raw_email.body", raw_email.get("body"), {"plain": MAX_PLAIN, "html": MAX_HTML})
-    form, header = _one_of("raw_email.headers", raw_email.get("headers"), {"raw": MAX_HEADERS, "parsed": None})
-    attachments = raw_email.get("attachments") or ()
-    if isinstance(attachments, str) or not isinstance(attachments, Sequence):
-        raise _check.wrong("raw_email.attachments", "a list of objects", attachments)
-    if len(attachments) > MAX_ATTACHMENTS:
-        raise InputError(f"raw_email.attachments must be at most {MAX_ATTACHMENTS}, got {len(attachments)}")
-    found = []
-    for i, one in enumerate(attachments):
-        values = _check.mapping(f"raw_email.attachments[{i}]", one)
-        found.append(Attachment(values.get("name", ""), values.get("size", 0), values.get("content_type", "")))
+    body_form, body = _exactly_one("raw_email.body", raw_email.get("body"), {"plain": MAX_PLAIN, "html": MAX_HTML})
+    header_form, header = _exactly_one(
+        "raw_email.headers", raw_email.get("headers"), {"raw": MAX_HEADERS, "parsed": None}
+    )
+    attachments = _read_attachments(raw_email.get("attachments") or ())
     defects: list[str] = []
-    headers = (Headers.from_text if form == "raw" else Headers.from_mapping)(header, defects)
-    return _comment(headers, _lines(clean(body), kind == "html"), found, defects, comment_id, user_properties)
+    headers = (Headers.from_text if header_form == "raw" else Headers.from_mapping)(header, defects)
+    lines = _body_lines(clean(body), body_form == "html")
+    return _build_comment(headers, lines, attachments, defects, comment_id, user_properties)
 
 
-def _one_of(name: str, value: Any, limits: Mapping[str, int | None]) -> tuple[str, Any]:
-    """Return the one key that is given and its value: a string within its limit, or anything if there is none."""
+def _read_attachments(objects: Any) -> list[Attachment]:
+    if isinstance(objects, str) or not isinstance(objects, Sequence):
+        raise _check.wrong("raw_email.attachments", "a list of objects", objects)
+    if len(objects) > MAX_ATTACHMENTS:
+        raise InputError(f"raw_email.attachments must be at most {MAX_ATTACHMENTS}, got {len(objects)}")
+    attachments = []
+    for i, item in enumerate(objects):
+        values = _check.mapping(f"raw_email.attachments[{i}]", item)
+        attachments.append(Attachment(values.get("name", ""), values.get("size", 0), values.get("content_type", "")))
+    return attachments
+
+
+def _exactly_one(name: str, value: Any, limits: Mapping[str, int | None]) -> tuple[str, Any]:
+    """Return the only key of an object that is not null, and its value: a string within the limit, if it has one."""
     keys = [key for key in limits if _check.mapping(name, value).get(key) is not None]
     if len(keys) != 1:
         raise InputError(f"{name} must hold exactly one of {' and '.join(limits)}, got {' and '.join(keys) or 'none'}")
@@ -134,11 +148,11 @@ def _one_of(name: str, value: Any, limits: Mapping[str, int | None]) -> tuple[st
     return key, value[key]
 
 
-def _lines(text: str, is_html: bool) -> list[Line]:
+def _body_lines(text: str, is_html: bool) -> list[Line]:
     return html_lines(text, introduces) if is_html else plain_lines(text)
 
 
-def _comment(
+def _build_comment(
     headers: Headers,
     lines: Sequence[Line],
     attachments: Sequence[Attachment],
@@ -148,17 +162,21 @@ def _comment(
 ) -> Comment:
     sent_at = headers.time()
     messages: list[Message] = []
-    for told in _cut(split_thread(lines), MAX_MESSAGES, "messages", defects):
-        values = _own(headers, sent_at) if told.quoted is None and not messages else _quoted(told.quoted, defects)
-        texts = {"subject": values.pop("subject"), "body": told.text, "signature": told.signature}
-        where = f"messages[{len(messages)}]"
-        kept = {name: _cut(texts[name], MAX_TEXT, f"characters of {where}.{name}", defects) for name in PARTS}
-        messages.append(Message(**kept, **values))
-    own = headers.identifiers("message-id")[:1]
-    thread = [*headers.identifiers("references"), *headers.identifiers("in-reply-to"), *own][:1]
+    for recovered in _truncate(split_thread(lines), MAX_MESSAGES, "messages", defects):
+        if recovered.introduction is None and not messages:
+            values = _newest_fields(headers, sent_at)
+        else:
+            values = _quoted_fields(recovered.introduction or Introduction(), defects)
+        texts = {"subject": values.pop("subject"), "body": recovered.text, "signature": recovered.signature}
+        for name in TEXT_FIELDS:
+            what = f"characters of messages[{len(messages)}].{name}"
+            values[name] = _truncate(texts[name], MAX_TEXT, what, defects)
+        messages.append(Message(**values))
+    message_id = headers.identifiers("message-id")[:1]
+    thread = [*headers.identifiers("references"), *headers.identifiers("in-reply-to"), *message_id]
     return Comment(
         tuple(messages),
-        id=comment_id if comment_id is not None else next(iter(own), None),
+        id=comment_id if comment_id is not None else next(iter(message_id), None),
         thread_id=next(iter(thread), None),
         timestamp=sent_at,
         user_properties=dict(user_properties or {}),
@@ -167,8 +185,8 @@ def _comment(
     )
 
 
-def _own(headers: Headers, sent_at: str | None) -> dict[str, Any]:
-    """What the header says of the newest message."""
+def _newest_fields(headers: Headers, sent_at: str | None) -> dict[str, Any]:
+    """Fields of the newest message, from the header of the mail."""
     language = headers.get("content-language").partition(",")[0].strip()
     return {
         "subject": headers.get("subject"),
@@ -179,19 +197,19 @@ def _own(headers: Headers, sent_at: str | None) -> dict[str, Any]:
     }
 
 
-def _quoted(quoted: Quoted | None, defects: list[str]) -> dict[str, Any]:
-    """What the body says of an earlier message."""
-    said = quoted or Quoted()
-    lists = {
-        name: keep_addresses(split_addresses(getattr(said, name)), f"a quoted {name.strip('_')}", defects)
+def _quoted_fields(introduction: Introduction, defects: list[str]) -> dict[str, Any]:
+    """Fields of an earlier message, from what introduces it in the body."""
+    addresses = {
+        name: limit_addresses(split_addresses(getattr(introduction, name)), f"a quoted {name.strip('_')}", defects)
         for name in ("from_", "to", "cc", "bcc")
     }
-    author = next(iter(lists["from_"]), None)
-    return {**lists, "from_": author, "subject": said.subject, "sent_at": loose_time(said.sent)}
+    author = next(iter(addresses["from_"]), None)
+    sent_at = read_loose_time(introduction.sent)
+    return {**addresses, "from_": author, "subject": introduction.subject, "sent_at": sent_at}
 
 
-def _cut(values: Any, most: int, what: str, defects: list[str]) -> Any:
-    """The first ``most``; what is left out is noted."""
-    if len(values) > most:
-        defects.append(f"{len(values) - most} {what} are left out: at most {most} are kept")
-    return values[:most]
+def _truncate(values: Any, limit: int, what: str, defects: list[str]) -> Any:
+    """Return the first values, at most ``limit``, with a note in ``defects`` if some are left out."""
+    if len(values) > limit:
+        defects.append(f"{len(values) - limit} {what} are left out: at most {limit} are kept")
+    return values[:limit]

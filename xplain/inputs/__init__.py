@@ -1,1 +1,1 @@
-"""What people hold, as arrays and texts: photos, recordings, files."""
+"""What callers pass in, as arrays and bytes: photos, recordings, files; and the baselines that stand for no input."""

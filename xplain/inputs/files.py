@@ -1,4 +1,8 @@
-"""Files read whole and written whole or not at all."""
+"""Files read whole, and written whole or not at all.
+
+Whatever the system refuses becomes an `InputError` that names the path and the system's reason, so that callers of the
+library and of the command line see one kind of message.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +18,7 @@ from xplain.errors import InputError
 
 
 def read(path: str | os.PathLike[str] | io.IOBase) -> bytes:
-    """Return the bytes of a file, or of an open binary file.
+    """Return the bytes of a file, or of an open file; text is encoded as UTF-8.
 
     Raises
     ------
@@ -49,15 +53,15 @@ def opened(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
 def write(path: str | os.PathLike[str], data: bytes | Iterable[bytes], *, overwrite: bool) -> None:
     """Write a file through a temporary one beside it: readers see the old or the new file, never half of one.
 
-    A symbolic link stays, and the file that it leads to is written. So is a device or a pipe, in place: to put a
-    file where it was would take it from everybody.
+    A symbolic link stays, and the file that it leads to is written. A device or a pipe is written in place: replacing
+    /dev/stdout by a file would take it from every other program.
 
     Parameters
     ----------
     path : path
         The file.
     data : bytes or iterable of bytes
-        All of its content, or its parts in their order: each is written before the next one is made.
+        The content, or its parts in order: each is written before the next one is made.
     overwrite : bool
         Whether an existing file may be replaced.
 
@@ -66,14 +70,14 @@ def write(path: str | os.PathLike[str], data: bytes | Iterable[bytes], *, overwr
     InputError
         If the file exists and must not be replaced, or its folder cannot be written.
     """
-    named = as_path(path)
+    link_or_file = as_path(path)
     parts = (data,) if isinstance(data, bytes) else data
     try:
-        target = named.resolve()
+        target = link_or_file.resolve()
         mode = target.stat().st_mode if target.exists() else None
         if mode is not None and not overwrite:
             raise InputError(
-                f"path must be a new file, got {str(named)!r}, which exists; overwrite it or choose another"
+                f"path must be a new file, got {str(link_or_file)!r}, which exists; overwrite it or choose another"
             )
         if mode is None or stat.S_ISREG(mode):
             _replace(target, parts, mode)
@@ -87,12 +91,12 @@ def write(path: str | os.PathLike[str], data: bytes | Iterable[bytes], *, overwr
 
 
 def make_folder(path: str | os.PathLike[str]) -> None:
-    """Create a folder and those above it, unless they are there.
+    """Create a folder and its parents, where they do not exist.
 
     Raises
     ------
     InputError
-        If that is not possible.
+        If it cannot be created.
     """
     try:
         as_path(path).mkdir(parents=True, exist_ok=True)
@@ -102,19 +106,19 @@ def make_folder(path: str | os.PathLike[str]) -> None:
 
 def refusal(expected: str, path: object, error: Exception) -> InputError:
     """Build the error for a path that the system refuses."""
-    shown = str(path) if isinstance(path, os.PathLike) else path
-    return InputError(f"{expected}, got {shown!r}: {getattr(error, 'strerror', None) or error}")
+    name = str(path) if isinstance(path, os.PathLike) else path
+    return InputError(f"{expected}, got {name!r}: {getattr(error, 'strerror', None) or error}")
 
 
 def as_path(path: object, name: str = "path") -> Path:
-    """Return a path; anything but a str or a path of str is none."""
+    """Return a `Path`, or raise InputError for anything but a str or a path of str."""
     if not isinstance(path, (str, os.PathLike)) or not isinstance(os.fspath(path), str):
         raise InputError(f"{name} must be a str or a path, got {type(path).__name__}")
     return Path(path)
 
 
 def _replace(target: Path, parts: Iterable[bytes], mode: int | None) -> None:
-    # A name of its own, since one that is made of the target's may be too long.
+    # Not the target's name with a suffix: that may be longer than the system allows.
     temporary = target.with_name(f".xplain-{os.urandom(8).hex()}")
     try:
         with temporary.open("xb") as file:

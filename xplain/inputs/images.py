@@ -1,7 +1,7 @@
-"""Photos as people see them: any image that a caller may hold becomes upright 8-bit RGB pixels.
+"""Photos as people see them: whatever a caller passes as an image becomes upright 8-bit RGB pixels.
 
 EXIF orientation is applied, transparency is composited over white, and grey, palette, CMYK and 16-bit images are
-converted, so that a model, an attribution and a picture all speak of the same pixels.
+converted, so that a model, an attribution and a picture all refer to the same pixels.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from xplain.inputs import files
 _KINDS = (
     "a path, bytes, a PIL image, a NumPy array (height, width[, channels]) or a torch tensor (channels, height, width)"
 )
-_BAND = 128  # rows
+_BAND_ROWS = 128  # rows that are copied from Pillow at a time
 
 
 @dataclass(frozen=True, slots=True)
-class Loaded:
+class LoadedImage:
     """A decoded image.
 
     Parameters
@@ -35,9 +35,9 @@ class Loaded:
     pixels : numpy.ndarray
         uint8 (height, width, 3), RGB, upright.
     values : numpy.ndarray
-        What an array or a tensor held, as (height, width, channels) in its own type; `pixels` for anything else.
+        The numbers of an array or a tensor, as (height, width, channels) in their own type; `pixels` for anything else.
     sha256 : str or None
-        Digest of the file's bytes, or of the array's, if it was asked for.
+        Digest of the file's bytes, or of the array; None if the caller wanted none.
     name : str or None
         File name without its folder.
     """
@@ -48,15 +48,15 @@ class Loaded:
     name: str | None
 
 
-def load(image: Any, name: str = "image", *, digest: bool = True) -> Loaded:
+def load(image: Any, name: str = "image", *, digest: bool = True) -> LoadedImage:
     """Decode an image.
 
     Parameters
     ----------
     image : path, bytes, PIL.Image.Image, numpy.ndarray or torch.Tensor
         Arrays are (height, width), (height, width, 1), (height, width, 3) or (height, width, 4): uint8 0..255, uint16
-        0..65535, bool, or floats, which are shown as 0..1 if they lie there and from their least to their greatest
-        value if not. Tensors are (channels, height, width), or (1, channels, height, width).
+        0..65535, bool, or floats. Floats within 0..1 are brightness; others are stretched from their least to their
+        greatest value. Tensors are (channels, height, width), or (1, channels, height, width).
     name : str, optional
         The argument's name in messages.
     digest : bool
@@ -64,13 +64,13 @@ def load(image: Any, name: str = "image", *, digest: bool = True) -> Loaded:
 
     Returns
     -------
-    Loaded
-        Pixels, digest and name.
+    LoadedImage
+        Pixels, numbers, digest and name.
 
     Raises
     ------
     InputError
-        If it is of no such kind, cannot be decoded, is empty, or is not finite.
+        If the image is of another kind, cannot be decoded, is empty, or is not finite.
 
     Examples
     --------
@@ -84,7 +84,7 @@ def load(image: Any, name: str = "image", *, digest: bool = True) -> Loaded:
     if isinstance(image, Image.Image):
         _check_size(image, name)
         pixels = _rgb(ImageOps.exif_transpose(image))
-        return Loaded(pixels, pixels, array_digest(pixels) if digest else None, None)
+        return LoadedImage(pixels, pixels, array_digest(pixels) if digest else None, None)
     torch = sys.modules.get("torch")
     if torch is not None and isinstance(image, torch.Tensor):
         return _from_array(_tensor_values(image, name), name, digest)
@@ -102,30 +102,30 @@ def _file_bytes(path: str | os.PathLike[str], name: str) -> bytes:
     raise InputError(f"{name} must be an existing file, got {str(path)!r}")
 
 
-def _from_bytes(data: bytes, file: str | None, name: str, digest: bool) -> Loaded:
+def _from_bytes(data: bytes, file: str | None, name: str, digest: bool) -> LoadedImage:
     try:
-        with Image.open(io.BytesIO(data)) as opened:
-            _check_size(opened, name)
-            ImageOps.exif_transpose(opened, in_place=True)  # a copy would double the peak memory
-            pixels = _rgb(opened)
+        with Image.open(io.BytesIO(data)) as image:
+            _check_size(image, name)
+            ImageOps.exif_transpose(image, in_place=True)  # a copy would double the peak memory
+            pixels = _rgb(image)
     except Image.DecompressionBombError as error:
         raise InputError(f"{name} must be of a reasonable size, got a decompression bomb: {error}") from error
     except (InputError, MemoryError):
         raise
     except Exception as error:  # decoders raise errors of any type for a broken file
-        shown = repr(file) if file else f"{len(data)} bytes"
-        raise InputError(f"{name} must be an image that Pillow can decode, got {shown}: {error}") from error
-    return Loaded(pixels, pixels, _sha256(data) if digest else None, file)
+        source = repr(file) if file else f"{len(data)} bytes"
+        raise InputError(f"{name} must be an image that Pillow can decode, got {source}: {error}") from error
+    return LoadedImage(pixels, pixels, _sha256(data) if digest else None, file)
 
 
 def _check_size(image: Image.Image, name: str) -> None:
-    image.load()
+    image.load()  # some decoders set the size only then
     if 0 in image.size:
         raise InputError(f"{name} must hold at least one pixel, got {image.height}x{image.width}")
 
 
 def _rgb(image: Image.Image) -> npt.NDArray[np.uint8]:
-    """Convert any Pillow mode; Pillow itself clips 16-bit images instead of scaling them."""
+    """Convert an image of any Pillow mode; 16-bit ones by hand, since Pillow clips them instead of scaling."""
     if image.mode.startswith("I"):
         return _to_rgb8(np.asarray(image).astype(np.uint16)[:, :, np.newaxis])
     if image.mode == "F":
@@ -134,8 +134,9 @@ def _rgb(image: Image.Image) -> npt.NDArray[np.uint8]:
         return _to_rgb8(np.asarray(image.convert("RGBA")))
     rgb = image if image.mode == "RGB" else image.convert("RGB")
     pixels = np.empty((rgb.height, rgb.width, 3), np.uint8)
-    for top in range(0, rgb.height, _BAND):  # Pillow hands out copies: of a band at a time they need little memory
-        pixels[top : top + _BAND] = np.asarray(rgb.crop((0, top, rgb.width, min(top + _BAND, rgb.height))))
+    for top in range(0, rgb.height, _BAND_ROWS):  # Pillow hands out copies; in bands they need little memory
+        bottom = min(top + _BAND_ROWS, rgb.height)
+        pixels[top:bottom] = np.asarray(rgb.crop((0, top, rgb.width, bottom)))
     return pixels
 
 
@@ -154,7 +155,7 @@ def _tensor_values(tensor: Any, name: str) -> npt.NDArray[Any]:
     return values
 
 
-def _from_array(array: npt.NDArray[Any], name: str, digest: bool) -> Loaded:
+def _from_array(array: npt.NDArray[Any], name: str, digest: bool) -> LoadedImage:
     values = array[:, :, np.newaxis] if array.ndim == 2 else array
     if values.ndim != 3 or values.dtype.kind not in "buif":
         raise InputError(
@@ -164,11 +165,11 @@ def _from_array(array: npt.NDArray[Any], name: str, digest: bool) -> Loaded:
         raise InputError(f"{name} must hold at least one pixel, got shape {array.shape}")
     if values.dtype.kind == "f" and not np.isfinite(values).all():
         raise InputError(f"{name} must be finite, got NaN or infinity")
-    return Loaded(_to_rgb8(values), values, array_digest(values) if digest else None, None)
+    return LoadedImage(_to_rgb8(values), values, array_digest(values) if digest else None, None)
 
 
 def _to_rgb8(values: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
-    """(height, width, channels) of any number type to what is shown of it."""
+    """Turn numbers (height, width, channels) of any type into pixels (height, width, 3)."""
     channels = values.shape[2]
     if values.dtype == np.bool_:
         values = values.astype(np.uint8) * np.uint8(255)
@@ -178,24 +179,24 @@ def _to_rgb8(values: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
         values = values.astype(np.float32)
         low, high = float(values.min()), float(values.max())
         if low < 0 or high > 1:
-            values = (values - low) / ((high - low) or 1.0)
+            values = (values - low) / ((high - low) or 1.0)  # one value everywhere becomes black
         values = np.rint(values * 255).astype(np.uint8)
     if channels == 3:
         return np.array(values)
     if channels == 4:
         alpha = values[:, :, 3:].astype(np.uint16)
         blended = values[:, :, :3] * alpha + np.uint16(255) * (255 - alpha)
-        return ((blended + 127) // 255).astype(np.uint8)
+        return ((blended + 127) // 255).astype(np.uint8)  # rounded, in integers
     grey = values[:, :, 0] if channels == 1 else values.mean(axis=2).astype(np.uint8)
     return np.repeat(grey[:, :, np.newaxis], 3, axis=2)
 
 
 def array_digest(array: npt.NDArray[Any]) -> str:
-    """Return the sha256 of an array's type, shape and numbers."""
+    """Return the sha256 of an array's type, shape and values."""
     return _sha256(f"{array.dtype.str} {array.shape}\n".encode() + np.ascontiguousarray(array).tobytes())
 
 
 def _sha256(data: bytes) -> str:
-    import hashlib  # OpenSSL takes 4 MB, which drawing can do without
+    import hashlib  # here, since it loads OpenSSL: 4 MB that drawing can do without
 
     return hashlib.sha256(data).hexdigest()

@@ -1,4 +1,4 @@
-"""Recordings as a matrix: whatever a caller holds becomes readings (axes, time)."""
+"""Recordings: whatever a caller passes as a signal becomes a matrix of readings (axes, time)."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from xplain.errors import InputError
 from xplain.inputs import files, images
 
 _KINDS = "an array or a list (axes, time) or (time,), or a path to a .npy or .csv file"
-#: Columns of a CSV file that say when a reading was taken.
-_CLOCKS = {"time", "timestamp"}
+#: Columns of a CSV file that say when a reading was taken, and hold no readings.
+_TIME_COLUMNS = {"time", "timestamp"}
 
 
 @dataclass(frozen=True, slots=True)
-class Loaded:
+class LoadedRecording:
     """A recording.
 
     Parameters
@@ -32,7 +32,7 @@ class Loaded:
     values : numpy.ndarray
         float32 (axes, time), finite.
     sha256 : str
-        Digest of the file's bytes, or of the array.
+        Digest of the file's bytes, or of the matrix.
     name : str or None
         File name without its folder.
     """
@@ -42,29 +42,29 @@ class Loaded:
     name: str | None
 
 
-def load(recording: Any, axes: Sequence[str] | None = None, name: str = "recording") -> Loaded:
+def load(recording: Any, axes: Sequence[str] | None = None, name: str = "recording") -> LoadedRecording:
     """Read a recording.
 
     Parameters
     ----------
     recording : array_like, torch.Tensor or path
-        Numbers (axes, time), or (time,) for one axis. A ``.npy`` file holds the same. A ``.csv`` file has a column for
-        each axis and a row for each reading, separated by commas; a first row of names is recognised, and a column
-        that is called time or timestamp is left out.
+        Numbers (axes, time), or (time,) for one axis. A ``.npy`` file holds such numbers. A ``.csv`` file has a column
+        for each axis and a row for each reading, separated by commas; a first row of names is recognised, and a column
+        named time or timestamp is left out.
     axes : sequence of str, optional
-        Names of the axes, by which the columns of a CSV file with names are chosen and ordered.
+        Names of the axes, by which the named columns of a CSV file are selected and ordered.
     name : str, optional
         The argument's name in messages.
 
     Returns
     -------
-    Loaded
+    LoadedRecording
         Readings, digest and name.
 
     Raises
     ------
     InputError
-        If it is of no such kind, cannot be read, is empty, or is not finite.
+        If the recording is of another kind, cannot be read, is empty, or is not finite.
 
     Examples
     --------
@@ -78,7 +78,7 @@ def load(recording: Any, axes: Sequence[str] | None = None, name: str = "recordi
             raise InputError(f"{name} must be {_KINDS}, got {str(path)!r}; convert it to one of these")
         data = files.read(path)
         values = _matrix(reader(data, axes, name), name)
-        return Loaded(values, hashlib.sha256(data).hexdigest(), Path(path).name)
+        return LoadedRecording(values, hashlib.sha256(data).hexdigest(), Path(path).name)
     torch = sys.modules.get("torch")
     if torch is not None and isinstance(recording, torch.Tensor):
         recording = recording.detach().cpu()
@@ -86,7 +86,7 @@ def load(recording: Any, axes: Sequence[str] | None = None, name: str = "recordi
     if not isinstance(recording, (np.ndarray, list, tuple)):
         raise InputError(f"{name} must be {_KINDS}, got {type(recording).__name__}")
     values = _matrix(recording, name)
-    return Loaded(values, images.array_digest(values), None)
+    return LoadedRecording(values, images.array_digest(values), None)
 
 
 def _matrix(numbers: Any, name: str) -> npt.NDArray[np.float32]:
@@ -101,10 +101,11 @@ def _matrix(numbers: Any, name: str) -> npt.NDArray[np.float32]:
         raise InputError(f"{name} must hold at least one reading, got shape {array.shape}")
     with np.errstate(over="ignore"):
         values = np.array(np.atleast_2d(array), dtype=np.float32, order="C")
-    bad = int(values.size - np.isfinite(values).sum())
-    if bad:
+    infinite = int(values.size - np.isfinite(values).sum())
+    if infinite:
         raise InputError(
-            f"{name} must be finite, got {bad} readings that are NaN or beyond float32; cut them out or interpolate"
+            f"{name} must be finite, got {infinite} readings that are NaN or beyond float32; "
+            "cut them out or interpolate"
         )
     return values
 
@@ -122,30 +123,31 @@ def _from_csv(data: bytes, axes: Sequence[str] | None, name: str) -> Any:
     except (UnicodeDecodeError, csv.Error) as error:
         raise InputError(f"{name} must be a .csv file in UTF-8, got one that cannot be read: {error}") from error
     columns = list(range(len(rows[0]))) if rows else []
-    first = 0
+    header_rows = 0
     if rows and not all(_is_number(cell) for cell in rows[0]):
-        columns, first = _columns([cell.strip() for cell in rows[0]], axes, name), 1
-    if not rows[first:] or not columns:
+        columns, header_rows = _axis_columns([cell.strip() for cell in rows[0]], axes, name), 1
+    if not rows[header_rows:] or not columns:
         raise InputError(f"{name} must be a .csv file with a row for each reading, got none")
-    readings = np.empty((len(columns), len(rows) - first), np.float64)
-    for i, row in enumerate(rows[first:]):
+    readings = np.empty((len(columns), len(rows) - header_rows), np.float64)
+    for i, row in enumerate(rows[header_rows:]):
         try:
             readings[:, i] = [float(row[column]) for column in columns]
         except (ValueError, IndexError):
             line = ",".join(row)[:60]
             raise InputError(
                 f"{name} must be a .csv file with {len(columns)} numbers in each row, got {line!r} in row "
-                f"{i + first + 1}; separate them by commas, with decimal points"
+                f"{i + header_rows + 1}; separate them by commas, with decimal points"
             ) from None
     return readings
 
 
-def _columns(header: list[str], axes: Sequence[str] | None, name: str) -> list[int]:
+def _axis_columns(header: list[str], axes: Sequence[str] | None, name: str) -> list[int]:
+    """Return the columns that hold the axes, in their order: those named so, or all but the time."""
     if axes is None:
-        return [i for i, title in enumerate(header) if title.casefold() not in _CLOCKS]
-    lacking = [axis for axis in axes if axis not in header]
-    if lacking:
-        raise InputError(f"{name} must have a column for each axis, got {', '.join(header)} without {lacking[0]!r}")
+        return [i for i, title in enumerate(header) if title.casefold() not in _TIME_COLUMNS]
+    missing = [axis for axis in axes if axis not in header]
+    if missing:
+        raise InputError(f"{name} must have a column for each axis, got {', '.join(header)} without {missing[0]!r}")
     return [header.index(axis) for axis in axes]
 
 

@@ -1,7 +1,8 @@
-"""What is explained: models behind one face, whatever they are made of.
+"""What is explained: models behind one interface, whatever library they come from.
 
 A model prepares an input (with the geometry back to the original), scores batches of prepared inputs, and turns scores
-into predictions. Attribution methods ask for nothing else, besides the torch module when they need gradients or layers.
+into predictions. Attribution methods need nothing else, except the torch module for gradients and layers. So a new kind
+of model is a class here, and no method has to know it.
 """
 
 from xplain.emails import Comment, comment_from_email, comment_from_raw_email

@@ -1,4 +1,9 @@
-"""What all models share: what is called, its labels, where its weights are, and their fingerprint."""
+"""What all models share: what is called, its labels, its weights, and how callers name the classes to explain.
+
+A `Model` wraps a torch module or a plain callable. Attribution methods see the difference only in ``module``, which is
+None for a black box: then there are scores, but no gradients and no layers. A `Classifier` turns scores into
+probabilities and predictions, alike for images, texts and signals.
+"""
 
 from __future__ import annotations
 
@@ -24,12 +29,12 @@ Label = tuple[str, ...]
 
 
 class Model:
-    """A torch module or a callable that is explained; see its subclasses.
+    """Base of all models: a torch module or a callable that is explained.
 
     Attributes
     ----------
     task : str
-        One of the tasks of an `Explanation`.
+        What the model does: one of the tasks of an `Explanation`.
     module : torch.nn.Module or None
         The module, outside any torch.compile wrapper; None for a black box.
     function : callable
@@ -45,66 +50,63 @@ class Model:
     task: str
 
     def __init__(self, model: Any, labels: Any, output: str, name: str | None) -> None:
-        inner = borrowing.unwrap(model)
-        if not callable(inner):
+        function = borrowing.unwrap(model)
+        if not callable(function):
             raise _check.wrong("model", "a torch module or a callable", model)
-        self.module: torch.nn.Module | None = inner if _is_module(inner) else None
-        self.function: Callable[..., Any] = inner
-        self.labels = label_table(settings.labels_of(inner) if labels is None else labels)
+        self.module: torch.nn.Module | None = function if _is_module(function) else None
+        self.function: Callable[..., Any] = function
+        self.labels = label_paths(settings.labels_of(function) if labels is None else labels)
         self.output = _check.choice("output", output, ("logit", "probability"))
-        given = None if name is None else _check.string("name", name)
-        self.name: str = given or getattr(inner, "__name__", None) or type(inner).__name__
-        self._fingerprint: tuple[Any, str] | None = None
+        checked_name = None if name is None else _check.string("name", name)
+        self.name: str = checked_name or getattr(function, "__name__", None) or type(function).__name__
+        self._fingerprint: tuple[Any, str] | None = None  # (version of the weights, digest)
 
     def __repr__(self) -> str:
         kind = "black box" if self.module is None else "torch module"
         return f"{type(self).__name__}({self.name}, {kind})"
 
     def label(self, index: int) -> tuple[str, ...]:
-        """Return the label of a class as a path; its number where there are no labels."""
+        """Return the label of a class as a path; the class number where there are no labels."""
         return self.labels[index] if self.labels else (str(index),)
 
     def placement(self) -> tuple[torch.device | None, torch.dtype | None]:
-        """Return the device and floating type of the module's weights; None where it has none.
+        """Return the device and floating type of the module's weights; None where it has no weights.
 
         Raises
         ------
         InputError
-            If the weights are on the meta device, which holds none.
+            If the weights are on the meta device, which stores no values.
         """
         if self.module is None:
             return None, None
         weights = itertools.chain(self.module.parameters(), self.module.buffers())
-        like = next((weight for weight in weights if weight.is_floating_point()), None)
-        if like is not None and like.is_meta:
+        first = next((weight for weight in weights if weight.is_floating_point()), None)
+        if first is not None and first.is_meta:
             raise InputError(
                 "model must hold its weights, got a module on the meta device; move it with to_empty(device=...) and "
                 "load its state_dict"
             )
-        return (None, None) if like is None else (like.device, like.dtype)
+        return (None, None) if first is None else (first.device, first.dtype)
 
     def fingerprint(self) -> str | None:
         """Return the sha256 of the module's weights and buffers; None for a black box."""
         if self.module is None:
             return None
-        self.placement()  # refuses weights that are not there
-        state = {key: value for key, value in self.module.state_dict().items() if hasattr(value, "detach")}
-        # A digest costs as much as a forward pass; a tensor's version counter tells whether it is still true.
+        self.placement()  # refuses weights on the meta device
+        tensors = {key: value for key, value in self.module.state_dict().items() if hasattr(value, "detach")}
+        # A digest costs as much as a forward pass. Version counters, which torch raises with each change in place, tell
+        # whether the last digest is still true; tensors of inference mode have none.
         version = tuple(
-            (key, value.data_ptr(), None if value.is_inference() else value._version) for key, value in state.items()
+            (key, tensor.data_ptr(), None if tensor.is_inference() else tensor._version)
+            for key, tensor in tensors.items()
         )
         if self._fingerprint is None or self._fingerprint[0] != version:
-            digest = hashlib.sha256()
-            for key in sorted(state):
-                value = state[key].detach().cpu().contiguous()
-                digest.update(f"{key} {value.dtype} {tuple(value.shape)}\n".encode())
-                digest.update(_bytes_of(value))
-            self._fingerprint = (version, digest.hexdigest())
+            self._fingerprint = (version, _digest(tensors))
         return self._fingerprint[1]
 
 
 class Classifier(Model):
-    """A torch module or a callable that scores classes; see its subclasses.
+    """Base of all models that score classes.
 
     Attributes
     ----------
@@ -126,7 +128,7 @@ class Classifier(Model):
         return scores
 
     def probabilities(self, scores: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-        """Return the probabilities (..., classes) that the model's output stands for."""
+        """Return the probabilities (..., classes) for the model's output."""
         if self.output == "probability":
             return scores
         if self.multilabel or scores.shape[-1] == 1:
@@ -134,10 +136,7 @@ class Classifier(Model):
         return outputs.softmax(scores)
 
     def targets(self, target: Any, scores: npt.NDArray[np.float64]) -> tuple[int, ...]:
-        """Return the class numbers that ``target`` asks for; ``scores`` is float64 (classes,).
-
-        None is the predicted class, ``"top-3"`` the first three; else a class number, a label, or a sequence of those.
-        """
+        """Return the class numbers that ``target`` names, see `resolve_targets`; ``scores`` is float64 (classes,)."""
         return resolve_targets(target, scores, self.labels)
 
     def prediction(self, scores: npt.NDArray[np.float64], index: int) -> Prediction:
@@ -150,22 +149,11 @@ class Classifier(Model):
         return tuple(self.prediction(scores, int(i)) for i in order)
 
 
-def _bytes_of(tensor: torch.Tensor) -> bytes:
-    import torch
+def label_paths(labels: Any) -> tuple[Label, ...] | None:
+    """Return labels as paths, in the order of the classes.
 
-    flat = tensor.reshape(-1)
-    if flat.stride() != (1,):  # a single number may have any stride
-        flat = flat.clone(memory_format=torch.contiguous_format)
-    return flat.view(torch.uint8).numpy().tobytes()
-
-
-def _is_module(model: Any) -> bool:
-    torch = sys.modules.get("torch")
-    return torch is not None and isinstance(model, torch.nn.Module)
-
-
-def label_table(labels: Any) -> tuple[Label, ...] | None:
-    """Return labels as paths, from a sequence or from a mapping of class number to label (``id2label``)."""
+    ``labels`` is a sequence, or a mapping of class number to label (``id2label``), or None.
+    """
     if labels is None:
         return None
     if isinstance(labels, Mapping):
@@ -182,7 +170,7 @@ def label_table(labels: Any) -> tuple[Label, ...] | None:
 
 
 def resolve_targets(target: Any, scores: npt.NDArray[np.float64], labels: Sequence[Label] | None) -> tuple[int, ...]:
-    """Return the class numbers that a caller asks for.
+    """Return the class numbers that a caller names.
 
     Parameters
     ----------
@@ -197,7 +185,12 @@ def resolve_targets(target: Any, scores: npt.NDArray[np.float64], labels: Sequen
     Returns
     -------
     tuple of int
-        Class numbers, without repeats, in the order asked for.
+        Class numbers, without repeats, in the order of ``target``.
+
+    Examples
+    --------
+    >>> resolve_targets(["top-1", "Cat"], np.array([0.1, 0.7, 0.2]), [("cat",), ("dog",), ("cow",)])
+    (1, 0)
     """
     if target is None:
         return (int(np.argmax(scores)),)
@@ -206,29 +199,63 @@ def resolve_targets(target: Any, scores: npt.NDArray[np.float64], labels: Sequen
         if not 1 <= count <= scores.size:
             raise InputError(f"target must be top-1 to top-{scores.size}, got {target!r}")
         return tuple(int(i) for i in np.argsort(-scores, kind="stable")[:count])
-    if isinstance(target, (list, np.ndarray)) or (
-        isinstance(target, tuple) and not all(isinstance(part, str) for part in target)
-    ):
-        chosen = [i for one in target for i in resolve_targets(one, scores, labels)]
-        if not chosen:
+    if is_sequence_of_targets(target):
+        indices = [index for item in target for index in resolve_targets(item, scores, labels)]
+        if not indices:
             raise InputError("target must name at least one class, got an empty sequence")
-        return tuple(dict.fromkeys(chosen))
+        return tuple(dict.fromkeys(indices))
     if isinstance(target, (str, tuple)):
-        found = _matches(target, labels)
-        if len(found) != 1:
-            names = [" > ".join(label) for label in labels] if labels else [str(i) for i in range(scores.size)]
-            if len(found) > 1:
-                raise InputError(f"target must be one label, got {target!r}, which names classes {found}")
-            raise UnknownNameError("target", target, names)
-        return (found[0],)
+        return (_class_of_label(target, scores.size, labels),)
     index = _check.integer("target", target)
     if not 0 <= index < scores.size:
         raise InputError(f"target must be a class from 0 to {scores.size - 1}, got {index}")
     return (index,)
 
 
+def is_sequence_of_targets(target: Any) -> bool:
+    """Whether a caller names several targets; a tuple of str is a single one, a label with its levels."""
+    return isinstance(target, (list, np.ndarray)) or (
+        isinstance(target, tuple) and not all(isinstance(part, str) for part in target)
+    )
+
+
+def _class_of_label(target: str | tuple[str, ...], count: int, labels: Sequence[Label] | None) -> int:
+    matches = _matches(target, labels)
+    if len(matches) > 1:
+        raise InputError(f"target must be one label, got {target!r}, which names classes {matches}")
+    if not matches:
+        names = [" > ".join(label) for label in labels] if labels else [str(i) for i in range(count)]
+        raise UnknownNameError("target", target, names)
+    return matches[0]
+
+
 def _matches(target: str | tuple[str, ...], labels: Sequence[Label] | None) -> list[int]:
+    """Return the classes with a label: those spelt exactly so, or else those that differ in case only."""
     wanted = " > ".join(target) if isinstance(target, tuple) else target
     names = [" > ".join(label) for label in labels or ()]
     exact = [i for i, name in enumerate(names) if name == wanted]
     return exact or [i for i, name in enumerate(names) if name.casefold() == wanted.casefold()]
+
+
+def _is_module(model: Any) -> bool:
+    torch = sys.modules.get("torch")  # not imported: without torch there are no modules
+    return torch is not None and isinstance(model, torch.nn.Module)
+
+
+def _digest(tensors: Mapping[str, torch.Tensor]) -> str:
+    """Return the sha256 of tensors: names, types, shapes and values, in the order of the names."""
+    digest = hashlib.sha256()
+    for key in sorted(tensors):
+        tensor = tensors[key].detach().cpu().contiguous()
+        digest.update(f"{key} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
+        digest.update(_bytes_of(tensor))
+    return digest.hexdigest()
+
+
+def _bytes_of(tensor: torch.Tensor) -> bytes:
+    import torch
+
+    flat = tensor.reshape(-1)
+    if flat.stride() != (1,):  # contiguous() leaves a tensor of one number with any stride
+        flat = flat.clone(memory_format=torch.contiguous_format)
+    return flat.view(torch.uint8).numpy().tobytes()

@@ -1,4 +1,8 @@
-"""Borrowing somebody's torch module without leaving traces."""
+"""Use a caller's torch module in evaluation mode, and leave it as it was.
+
+A module belongs to the caller, who may be training it, or may explain it from several threads at once. So every change
+is a loan: the first user of a part of a module records its state, the last one restores it.
+"""
 
 from __future__ import annotations
 
@@ -21,15 +25,15 @@ def unwrap(model: Any) -> Any:
 
 @contextmanager
 def evaluation(module: torch.nn.Module | None, *, gradients: bool) -> Iterator[None]:
-    """Put a module into evaluation mode, and restore every training flag when nobody uses it any more.
+    """Put a module into evaluation mode, and restore every training flag when the last user is done.
 
-    Leaves `torch.inference_mode` and `torch.no_grad` of the caller for the duration: services call us inside them, and
-    neither lets gradients flow.
+    Suspends the caller's `torch.inference_mode` and `torch.no_grad` for the duration: services call xplain inside
+    them, and neither lets gradients flow.
 
     Parameters
     ----------
     module : torch.nn.Module or None
-        None, for a black box, changes nothing.
+        None, for a black box, does nothing.
     gradients : bool
         Whether autograd records.
     """
@@ -47,33 +51,32 @@ def evaluation(module: torch.nn.Module | None, *, gradients: bool) -> Iterator[N
 
 @dataclass(slots=True)
 class _Loan:
-    """What a part of a module was like, and how many calls use it now."""
+    """The state of a part of a module before it was changed, and how many users it has now."""
 
     training: bool
-    compiled: Any
+    compiled_call: Any
     users: int = 0
 
 
-#: Parts that are changed now. Several threads may explain one module, or modules that share parts: the first to come
-#: changes a part, and the last to go restores it.
+#: Parts that are changed now, for all threads and all modules: modules may share parts.
 _loans: dict[torch.nn.Module, _Loan] = {}
 _lock = threading.Lock()
 
 
 def _borrow(module: torch.nn.Module) -> list[torch.nn.Module]:
-    """Put the parts that need it into evaluation mode, and return those that were not in it."""
+    """Put the parts of a module into evaluation mode, and return those that are on loan to this user."""
     borrowed = []
     with _lock:
         for part in module.modules():
-            # Only what changes: setting an attribute of a module is slow, and most modules are in evaluation mode.
+            # Setting an attribute of a module is slow, and most modules are in evaluation mode already.
             if not (part.training or part._compiled_call_impl is not None or part in _loans):
                 continue
             borrowed.append(part)
             loan = _loans.setdefault(part, _Loan(part.training, part._compiled_call_impl))
             loan.users += 1
-            # Not module.eval(): exported modules refuse it, and overrides of it may do more than can be undone here.
+            # Not module.eval(): exported modules refuse it, and an override may do more than can be undone here.
             part.training = False
-            # After module.compile() calls pass by hooks.
+            # After module.compile() a call runs compiled code, in which hooks do not fire.
             part._compiled_call_impl = None
     return borrowed
 
@@ -84,5 +87,5 @@ def _give_back(borrowed: list[torch.nn.Module]) -> None:
             loan = _loans[part]
             loan.users -= 1
             if not loan.users:
-                part.training, part._compiled_call_impl = loan.training, loan.compiled
+                part.training, part._compiled_call_impl = loan.training, loan.compiled_call
                 del _loans[part]

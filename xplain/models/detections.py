@@ -1,4 +1,8 @@
-"""Detections of one image, and how alike two of them are."""
+"""Detections of one image as arrays or tensors, their similarity, and the check of what a detector returns.
+
+A detection is found again on a changed image by its box and class: `similarity` compares each target with everything
+that is detected there. The functions work on NumPy arrays and on torch tensors alike, so that gradients flow.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +30,7 @@ class Detections:
     labels : array (M,)
         Class numbers, or names where a black box gives names.
     scores : array (M,)
-        How sure the model is of each.
+        Confidence of the model in each.
     probabilities : array (M, classes), optional
         A score for each class.
     """
@@ -40,57 +44,58 @@ class Detections:
         return len(self.scores)
 
     def rows(self, index: Any) -> Detections:
-        """Return some of the detections, by an index array."""
-        classes = None if self.probabilities is None else self.probabilities[index]
-        return Detections(self.boxes[index], self.labels[index], self.scores[index], classes)
+        """Return the detections that an index array selects."""
+        probabilities = None if self.probabilities is None else self.probabilities[index]
+        return Detections(self.boxes[index], self.labels[index], self.scores[index], probabilities)
 
     def numpy(self) -> Detections:
-        """Return them as NumPy arrays."""
-        classes = None if self.probabilities is None else outputs.as_numpy(self.probabilities)
+        """Return the detections as NumPy arrays."""
+        probabilities = None if self.probabilities is None else outputs.as_numpy(self.probabilities)
         return Detections(
-            outputs.as_numpy(self.boxes), outputs.as_numpy(self.labels), outputs.as_numpy(self.scores), classes
+            outputs.as_numpy(self.boxes), outputs.as_numpy(self.labels), outputs.as_numpy(self.scores), probabilities
         )
 
-    def squashed(self) -> Detections:
-        """Return them with scores and probabilities that passed a sigmoid."""
-        classes = None if self.probabilities is None else _sigmoid(self.probabilities)
-        return Detections(self.boxes, self.labels, _sigmoid(self.scores), classes)
+    def with_sigmoid(self) -> Detections:
+        """Return the detections with the sigmoid of their scores and probabilities, which are logits."""
+        probabilities = None if self.probabilities is None else _sigmoid(self.probabilities)
+        return Detections(self.boxes, self.labels, _sigmoid(self.scores), probabilities)
 
     @classmethod
-    def joined(cls, parts: Sequence[Detections]) -> Detections:
-        """Return one after the other; arrays, all with or all without probabilities."""
+    def concatenate(cls, parts: Sequence[Detections]) -> Detections:
+        """Join detections that are arrays, all with or all without probabilities."""
         boxes, labels, scores = (
             np.concatenate([getattr(part, name) for part in parts]) for name in ("boxes", "labels", "scores")
         )
-        classes = None if parts[0].probabilities is None else np.concatenate([p.probabilities for p in parts])
-        return cls(boxes, labels, scores, classes)
+        if parts[0].probabilities is None:
+            return cls(boxes, labels, scores)
+        return cls(boxes, labels, scores, np.concatenate([part.probabilities for part in parts]))
 
     def tensors(self, like: Any) -> Detections:
-        """Return them as tensors of the device and type of another."""
-        floats = [None if a is None else like.new_tensor(a) for a in (self.boxes, self.scores, self.probabilities)]
+        """Return detections that are arrays as tensors of the device and floating type of ``like``."""
+        probabilities = None if self.probabilities is None else like.new_tensor(self.probabilities)
         labels = sys.modules["torch"].as_tensor(self.labels, device=like.device)
-        return Detections(floats[0], labels, floats[1], floats[2])
+        return Detections(like.new_tensor(self.boxes), labels, like.new_tensor(self.scores), probabilities)
 
 
-def similarity(targets: Detections, found: Detections) -> Any:
-    """How well each of M detections matches each of T targets.
+def similarity(targets: Detections, detections: Detections) -> Any:
+    """Return how well each of M detections matches each of T targets.
 
-    That is D-RISE's product of three terms: the overlap of the boxes (intersection over union), how alike the classes
-    are (the cosine of their probabilities; without them, 1 for equal labels and else 0), and how sure the model is. For
-    the last, D-RISE takes the objectness; here it is the score that the detection gives to the *target's* class, so
-    that two classes on one box are told apart. It reaches the target's own score for the target itself.
+    This is D-RISE's product of three terms: the overlap of the boxes (intersection over union), the likeness of the
+    classes (the cosine of their probabilities; without probabilities, 1 for equal labels and else 0), and the
+    confidence. D-RISE takes the objectness as confidence; here it is the score that the detection gives to the
+    *target's* class, so that two classes on one box are told apart. A target compared with itself reaches its score.
 
     Parameters
     ----------
     targets : Detections
         T detections.
-    found : Detections
+    detections : Detections
         M detections; arrays of the same library. Gradients flow through tensors.
 
     Returns
     -------
     array (T, M)
-        In units of the score, never negative where scores are not.
+        In units of the score; never negative where scores are not.
 
     References
     ----------
@@ -100,53 +105,53 @@ def similarity(targets: Detections, found: Detections) -> Any:
     Examples
     --------
     >>> cat = Detections(np.array([[0., 0, 2, 2]]), np.array([3]), np.array([0.9]))
-    >>> both = Detections(np.array([[0., 0, 2, 4], [0, 0, 2, 2]]), np.array([3, 5]), np.array([0.8, 0.7]))
-    >>> similarity(cat, both).tolist()
+    >>> others = Detections(np.array([[0., 0, 2, 4], [0, 0, 2, 2]]), np.array([3, 5]), np.array([0.8, 0.7]))
+    >>> similarity(cat, others).tolist()
     [[0.4, 0.0]]
     """
-    return overlaps(targets.boxes, found.boxes) * _class_match(targets, found)
+    return overlaps(targets.boxes, detections.boxes) * _class_match(targets, detections)
 
 
-def best_match(targets: Detections, found: Detections) -> Any:
+def best_match(targets: Detections, detections: Detections) -> Any:
     """Return for each of T targets the largest `similarity` (T,) of M detections; 0 where nothing overlaps it."""
-    touching = (overlaps(targets.boxes, found.boxes) > 0).any(0)
+    touching = (overlaps(targets.boxes, detections.boxes) > 0).any(0)
     if not bool(touching.any()):
-        return (found.boxes.sum() + found.scores.sum()) * 0 + _like([0] * len(targets), targets.boxes)
-    values = similarity(targets, found.rows(touching))
+        # A zero that depends on the detections, so that gradients exist (and are 0).
+        return (detections.boxes.sum() + detections.scores.sum()) * 0 + _like([0] * len(targets), targets.boxes)
+    values = similarity(targets, detections.rows(touching))
     return values.max(1) if isinstance(values, np.ndarray) else values.amax(1)
 
 
-def overlaps(ours: Any, theirs: Any) -> Any:
-    """Intersection over union of boxes (T, 4) and (M, 4), as (T, M); 0 for boxes without area.
+def overlaps(boxes: Any, others: Any) -> Any:
+    """Return the intersection over union (T, M) of boxes (T, 4) and others (M, 4); 0 for boxes without area.
 
-    Of arrays or tensors: unlike `xplain.kernels.boxes`, which is for many boxes, it lets gradients flow.
+    Both are arrays or both tensors, through which gradients flow. `xplain.kernels.boxes` is faster for many boxes, but
+    has no gradients.
     """
-    xp = _library(theirs)
-    sides = [
-        (
-            xp.minimum(ours[:, None, end], theirs[None, :, end])
-            - xp.maximum(ours[:, None, start], theirs[None, :, start])
-        )
+    xp = _library(others)
+    width, height = (
+        xp.minimum(boxes[:, None, end], others[None, :, end])
+        - xp.maximum(boxes[:, None, start], others[None, :, start])
         for start, end in ((0, 2), (1, 3))
-    ]
-    shared = sides[0].clip(min=0) * sides[1].clip(min=0)
-    areas = [(boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1]) for boxes in (ours, theirs)]
-    union = areas[0][:, None] + areas[1][None, :] - shared
+    )
+    shared = width.clip(min=0) * height.clip(min=0)
+    areas, other_areas = (
+        (corners[:, 2] - corners[:, 0]) * (corners[:, 3] - corners[:, 1]) for corners in (boxes, others)
+    )
+    union = areas[:, None] + other_areas[None, :] - shared
     return shared / xp.where(union > 0, union, 1.0)
 
 
-def _class_match(targets: Detections, found: Detections) -> Any:
-    if targets.probabilities is None or found.probabilities is None:
-        return found.scores[None, :] * (targets.labels[:, None] == found.labels[None, :])
-    xp = _library(found.boxes)
-    ours, theirs = (
-        p / xp.sqrt((p * p).sum(-1))[:, None].clip(min=1e-12) for p in (targets.probabilities, found.probabilities)
+def _class_match(targets: Detections, detections: Detections) -> Any:
+    """Return likeness of the classes times confidence (T, M), the last two terms of `similarity`."""
+    if targets.probabilities is None or detections.probabilities is None:
+        return detections.scores[None, :] * (targets.labels[:, None] == detections.labels[None, :])
+    xp = _library(detections.boxes)
+    directions, others = (
+        vectors / xp.sqrt((vectors * vectors).sum(-1))[:, None].clip(min=1e-12)  # also where all are 0
+        for vectors in (targets.probabilities, detections.probabilities)
     )
-    return (ours @ theirs.T) * found.probabilities.T[targets.labels]
-
-
-def _library(array: Any) -> Any:
-    return np if isinstance(array, np.ndarray) else sys.modules["torch"]
+    return (directions @ others.T) * detections.probabilities.T[targets.labels]
 
 
 def read_detections(output: Any, count: int, size: tuple[int, int]) -> list[Detections]:
@@ -157,8 +162,8 @@ def read_detections(output: Any, count: int, size: tuple[int, int]) -> list[Dete
     output : iterable
         For each image a mapping, or an object, with ``boxes``, ``labels``, ``scores`` and maybe ``probabilities``, as
         arrays or tensors; boxes are in pixels of the input, or in fractions of its sides where ``unit`` says
-        "fraction". An ultralytics result (``boxes.xyxy``, ``boxes.cls``, ``boxes.conf``) is understood. One mapping for
-        a batch of one is itself.
+        "fraction". An ultralytics result (``boxes.xyxy``, ``boxes.cls``, ``boxes.conf``) is read too. For a batch of
+        one, the mapping may come without a list around it.
     count : int
         Size of the batch.
     size : (int, int)
@@ -172,7 +177,7 @@ def read_detections(output: Any, count: int, size: tuple[int, int]) -> list[Dete
     Raises
     ------
     InputError
-        If something is missing, of another shape, or not finite.
+        If something is missing, has another shape, or is not finite.
     """
     if count == 1 and isinstance(output, Mapping):
         output = [output]
@@ -184,50 +189,54 @@ def read_detections(output: Any, count: int, size: tuple[int, int]) -> list[Dete
     images = list(output)
     if len(images) != count:
         raise InputError(f"model output must have {count} mappings, one for each image, got {len(images)}")
-    return [_one(image, i, size) for i, image in enumerate(images)]
+    return [_read_image(image, f"model output[{i}]", size) for i, image in enumerate(images)]
 
 
-def _one(image: Any, number: int, size: tuple[int, int]) -> Detections:
-    where = f"model output[{number}]"
+def _read_image(image: Any, where: str, size: tuple[int, int]) -> Detections:
+    """Check the detections of one image; ``where`` names them in messages."""
     fields = _fields(image)
     missing = [name for name in ("boxes", "labels", "scores") if fields.get(name) is None]
     if missing:
         raise InputError(f"{where} must have boxes, labels and scores, got no {' and no '.join(missing)}")
-    boxes, labels, scores, classes = (
+    boxes, labels, scores, probabilities = (
         _array(f"{where}[{name!r}]", fields.get(name)) for name in ("boxes", "labels", "scores", "probabilities")
     )
-    found = Detections(boxes, _whole(labels), scores, classes)
-    m = len(found)
-    if m == 0:
-        boxes = boxes.reshape(0, 4)
-    shapes = {"boxes": (boxes, (m, 4)), "labels": (found.labels, (m,)), "scores": (found.scores, (m,))}
-    if found.probabilities is not None:
-        shapes["probabilities"] = (found.probabilities, (m, *found.probabilities.shape[-1:]))
-    for name, (array, shape) in shapes.items():
-        if tuple(array.shape) != shape:
-            raise InputError(f"{where}[{name!r}] must be of shape {shape}, got {tuple(array.shape)}")
-        if name != "labels" and not _finite(array):
-            raise InputError(f"{where}[{name!r}] must be finite, got NaN or infinity")
+    labels = _whole_numbers(labels)
+    count = len(scores)
+    if count == 0:
+        boxes = boxes.reshape(0, 4)  # an empty list has one axis
+    _check_array(f"{where}['boxes']", boxes, (count, 4))
+    _check_array(f"{where}['labels']", labels, (count,), finite=False)
+    _check_array(f"{where}['scores']", scores, (count,))
+    if probabilities is not None:
+        _check_array(f"{where}['probabilities']", probabilities, (count, *probabilities.shape[-1:]))
     if _check.choice(f"{where}['unit']", fields.get("unit") or "pixel", LENGTH_UNITS) == "fraction":
         height, width = size
         boxes = boxes * _like([width, height, width, height], boxes)
-    return Detections(boxes, found.labels, found.scores, found.probabilities)
-
-
-def _finite(array: Any) -> bool:
-    isfinite = _library(array).isfinite
-    with np.errstate(all="ignore"):
-        # NaN and infinity show in the sum, which costs far less than a look at each of many candidates' classes.
-        return bool(isfinite(array.sum())) or bool(isfinite(array).all())
+    return Detections(boxes, labels, scores, probabilities)
 
 
 def _fields(image: Any) -> Mapping[str, Any]:
     if isinstance(image, Mapping):
         return image
     boxes: Any = getattr(image, "boxes", None)
-    if hasattr(boxes, "xyxy"):
+    if hasattr(boxes, "xyxy"):  # ultralytics
         return {"boxes": boxes.xyxy, "labels": boxes.cls, "scores": boxes.conf}
     return {name: getattr(image, name, None) for name in ("boxes", "labels", "scores", "probabilities")}
+
+
+def _check_array(name: str, array: Any, shape: tuple[int, ...], finite: bool = True) -> None:
+    if tuple(array.shape) != shape:
+        raise InputError(f"{name} must be of shape {shape}, got {tuple(array.shape)}")
+    if finite and not _is_finite(array):
+        raise InputError(f"{name} must be finite, got NaN or infinity")
+
+
+def _is_finite(array: Any) -> bool:
+    isfinite = _library(array).isfinite
+    with np.errstate(all="ignore"):
+        # NaN and infinity show in the sum, which costs far less than a look at each of many candidates' classes.
+        return bool(isfinite(array.sum())) or bool(isfinite(array).all())
 
 
 def _array(name: str, value: Any) -> Any:
@@ -244,11 +253,16 @@ def _array(name: str, value: Any) -> Any:
     return array.astype(np.float64) if array.dtype.kind in "biu" else array
 
 
-def _whole(labels: Any) -> Any:
+def _whole_numbers(labels: Any) -> Any:
     """Return class numbers as int64, and names as they are."""
     if isinstance(labels, np.ndarray):
         return labels if labels.dtype.kind == "U" else labels.astype(np.int64)
     return labels.long()
+
+
+def _library(array: Any) -> Any:
+    """Return numpy or torch, whose functions of these names do the same."""
+    return np if isinstance(array, np.ndarray) else sys.modules["torch"]
 
 
 def _sigmoid(scores: Any) -> Any:
@@ -256,4 +270,5 @@ def _sigmoid(scores: Any) -> Any:
 
 
 def _like(values: list[int], like: Any) -> Any:
+    """Return numbers as an array or tensor of the type of ``like``."""
     return np.array(values, like.dtype) if isinstance(like, np.ndarray) else like.new_tensor(values)

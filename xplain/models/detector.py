@@ -24,10 +24,11 @@ if TYPE_CHECKING:
 class Detector(ImageModel):
     """A model that finds objects: boxes with labels and scores.
 
-    A detection's score on a changed image is found again by its box and class: it is the best, over everything that is
-    detected there, of overlap times class score (`xplain.models.detections.similarity`, after D-RISE). Gradient methods
-    differentiate it. Where ``postprocess`` has ``candidates``, they come before thresholds and suppression, so scores
-    fade instead of vanishing, and gradients are those of the very candidate, by its index, that became the detection.
+    On a changed image a detection is found again by its box and class: its score there is the best, over everything
+    that is detected, of overlap times class score (`xplain.models.detections.similarity`, after D-RISE). Gradient
+    methods differentiate that score. Where ``postprocess`` has ``candidates``, these are compared instead: they come
+    before thresholds and suppression, so scores fade instead of vanishing, and gradients are those of the candidate
+    that became the detection, by its index.
 
     Parameters
     ----------
@@ -38,15 +39,15 @@ class Detector(ImageModel):
         height, width). A callable is a black box: without ``preprocess`` it is given uint8 (batch, height, width, 3),
         with it float32 (batch, channels, height, width).
     labels : sequence of str, or mapping of int to str, optional
-        The classes' labels. If left out, what the model says (``config.id2label``, ``names``), else the class numbers.
+        The classes' labels. If left out, those of the model (``config.id2label``, ``names``), else the class numbers.
     preprocess : Preprocess, optional
-        What is done to a photo. Without it a module is given the image itself: 8-bit pixels as 0..1.
+        How a photo becomes the input. Without it a module is given the image itself: 8-bit pixels as 0..1.
     output : {"probability", "logit"}
         What scores and probabilities are; logits pass a sigmoid.
     postprocess : callable, optional
         Turns what the model returns for a batch into such mappings, by operations that keep gradients where they are
-        wanted. If it has a method ``candidates`` that does the same without leaving any out, as many and in the same
-        order for every image, that is used as said above. `xplain.models.heads` has those of common networks.
+        wanted. It may have a method ``candidates`` that does the same without leaving any out, as many and in the same
+        order for every image; see above. `xplain.models.heads` has those of common networks.
     layer : str, optional
         Name of the module's layer for the class activation maps; found by a probe if left out.
     name : str, optional
@@ -103,28 +104,29 @@ class Detector(ImageModel):
         list of Detections
             For each image the candidates; the same detections where there are none.
         """
-        outputs, size = self._outputs(batch)
-        kept = [one.numpy() for one in self._read(self.postprocess, outputs, len(batch), size)]
-        found = [one.rows(np.argsort(-one.scores, kind="stable")) for one in kept]
+        outputs, size = self._call(batch)
+        unordered = [image.numpy() for image in self._read(self.postprocess, outputs, len(batch), size)]
+        detections = [image.rows(np.argsort(-image.scores, kind="stable")) for image in unordered]
         if not self.has_candidates:
-            return found, found
-        return found, [one.numpy() for one in self._read_candidates(outputs, len(batch), size)]
+            return detections, detections
+        return detections, [image.numpy() for image in self._read_candidates(outputs, len(batch), size)]
 
     def candidates(self, batch: npt.NDArray[Any]) -> list[Detections]:
-        """Return the candidates of a batch, or else its detections, in one call of the model and as arrays."""
-        outputs, size = self._outputs(batch)
-        return [one.numpy() for one in self._read_candidates(outputs, len(batch), size)]
+        """Return as arrays the candidates of a batch, or its detections if there are none, in one call of the model."""
+        outputs, size = self._call(batch)
+        return [image.numpy() for image in self._read_candidates(outputs, len(batch), size)]
 
     def candidate_tensors(self, batch: torch.Tensor) -> list[Detections]:
-        """Return the candidates of a batch, or else its detections, as tensors; gradients flow."""
+        """Return as tensors the candidates of a batch, or its detections if there are none; gradients flow."""
         size = (int(batch.shape[2]), int(batch.shape[3]))
         return self._read_candidates(self.function(batch), len(batch), size)
 
-    def _outputs(self, batch: npt.NDArray[Any]) -> tuple[Any, tuple[int, int]]:
+    def _call(self, batch: npt.NDArray[Any]) -> tuple[Any, tuple[int, int]]:
+        """Return what the model returns for a batch, and height and width of its input."""
         size = batch.shape[2:] if self.channel_axis == 0 else batch.shape[1:3]
         with borrowing.evaluation(self.module, gradients=False):
-            given = batch if self.module is None else self.to_tensor(batch)
-            return self.function(given), (size[0], size[1])
+            inputs = batch if self.module is None else self.to_tensor(batch)
+            return self.function(inputs), (size[0], size[1])
 
     def _read_candidates(self, outputs: Any, count: int, size: tuple[int, int]) -> list[Detections]:
         return self._read(getattr(self.postprocess, "candidates", self.postprocess), outputs, count, size)
@@ -132,8 +134,8 @@ class Detector(ImageModel):
     def _read(
         self, postprocess: Callable[[Any], Any] | None, outputs: Any, count: int, size: tuple[int, int]
     ) -> list[Detections]:
-        found = read_detections(outputs if postprocess is None else postprocess(outputs), count, size)
-        return [one.squashed() for one in found] if self.output == "logit" else found
+        images = read_detections(outputs if postprocess is None else postprocess(outputs), count, size)
+        return [image.with_sigmoid() for image in images] if self.output == "logit" else images
 
     def predict(self, image: Any, top: int | None = None) -> tuple[Prediction, ...]:
         """Find the objects in one image.
@@ -152,23 +154,23 @@ class Detector(ImageModel):
         """
         count = None if top is None else _check.integer("top", top, least=1)
         prepared = self.prepare(image)
-        ((found,), _) = self.detect(prepared.array[np.newaxis])
-        return self.predictions(found, prepared.geometry)[:count]
+        ((detections,), _) = self.detect(prepared.array[np.newaxis])
+        return self.predictions(detections, prepared.geometry)[:count]
 
-    def predictions(self, found: Detections, geometry: Geometry) -> tuple[Prediction, ...]:
+    def predictions(self, detections: Detections, geometry: Geometry) -> tuple[Prediction, ...]:
         """Return detections (arrays) as predictions in pixels of the original image."""
-        boxes = geometry.boxes_to_original(found.boxes)
+        boxes = geometry.boxes_to_original(detections.boxes)
         return tuple(
             Prediction(
-                self._name(label),
+                self._label_path(label),
                 float(score),
                 region=Box(box[0], box[1], box[2], box[3], unit="pixel"),
                 id=None if isinstance(label, str) else int(label),
             )
-            for box, label, score in zip(boxes, found.labels.tolist(), found.scores, strict=True)
+            for box, label, score in zip(boxes, detections.labels.tolist(), detections.scores, strict=True)
         )
 
-    def _name(self, label: int | str) -> tuple[str, ...]:
+    def _label_path(self, label: int | str) -> tuple[str, ...]:
         if isinstance(label, str):
             return (label,)
         if self.labels is not None and not 0 <= label < len(self.labels):
@@ -177,8 +179,10 @@ class Detector(ImageModel):
             )
         return self.label(label)
 
-    def targets(self, target: Any, found: Detections, geometry: Geometry) -> tuple[Detections, tuple[Prediction, ...]]:
-        """Return the detections that a caller asks for, as `Detections` of the model's input and as predictions.
+    def targets(
+        self, target: Any, detections: Detections, geometry: Geometry
+    ) -> tuple[Detections, tuple[Prediction, ...]]:
+        """Return the detections that a caller names, as `Detections` of the model's input and as predictions.
 
         Parameters
         ----------
@@ -186,27 +190,31 @@ class Detector(ImageModel):
             None is the best detection, ``"all"`` all of them, ``"top-3"`` the best three or fewer; an int counts by
             decreasing score; a str is a label and means the best detection with it. A `Prediction` with a `Box` is
             explained whether it was detected or not: what speaks for this label there?
-        found : Detections
+        detections : Detections
             Arrays, by decreasing score.
         geometry : Geometry
             Where the input lies on the image.
         """
-        known = self.predictions(found, geometry)
-        chosen = list(dict.fromkeys(self._resolve(target, known)))
-        rows = [found.rows([p]) if isinstance(p, int) else self._row(p, found, geometry) for p in chosen]
-        return Detections.joined(rows), tuple(known[p] if isinstance(p, int) else p for p in chosen)
+        predictions = self.predictions(detections, geometry)
+        targets = list(dict.fromkeys(self._resolve(target, predictions)))
+        rows = [
+            detections.rows([item]) if isinstance(item, int) else self._hypothetical(item, detections, geometry)
+            for item in targets
+        ]
+        return Detections.concatenate(rows), tuple(predictions[t] if isinstance(t, int) else t for t in targets)
 
-    def _resolve(self, target: Any, known: Sequence[Prediction]) -> list[int | Prediction]:
+    def _resolve(self, target: Any, predictions: Sequence[Prediction]) -> list[int | Prediction]:
+        """Return the numbers of the predictions that a target names, and predictions that were not detected."""
         if isinstance(target, Prediction):
             if not isinstance(target.region, Box):
                 raise _check.wrong("target", "a prediction with a Box", target)
-            return [known.index(target) if target in known else target]
+            return [predictions.index(target) if target in predictions else target]
         if isinstance(target, (list, tuple, np.ndarray)):
-            found = [one for part in target for one in self._resolve(part, known)]
-            if not found:
+            resolved = [item for part in target for item in self._resolve(part, predictions)]
+            if not resolved:
                 raise InputError("target must name at least one detection, got an empty sequence")
-            return found
-        if not known:
+            return resolved
+        if not predictions:
             raise InputError(
                 "target must be a detection, got none in this image; lower the model's threshold, or explain a "
                 "Prediction with a label and a Box"
@@ -214,39 +222,41 @@ class Detector(ImageModel):
         if target is None:
             return [0]
         if isinstance(target, str):
-            return self._named(target, known)
+            return self._by_name(target, predictions)
         index = _check.integer("target", target)
-        if not 0 <= index < len(known):
-            raise InputError(f"target must be a detection from 0 to {len(known) - 1}, got {index}")
+        if not 0 <= index < len(predictions):
+            raise InputError(f"target must be a detection from 0 to {len(predictions) - 1}, got {index}")
         return [index]
 
-    def _named(self, target: str, known: Sequence[Prediction]) -> list[int | Prediction]:
-        names = [prediction.name.casefold() for prediction in known]
-        if target.casefold() in names:
+    def _by_name(self, target: str, predictions: Sequence[Prediction]) -> list[int | Prediction]:
+        names = [prediction.name.casefold() for prediction in predictions]
+        if target.casefold() in names:  # before "all" and "top-3", which may be labels as well
             return [names.index(target.casefold())]
         if target == "all":
-            return list(range(len(known)))
+            return list(range(len(predictions)))
         if match := re.fullmatch(r"top-([1-9]\d*)", target):
-            return list(range(min(int(match[1]), len(known))))
-        raise UnknownNameError("detected label", target, sorted({prediction.name for prediction in known}))
+            return list(range(min(int(match[1]), len(predictions))))
+        raise UnknownNameError("detected label", target, sorted({prediction.name for prediction in predictions}))
 
-    def _row(self, asked: Prediction, found: Detections, geometry: Geometry) -> Detections:
-        """Return one detection that a caller made up."""
-        assert isinstance(asked.region, Box)
-        box = asked.region.to("pixel", (geometry.height, geometry.width))
-        label = self._class_of(asked, found)
-        classes = None
-        if found.probabilities is not None:
-            classes = np.equal(label, np.arange(found.probabilities.shape[1]))[np.newaxis].astype(np.float64)
+    def _hypothetical(self, prediction: Prediction, detections: Detections, geometry: Geometry) -> Detections:
+        """Return a caller's prediction as one detection, with probabilities if the model's detections have them."""
+        assert isinstance(prediction.region, Box)
+        box = prediction.region.to("pixel", (geometry.height, geometry.width))
+        label = self._label_of(prediction, detections)
+        probabilities = None
+        if detections.probabilities is not None:
+            classes = np.arange(detections.probabilities.shape[1])
+            probabilities = np.equal(label, classes)[np.newaxis].astype(np.float64)
         corners = geometry.boxes_to_input([[box.x0, box.y0, box.x1, box.y1]])
-        return Detections(corners, np.array([label]), np.array([asked.score]), classes)
+        return Detections(corners, np.array([label]), np.array([prediction.score]), probabilities)
 
-    def _class_of(self, asked: Prediction, found: Detections) -> int | str:
-        if found.labels.dtype.kind == "U":
-            return asked.name
+    def _label_of(self, prediction: Prediction, detections: Detections) -> int | str:
+        """Return a prediction's label as the model's detections have it: a class number, or a name."""
+        if detections.labels.dtype.kind == "U":
+            return prediction.name
         for index, label in enumerate(self.labels or ()):
-            if label == asked.label:
+            if label == prediction.label:
                 return index
-        if self.labels is None and asked.name.isdecimal():
-            return int(asked.name)
-        raise UnknownNameError("label", asked.name, [" > ".join(label) for label in self.labels or ()])
+        if self.labels is None and prediction.name.isdecimal():
+            return int(prediction.name)
+        raise UnknownNameError("label", prediction.name, [" > ".join(label) for label in self.labels or ()])

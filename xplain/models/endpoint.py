@@ -1,4 +1,7 @@
-"""A model behind a network: a function that asks a server, called as often as one may and no more."""
+"""A model behind a server, as a callable: requests of a limited size, retries, and a budget of calls.
+
+xplain sends nothing itself: the function that does, with its client, address and key, is the caller's.
+"""
 
 from __future__ import annotations
 
@@ -17,20 +20,20 @@ from xplain.models import outputs
 class Endpoint:
     """A function that asks a server for predictions, as a black box for a model of xplain.
 
-    Large batches are cut to what the server takes at once, failed calls are repeated, and calls are counted.
+    Large batches are divided into what the server takes at once, failed calls are repeated, and calls are counted.
 
     Parameters
     ----------
     function : callable
         Takes a part of a batch (an array, or a list of strings) and returns an answer for each of its inputs: an array,
-        or a list. It sends the request, with the client, the address and the key that are yours.
+        or a list. It sends the request, with your client, address and key.
     most : int
-        Inputs in one call.
+        Largest number of inputs in one call.
     retries : int
         How often a failed call is repeated.
     retry_on : type or tuple of type
-        Exceptions that may pass. The default is OSError: connections and time-outs of `urllib` and of `requests`. Any
-        other exception ends the explanation at once.
+        Exceptions after which a call is repeated. The default is OSError: failed connections and time-outs of `urllib`
+        and `requests`. Any other exception ends the explanation at once.
     wait : float
         Seconds before the first repetition; doubled each time.
     budget : int, optional
@@ -84,8 +87,8 @@ class Endpoint:
         if self.wait < 0:
             raise _check.wrong("wait", "a number >= 0", wait)
         self.budget = None if budget is None else _check.integer("budget", budget, least=1)
-        given = None if name is None else _check.string("name", name)
-        self.__name__: str = given or getattr(function, "__name__", None) or type(function).__name__
+        checked_name = None if name is None else _check.string("name", name)
+        self.__name__: str = checked_name or getattr(function, "__name__", None) or type(function).__name__
         self.calls = 0
         self._lock = threading.Lock()
 
@@ -95,27 +98,27 @@ class Endpoint:
 
     def __call__(self, batch: Any) -> Any:
         """Return the answers to a batch: an array if the server gives numbers, else a list."""
-        answers = [self._answered(batch[start : start + self.most]) for start in range(0, len(batch), self.most)]
-        if all(isinstance(answer, list) for answer in answers):
-            return _array_of([one for answer in answers for one in answer])
-        return np.concatenate([outputs.as_numpy(answer) for answer in answers])
+        parts = [self._answer_part(batch[start : start + self.most]) for start in range(0, len(batch), self.most)]
+        if all(isinstance(answers, list) for answers in parts):
+            return _to_array([answer for answers in parts for answer in answers])
+        return np.concatenate([outputs.as_numpy(answers) for answers in parts])
 
-    def _answered(self, part: Any) -> Any:
+    def _answer_part(self, part: Any) -> Any:
         """Return an array or a list with an answer for each input of one call."""
-        answer = self._asked(part)
-        if isinstance(answer, tuple):
-            answer = list(answer)
-        count = len(answer) if hasattr(answer, "__len__") else None
-        if count != len(part) or isinstance(answer, (str, bytes, dict)):
-            got = type(answer).__name__ if count is None or isinstance(answer, (str, bytes, dict)) else count
+        answers = self._call_with_retries(part)
+        if isinstance(answers, tuple):
+            answers = list(answers)
+        count = len(answers) if hasattr(answers, "__len__") else None
+        if count != len(part) or isinstance(answers, (str, bytes, dict)):
+            got = type(answers).__name__ if count is None or isinstance(answers, (str, bytes, dict)) else count
             raise InputError(f"endpoint must return an answer for each of {len(part)} inputs, got {got}")
-        return answer
+        return answers
 
-    def _asked(self, part: Any) -> Any:
+    def _call_with_retries(self, part: Any) -> Any:
         failure: Exception | None = None
         for pause in self._pauses():
             time.sleep(pause)
-            self._count(failure)
+            self._count_call(failure)
             try:
                 return self.function(part)
             except self.retry_on as error:
@@ -129,7 +132,8 @@ class Endpoint:
         for repetition in range(self.retries):
             yield self.wait * 2**repetition
 
-    def _count(self, failure: Exception | None) -> None:
+    def _count_call(self, failure: Exception | None) -> None:
+        """Count a call, or raise if the budget is used up; ``failure`` is that of the call before."""
         with self._lock:  # several threads may explain one model
             if self.budget is not None and self.calls >= self.budget:
                 raise AttributionError(
@@ -139,8 +143,8 @@ class Endpoint:
             self.calls += 1
 
 
-def _array_of(answers: list[Any]) -> Any:
-    """Return answers as an array where they are numbers of one shape; detections, say, are not."""
+def _to_array(answers: list[Any]) -> Any:
+    """Return answers as an array if they are numbers of one shape, else as they are: detections, for example."""
     try:
         array = np.asarray(answers)
     except ValueError:

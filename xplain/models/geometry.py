@@ -1,8 +1,8 @@
 """From a photo to a model's input, and back.
 
-A `Preprocess` says what is done to a photo; applied to one it yields the input together with a `Geometry`, the affine
-map between the two pixel grids, so that evidence found on the input is shown on the photo. Resize and crop are one
-resampling step of the original pixels: there is no intermediate rounding to undo.
+A `Preprocess` holds the settings by which a photo becomes an input. Applied to a photo it returns the input and a
+`Geometry`, the affine map between the two pixel grids, by which evidence on the input is drawn on the photo. Resize and
+crop are one resampling of the original pixels: there is no intermediate rounding to undo.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from xplain.models import settings
 
 _RESIZES = ("shorter-side", "stretch", "letterbox", "none")
 _CHANNELS = {"RGB": 3, "BGR": 3, "L": 1}
+_EPSILON = 1e-9  # pixels; rounding errors must not move a border to the next pixel
 _FILTERS = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUBIC}
 
 
@@ -55,7 +56,7 @@ class Geometry:
 
     @classmethod
     def identity(cls, height: int, width: int) -> Geometry:
-        """Return the geometry of an image that is given to the model as it is."""
+        """Return the geometry of an image that the model reads without resizing."""
         return cls(height, width, height, width)
 
     def to_original(self, values: npt.ArrayLike) -> npt.NDArray[np.float32]:
@@ -69,37 +70,38 @@ class Geometry:
         Returns
         -------
         numpy.ndarray
-            float32 (height, width): linear interpolation, averaged where the original is coarser; 0 where the model saw
-            nothing.
+            float32 (height, width): linear interpolation, averaged where the original is coarser; 0 in what the model
+            does not see.
         """
         array = np.ascontiguousarray(values, dtype=np.float32)
         rows, columns = array.shape
-        top, bottom, y0, y1 = _overlap(self.height, self.input_height, self.scale_y, self.offset_y, rows)
-        left, right, x0, x1 = _overlap(self.width, self.input_width, self.scale_x, self.offset_x, columns)
-        seen = Image.fromarray(array).resize(
+        top, bottom, y0, y1 = _visible(self.height, self.input_height, self.scale_y, self.offset_y, rows)
+        left, right, x0, x1 = _visible(self.width, self.input_width, self.scale_x, self.offset_x, columns)
+        resized = Image.fromarray(array).resize(
             (right - left, bottom - top), Image.Resampling.BILINEAR, box=(x0, y0, x1, y1)
         )
-        result = np.zeros((self.height, self.width), np.float32)
-        result[top:bottom, left:right] = np.asarray(seen)
-        return result
+        original = np.zeros((self.height, self.width), np.float32)
+        original[top:bottom, left:right] = np.asarray(resized)
+        return original
 
     def boxes_to_original(self, boxes: npt.ArrayLike) -> npt.NDArray[np.float64]:
         """Map boxes (..., 4) x0 y0 x1 y1 from pixels of the input to pixels of the original, cut at its borders."""
-        offset = np.array([self.offset_x, self.offset_y] * 2)
-        scale = np.array([self.scale_x, self.scale_y] * 2)
-        found = (np.asarray(boxes, np.float64) - offset) / scale
-        inside: npt.NDArray[np.float64] = np.clip(found, 0.0, np.array([self.width, self.height] * 2, np.float64))
+        scale, offset = self._affine_of_boxes()
+        corners = (np.asarray(boxes, np.float64) - offset) / scale
+        inside: npt.NDArray[np.float64] = np.clip(corners, 0.0, np.array([self.width, self.height] * 2, np.float64))
         return inside
 
     def boxes_to_input(self, boxes: npt.ArrayLike) -> npt.NDArray[np.float64]:
         """Map boxes (..., 4) x0 y0 x1 y1 from pixels of the original to pixels of the input."""
-        scale = np.array([self.scale_x, self.scale_y] * 2)
-        offset = np.array([self.offset_x, self.offset_y] * 2)
-        moved: npt.NDArray[np.float64] = np.asarray(boxes, np.float64) * scale + offset
-        return moved
+        scale, offset = self._affine_of_boxes()
+        corners: npt.NDArray[np.float64] = np.asarray(boxes, np.float64) * scale + offset
+        return corners
+
+    def _affine_of_boxes(self) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+        return np.array([self.scale_x, self.scale_y] * 2), np.array([self.offset_x, self.offset_y] * 2)
 
     def to_input(self, labels: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        """Look up labels of the original's pixels at each input pixel.
+        """Look up the labels of the original's pixels for each input pixel.
 
         Parameters
         ----------
@@ -112,50 +114,54 @@ class Geometry:
             (input_height, input_width) of the same type: the label under each input pixel's centre; padding takes the
             nearest.
         """
-        rows = _sources(self.input_height, self.scale_y, self.offset_y, self.height)
-        columns = _sources(self.input_width, self.scale_x, self.offset_x, self.width)
-        found: npt.NDArray[Any] = labels[np.ix_(rows, columns)]
-        return found
+        rows = _pixels_under(self.input_height, self.scale_y, self.offset_y, self.height)
+        columns = _pixels_under(self.input_width, self.scale_x, self.offset_x, self.width)
+        looked_up: npt.NDArray[Any] = labels[np.ix_(rows, columns)]
+        return looked_up
 
 
-def _overlap(size: int, input_size: int, scale: float, offset: float, cells: int) -> tuple[int, int, float, float]:
-    """Along one axis: the original pixels [first, last) whose centre the input covers, and their cells of a map."""
-    first = max(0, math.ceil(-offset / scale - 0.5 - 1e-9))
-    last = min(size, math.floor((input_size - offset) / scale - 0.5 + 1e-9) + 1)
-    if last <= first:  # the model sees less than a pixel: the one under its centre
+def _visible(size: int, input_size: int, scale: float, offset: float, cells: int) -> tuple[int, int, float, float]:
+    """Return along one axis which original pixels the model sees, and where they lie on a map of the input.
+
+    Pixels [first, stop) are those whose centre the input covers; the map has ``cells`` cells along the axis.
+    """
+    first = max(0, math.ceil(-offset / scale - 0.5 - _EPSILON))
+    stop = min(size, math.floor((input_size - offset) / scale - 0.5 + _EPSILON) + 1)
+    if stop <= first:  # the model sees less than a pixel: take the one under its centre
         first = min(max(math.floor((input_size / 2 - offset) / scale), 0), size - 1)
-        last = first + 1
-    factor = cells / input_size
-    start = min(max((first * scale + offset) * factor, 0.0), float(cells))
-    stop = min(max((last * scale + offset) * factor, 0.0), float(cells))
-    return first, last, start, stop
+        stop = first + 1
+    cells_per_pixel = cells / input_size
+    cell_start = min(max((first * scale + offset) * cells_per_pixel, 0.0), float(cells))
+    cell_stop = min(max((stop * scale + offset) * cells_per_pixel, 0.0), float(cells))
+    return first, stop, cell_start, cell_stop
 
 
-def _sources(input_size: int, scale: float, offset: float, size: int) -> npt.NDArray[np.intp]:
+def _pixels_under(input_size: int, scale: float, offset: float, size: int) -> npt.NDArray[np.intp]:
+    """Return along one axis the original pixel under the centre of each input pixel."""
     centres = (np.arange(input_size) + 0.5 - offset) / scale
-    sources: npt.NDArray[np.intp] = np.clip(np.floor(centres), 0, size - 1).astype(np.intp)
-    return sources
+    pixels: npt.NDArray[np.intp] = np.clip(np.floor(centres), 0, size - 1).astype(np.intp)
+    return pixels
 
 
 @dataclass(frozen=True, slots=True)
 class Preprocess:
-    """What is done to a photo before a model sees it.
+    """How a photo becomes the input of a model: resize, crop, normalise.
 
     Parameters
     ----------
     size : int or (int, int), optional
         Side of the square input, or its (height, width). None keeps the photo's size and needs ``resize="none"``.
     resize : {"shorter-side", "stretch", "letterbox", "none"}
-        Scale so that the input is filled and crop the centre; ignore the aspect ratio; fit the whole photo and pad with
-        grey; or leave the size alone.
+        "shorter-side" fills the input and crops the centre, "stretch" ignores the aspect ratio, "letterbox" fits the
+        whole photo and pads with grey, "none" keeps the size.
     mean, std : float or sequence of float
-        Subtracted and divided by, for each channel, where pixels are 0..1: ``(pixel / 255 - mean) / std``.
+        For all channels or for each: the input is ``(pixel / 255 - mean) / std``.
     channels : {"RGB", "BGR", "L"}
         Order of the channels, or one grey channel.
     crop : float
         With "shorter-side": the part of the shorter side that is kept, 0..1 (224 / 256 for "resize to 256, crop 224").
     interpolation : {"bilinear", "bicubic"}
-        Resampling filter, widened when shrinking.
+        Resampling filter, widened when shrinking (antialiased).
     fill : int
         Grey value of the padding, 0..255.
 
@@ -178,7 +184,7 @@ class Preprocess:
 
     @classmethod
     def of(cls, source: Any) -> Preprocess:
-        """Return the preprocessing that an object of another library says it needs.
+        """Return the preprocessing that an object of another library declares.
 
         Parameters
         ----------
@@ -189,13 +195,13 @@ class Preprocess:
         Raises
         ------
         InputError
-            If it says nothing, or something else than resizing to one size, cropping the centre and normalising.
+            If it declares none, or anything beyond resizing to one size, cropping the centre and normalising.
 
         Examples
         --------
         >>> config = {"input_size": (3, 224, 224), "crop_pct": 0.875, "interpolation": "bicubic"}
-        >>> found = Preprocess.of(config | {"mean": [0.5] * 3, "std": [0.5] * 3})
-        >>> found.size, found.resize, found.crop, found.mean
+        >>> preprocess = Preprocess.of(config | {"mean": [0.5] * 3, "std": [0.5] * 3})
+        >>> preprocess.size, preprocess.resize, preprocess.crop, preprocess.mean
         ((224, 224), 'shorter-side', 0.875, (0.5, 0.5, 0.5))
         """
         return cls(**settings.preprocessing_of(source))
@@ -229,10 +235,10 @@ class Preprocess:
         values = tuple(value) if isinstance(value, Iterable) and not isinstance(value, str) else (value,) * count
         if len(values) != count:
             raise InputError(f"Preprocess.{name} must have {count} values for {self.channels}, got {len(values)}")
-        return tuple(_check.number(f"Preprocess.{name}", v) for v in values)
+        return tuple(_check.number(f"Preprocess.{name}", number) for number in values)
 
     def __call__(self, pixels: npt.NDArray[np.uint8]) -> tuple[npt.NDArray[np.float32], Geometry]:
-        """Apply to a photo.
+        """Preprocess a photo.
 
         Parameters
         ----------
@@ -261,24 +267,34 @@ class Preprocess:
         height, width = pixels.shape[:2]
         if not isinstance(self.size, tuple):
             return pixels, Geometry.identity(height, width)
-        h, w = self.size
-        photo = Image.fromarray(pixels)
-        filter_ = _FILTERS[self.interpolation]
+        photo, (input_height, input_width) = Image.fromarray(pixels), self.size
         if self.resize == "letterbox":
-            ratio = min(h / height, w / width)
-            inner_h, inner_w = max(1, round(height * ratio)), max(1, round(width * ratio))
-            top, left = (h - inner_h) // 2, (w - inner_w) // 2
-            canvas = np.full((h, w, 3), self.fill, np.uint8)
-            canvas[top : top + inner_h, left : left + inner_w] = np.asarray(photo.resize((inner_w, inner_h), filter_))
-            return canvas, Geometry(height, width, h, w, inner_h / height, inner_w / width, float(top), float(left))
-        box_h, box_w = float(height), float(width)
+            return self._letterbox(photo, input_height, input_width)
+        box_height, box_width = float(height), float(width)  # what is kept of the photo
         if self.resize == "shorter-side":
-            ratio = min(height / h, width / w) * self.crop
-            box_h, box_w = min(h * ratio, box_h), min(w * ratio, box_w)
-        y0, x0 = (height - box_h) / 2, (width - box_w) / 2
-        resized = photo.resize((w, h), filter_, box=(x0, y0, x0 + box_w, y0 + box_h))
-        scale_y, scale_x = h / box_h, w / box_w
-        return np.asarray(resized), Geometry(height, width, h, w, scale_y, scale_x, -y0 * scale_y, -x0 * scale_x)
+            ratio = min(height / input_height, width / input_width) * self.crop
+            box_height, box_width = min(input_height * ratio, box_height), min(input_width * ratio, box_width)
+        y0, x0 = (height - box_height) / 2, (width - box_width) / 2
+        box = (x0, y0, x0 + box_width, y0 + box_height)
+        resized = np.asarray(photo.resize((input_width, input_height), _FILTERS[self.interpolation], box=box))
+        scale_y, scale_x = input_height / box_height, input_width / box_width
+        geometry = Geometry(height, width, input_height, input_width, scale_y, scale_x, -y0 * scale_y, -x0 * scale_x)
+        return resized, geometry
+
+    def _letterbox(
+        self, photo: Image.Image, input_height: int, input_width: int
+    ) -> tuple[npt.NDArray[np.uint8], Geometry]:
+        """Fit the whole photo into the middle of the input."""
+        height, width = photo.height, photo.width
+        ratio = min(input_height / height, input_width / width)
+        inner_height, inner_width = max(1, round(height * ratio)), max(1, round(width * ratio))
+        top, left = (input_height - inner_height) // 2, (input_width - inner_width) // 2
+        inner = np.asarray(photo.resize((inner_width, inner_height), _FILTERS[self.interpolation]))
+        padded = np.full((input_height, input_width, 3), self.fill, np.uint8)
+        padded[top : top + inner_height, left : left + inner_width] = inner
+        # Scales from the rounded sizes: the map must be that of the pixels, not of the exact ratio.
+        scale_y, scale_x = inner_height / height, inner_width / width
+        return padded, Geometry(height, width, input_height, input_width, scale_y, scale_x, float(top), float(left))
 
     def describe(self) -> dict[str, Any]:
         """Return the settings as JSON values."""

@@ -1,7 +1,8 @@
-"""What common detection networks return, turned into boxes, labels and scores: for `Detector(..., postprocess=...)`.
+"""Outputs of common detection networks as boxes, labels and scores: for `Detector(..., postprocess=...)`.
 
-Each head gives its ``candidates``, all that the network proposes, always as many and in the same order, by operations
-that let gradients flow; called, it keeps those above a threshold that no better one overlaps.
+``candidates`` returns everything that the network proposes, always as many and in the same order, by operations that
+let gradients flow: methods follow one candidate through changed images. Calling a head keeps the detections, which are
+the candidates above a threshold that overlap no better one.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ Candidates = dict[str, Any]
 
 
 class Head:
-    """A threshold, and non-maximum suppression class by class, over a network's candidates; see its subclasses.
+    """Base of the heads: a threshold, and non-maximum suppression class by class, over a network's candidates.
 
     Parameters
     ----------
@@ -36,11 +37,11 @@ class Head:
     """
 
     def __init__(self, threshold: float, overlap: float | None) -> None:
-        self.threshold = _fraction("threshold", threshold)
-        self.overlap = None if overlap is None else _fraction("overlap", overlap)
+        self.threshold = _check_fraction("threshold", threshold)
+        self.overlap = None if overlap is None else _check_fraction("overlap", overlap)
 
     def candidates(self, outputs: Any) -> list[Candidates]:
-        """Return for each image all that the network proposes.
+        """Return for each image everything that the network proposes.
 
         Returns
         -------
@@ -51,19 +52,19 @@ class Head:
         raise NotImplementedError
 
     def __call__(self, outputs: Any) -> list[Candidates]:
-        """Return for each image the detections, by decreasing score, as in `candidates`."""
-        return [self._kept(found) for found in self.candidates(outputs)]
+        """Return for each image the detections, by decreasing score, in the form of `candidates`."""
+        return [self._select(candidates) for candidates in self.candidates(outputs)]
 
-    def _kept(self, found: Candidates) -> Candidates:
-        scores = found["scores"].detach().double().cpu().numpy()
+    def _select(self, candidates: Candidates) -> Candidates:
+        scores = candidates["scores"].detach().double().cpu().numpy()
         rows = np.flatnonzero(scores >= self.threshold)
         if self.overlap is None:
             rows = rows[np.argsort(-scores[rows], kind="stable")]
         else:
-            boxes = found["boxes"].detach().double().cpu().numpy()[rows]
-            labels = found["labels"].cpu().numpy()[rows]
+            boxes = candidates["boxes"].detach().double().cpu().numpy()[rows]
+            labels = candidates["labels"].cpu().numpy()[rows]
             rows = rows[_boxes.nms(boxes, scores[rows], self.overlap, labels)]
-        return {key: value if key == "unit" else value[rows.tolist()] for key, value in found.items()}
+        return {key: value if key == "unit" else value[rows.tolist()] for key, value in candidates.items()}
 
 
 class Yolo(Head):
@@ -78,14 +79,14 @@ class Yolo(Head):
         in an output (batch, M, 5 + classes); else it is cx, cy, w, h, classes (versions 8, 9, 11), in an output (batch,
         4 + classes, M). Of a tuple the first tensor counts.
     unit : {"pixel", "fraction"}
-        Of the boxes: pixels of the network's input, or fractions of its sides.
+        Unit of the boxes: pixels of the network's input, or fractions of its sides.
 
     Examples
     --------
     >>> import torch
     >>> raw = torch.tensor([[[4.0, 4, 2, 4, 0.5, 0.1, 0.8]]])  # one candidate, two classes
-    >>> (found,) = Yolo(objectness=True)(raw)
-    >>> found["boxes"].tolist(), found["labels"].tolist(), round(found["scores"].item(), 2)
+    >>> (detections,) = Yolo(objectness=True)(raw)
+    >>> detections["boxes"].tolist(), detections["labels"].tolist(), round(detections["scores"].item(), 2)
     ([[3.0, 2.0, 5.0, 6.0]], [1], 0.4)
     """
 
@@ -97,17 +98,16 @@ class Yolo(Head):
         self.unit = _check.choice("unit", unit, ("pixel", "fraction"))
 
     def candidates(self, outputs: Any) -> list[Candidates]:
-        """Return for each image all that the network proposes; see `Head.candidates`."""
+        """Return for each image everything that the network proposes; see `Head.candidates`."""
         raw = _first_tensor(outputs)
         rows = raw if self.objectness else raw.transpose(1, 2)
-        least = 6 if self.objectness else 5
-        if rows.shape[2] < least:
+        if rows.shape[2] < (6 if self.objectness else 5):  # a box, maybe the objectness, and at least one class
             shape = "(batch, M, 5 + classes)" if self.objectness else "(batch, 4 + classes, M)"
             raise InputError(
                 f"model output must be of shape {shape} with objectness={self.objectness}, got {tuple(raw.shape)}"
             )
         classes = rows[..., 5:] * rows[..., 4:5] if self.objectness else rows[..., 4:]
-        return _each(_corners(rows[..., :4]), classes, self.unit)
+        return _per_image(_corners(rows[..., :4]), classes, self.unit)
 
 
 class Detr(Head):
@@ -118,7 +118,7 @@ class Detr(Head):
     threshold : float
         As for `Head`.
     overlap : float, optional
-        As for `Head`; these networks need no suppression.
+        As for `Head`; left out, since these networks need no suppression.
     background : bool
         Whether the last class means "nothing" and classes pass a softmax (DETR, Conditional DETR, YOLOS), or each class
         passes a sigmoid (Deformable DETR, RT-DETR, Grounding DINO).
@@ -127,8 +127,8 @@ class Detr(Head):
     --------
     >>> import torch
     >>> outputs = {"logits": torch.tensor([[[2.0, 0.0, 0.0]]]), "pred_boxes": torch.tensor([[[0.5, 0.5, 0.5, 1.0]]])}
-    >>> (found,) = Detr()(outputs)
-    >>> found["boxes"].tolist(), found["unit"], round(found["scores"].item(), 2)
+    >>> (detections,) = Detr()(outputs)
+    >>> detections["boxes"].tolist(), detections["unit"], round(detections["scores"].item(), 2)
     ([[0.25, 0.0, 0.75, 1.0]], 'fraction', 0.79)
     """
 
@@ -137,10 +137,10 @@ class Detr(Head):
         self.background = _check.boolean("background", background)
 
     def candidates(self, outputs: Any) -> list[Candidates]:
-        """Return for each image all that the network proposes; see `Head.candidates`."""
+        """Return for each image everything that the network proposes; see `Head.candidates`."""
         logits, boxes = _field(outputs, "logits", "pred_logits"), _field(outputs, "pred_boxes")
         classes = logits.softmax(-1)[..., :-1] if self.background else logits.sigmoid()
-        return _each(_corners(boxes), classes, "fraction")
+        return _per_image(_corners(boxes), classes, "fraction")
 
 
 class Ssd(Head):
@@ -175,10 +175,10 @@ class Ssd(Head):
         self.priors = np.asarray(priors, np.float64)
         if self.priors.ndim != 2 or self.priors.shape[1] != 4:
             raise InputError(f"priors must be of shape (M, 4), got {self.priors.shape}")
-        self.variances = tuple(_check.number("variances", v) for v in variances)
+        self.variances = tuple(_check.number("variances", variance) for variance in variances)
 
     def candidates(self, outputs: Any) -> list[Candidates]:
-        """Return for each image all that the network proposes; see `Head.candidates`."""
+        """Return for each image everything that the network proposes; see `Head.candidates`."""
         offsets, logits = outputs
         priors = offsets.new_tensor(self.priors)
         if offsets.shape[1:] != priors.shape:
@@ -188,17 +188,18 @@ class Ssd(Head):
         centres = priors[:, :2] + offsets[..., :2] * self.variances[0] * priors[:, 2:]
         sizes = priors[:, 2:] * (offsets[..., 2:] * self.variances[1]).exp()
         boxes = require("torch", extra="torch").cat([centres, sizes], dim=-1)
-        return _each(_corners(boxes), logits.softmax(-1)[..., 1:], "fraction")
+        return _per_image(_corners(boxes), logits.softmax(-1)[..., 1:], "fraction")
 
 
-def _each(boxes: torch.Tensor, classes: torch.Tensor, unit: str) -> list[Candidates]:
-    found = []
+def _per_image(boxes: torch.Tensor, classes: torch.Tensor, unit: str) -> list[Candidates]:
+    """Divide boxes (batch, M, 4) and class scores (batch, M, classes) by images, and find each box's best class."""
+    images = []
     for corners, probabilities in zip(boxes, classes, strict=True):
         scores, labels = probabilities.max(-1)
-        found.append(
+        images.append(
             {"boxes": corners, "labels": labels, "scores": scores, "probabilities": probabilities, "unit": unit}
         )
-    return found
+    return images
 
 
 def _corners(boxes: torch.Tensor) -> torch.Tensor:
@@ -227,7 +228,7 @@ def _field(outputs: Any, *names: str) -> torch.Tensor:
     raise InputError(f"model output must have {' or '.join(names)}, got {type(outputs).__name__} without")
 
 
-def _fraction(name: str, value: Any) -> float:
+def _check_fraction(name: str, value: Any) -> float:
     number = _check.number(name, value)
     if not 0 <= number <= 1:
         raise _check.wrong(name, "between 0 and 1", value)

@@ -1,4 +1,7 @@
-"""Models of images, and image classifiers: torch modules, or any callable that scores a batch of images."""
+"""Models of images, and image classifiers: torch modules, or any callable that scores a batch of images.
+
+`ImageModel` decodes and preprocesses photos for classifiers, detectors and segmenters alike.
+"""
 
 from __future__ import annotations
 
@@ -22,12 +25,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """An input as a model is given it.
+    """An image as the input of a model.
 
     Parameters
     ----------
     source : Source
-        What it was made from.
+        The photo.
     array : numpy.ndarray
         One input without its batch axis: float32 (channels, height, width) or, for a callable without preprocessing,
         the image itself: uint8 (height, width, 3), or float32 if the caller gave floats.
@@ -41,12 +44,12 @@ class Prepared:
 
 
 class ImageModel(Model):
-    """A model that is given images; see its subclasses.
+    """Base of all models of images.
 
     Attributes
     ----------
     preprocess : Preprocess or None
-        What is done to a photo.
+        How a photo becomes the input; None if the model reads photos as they are.
     layer : str or None
         Name of the module's layer for the class activation maps.
     """
@@ -62,9 +65,9 @@ class ImageModel(Model):
         name: str | None,
     ) -> None:
         Model.__init__(self, model, labels, output, name)
-        self._take(preprocess, layer)
+        self._set_image_options(preprocess, layer)
 
-    def _take(self, preprocess: Preprocess | None, layer: str | None) -> None:
+    def _set_image_options(self, preprocess: Preprocess | None, layer: str | None) -> None:
         if preprocess is not None and not isinstance(preprocess, Preprocess):
             raise _check.wrong("preprocess", "a Preprocess or None", preprocess)
         self.preprocess = preprocess
@@ -72,7 +75,7 @@ class ImageModel(Model):
 
     @property
     def channel_axis(self) -> int:
-        """Axis of the channels in `Prepared.array`."""
+        """Axis of the channels in `Prepared.array`: -1 where a callable is given photos, else 0."""
         return -1 if self.module is None and self.preprocess is None else 0
 
     def prepare(self, image: Any) -> Prepared:
@@ -107,19 +110,21 @@ class ImageModel(Model):
                 )
             array, geometry = self.preprocess(loaded.pixels)
             return Prepared(source, array, geometry)
-        values = loaded.values
+        return Prepared(source, self._unprocessed(loaded), Geometry.identity(height, width))
+
+    def _unprocessed(self, image: images.LoadedImage) -> npt.NDArray[Any]:
+        """Return the input of a model without preprocessing, see `Prepared.array`."""
+        values = image.values
         if self.module is None and values.dtype.kind != "f":
-            values = loaded.pixels
+            values = image.pixels
         elif values.dtype == np.uint8:
             values = values.astype(np.float32) / np.float32(255)
         else:
             values = values.astype(np.float32)
-        if self.channel_axis == 0:
-            values = np.ascontiguousarray(values.transpose(2, 0, 1))
-        return Prepared(source, values, Geometry.identity(height, width))
+        return np.ascontiguousarray(values.transpose(2, 0, 1)) if self.channel_axis == 0 else values
 
     def to_tensor(self, batch: npt.NDArray[Any]) -> torch.Tensor:
-        """Return a batch as a new tensor of the module's device and floating type: modules may work in place."""
+        """Return a batch as a tensor of the module's device and floating type; a copy, as modules may change it."""
         import torch
 
         device, dtype = self.placement()
@@ -140,11 +145,11 @@ class ImageClassifier(ImageModel, Classifier):
         object with ``logits``. A callable is a black box: without ``preprocess`` it is given uint8 (batch, height,
         width, 3), with it float32 (batch, channels, height, width), and returns an array or a tensor (batch, classes).
     labels : sequence of str, or mapping of int to str, optional
-        The classes' labels; a label may be a path, as a tuple of str. If left out, what the model says
+        The classes' labels; a label may be a path, as a tuple of str. If left out, those of the model
         (``config.id2label``, ``names``), else the class numbers.
     preprocess : Preprocess, optional
-        What is done to a photo. Without it a module is given the image itself: 8-bit pixels as 0..1, arrays of floats
-        as they are.
+        How a photo becomes the input. Without it a module is given the image itself: 8-bit pixels as 0..1, arrays of
+        floats as they are.
     output : {"logit", "probability"}
         What the model returns.
     multilabel : bool
@@ -177,8 +182,9 @@ class ImageClassifier(ImageModel, Classifier):
         layer: str | None = None,
         name: str | None = None,
     ) -> None:
+        # Not super(): the two base classes take different arguments.
         Classifier.__init__(self, model, labels, output, multilabel, name)
-        self._take(preprocess, layer)
+        self._set_image_options(preprocess, layer)
 
     def forward(self, batch: torch.Tensor) -> torch.Tensor:
         """Return the class scores (batch, classes) of the module; gradients flow."""
@@ -199,8 +205,8 @@ class ImageClassifier(ImageModel, Classifier):
             float64 (batch, classes): the model's own output.
         """
         with borrowing.evaluation(self.module, gradients=False):
-            given = batch if self.module is None else self.to_tensor(batch)
-            return self.check_scores(self.function(given), len(batch))
+            inputs = batch if self.module is None else self.to_tensor(batch)
+            return self.check_scores(self.function(inputs), len(batch))
 
     def predict(self, image: Any, top: int = 5) -> tuple[Prediction, ...]:
         """Classify one image.

@@ -1,4 +1,8 @@
-"""What models return, brought to one shape."""
+"""What models return, checked and brought to one shape.
+
+Libraries wrap class scores in tuples, mappings and objects. These functions take the scores out, and raise an
+`InputError` that names the wrong shape, before a method computes something meaningless from it.
+"""
 
 from __future__ import annotations
 
@@ -15,8 +19,8 @@ from xplain.errors import InputError
 def tensor_of(output: Any) -> Any:
     """Return the class scores inside a model's output.
 
-    A tensor or an array is itself; a mapping or an object gives its ``logits``, else its only or first tensor; a
-    sequence gives its first tensor.
+    A tensor or an array is returned as it is. Of a mapping or an object the ``logits`` count, else its first tensor;
+    of a sequence the first tensor.
     """
     logits = output.get("logits") if isinstance(output, Mapping) else getattr(output, "logits", None)
     if logits is not None:
@@ -24,9 +28,8 @@ def tensor_of(output: Any) -> Any:
     if isinstance(output, Mapping):
         output = list(output.values())
     if isinstance(output, (tuple, list)):
-        found = [part for part in output if hasattr(part, "ndim") and part.ndim >= 1]
-        if found:
-            return found[0]
+        # A number beside the scores is the loss.
+        return next((part for part in output if hasattr(part, "ndim") and part.ndim >= 1), output)
     return output
 
 
@@ -48,7 +51,7 @@ def class_scores(output: Any, count: int) -> npt.NDArray[np.float64]:
     Raises
     ------
     InputError
-        If the shape is another or a score is not finite.
+        If the shape is another one or a score is not finite.
     """
     torch = sys.modules.get("torch")
     if torch is not None and isinstance(output, torch.Tensor):
@@ -78,10 +81,10 @@ def class_tensor(output: Any, count: int) -> Any:
     return scores[:, None] if scores.ndim == 1 else scores
 
 
-def check_classes(classes: int, now: int) -> None:
-    """Raise if a model has another number of classes now than it had for the input itself."""
-    if now != classes:
-        raise InputError(f"model output must have the same classes for every batch, got {classes} and then {now}")
+def check_classes(expected: int, actual: int) -> None:
+    """Raise if a model returns another number of classes than it did for the input itself."""
+    if actual != expected:
+        raise InputError(f"model output must have the same classes for every batch, got {expected} and then {actual}")
 
 
 def as_numpy(values: Any) -> npt.NDArray[Any]:
@@ -95,6 +98,6 @@ def as_numpy(values: Any) -> npt.NDArray[Any]:
 
 def softmax(scores: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     """Softmax over the last axis."""
-    shifted = np.exp(scores - scores.max(axis=-1, keepdims=True))
-    result: npt.NDArray[np.float64] = shifted / shifted.sum(axis=-1, keepdims=True)
-    return result
+    weights = np.exp(scores - scores.max(axis=-1, keepdims=True))  # the largest is 1: nothing overflows
+    probabilities: npt.NDArray[np.float64] = weights / weights.sum(axis=-1, keepdims=True)
+    return probabilities

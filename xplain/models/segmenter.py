@@ -1,4 +1,8 @@
-"""Semantic segmentation: torch modules, or any callable that gives each pixel a score for each class."""
+"""Semantic segmentation: torch modules, or any callable that gives each pixel a score for each class.
+
+A method needs one number to explain. For a class over a region that is the mean of the class's scores there: a dot
+product of the model's map with `RegionTarget.weights`, of which gradients and differences are those of single pixels.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +20,7 @@ from xplain._lazy import require
 from xplain.errors import InputError
 from xplain.explanation import Mask, Prediction
 from xplain.models import borrowing, outputs
-from xplain.models.base import resolve_targets
+from xplain.models.base import is_sequence_of_targets, resolve_targets
 from xplain.models.geometry import Geometry, Preprocess
 from xplain.models.image import ImageModel
 
@@ -24,25 +28,26 @@ if TYPE_CHECKING:
     import torch
 
 
-Maps = npt.NDArray[np.float64]
+Float64 = npt.NDArray[np.float64]
+Bool = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
 class RegionTarget:
-    """A class over a region.
+    """A class over a region, as the model's output shows it.
 
     Parameters
     ----------
     index : int
-        The class.
+        Number of the class.
     weights : numpy.ndarray
-        float64 (h, w) of the model's output, with sum 1: how much of the region lies in each of its cells.
+        float64 (h, w) with sum 1: how much of the region lies in each cell of the model's output.
     prediction : Prediction
-        The same in pixels of the image; its region is a `Mask`, or None for the whole image.
+        The class and the region in pixels of the image: a `Mask`, or None for the whole image.
     """
 
     index: int
-    weights: Maps
+    weights: Float64
     prediction: Prediction
 
 
@@ -59,9 +64,9 @@ class Segmenter(ImageModel):
         (batch, channels, height, width). A callable is a black box: without ``preprocess`` it is given uint8 (batch,
         height, width, 3), with it float32 (batch, channels, height, width), and returns an array or a tensor.
     labels : sequence of str, or mapping of int to str, optional
-        The classes' labels. If left out, what the model says (``config.id2label``, ``names``), else the class numbers.
+        The classes' labels. If left out, those of the model (``config.id2label``, ``names``), else the class numbers.
     preprocess : Preprocess, optional
-        What is done to a photo. Without it a module is given the image itself: 8-bit pixels as 0..1.
+        How a photo becomes the input. Without it a module is given the image itself: 8-bit pixels as 0..1.
     output : {"logit", "probability"}
         What the model returns.
     background : int, optional
@@ -79,7 +84,7 @@ class Segmenter(ImageModel):
     >>> model = Segmenter(dark_and_bright, labels=["dark", "bright"], output="probability")
     >>> photo = np.zeros((8, 8, 3), np.uint8)
     >>> photo[:4, :4] = 255
-    >>> [(found.name, found.score, found.region) for found in model.predict(photo)]
+    >>> [(prediction.name, prediction.score, prediction.region) for prediction in model.predict(photo)]
     [('dark', 1.0, Mask(8x8, 48 set)), ('bright', 1.0, Mask(8x8, 16 set))]
     """
 
@@ -101,11 +106,11 @@ class Segmenter(ImageModel):
 
     def forward(self, batch: torch.Tensor) -> torch.Tensor:
         """Return the maps (batch, classes, h, w) of the module; gradients flow."""
-        maps: torch.Tensor = self._checked(self.function(batch), len(batch))
+        maps: torch.Tensor = self._check_output(self.function(batch), len(batch))
         return maps
 
     def maps(self, batch: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        """Score every place of a batch in one call of the model, without gradients.
+        """Score every cell of the model's output for a batch in one call, without gradients.
 
         Parameters
         ----------
@@ -118,19 +123,20 @@ class Segmenter(ImageModel):
             (batch, classes, h, w): the model's own output, finite.
         """
         with borrowing.evaluation(self.module, gradients=False):
-            found = self._checked(self.function(batch if self.module is None else self.to_tensor(batch)), len(batch))
-        maps = outputs.as_numpy(found)
+            inputs = batch if self.module is None else self.to_tensor(batch)
+            maps = outputs.as_numpy(self._check_output(self.function(inputs), len(batch)))
         if not np.isfinite(maps).all():
             raise InputError("model output must be finite, got NaN or infinity")
         return maps
 
-    def _checked(self, output: Any, count: int) -> Any:
-        if isinstance(output, Mapping) and "out" in output:
+    def _check_output(self, output: Any, count: int) -> Any:
+        """Return the maps (count, classes, h, w) inside what the model returns, or raise InputError."""
+        if isinstance(output, Mapping) and "out" in output:  # torchvision
             output = output["out"]
-        found = outputs.tensor_of(output)
-        if getattr(found, "ndim", 0) == 3:
-            found = found[:, None]
-        shape = tuple(getattr(found, "shape", ()))
+        maps = outputs.tensor_of(output)
+        if getattr(maps, "ndim", 0) == 3:
+            maps = maps[:, None]
+        shape = tuple(getattr(maps, "shape", ()))
         if len(shape) != 4 or shape[0] != count or 0 in shape:
             raise InputError(
                 f"model output must be of shape ({count}, classes, h, w) for a batch of {count}, got {shape}"
@@ -139,7 +145,7 @@ class Segmenter(ImageModel):
             raise InputError(
                 f"labels must be {shape[1]} labels, one for each output of the model, got {len(self.labels)}"
             )
-        return found
+        return maps
 
     def predict(self, image: Any, top: int | None = None, *, components: bool = False) -> tuple[Prediction, ...]:
         """Segment one image.
@@ -161,74 +167,77 @@ class Segmenter(ImageModel):
         count = None if top is None else _check.integer("top", top, least=1)
         prepared = self.prepare(image)
         maps = self.maps(prepared.array[np.newaxis])[0]
-        found = self.predictions(maps, prepared.geometry)
+        predictions = self.predictions(maps, prepared.geometry)
         if _check.boolean("components", components):
-            found = self._parts(found, maps, prepared.geometry)
-        return found[:count]
+            predictions = self._split_into_components(predictions, maps, prepared.geometry)
+        return predictions[:count]
 
     def predictions(self, maps: npt.NDArray[Any], geometry: Geometry) -> tuple[Prediction, ...]:
         """Return each class that is the best somewhere, by decreasing area; ``maps`` is (classes, h, w)."""
-        winners = self._winners(maps, geometry)
-        regions = {int(i): winners == i for i in np.unique(winners) if i >= 0 and i != self.background}
-        found = [self._prediction(index, region, maps, geometry) for index, region in regions.items()]
-        return tuple(sorted(found, key=lambda one: -_mask(one).area))
+        best = self._best_classes(maps, geometry)
+        predictions = [
+            self._prediction(int(index), best == index, maps, geometry)
+            for index in np.unique(best)
+            if index >= 0 and index != self.background
+        ]
+        return _by_area(predictions)
 
-    def _parts(self, found: Sequence[Prediction], maps: npt.NDArray[Any], geometry: Geometry) -> tuple[Prediction, ...]:
-        """Divide regions into their connected parts."""
+    def _split_into_components(
+        self, predictions: Sequence[Prediction], maps: npt.NDArray[Any], geometry: Geometry
+    ) -> tuple[Prediction, ...]:
         label = require("skimage.measure", extra="torch").label
-        parts = []
-        for one in found:
-            numbered = label(_mask(one).to_array(), connectivity=2)
+        components = []
+        for prediction in predictions:
+            numbered = label(_mask(prediction).to_array(), connectivity=2)  # diagonal neighbours are connected
             for number in range(1, int(numbered.max()) + 1):
-                parts.append(self._prediction(self._class_of(one), numbered == number, maps, geometry))
-        return tuple(sorted(parts, key=lambda one: -_mask(one).area))
+                components.append(self._prediction(self._class_of(prediction), numbered == number, maps, geometry))
+        return _by_area(components)
 
-    def _winners(self, maps: npt.NDArray[Any], geometry: Geometry) -> npt.NDArray[np.int64]:
-        """The best class (height, width) of each pixel of the image; -1 where the model saw nothing or finds nothing.
+    def _best_classes(self, maps: npt.NDArray[Any], geometry: Geometry) -> npt.NDArray[np.int64]:
+        """Return the best class (height, width) of each pixel of the image; -1 where the model sees or finds nothing.
 
         One class at a time is enlarged, so that many classes and a large photo fit into memory.
         """
-        seen = geometry.to_original(np.ones(maps.shape[1:])) > 0.5
-        winners = np.where(seen, 0, -1)
-        best = geometry.to_original(maps[0])
+        visible = geometry.to_original(np.ones(maps.shape[1:])) > 0.5
+        classes = np.where(visible, 0, -1)
+        scores = geometry.to_original(maps[0])
         if len(maps) == 1:
-            winners[best <= (0.5 if self.output == "probability" else 0.0)] = -1
-            return winners
+            classes[scores <= (0.5 if self.output == "probability" else 0.0)] = -1
+            return classes
         for index in range(1, len(maps)):
             values = geometry.to_original(maps[index])
-            better = seen & (values > best)
-            winners[better], best[better] = index, values[better]
-        return winners
+            better = visible & (values > scores)
+            classes[better], scores[better] = index, values[better]
+        return classes
 
-    def _prediction(
-        self, index: int, region: npt.NDArray[np.bool_] | None, maps: npt.NDArray[Any], geometry: Geometry
-    ) -> Prediction:
-        weights = _weights(region, geometry, maps.shape[1:])
+    def _prediction(self, index: int, region: Bool | None, maps: npt.NDArray[Any], geometry: Geometry) -> Prediction:
+        weights = region_weights(region, geometry, maps.shape[1:])
         score = float((self._probabilities(maps)[index] * weights).sum())
         return Prediction(
             self.label(index), score, region=None if region is None else Mask.from_array(region), id=index
         )
 
-    def _probabilities(self, maps: npt.NDArray[Any]) -> Maps:
+    def _probabilities(self, maps: npt.NDArray[Any]) -> Float64:
         maps = maps.astype(np.float64)
         if self.output == "probability":
             return maps
         if len(maps) == 1:
-            sigmoid: Maps = np.exp(-np.logaddexp(0.0, -maps))
+            sigmoid: Float64 = np.exp(-np.logaddexp(0.0, -maps))
             return sigmoid
         return np.moveaxis(outputs.softmax(np.moveaxis(maps, 0, -1)), -1, 0)
 
     def targets(
         self, target: Any, maps: npt.NDArray[Any], geometry: Geometry, region: Any = None
     ) -> tuple[RegionTarget, ...]:
-        """Return the classes and regions that a caller asks for.
+        """Return the classes and regions that a caller names.
 
         Parameters
         ----------
         target : None, int, str, Prediction, or a sequence of those
             Without a region: None is the largest predicted region, ``"all"`` each of them, ``"top-3"`` the largest
-            three or fewer; a class number or a label means its predicted region. With one: the classes to explain over
-            it, and None is the best there. A `Prediction` names both its class and its `Mask` (None: the whole image).
+            three or fewer; a class number or a label means its predicted region. With a region: the classes to explain
+            over it, and None is the best there. A `Prediction` names both its class and its `Mask` (None: the whole
+            image).
         maps : numpy.ndarray
             (classes, h, w).
         geometry : Geometry
@@ -237,90 +246,137 @@ class Segmenter(ImageModel):
             ``"image"``, a `Mask`, a bool array (height, width), or a point (x, y), in pixels of the image.
         """
         if region is not None:
-            chosen = self._over(self._region(region, geometry), target, maps, geometry)
+            predictions = self._resolve_over(_check_region(region, geometry), target, maps, geometry)
         else:
-            chosen = list(dict.fromkeys(self._resolve(target, maps, geometry)))
+            predictions = list(dict.fromkeys(self._resolve(target, maps, geometry)))
         return tuple(
             RegionTarget(
-                self._class_of(one),
-                _weights(None if one.region is None else _mask(one).to_array(), geometry, maps.shape[1:]),
-                one,
+                self._class_of(prediction),
+                region_weights(
+                    None if prediction.region is None else _mask(prediction).to_array(), geometry, maps.shape[1:]
+                ),
+                prediction,
             )
-            for one in chosen
+            for prediction in predictions
         )
 
-    def _over(
-        self, region: npt.NDArray[np.bool_] | None, target: Any, maps: npt.NDArray[Any], geometry: Geometry
+    def _resolve_over(
+        self, region: Bool | None, target: Any, maps: npt.NDArray[Any], geometry: Geometry
     ) -> list[Prediction]:
-        weights = _weights(region, geometry, maps.shape[1:])
+        """Return the classes that a target names, each over the region."""
+        weights = region_weights(region, geometry, maps.shape[1:])
         scores = (maps * weights).sum(axis=(1, 2))
         return [
             self._prediction(index, region, maps, geometry) for index in resolve_targets(target, scores, self.labels)
         ]
 
     def _resolve(self, target: Any, maps: npt.NDArray[Any], geometry: Geometry) -> list[Prediction]:
+        """Return the predicted regions that a target names."""
         if isinstance(target, Prediction):
-            return [self._given(target, maps, geometry)]
-        known = self.predictions(maps, geometry)
-        if isinstance(target, (list, np.ndarray)) or (
-            isinstance(target, tuple) and not all(isinstance(part, str) for part in target)
-        ):
-            found = [one for part in target for one in self._resolve(part, maps, geometry)]
-            if not found:
+            return [self._rescore(target, maps, geometry)]
+        predictions = self.predictions(maps, geometry)
+        if is_sequence_of_targets(target):
+            resolved = [prediction for part in target for prediction in self._resolve(part, maps, geometry)]
+            if not resolved:
                 raise InputError("target must name at least one class, got an empty sequence")
-            return found
-        every = isinstance(target, str) and re.fullmatch(r"all|top-[1-9]\d*", target)
-        if target is None or every:
-            if not known:
+            return resolved
+        if target is None or (isinstance(target, str) and re.fullmatch(r"all|top-[1-9]\d*", target)):
+            if not predictions:
                 raise InputError(
                     "target must be a class that is predicted somewhere, got none; name a class together with "
                     "region='image', a mask or a point"
                 )
-            return list(known[: _how_many(target)])
+            return list(predictions[: _how_many(target)])
         (index,) = resolve_targets(target, np.zeros(len(maps)), self.labels)
-        present = [one for one in known if one.id == index]
-        if not present:
+        named = [prediction for prediction in predictions if prediction.id == index]
+        if not named:
             raise InputError(
                 f"target must be a class that is predicted somewhere, got {target!r}; explain it over a region: "
                 "region='image', a mask or a point (x, y)"
             )
-        return present
+        return named
 
-    def _given(self, target: Prediction, maps: npt.NDArray[Any], geometry: Geometry) -> Prediction:
+    def _rescore(self, target: Prediction, maps: npt.NDArray[Any], geometry: Geometry) -> Prediction:
         """Return a caller's prediction with the model's own score."""
         if target.region is not None and not isinstance(target.region, Mask):
             raise _check.wrong("target", "a prediction whose region is a Mask or None", target)
-        region = None if target.region is None else self._region(target.region, geometry)
+        region = None if target.region is None else _check_region(target.region, geometry)
         return self._prediction(self._class_of(target), region, maps, geometry)
 
     def _class_of(self, prediction: Prediction) -> int:
-        names = self.labels if self.labels is not None else ()
-        if prediction.label in names:
-            return names.index(prediction.label)
+        labels = self.labels if self.labels is not None else ()
+        if prediction.label in labels:
+            return labels.index(prediction.label)
         if isinstance(prediction.id, int) and (self.labels is None or prediction.id < len(self.labels)):
             return prediction.id
         raise InputError(f"target must be a prediction of this model's classes, got {prediction.name!r}")
 
-    def _region(self, region: Any, geometry: Geometry) -> npt.NDArray[np.bool_] | None:
-        size = (geometry.height, geometry.width)
-        expected = f"'image', a Mask, a bool array {size}, or a point (x, y)"
-        if isinstance(region, str):
-            if region != "image":
-                raise _check.wrong("region", expected, region)
-            return None
-        if isinstance(region, Mask):
-            region = region.to_array()
-        if isinstance(region, (tuple, list)) and len(region) == 2 and np.isscalar(region[0]):
-            return _point(region, size)
-        array = np.asarray(region)
-        if array.dtype != bool or array.shape != size:
-            raise InputError(f"region must be {expected}, got {array.dtype} of shape {array.shape}")
-        if not array.any():
-            raise InputError("region must hold at least one pixel, got none")
-        return array
+
+def region_weights(region: Bool | None, geometry: Geometry, shape: tuple[int, ...]) -> Float64:
+    """Return how much of a region of the image lies in each cell of the model's output; the sum is 1.
+
+    Parameters
+    ----------
+    region : numpy.ndarray, optional
+        bool (height, width); the whole image if left out.
+    geometry : Geometry
+        Where the input lies on the image.
+    shape : (int, int)
+        Size (h, w) of the model's output.
+    """
+    inside = _shows_image(geometry)
+    if region is not None:
+        inside = inside & geometry.to_input(region)
+        if not inside.any():  # smaller than a pixel of the input, or outside of it
+            inside = _pixels_over(region, geometry)
+    cells = Image.fromarray(inside.astype(np.float32)).resize((shape[1], shape[0]), Image.Resampling.BOX)
+    amounts = np.asarray(cells, np.float64)
+    weights: Float64 = amounts / amounts.sum()
+    return weights
 
 
-def _point(point: Sequence[Any], size: tuple[int, int]) -> npt.NDArray[np.bool_]:
+def _shows_image(geometry: Geometry) -> Bool:
+    """Which pixels of the input show the image, and not padding."""
+    rows = (np.arange(geometry.input_height) + 0.5 - geometry.offset_y) / geometry.scale_y
+    columns = (np.arange(geometry.input_width) + 0.5 - geometry.offset_x) / geometry.scale_x
+    inside: Bool = np.outer((rows >= 0) & (rows < geometry.height), (columns >= 0) & (columns < geometry.width))
+    return inside
+
+
+def _pixels_over(region: Bool, geometry: Geometry) -> Bool:
+    """Which pixels of the input lie over the centre of a pixel of the region."""
+    rows, columns = np.nonzero(region)
+    rows = np.floor((rows + 0.5) * geometry.scale_y + geometry.offset_y).astype(int)
+    columns = np.floor((columns + 0.5) * geometry.scale_x + geometry.offset_x).astype(int)
+    visible = (rows >= 0) & (rows < geometry.input_height) & (columns >= 0) & (columns < geometry.input_width)
+    if not visible.any():
+        raise InputError("region must overlap what the model sees of the image, got one in the part that is cut off")
+    pixels = np.zeros((geometry.input_height, geometry.input_width), bool)
+    pixels[rows[visible], columns[visible]] = True
+    return pixels
+
+
+def _check_region(region: Any, geometry: Geometry) -> Bool | None:
+    """Return a region as a bool array (height, width), or None for the whole image."""
+    size = (geometry.height, geometry.width)
+    expected = f"'image', a Mask, a bool array {size}, or a point (x, y)"
+    if isinstance(region, str):
+        if region != "image":
+            raise _check.wrong("region", expected, region)
+        return None
+    if isinstance(region, Mask):
+        region = region.to_array()
+    if isinstance(region, (tuple, list)) and len(region) == 2 and np.isscalar(region[0]):
+        return _point(region, size)
+    array = np.asarray(region)
+    if array.dtype != bool or array.shape != size:
+        raise InputError(f"region must be {expected}, got {array.dtype} of shape {array.shape}")
+    if not array.any():
+        raise InputError("region must hold at least one pixel, got none")
+    return array
+
+
+def _point(point: Sequence[Any], size: tuple[int, int]) -> Bool:
     x, y = (_check.integer("region", value) for value in point)
     if not (0 <= x < size[1] and 0 <= y < size[0]):
         raise InputError(f"region must be a point inside {size[1]}x{size[0]} pixels, got {(x, y)}")
@@ -329,43 +385,13 @@ def _point(point: Sequence[Any], size: tuple[int, int]) -> npt.NDArray[np.bool_]
     return region
 
 
-def _weights(region: npt.NDArray[np.bool_] | None, geometry: Geometry, shape: tuple[int, ...]) -> Maps:
-    """How much of a region of the image lies in each cell (h, w) of the model's output; the sum is 1."""
-    seen = _inside(geometry)
-    if region is not None:
-        seen = seen & geometry.to_input(region)
-        if not seen.any():  # smaller than a pixel of the input, or outside of it
-            seen = _nearest(region, geometry)
-    cells = Image.fromarray(seen.astype(np.float32)).resize((shape[1], shape[0]), Image.Resampling.BOX)
-    amounts = np.asarray(cells, np.float64)
-    weights: Maps = amounts / amounts.sum()
-    return weights
-
-
-def _inside(geometry: Geometry) -> npt.NDArray[np.bool_]:
-    """Which pixels of the input show the image, and not padding."""
-    rows = (np.arange(geometry.input_height) + 0.5 - geometry.offset_y) / geometry.scale_y
-    columns = (np.arange(geometry.input_width) + 0.5 - geometry.offset_x) / geometry.scale_x
-    inside: npt.NDArray[np.bool_] = np.outer(
-        (rows >= 0) & (rows < geometry.height), (columns >= 0) & (columns < geometry.width)
-    )
-    return inside
-
-
-def _nearest(region: npt.NDArray[np.bool_], geometry: Geometry) -> npt.NDArray[np.bool_]:
-    rows, columns = np.nonzero(region)
-    row = np.floor((rows + 0.5) * geometry.scale_y + geometry.offset_y).astype(int)
-    column = np.floor((columns + 0.5) * geometry.scale_x + geometry.offset_x).astype(int)
-    seen = (row >= 0) & (row < geometry.input_height) & (column >= 0) & (column < geometry.input_width)
-    if not seen.any():
-        raise InputError("region must overlap what the model sees of the image, got one in the part that is cut off")
-    found = np.zeros((geometry.input_height, geometry.input_width), bool)
-    found[row[seen], column[seen]] = True
-    return found
-
-
 def _how_many(target: str | None) -> int | None:
+    """Return the number of regions that None, "all" or "top-3" means; None for all."""
     return 1 if target is None else None if target == "all" else int(target.removeprefix("top-"))
+
+
+def _by_area(predictions: Sequence[Prediction]) -> tuple[Prediction, ...]:
+    return tuple(sorted(predictions, key=lambda prediction: -_mask(prediction).area))
 
 
 def _mask(prediction: Prediction) -> Mask:

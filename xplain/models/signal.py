@@ -1,4 +1,8 @@
-"""Signal classifiers: torch modules, or any callable that scores windows of a recording."""
+"""Signal classifiers: torch modules, or any callable that scores windows of a recording.
+
+A recording of any length is explained window by window: the model scores each window alone, and each has its own
+predictions.
+"""
 
 from __future__ import annotations
 
@@ -29,12 +33,12 @@ _BATCH = 64  # windows in one call of the model
 
 @dataclass(frozen=True, slots=True)
 class PreparedSignal:
-    """A recording as a model is given it.
+    """A recording as the input of a model.
 
     Parameters
     ----------
     source : Source
-        The recording; its content is float32 (axes, time) before `values` was normalised.
+        The recording; its content is float32 (axes, time) before normalisation.
     values : numpy.ndarray
         float32 (axes, time), normalised.
     starts : tuple of int
@@ -53,7 +57,7 @@ class PreparedSignal:
         return np.stack([self.values[:, start : start + self.length] for start in self.starts])
 
     def region(self, number: int) -> Window:
-        """Return when a window begins and ends."""
+        """Return when a window begins and ends, in milliseconds."""
         rate = self.source.sample_rate_hz
         assert rate is not None
         start = self.starts[number]
@@ -63,8 +67,8 @@ class PreparedSignal:
 class SignalClassifier(Classifier):
     """A model that scores the classes of a window of a signal: of an accelerometer, a microphone, an ECG.
 
-    A recording that is longer than the window is read in windows that begin every ``stride`` readings; the last one is
-    moved back to end with the recording, so each reading is in a window.
+    A recording that is longer than the window is read in windows that begin every ``stride`` readings. The last window
+    is moved back to end with the recording, so that each reading is in a window.
 
     Parameters
     ----------
@@ -73,18 +77,18 @@ class SignalClassifier(Classifier):
         with ``logits``. A callable is a black box: it is given the same as an array, and returns an array or a tensor
         (batch, classes).
     labels : sequence of str, or mapping of int to str, optional
-        The classes' labels; a label may be a path, as a tuple of str. If left out, what the model says
+        The classes' labels; a label may be a path, as a tuple of str. If left out, those of the model
         (``config.id2label``, ``names``), else the class numbers.
     sample_rate_hz : float
         Readings a second on each axis.
     window : int
         Readings on each axis that the model is given at once.
     stride : int, optional
-        Readings from the start of a window to that of the next, at most ``window``, which it is if left out.
+        Readings from the start of a window to that of the next, at most ``window``; that many if left out.
     axes : sequence of str, optional
         Names of the axes, as ``["accX", "accY", "accZ"]``.
     mean, std : float or sequence of float
-        What is subtracted from the readings and what they are divided by then: one number, or one for each axis.
+        The input is ``(reading - mean) / std``, by one number or one for each axis.
     output : {"logit", "probability"}
         What the model returns.
     multilabel : bool
@@ -99,7 +103,7 @@ class SignalClassifier(Classifier):
     ...     return np.stack([1 - spread, spread], axis=1)
     >>> model = SignalClassifier(shaking, ["still", "shaking"], sample_rate_hz=10, window=20, output="probability")
     >>> recording = np.concatenate([np.zeros(20), np.resize([1.0, -1.0], 20)])
-    >>> [(p.name, p.score, p.region.start_ms) for p in model.predict(recording, top=1)]
+    >>> [(best.name, best.score, best.region.start_ms) for best in model.predict(recording, top=1)]
     [('still', 1.0, 0.0), ('shaking', 1.0, 2000.0)]
     """
 
@@ -134,12 +138,12 @@ class SignalClassifier(Classifier):
         self.axes: tuple[str, ...] | None = None if axes is None else _check.tuple_of("axes", axes, str)
         if self.axes == ():
             raise InputError("axes must name at least one axis, got none; leave them out if they have no names")
-        self.mean, self.std = self._each_axis("mean", mean), self._each_axis("std", std)
+        self.mean, self.std = self._per_axis("mean", mean), self._per_axis("std", std)
         if (self.std <= 0).any():
             raise _check.wrong("std", "above 0", std)
 
-    def _each_axis(self, name: str, value: Any) -> npt.NDArray[np.float64]:
-        """Return one number, or one for each axis, as a column."""
+    def _per_axis(self, name: str, value: Any) -> npt.NDArray[np.float64]:
+        """Return one number, or one for each axis, as a column: it broadcasts over readings (axes, time)."""
         numbers = value if isinstance(value, (Sequence, np.ndarray)) and not isinstance(value, str) else [value]
         column = np.array([_check.number(name, number) for number in numbers]).reshape(-1, 1)
         if self.axes is not None and len(column) not in (1, len(self.axes)):
@@ -154,17 +158,17 @@ class SignalClassifier(Classifier):
         recording : array_like, torch.Tensor or path
             Numbers (axes, time), or (time,) for one axis; or a file: ``.npy`` with such numbers, or ``.csv`` with a
             column for each axis and a row for each reading. A first row of names is recognised: the columns are those
-            that ``axes`` names, or all but one called time or timestamp.
+            that ``axes`` names, or all but one named time or timestamp.
 
         Returns
         -------
         PreparedSignal
-            What is explained.
+            The model's input and its source.
 
         Raises
         ------
         InputError
-            If it cannot be read, is not finite, has other axes than the model, or is shorter than a window.
+            If the recording cannot be read, is not finite, has other axes than the model, or is shorter than a window.
         """
         loaded = signals.load(recording, self.axes)
         values = loaded.values
@@ -182,10 +186,10 @@ class SignalClassifier(Classifier):
 
     def _check_shape(self, shape: tuple[int, ...]) -> None:
         axes, time = shape
-        wanted = len(self.axes) if self.axes is not None else max(len(self.mean), len(self.std))
-        if axes != wanted and (self.axes is not None or wanted > 1):
-            remedy = "; it lies on its side: transpose it" if time == wanted else ""
-            raise InputError(f"recording must have {wanted} axes, got {axes} (of {time} readings){remedy}")
+        expected = len(self.axes) if self.axes is not None else max(len(self.mean), len(self.std))
+        if axes != expected and (self.axes is not None or expected > 1):  # one mean for all says nothing about axes
+            remedy = "; it lies on its side: transpose it" if time == expected else ""
+            raise InputError(f"recording must have {expected} axes, got {axes} (of {time} readings){remedy}")
         if time < self.window:
             raise InputError(
                 f"recording must hold at least a window of {self.window} readings, got {axes} axes of {time}; record "
@@ -211,8 +215,8 @@ class SignalClassifier(Classifier):
             float64 (windows, classes): the model's own output.
         """
         with borrowing.evaluation(self.module, gradients=False):
-            given = windows if self.module is None else self.to_tensor(windows)
-            return self.check_scores(self.function(given), len(windows))
+            inputs = windows if self.module is None else self.to_tensor(windows)
+            return self.check_scores(self.function(inputs), len(windows))
 
     def all_scores(self, prepared: PreparedSignal) -> Scores:
         """Score each window of a recording: float64 (windows, classes)."""
@@ -220,7 +224,7 @@ class SignalClassifier(Classifier):
         return np.concatenate([self.scores(windows[i : i + _BATCH]) for i in range(0, len(windows), _BATCH)])
 
     def to_tensor(self, windows: Float32) -> torch.Tensor:
-        """Return windows as a new tensor of the module's device and floating type: modules may work in place."""
+        """Return windows as a tensor of the module's device and floating type; a copy, as modules may change it."""
         import torch
 
         device, dtype = self.placement()
@@ -239,22 +243,22 @@ class SignalClassifier(Classifier):
         Returns
         -------
         tuple of Prediction
-            For one window after the other its classes by decreasing score, which is a probability 0..1; ``region`` is
-            the `Window`. A recording of one window has no regions.
+            For each window in order its classes by decreasing score, which is a probability 0..1; ``region`` is the
+            `Window`. If the recording has only one window, ``region`` is None.
         """
         prepared = self.prepare(recording)
         return self.predictions_of(prepared, self.all_scores(prepared), top)
 
     def predictions_of(self, prepared: PreparedSignal, scores: Scores, top: int) -> tuple[Prediction, ...]:
-        """Return the ``top`` classes of each window of a recording, whose scores are float64 (windows, classes)."""
+        """Return the ``top`` classes of each window of a recording; ``scores`` is float64 (windows, classes)."""
         top = _check.integer("top", top, least=1)
         probabilities = self.probabilities(scores)
-        found = []
+        predictions = []
         for number, row in enumerate(probabilities):
             region = prepared.region(number) if len(scores) > 1 else None
             for index in np.argsort(-scores[number], kind="stable")[:top].tolist():
-                found.append(Prediction(self.label(index), float(row[index]), region=region, id=index))
-        return tuple(found)
+                predictions.append(Prediction(self.label(index), float(row[index]), region=region, id=index))
+        return tuple(predictions)
 
     def describe(self) -> dict[str, Any]:
         """Return the preprocessing as JSON values."""

@@ -1,4 +1,8 @@
-"""Text classifiers: transformers, any module over an embedding, or any callable that scores a list of strings."""
+"""Text classifiers: transformers, any module over an embedding, or any callable that scores a list of strings.
+
+A module reads tokens, and keeps the place of each in the text, by which its evidence becomes that of words
+(`xplain.models.words`). A callable reads whole strings: there are no tokens, and methods remove words.
+"""
 
 from __future__ import annotations
 
@@ -22,10 +26,12 @@ from xplain.models.words import Unit, units
 if TYPE_CHECKING:
     import torch
 
+_OVERLAP = 4  # a window shares this fraction, 1 / 4, of its tokens with the one before
+
 
 @dataclass(frozen=True, slots=True)
 class TokenWindow:
-    """Tokens of a text, or of a part of a text that is longer than the model reads at once.
+    """Tokens that a model reads at once: those of a text, or of a part of a longer one.
 
     Parameters
     ----------
@@ -41,16 +47,16 @@ class TokenWindow:
 
 @dataclass(frozen=True, slots=True)
 class PreparedText:
-    """A text as a model is given it.
+    """A text as the input of a model.
 
     Parameters
     ----------
     source : Source
-        The explained text, which the model's own preprocessing may have changed.
+        The explained text, after the model's own preprocessing.
     words : tuple of Unit
         Its words.
     windows : tuple of TokenWindow
-        Its tokens; empty for a black box. Several windows overlap, and the model's score is their mean.
+        Its tokens; empty for a black box. Several windows overlap, and the score of the text is their mean score.
     """
 
     source: Source
@@ -77,10 +83,10 @@ class TextClassifier(Classifier):
         For a module: a fast tokenizer of transformers, or a function from a string to a list of ids and a list of their
         (start, stop) code points (None for a special token).
     labels : sequence of str, or mapping of int to str, optional
-        The classes' labels; a label may be a path, as a tuple of str. If left out, what the model says
+        The classes' labels; a label may be a path, as a tuple of str. If left out, those of the model
         (``config.id2label``), else the class numbers.
     preprocess : callable, optional
-        From the raw text to the one that is tokenised, explained, and kept in documents.
+        Turns the raw text into the one that is tokenised, explained, and kept in documents.
     output : {"logit", "probability"}
         What the model returns.
     multilabel : bool
@@ -89,7 +95,8 @@ class TextClassifier(Classifier):
         Most tokens that the module reads at once; longer texts are read in overlapping windows, whose scores are
         averaged. Read from the tokenizer if left out.
     baseline_id : int, optional
-        Token that stands for an absent one. The tokenizer's mask token, else its padding, else its unknown token.
+        Token that stands for an absent one. If left out, the tokenizer's mask token, else its padding, else its unknown
+        token.
     name : str, optional
         The model's name in documents.
 
@@ -132,17 +139,17 @@ class TextClassifier(Classifier):
             )
         self.tokenizer = tokenizer
         self.preprocess = None if preprocess is None else _check.function("preprocess", preprocess)
-        self.max_length = self._limit(max_length)
+        self.max_length = self._length_limit(max_length)
         self._baseline_id = None if baseline_id is None else _check.integer("baseline_id", baseline_id, least=0)
         parameters = inspect.signature(self.module.forward).parameters if self.module is not None else {}
-        self._by_name = "input_ids" in parameters
-        self._masked = "attention_mask" in parameters
+        self._takes_ids_by_name = "input_ids" in parameters
+        self._takes_mask = "attention_mask" in parameters
 
-    def _limit(self, max_length: int | None) -> int | None:
+    def _length_limit(self, max_length: int | None) -> int | None:
         if max_length is not None:
             return _check.integer("max_length", max_length, least=8)
         limit = getattr(self.tokenizer, "model_max_length", None)
-        if limit is None or limit > 1_000_000:  # transformers' sign for "unknown"
+        if limit is None or limit > 1_000_000:  # transformers writes 1e30 for "unknown"
             limit = getattr(getattr(self.module, "config", None), "max_position_embeddings", None)
         return limit
 
@@ -152,9 +159,9 @@ class TextClassifier(Classifier):
         if self._baseline_id is not None:
             return self._baseline_id
         for name in ("mask_token_id", "pad_token_id", "unk_token_id"):
-            found = getattr(self.tokenizer, name, None)
-            if found is not None:
-                return int(found)
+            token_id = getattr(self.tokenizer, name, None)
+            if token_id is not None:
+                return int(token_id)
         raise InputError(
             "baseline_id must be given where the tokenizer has no mask, padding or unknown token, got none"
         )
@@ -165,27 +172,27 @@ class TextClassifier(Classifier):
         Parameters
         ----------
         text : str or Comment
-            With at least one word. Of a comment, the subjects, bodies and signatures of its messages, each of which
-            is a part of the source; `preprocess` is given one of them at a time.
+            At least one word. Of a comment, the subjects, bodies and signatures of its messages, each of which is a
+            part of the source; `preprocess` is applied to each of them alone.
 
         Returns
         -------
         PreparedText
-            What is explained.
+            The model's input and its source.
 
         Raises
         ------
         InputError
-            If it is neither or holds only whitespace.
+            If the text is of another type or holds only white space.
         """
         parts: tuple[Part, ...] = ()
         name = None
         if isinstance(text, Comment):
-            comment = text.with_texts(self._changed)
+            comment = text.with_texts(self._preprocess)
             raw, explained, parts, name = text.text, comment.text, comment.parts, text.id
         else:
             raw = _check.string("text", text)
-            explained = self._changed(raw)
+            explained = self._preprocess(raw)
         words = units(explained)
         if not words:
             raise InputError(f"text must hold a word, got {explained[:40]!r}")
@@ -193,7 +200,7 @@ class TextClassifier(Classifier):
         source = Source("text", name=name, text=explained, sha256=digest, parts=parts)
         return PreparedText(source, words, () if self.module is None else self._windows(explained))
 
-    def _changed(self, text: str) -> str:
+    def _preprocess(self, text: str) -> str:
         return text if self.preprocess is None else _check.string("preprocess(text)", self.preprocess(text))
 
     def scores(self, texts: Sequence[str]) -> npt.NDArray[np.float64]:
@@ -202,7 +209,7 @@ class TextClassifier(Classifier):
         Parameters
         ----------
         texts : sequence of str
-            As the model is given them (`preprocess` is not applied).
+            Already preprocessed.
 
         Returns
         -------
@@ -212,15 +219,15 @@ class TextClassifier(Classifier):
         if self.module is None:
             return self.check_scores(self.function(list(texts)), len(texts))
         windows = [self._windows(text) for text in texts]
-        scores = self.token_scores([window.ids for one in windows for window in one])
-        ends = np.cumsum([len(one) for one in windows])
-        return np.stack([part.mean(axis=0) for part in np.split(scores, ends[:-1])])
+        scores = self.token_scores([window.ids for windows_of_text in windows for window in windows_of_text])
+        ends = np.cumsum([len(windows_of_text) for windows_of_text in windows])
+        return np.stack([scores_of_text.mean(axis=0) for scores_of_text in np.split(scores, ends[:-1])])
 
     def token_scores(self, sequences: Sequence[npt.NDArray[np.int64]], batch_size: int = 16) -> npt.NDArray[np.float64]:
         """Score sequences of token ids, without gradients.
 
-        Sequences of one length share a batch, so nothing is padded and a result does not depend on its neighbours'
-        length.
+        Only sequences of the same length share a batch. So nothing is padded, and a score does not depend on the other
+        sequences.
 
         Parameters
         ----------
@@ -235,20 +242,20 @@ class TextClassifier(Classifier):
             float64 (sequences, classes).
         """
         order = sorted(range(len(sequences)), key=lambda i: len(sequences[i]))
-        found: list[npt.NDArray[np.float64]] = [np.empty(0)] * len(sequences)
+        scores: list[npt.NDArray[np.float64]] = [np.empty(0)] * len(sequences)
         with borrowing.evaluation(self.module, gradients=False):
             for rows in _equal_lengths(order, sequences, batch_size):
                 output = self.forward(self.to_tensor(np.stack([sequences[i] for i in rows])))
-                for i, score in zip(rows, self.check_scores(output, len(rows)), strict=True):
-                    found[i] = score
-        return np.stack(found)
+                for i, row in zip(rows, self.check_scores(output, len(rows)), strict=True):
+                    scores[i] = row
+        return np.stack(scores)
 
     def forward(self, ids: torch.Tensor) -> torch.Tensor:
         """Return the class scores (batch, classes) of unpadded token ids (batch, tokens); gradients flow."""
         import torch
 
-        mask = {"attention_mask": torch.ones_like(ids)} if self._masked else {}
-        output = self.function(input_ids=ids, **mask) if self._by_name else self.function(ids, **mask)
+        mask = {"attention_mask": torch.ones_like(ids)} if self._takes_mask else {}
+        output = self.function(input_ids=ids, **mask) if self._takes_ids_by_name else self.function(ids, **mask)
         scores: torch.Tensor = outputs.class_tensor(output, len(ids))
         return scores
 
@@ -270,18 +277,18 @@ class TextClassifier(Classifier):
         return {"tokenizer": type(self.tokenizer).__name__, "max_length": self.max_length}
 
     def _windows(self, text: str) -> tuple[TokenWindow, ...]:
-        """Tokenise, in overlapping windows if the text is longer than the model reads."""
-        if not hasattr(self.tokenizer, "is_fast"):
-            return tuple(self._split(*self._own_tokens(text)))
-        limit: Mapping[str, Any] = {}
+        """Tokenise, in overlapping windows if the text is longer than the model reads at once."""
+        if not hasattr(self.tokenizer, "is_fast"):  # not a tokenizer of transformers
+            return tuple(self._divide(*self._call_tokenizer(text)))
+        limits: Mapping[str, Any] = {}
         if self.max_length is not None:
-            limit = {"truncation": True, "max_length": self.max_length, "stride": self.max_length // 4}
+            limits = {"truncation": True, "max_length": self.max_length, "stride": self.max_length // _OVERLAP}
         encoded = self.tokenizer(
             text,
             return_offsets_mapping=True,
             return_special_tokens_mask=True,
             return_overflowing_tokens=True,
-            **limit,
+            **limits,
         )
         fields = (encoded[key] for key in ("input_ids", "offset_mapping", "special_tokens_mask"))
         return tuple(
@@ -292,7 +299,7 @@ class TextClassifier(Classifier):
             for ids, spans, special in zip(*fields, strict=True)
         )
 
-    def _own_tokens(self, text: str) -> tuple[npt.NDArray[np.int64], tuple[tuple[int, int] | None, ...]]:
+    def _call_tokenizer(self, text: str) -> tuple[npt.NDArray[np.int64], tuple[tuple[int, int] | None, ...]]:
         """Call a tokenizer that is a plain function, and check what it returns."""
         try:
             ids, spans = self.tokenizer(text)
@@ -300,22 +307,23 @@ class TextClassifier(Classifier):
             pairs = tuple(None if span is None else _span(span, len(text)) for span in spans)
         except (TypeError, ValueError, IndexError, OverflowError) as error:
             raise InputError(f"tokenizer must return ids and (start, stop) spans, got an error: {error}") from error
-        if not len(array) and not pairs:  # nothing that the tokenizer knows: one absent token
+        if not len(array) and not pairs:  # a module needs a token: an absent one
             return np.array([self.baseline_id], np.int64), (None,)
         if len(array) != len(pairs):
             raise InputError(f"tokenizer must return as many spans as ids, got {len(array)} ids and {len(pairs)} spans")
         return array, pairs
 
-    def _split(self, ids: npt.NDArray[np.int64], spans: tuple[tuple[int, int] | None, ...]) -> Iterator[TokenWindow]:
+    def _divide(self, ids: npt.NDArray[np.int64], spans: tuple[tuple[int, int] | None, ...]) -> Iterator[TokenWindow]:
+        """Yield the windows of a tokenised text; the last one is moved back to end with the text."""
         size = self.max_length or len(ids)
-        step = size - size // 4
+        step = size - size // _OVERLAP
         for start in range(0, max(len(ids) - size, 0) + step, step) if len(ids) > size else (0,):
             first = min(start, max(len(ids) - size, 0))
             yield TokenWindow(ids[first : first + size], spans[first : first + size])
 
 
 def _span(span: Any, length: int) -> tuple[int, int]:
-    """Return the place of a token, which lies in the text."""
+    """Check the (start, stop) of a token in a text of some length."""
     start, stop = (_check.integer("span", position, least=0) for position in span)
     if not start <= stop <= length:
         raise InputError(f"span must have start <= stop <= {length}, got {start} and {stop}")
@@ -325,7 +333,7 @@ def _span(span: Any, length: int) -> tuple[int, int]:
 def _equal_lengths(
     order: Sequence[int], sequences: Sequence[npt.NDArray[np.int64]], batch_size: int
 ) -> Iterator[list[int]]:
-    """Yield runs of ``order`` of equal length, at most ``batch_size`` long."""
+    """Divide ``order``, the numbers of sequences by length, into batches whose sequences have the same length."""
     rows: list[int] = []
     for i in order:
         if rows and (len(rows) == batch_size or len(sequences[i]) != len(sequences[rows[0]])):

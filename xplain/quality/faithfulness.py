@@ -342,7 +342,7 @@ def _variants(
 
 def _blank(image: Array, channel_axis: int, substrate: Any) -> Array:
     """Return the substrate as an image of the same dtype."""
-    blank = baselines.filled(image, channel_axis, substrate, "substrate")
+    blank = baselines.make(image, channel_axis, substrate, "substrate")
     return np.clip(np.rint(blank), 0, 255).astype(np.uint8) if image.dtype == np.uint8 else blank.astype(image.dtype)
 
 

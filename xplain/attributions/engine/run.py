@@ -308,7 +308,7 @@ class Run:
         numpy.ndarray
             float32, of the shape of `prepared.array`.
         """
-        return baselines.filled(self.prepared.array, self.model.channel_axis, spec)
+        return baselines.make(self.prepared.array, self.model.channel_axis, spec)
 
     def layer(self, name: str | None) -> str:
         """Return the layer for class activation maps: the one asked for, the model's own, or what a probe finds."""

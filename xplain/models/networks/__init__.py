@@ -1,1 +1,1 @@
-"""Networks whose weights arrive in packages."""
+"""Networks that come with xplain or with an extra of it: their architectures, and a catalogue that loads them."""

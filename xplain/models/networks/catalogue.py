@@ -1,4 +1,4 @@
-"""Networks whose weights arrive with the package or with an extra, so that nothing is downloaded at run time."""
+"""Pretrained networks by name. Weights come with the package or an extra: nothing is downloaded at run time."""
 
 from __future__ import annotations
 
@@ -63,7 +63,8 @@ def _efficientnet_lite0() -> ImageClassifier:
     path = weights.EfficientnetLite0ModelFile.get_model_file_path()
     network.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
     synonyms = json.loads(resources.files(classes).joinpath("imagenet1k_label_to_names.json").read_text("utf-8"))
-    names = {int(index): names.split(",")[0] for index, names in synonyms.items()}
+    names = {int(index): words.split(",")[0] for index, words in synonyms.items()}
+    # EfficientNet-Lite was trained on (pixel - 127) / 128, and is evaluated on the central 87.5 %.
     preprocess = Preprocess(size=224, crop=0.875, mean=127 / 255, std=128 / 255, interpolation="bicubic")
     return ImageClassifier(network.eval(), names, preprocess, layer="_act1", name="efficientnet-lite0")
 

@@ -36,6 +36,7 @@ class _SameConv(nn.Conv2d):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         if self.stride[0] > 1:
+            # "SAME": as many outputs as strides that begin inside the image, so padding depends on its size.
             (kernel, _), (stride, _) = self.kernel_size, self.stride
             dy, dx = (max((-(-side // stride) - 1) * stride + kernel - side, 0) for side in x.shape[-2:])
             x = F.pad(x, (dx // 2, dx - dx // 2, dy // 2, dy - dy // 2))
@@ -43,10 +44,12 @@ class _SameConv(nn.Conv2d):
 
 
 def _norm(channels: int) -> nn.BatchNorm2d:
-    return nn.BatchNorm2d(channels, eps=1e-3, momentum=0.01)
+    return nn.BatchNorm2d(channels, eps=1e-3, momentum=0.01)  # TensorFlow's settings, not PyTorch's defaults
 
 
 class _Block(nn.Module):
+    """Inverted bottleneck: expand the channels, filter each one, project them back; skip where the shape stays."""
+
     def __init__(self, inputs: int, outputs: int, expansion: int, kernel: int, stride: int) -> None:
         super().__init__()
         hidden = inputs * expansion

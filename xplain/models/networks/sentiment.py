@@ -30,9 +30,9 @@ import torch
 from torch import nn
 
 ABSENT, UNKNOWN = 0, 1
-_PRIOR_TOKENS = 2
+_PRIOR_TOKENS = 2  # added to the length of a text before features are divided by its root
 
-# "n't" and "'s" are tokens of their own, and so is a sign, or up to three of one sign.
+# "n't" and "'s" are tokens of their own, and so is a sign, or a run of up to three equal signs.
 _TOKEN = re.compile(
     r"n['’]t(?!\w)|['’](?:s|re|ve|ll|d|m)(?!\w)|\w+?(?=n['’]t(?!\w))|\w+|([^\w\s])\1{0,2}",
     re.IGNORECASE,
@@ -65,11 +65,11 @@ class ReviewTokenizer:
     def __call__(self, text: str) -> tuple[list[int], list[tuple[int, int]]]:
         """Return the token ids, and the half-open range of code points of each token."""
         spans = [match.span() for match in _TOKEN.finditer(text)]
-        return [self.ids.get(normalised(text[start:stop]), UNKNOWN) for start, stop in spans], spans
+        return [self.ids.get(normalise(text[start:stop]), UNKNOWN) for start, stop in spans], spans
 
 
-def normalised(token: str) -> str:
-    """Return a token as the vocabulary holds it."""
+def normalise(token: str) -> str:
+    """Return a token as it is spelt in the vocabulary: in lower case, with a straight apostrophe."""
     return token.lower().replace("’", "'")
 
 
@@ -111,7 +111,7 @@ class SentimentCNN(nn.Module):
         vectors = self.vector_dropout(self.embedding(ids)).transpose(1, 2)
         pairs = zip(self.convolutions, self.activations, strict=True)
         features = [activation(convolution(vectors)).sum(2) for convolution, activation in pairs]
-        # More words are more evidence, yet not in proportion, since they repeat each other; a few words prove little.
+        # The root: more words are more evidence, but not in proportion, since they repeat each other.
         pooled = torch.cat(features, 1) / (ids.shape[1] + _PRIOR_TOKENS) ** 0.5
         logits: torch.Tensor = self.linear(self.dropout(pooled))
         return logits
@@ -125,7 +125,7 @@ def save(path: Path, network: SentimentCNN, tokenizer: ReviewTokenizer) -> None:
     """
     arrays = {key: value.numpy().astype(np.float16) for key, value in network.state_dict().items()}
     vectors = network.embedding.weight.detach().numpy()
-    scale = np.abs(vectors).max(axis=0) / 127
+    scale = np.abs(vectors).max(axis=0) / 127  # int8 reaches to 127
     arrays["embedding.weight"] = np.rint(vectors / scale).astype(np.int8)
     arrays["embedding.weight.scale"] = scale
     arrays["vocabulary"] = np.frombuffer("\n".join(tokenizer.ids).encode(), np.uint8)

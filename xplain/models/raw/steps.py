@@ -1,19 +1,19 @@
-"""From a network's raw tensors to predictions, and why each was or was not reported.
+"""The post-processing of a version of Deepomatic's, from a network's raw tensors to predictions.
 
-What Deepomatic's ``post_processings`` describe, one for each output of a specification: either `Classification`, which
-compares scores with thresholds, or `Detection`, which decodes boxes from one of three kinds of output, suppresses
-those of one label that overlap a better one, and compares the rest with thresholds. `postprocess` carries it out on
-tensors by name, without their batch dimension; N is the number of proposals and L that of labels.
+A version has one step for each output (``post_processings`` of its specification): a `Classification` compares scores
+with thresholds; a `Detection` decodes boxes from one of three layouts, suppresses those that overlap a better one of
+the same label, and compares the others with thresholds. `postprocess` carries a step out on tensors by name, without
+their batch dimension. N is the number of proposals and L that of labels.
 
-The vendor says what each tensor holds and what the thresholds mean. The rest is inferred from the publications of the
-networks: Faster R-CNN's parametrisation of offsets (arXiv:1506.01497), YOLOv2's of its grid (arXiv:1612.08242), that
-boxes are cut to the image before they are compared, and the order of the steps:
+The vendor documents what each tensor holds and what the thresholds mean. The rest is inferred from the publications of
+the networks: Faster R-CNN's parametrisation of offsets (arXiv:1506.01497), YOLOv2's of its grid (arXiv:1612.08242),
+that boxes are cut to the image before they are compared, and the order of what is done:
 
-1. a candidate whose score is below ``discard_threshold`` is dropped;
-2. of candidates of one label, by decreasing score, one that overlaps a better one that was kept by more than
-   ``nms_threshold`` (intersection over union) is suppressed;
-3. what is left is predicted if its score reaches the threshold of its label, and discarded if not;
-4. the best ``max_predictions`` of the predicted are reported, and as many of the discarded.
+1. A candidate whose score is below ``discard_threshold`` is dropped.
+2. The candidates of one label are taken by decreasing score. One is suppressed if its overlap (intersection over union)
+   with a better one, not suppressed itself, is above ``nms_threshold``.
+3. Each other candidate is predicted if its score reaches the threshold of its label, and discarded if not.
+4. The best ``max_predictions`` of the predicted are reported, and as many of the discarded.
 """
 
 from __future__ import annotations
@@ -37,13 +37,16 @@ Int64: TypeAlias = npt.NDArray[np.int64]
 Labels: TypeAlias = tuple[tuple[int, str], ...]
 
 _DROPPED, _SUPPRESSED, _DISCARDED, _PREDICTED, _BEYOND = range(len(FATES))
-_OPEN = -1
-_FARTHEST = 10.0  # in widths or heights of the image; an edge farther away is in pixels
+_UNDECIDED = -1
+_FARTHEST_EDGE = 10.0  # in widths or heights of the image; an edge farther away must be in pixels
+
+# Thresholds of a step that has none of its own.
+_EXCLUSIVE_THRESHOLD, _MULTILABEL_THRESHOLD, _DETECTION_THRESHOLD = 0.025, 0.5, 0.8
 
 
 @dataclass(frozen=True, slots=True)
 class Classification:
-    """Scores compared with thresholds.
+    """Scores are compared with thresholds.
 
     Parameters
     ----------
@@ -58,12 +61,12 @@ class Classification:
 
     def __post_init__(self) -> None:
         _check.string("Classification.output_tensor", self.output_tensor)
-        object.__setattr__(self, "thresholds", _fractions("Classification.thresholds", self.thresholds))
+        object.__setattr__(self, "thresholds", _check_fractions("Classification.thresholds", self.thresholds))
 
 
 @dataclass(frozen=True, slots=True)
 class Anchored:
-    """Boxes as offsets from proposals, as Faster R-CNN gives them.
+    """Layout of Faster R-CNN: boxes as offsets from proposals.
 
     Parameters
     ----------
@@ -83,7 +86,7 @@ class Anchored:
 
 @dataclass(frozen=True, slots=True)
 class Direct:
-    """Boxes as they are, as the TensorFlow object detection API gives them.
+    """Layout of the TensorFlow object detection API: boxes as such.
 
     Parameters
     ----------
@@ -94,7 +97,7 @@ class Direct:
     classes_tensor : str
         N x L or N: numbers of labels in the specification, not their positions.
     order : {"xyxy", "yxyx"}
-        Of a box: xmin ymin xmax ymax, as documented, or ymin xmin ymax xmax, as TensorFlow's networks have it.
+        Order in a box: xmin ymin xmax ymax, as documented, or ymin xmin ymax xmax, as TensorFlow's networks have it.
     """
 
     boxes_tensor: str
@@ -108,7 +111,7 @@ class Direct:
 
 @dataclass(frozen=True, slots=True)
 class Yolo:
-    """Boxes on a grid, as YOLOv2 gives them.
+    """Layout of YOLOv2: boxes on a grid.
 
     Parameters
     ----------
@@ -132,12 +135,12 @@ class Yolo:
 
 @dataclass(frozen=True, slots=True)
 class Detection:
-    """Boxes decoded, suppressed where they overlap, and their scores compared with thresholds.
+    """Boxes are decoded, suppressed where they overlap, and their scores compared with thresholds.
 
     Parameters
     ----------
     output : Anchored, Direct or Yolo
-        How boxes are decoded.
+        Layout of the tensors that boxes are decoded from.
     thresholds : sequence of float, optional
         0..1, one for each label in order; 0.8 for each if left out.
     nms_threshold : float
@@ -145,8 +148,8 @@ class Detection:
     discard_threshold : float
         0..1: candidates with a lower score are never reported.
     normalize_wrt_tensor : str
-        The tensor that holds height and width of the network's input, by which boxes in pixels are divided; "" if boxes
-        are fractions of the image already.
+        The tensor with height and width of the network's input, by which boxes in pixels are divided; "" if boxes are
+        fractions of the image already.
     """
 
     output: Anchored | Direct | Yolo
@@ -158,9 +161,9 @@ class Detection:
     def __post_init__(self) -> None:
         if not isinstance(self.output, Anchored | Direct | Yolo):
             raise _check.wrong("Detection.output", "an Anchored, Direct or Yolo", self.output)
-        object.__setattr__(self, "thresholds", _fractions("Detection.thresholds", self.thresholds))
+        object.__setattr__(self, "thresholds", _check_fractions("Detection.thresholds", self.thresholds))
         for name in ("nms_threshold", "discard_threshold"):
-            object.__setattr__(self, name, _fraction(f"Detection.{name}", getattr(self, name)))
+            object.__setattr__(self, name, _check_fraction(f"Detection.{name}", getattr(self, name)))
         _check.string("Detection.normalize_wrt_tensor", self.normalize_wrt_tensor)
         if isinstance(self.output, Yolo) and self.normalize_wrt_tensor:
             raise _check.wrong(
@@ -170,15 +173,15 @@ class Detection:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """Predictions from raw tensors.
+    """The result of a step.
 
     Parameters
     ----------
     predicted, discarded : tuple of Prediction
-        Those whose score reaches the threshold of their label, and those whose does not; by decreasing score. Boxes
-        are fractions of the image, ids the numbers of the labels.
+        Those whose score reaches the threshold of their label, and those whose score does not; by decreasing score.
+        Boxes are fractions of the image, ids the numbers of the labels.
     trace : Trace
-        Why.
+        What became of each candidate.
     """
 
     predicted: tuple[Prediction, ...]
@@ -199,13 +202,13 @@ def postprocess(
     Parameters
     ----------
     step : Classification or Detection
-        What to do.
+        The step to carry out.
     labels : sequence of (int, str)
         Number and name of each label, in the order of the specification.
     tensors : mapping of str to array_like or torch.Tensor
         The network's outputs for one image, without the batch dimension.
     exclusive : bool
-        Whether one label excludes the others; it decides about the thresholds of a classification that has none.
+        Whether one label excludes the others; it decides the thresholds of a classification that has none.
     max_predictions : int
         How many predictions are reported, and how many that are discarded.
 
@@ -217,8 +220,8 @@ def postprocess(
     Raises
     ------
     InputError
-        If labels have one number twice, there is not one threshold for each label, or a tensor is missing, of another
-        shape, or holds what cannot be a score, a label or a box.
+        If labels have one number twice, there is not one threshold for each label, or a tensor has another shape or
+        holds what cannot be a score, a label or a box.
     UnknownNameError
         If there is no tensor of a name.
 
@@ -233,25 +236,27 @@ def postprocess(
     >>> outcome.predicted[0].region
     Box(x0=0.0, y0=0.0, x1=0.5, y1=0.5, unit='fraction')
     """
-    names = _labels(labels)
+    names = _check_labels(labels)
     exclusive = _check.boolean("exclusive", exclusive)
     most = _check.integer("max_predictions", max_predictions, least=0)
     if isinstance(step, Classification):
-        scores = layouts.scores(tensors, step.output_tensor, len(names))
-        found, default = _Candidates(None, scores, np.arange(len(names))), 0.025 if exclusive else 0.5
+        scores = layouts.decode_scores(tensors, step.output_tensor, len(names))
+        candidates = _Candidates(None, scores, np.arange(len(names)))
+        default = _EXCLUSIVE_THRESHOLD if exclusive else _MULTILABEL_THRESHOLD
     elif isinstance(step, Detection):
-        found, default = _detect(step, names, tensors), 0.8
+        candidates, default = _find_candidates(step, names, tensors), _DETECTION_THRESHOLD
     else:
         raise _check.wrong("step", "a Classification or Detection", step)
     thresholds = (default,) * len(names) if step.thresholds is None else step.thresholds
     if len(thresholds) != len(names):
         raise InputError(f"thresholds must be one for each of the {len(names)} labels, got {len(thresholds)}")
-    return _outcome(found, names, thresholds, most)
+    _apply_thresholds(candidates, thresholds, most)
+    return _outcome(candidates, names, thresholds)
 
 
 @dataclass(slots=True)
 class _Candidates:
-    """Rows of candidates on their way; of those that are neither dropped nor suppressed the fate is still open."""
+    """The columns of a `Trace` while steps fill them in; fates are undecided at first."""
 
     boxes: Float64 | None
     scores: Float64
@@ -261,70 +266,72 @@ class _Candidates:
     overlaps: Float64 = field(init=False)
 
     def __post_init__(self) -> None:
-        self.fates = np.full(self.scores.size, _OPEN)
+        self.fates = np.full(self.scores.size, _UNDECIDED)
         self.by = np.full(self.scores.size, -1)
         self.overlaps = np.zeros(self.scores.size)
 
 
-def _detect(step: Detection, names: Labels, tensors: Mapping[str, Any]) -> _Candidates:
-    """Decode, drop and suppress."""
+def _find_candidates(step: Detection, names: Labels, tensors: Mapping[str, Any]) -> _Candidates:
+    """Decode the boxes, drop those with a low score, and suppress those that overlap a better one."""
     corners, scores, labels = _decode(step.output, names, tensors)
     if step.normalize_wrt_tensor:
-        height, width = layouts.image_size(tensors, step.normalize_wrt_tensor)
+        height, width = layouts.decode_image_size(tensors, step.normalize_wrt_tensor)
         corners = corners / np.array([width, height, width, height])
     dropped = scores < step.discard_threshold
     rows = np.flatnonzero(~dropped)
     _check_boxes(step.output, corners[rows], labels[rows])
-    corners[:, 2:] = np.maximum(corners[:, :2], corners[:, 2:])  # a dropped box may end before it starts
+    # Dropped boxes are not checked: padding may hold any numbers. In the trace they end no earlier than they start.
+    corners[:, 2:] = np.maximum(corners[:, :2], corners[:, 2:])
     corners = np.clip(corners, 0.0, 1.0)
-    found = _Candidates(corners, scores, labels)
+    candidates = _Candidates(corners, scores, labels)
     by, overlaps = boxes.suppressors(corners[rows], scores[rows], step.nms_threshold, labels[rows])
-    found.fates[dropped] = _DROPPED
-    found.fates[rows[by >= 0]] = _SUPPRESSED
-    found.by[rows[by >= 0]] = rows[by[by >= 0]]
-    found.overlaps[rows] = overlaps
-    return found
+    suppressed = by >= 0
+    candidates.fates[dropped] = _DROPPED
+    candidates.fates[rows[suppressed]] = _SUPPRESSED
+    candidates.by[rows[suppressed]] = rows[by[suppressed]]
+    candidates.overlaps[rows] = overlaps
+    return candidates
 
 
 def _decode(
     output: Anchored | Direct | Yolo, names: Labels, tensors: Mapping[str, Any]
 ) -> tuple[Float64, Float64, Int64]:
-    """Return boxes (candidates, 4), scores and positions of labels (candidates,)."""
+    """Return boxes (candidates, 4), scores (candidates,) and positions of labels (candidates,), -1 for no label."""
     positions = np.arange(len(names))
     if isinstance(output, Direct):
-        corners, scores, numbers = layouts.direct(
+        corners, scores, numbers = layouts.decode_direct(
             tensors, output.boxes_tensor, output.scores_tensor, output.classes_tensor, len(names)
         )
         if output.order == "yxyx":
             corners = corners[..., [1, 0, 3, 2]]
-        known = np.array([number for number, _ in names], np.float64)
-        same = numbers[..., np.newaxis] == known
-        positions = np.where(same.any(axis=-1), same.argmax(axis=-1), -1)
+        is_label = numbers[..., np.newaxis] == np.array([number for number, _ in names], np.float64)
+        positions = np.where(is_label.any(axis=-1), is_label.argmax(axis=-1), -1)
     elif isinstance(output, Anchored):
-        corners, scores = layouts.anchored(
+        corners, scores = layouts.decode_anchored(
             tensors, output.anchors_tensor, output.scores_tensor, output.offsets_tensor, len(names)
         )
     else:
-        corners, scores = layouts.yolo(tensors, output.output_tensor, output.anchors, len(names))
+        corners, scores = layouts.decode_yolo(tensors, output.output_tensor, output.anchors, len(names))
+    # One candidate for each label of a box; the labels of a YOLO box share its corners.
     corners = np.broadcast_to(corners, (*scores.shape, 4)).reshape(-1, 4).copy()
     return corners, scores.ravel(), np.broadcast_to(positions, scores.shape).ravel()
 
 
 def _check_boxes(output: Anchored | Direct | Yolo, corners: Float64, labels: Int64) -> None:
-    """Raise if boxes that count have an unknown label, end before they start, or are in pixels."""
+    """Raise if boxes have an unknown label, end before they start, or are in pixels."""
     if isinstance(output, Yolo):
-        return
+        return  # decoded here from the grid, so none of this can be wrong
     if isinstance(output, Direct):
         if (labels < 0).any():
             raise InputError(f"tensor {output.classes_tensor!r} must hold numbers of labels, got one that no label has")
         inverted = np.flatnonzero((corners[:, :2] > corners[:, 2:]).any(axis=1))
         if inverted.size:
+            x0, y0, x1, y1 = corners[inverted[0]]
             raise InputError(
                 f"tensor {output.boxes_tensor!r} must hold xmin <= xmax and ymin <= ymax, "
-                f"got x {corners[inverted[0], 0]:g} to {corners[inverted[0], 2]:g} and "
-                f"y {corners[inverted[0], 1]:g} to {corners[inverted[0], 3]:g}"
+                f"got x {x0:g} to {x1:g} and y {y0:g} to {y1:g}"
             )
-    if corners.size and (farthest := np.abs(corners).max()) > _FARTHEST:
+    if corners.size and (farthest := np.abs(corners).max()) > _FARTHEST_EDGE:
         name = output.boxes_tensor if isinstance(output, Direct) else output.anchors_tensor
         raise InputError(
             f"tensor {name!r} must hold boxes in fractions of the image, got an edge at {farthest:g}; "
@@ -332,24 +339,34 @@ def _check_boxes(output: Anchored | Direct | Yolo, corners: Float64, labels: Int
         )
 
 
-def _outcome(found: _Candidates, names: Labels, thresholds: tuple[float, ...], most: int) -> Outcome:
-    """Compare with the thresholds and report the best."""
-    is_open = found.fates == _OPEN
-    reaches = found.scores >= np.array(thresholds)[found.labels]
-    order = np.argsort(-found.scores, kind="stable")
-    for fate, applies in ((_PREDICTED, is_open & reaches), (_DISCARDED, is_open & ~reaches)):
-        found.fates[applies] = fate
-        found.fates[order[applies[order]][most:]] = _BEYOND
-    columns = (found.boxes, found.scores, found.labels, found.fates, found.by, found.overlaps)
-    trace = Trace(*columns, names=names, thresholds=thresholds)
+def _apply_thresholds(candidates: _Candidates, thresholds: tuple[float, ...], most: int) -> None:
+    """Decide the fates that are open: predicted or discarded, but only the best ``most`` of each."""
+    undecided = candidates.fates == _UNDECIDED
+    reaches = candidates.scores >= np.array(thresholds)[candidates.labels]
+    order = np.argsort(-candidates.scores, kind="stable")
+    for fate, applies in ((_PREDICTED, undecided & reaches), (_DISCARDED, undecided & ~reaches)):
+        candidates.fates[applies] = fate
+        candidates.fates[order[applies[order]][most:]] = _BEYOND
+
+
+def _outcome(candidates: _Candidates, names: Labels, thresholds: tuple[float, ...]) -> Outcome:
+    trace = Trace(
+        candidates.boxes,
+        candidates.scores,
+        candidates.labels,
+        candidates.fates,
+        candidates.by,
+        candidates.overlaps,
+        names=names,
+        thresholds=thresholds,
+    )
     predicted, discarded = (
         tuple(trace.prediction(i) for i in trace.select(fate).tolist()) for fate in ("predicted", "discarded")
     )
     return Outcome(predicted, discarded, trace)
 
 
-def _labels(labels: Any) -> Labels:
-    """Check numbers and names of labels."""
+def _check_labels(labels: Any) -> Labels:
     try:
         pairs = [(number, name) for number, name in labels]
     except (TypeError, ValueError):
@@ -363,16 +380,16 @@ def _labels(labels: Any) -> Labels:
     return names
 
 
-def _fractions(name: str, values: Any) -> tuple[float, ...] | None:
+def _check_fractions(name: str, values: Any) -> tuple[float, ...] | None:
     if values is None:
         return None
     if isinstance(values, (str, bytes)) or not isinstance(values, Iterable):
         raise _check.wrong(name, "a sequence of numbers 0..1", values)
-    return tuple(_fraction(f"{name}[{i}]", value) for i, value in enumerate(values))
+    return tuple(_check_fraction(f"{name}[{i}]", value) for i, value in enumerate(values))
 
 
-def _fraction(name: str, value: Any) -> float:
-    result = _check.number(name, value)
-    if not 0 <= result <= 1:
+def _check_fraction(name: str, value: Any) -> float:
+    number = _check.number(name, value)
+    if not 0 <= number <= 1:
         raise _check.wrong(name, "a number 0..1", value)
-    return result
+    return number

@@ -1,4 +1,8 @@
-"""Why each candidate of a detector's or classifier's output was or was not reported."""
+"""What became of each candidate of a network's output: a record that says why it was or was not reported.
+
+A network may have many thousand candidates. So a `Trace` keeps them as columns, one array for each fact, and makes a
+`Candidate` only for a row that is asked for.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +20,7 @@ Float64: TypeAlias = npt.NDArray[np.float64]
 Int64: TypeAlias = npt.NDArray[np.int64]
 
 FATES = ("dropped", "suppressed", "discarded", "predicted", "beyond the maximum")
-"""What can become of a candidate; the last is that of one with too many better ones."""
+"""What can become of a candidate; the last one is reached by a candidate with too many better ones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,9 +34,9 @@ class Candidate:
     fate : str
         One of `FATES`.
     by : int, optional
-        The candidate of the trace that suppressed it.
+        The candidate that suppressed it, by its position in the trace.
     overlap : float, optional
-        Intersection over union of the two.
+        Intersection over union with that candidate.
     """
 
     prediction: Prediction
@@ -41,15 +45,15 @@ class Candidate:
     overlap: float | None = None
 
     def __str__(self) -> str:
-        said = f"{self.prediction.name} {self.prediction.score:.3f} {self.fate}"
-        return said if self.by is None else f"{said} by {self.by} with overlap {self.overlap:.3f}"
+        text = f"{self.prediction.name} {self.prediction.score:.3f} {self.fate}"
+        return text if self.by is None else f"{text} by {self.by} with overlap {self.overlap:.3f}"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Trace(Sequence[Candidate]):
     """Every candidate of a network's output, in the order of the tensors, and what became of it.
 
-    A sequence of `Candidate`, made when they are asked for; the arrays have one row for each candidate.
+    A sequence of `Candidate`; the arrays have one row for each.
 
     Parameters
     ----------
@@ -58,13 +62,13 @@ class Trace(Sequence[Candidate]):
     scores : float64 array (candidates,)
         0..1.
     labels : int64 array (candidates,)
-        Positions in ``names``; -1 for a dropped candidate of a label that is not there.
+        Positions in ``names``; -1 for a dropped candidate whose label number no label has.
     fates : int64 array (candidates,)
         Positions in `FATES`.
     by : int64 array (candidates,)
-        The candidate that suppressed each, or -1.
+        The candidate that suppressed this one, or -1.
     overlaps : float64 array (candidates,)
-        Intersection over union with that one, or 0.
+        Intersection over union with the candidate that suppressed this one, or 0.
     names : sequence of (int, str)
         Number and name of each label.
     thresholds : sequence of float
@@ -91,13 +95,13 @@ class Trace(Sequence[Candidate]):
     def __getitem__(self, index: Any) -> Any:
         if isinstance(index, slice):
             return tuple(self[i] for i in range(*index.indices(len(self))))
-        at = range(len(self))[index]
-        suppressed = self.by[at] >= 0
+        row = range(len(self))[index]  # counts from the end, and raises IndexError
+        suppressed = self.by[row] >= 0
         return Candidate(
-            self.prediction(at),
-            FATES[self.fates[at]],
-            by=int(self.by[at]) if suppressed else None,
-            overlap=float(self.overlaps[at]) if suppressed else None,
+            self.prediction(row),
+            FATES[self.fates[row]],
+            by=int(self.by[row]) if suppressed else None,
+            overlap=float(self.overlaps[row]) if suppressed else None,
         )
 
     def __iter__(self) -> Iterator[Candidate]:
@@ -117,7 +121,7 @@ class Trace(Sequence[Candidate]):
         )
 
     def select(self, fate: str) -> Int64:
-        """Return the candidates of one fate, by decreasing score.
+        """Return the positions of the candidates of one fate, by decreasing score.
 
         Parameters
         ----------
@@ -129,6 +133,6 @@ class Trace(Sequence[Candidate]):
         int64 array
             Their positions in the trace.
         """
-        found = np.flatnonzero(self.fates == FATES.index(_check.choice("fate", fate, FATES)))
-        ordered: Int64 = found[np.argsort(-self.scores[found], kind="stable")]
+        rows = np.flatnonzero(self.fates == FATES.index(_check.choice("fate", fate, FATES)))
+        ordered: Int64 = rows[np.argsort(-self.scores[rows], kind="stable")]
         return ordered
