@@ -195,7 +195,7 @@ def test_regions_are_reduced(region, loss, left):
 
 
 def test_whatever_reading_does_not_give_back_is_a_loss():
-    def settle(explanation):
+    def round_trip(explanation):
         return replace(explanation, predictions=[replace(p, score=0.5) for p in explanation.predictions[:1]])
 
     several = detections(*(Prediction("a", 0.25) for _ in range(6)))
@@ -203,16 +203,16 @@ def test_whatever_reading_does_not_give_back_is_a_loss():
         FidelityError,
         "predictions[0].score becomes 0.5; predictions[1] is left out (and 4 more alike)",
     ):
-        fit(several, BOXES, format="boxes", settle=settle)
-    assert fit(several, BOXES, format="boxes", settle=settle, lossy=True).predictions == (Prediction("a", 0.5),)
+        fit(several, BOXES, format="boxes", round_trip=round_trip)
+    assert fit(several, BOXES, format="boxes", round_trip=round_trip, lossy=True).predictions == (Prediction("a", 0.5),)
 
 
 def test_a_format_of_jobs_makes_a_job_of_one_item():
-    def settle(explanation):
+    def round_trip(explanation):
         return Results("", (Item("0", "successful", explanation=explanation),))
 
     one = detections(Prediction("a", 0.25))
-    assert fit(one, BOXES, format="jobs", settle=settle) == settle(one)
+    assert fit(one, BOXES, format="jobs", round_trip=round_trip) == round_trip(one)
 
 
 def test_numbers_and_thresholds_that_a_document_makes_up_are_no_losses():

@@ -25,6 +25,7 @@ from xplain.formatters import (
     validate,
     validate_text,
 )
+from xplain.formatters.core import streaming
 
 each_format = pytest.mark.parametrize("format", FORMATS)
 each_golden = pytest.mark.parametrize("path", golden.GOLDEN, ids=golden.identify)
@@ -228,5 +229,6 @@ def test_every_format_has_one_front_door(format):
     module = importlib.import_module(f"xplain.formatters.{format.replace('-', '_')}.formatter")
     for name in module.__all__:
         assert hasattr(module, name)
-    assert {"CAPABILITIES", "decode", "encode", "sniff"} <= set(module.__all__)
-    assert {"ITEMS", "HEAD"} & set(module.__all__) in (set(), {"ITEMS", "HEAD"})
+    assert set(module.__all__) == {"CAPABILITIES", "HEAD", "ITEMS", "decode", "encode", "sniff"}
+    assert all(isinstance(layout, streaming.ItemLayout) for layout in module.ITEMS.values())
+    assert (module.ITEMS is streaming.NO_ITEMS) == (module.HEAD is streaming.no_head)

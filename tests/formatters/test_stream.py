@@ -30,7 +30,7 @@ def of(text, format=None):
 def places(path):
     """The keys under which a format's documents hold items."""
     module = importlib.import_module(f"xplain.formatters.{path.parent.name.replace('-', '_')}.formatter")
-    return getattr(module, "ITEMS", {}).keys()
+    return module.ITEMS.keys()
 
 
 def is_job(path):

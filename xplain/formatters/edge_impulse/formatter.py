@@ -42,7 +42,7 @@ from xplain import _check
 from xplain.explanation import Box, Explanation, Grid, Item, Record, Results, Window
 from xplain.formatters.core.fit import Capabilities, Value
 from xplain.formatters.core.places import At, Problem, Rejected
-from xplain.formatters.core.streaming import Items
+from xplain.formatters.core.streaming import ItemLayout
 from xplain.formatters.core.wire import Reader, boolean, integer, mapping, nullable, problems, record, string
 from xplain.formatters.edge_impulse.fields import (
     ACCURACY,
@@ -281,7 +281,7 @@ def _read_one(job: At) -> Reader[Item]:
     return read
 
 
-ITEMS = {"result": Items(_read_one)}
+ITEMS = {"result": ItemLayout(_read_one)}
 
 
 _TOTAL: Reader[Json] = record(dict, total=nullable(integer(0), key="totalCount"))

@@ -15,7 +15,7 @@ from typing import Any
 from xplain.errors import DocumentError
 from xplain.explanation import Explanation, Item, Results
 from xplain.formatters.core.places import At
-from xplain.formatters.core.streaming import Items
+from xplain.formatters.core.streaming import ItemLayout
 from xplain.formatters.core.wire import (
     Field,
     Reader,
@@ -319,7 +319,7 @@ read_job: Reader[Results] = record(
 )
 
 ITEMS = {
-    "results": Items(lambda job: _item, named=True),
-    "failures": Items(lambda job: _failure, named=True),
+    "results": ItemLayout(lambda job: _item, named=True),
+    "failures": ItemLayout(lambda job: _failure, named=True),
 }
 HEAD: Reader[dict[str, Any]] = record(dict, rest=None, **_HEAD)

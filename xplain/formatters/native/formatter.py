@@ -51,7 +51,7 @@ from xplain.explanation import (
     WordScores,
 )
 from xplain.formatters.core.places import At
-from xplain.formatters.core.streaming import Items
+from xplain.formatters.core.streaming import ItemLayout
 from xplain.formatters.core.wire import (
     Reader,
     array,
@@ -408,7 +408,7 @@ def _item(at: At) -> Reader[Item]:
     return _ITEM
 
 
-ITEMS = {"items": Items(_item)}
+ITEMS = {"items": ItemLayout(_item)}
 HEAD: Reader[dict[str, Any]] = record(dict, rest=None, job=string, **_JOB)
 
 
