@@ -126,6 +126,7 @@ def as_document_error(error: Exception) -> DocumentError:
             return DocumentError(f"must be {error.encoding} text, got {error.reason} at byte {error.start}")
         case json.JSONDecodeError():
             return DocumentError(f"must be JSON, got {error}")
+    # Any other ValueError: Python converts no integer of more than 4300 digits.
     return DocumentError("must hold numbers of at most a few thousand digits, got a longer one")
 
 
