@@ -32,7 +32,7 @@ each_golden = pytest.mark.parametrize("path", golden.GOLDEN, ids=golden.identify
 relaxed = settings(suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large], deadline=None)
 
 
-def carries(format):
+def capabilities_of(format):
     return importlib.import_module(f"xplain.formatters.{format.replace('-', '_')}.formatter").CAPABILITIES
 
 
@@ -40,8 +40,8 @@ def carries(format):
 @given(data=st.data())
 @relaxed
 def test_what_fits_comes_back(format, data):
-    held = carries(format)
-    explanation = data.draw(strategies.explanations(tasks=TASKS if held is None else held))
+    capabilities = capabilities_of(format)
+    explanation = data.draw(strategies.explanations(tasks=TASKS if capabilities is None else capabilities))
     fitted = fit(explanation, format, lossy=True)
     document = to_document(fitted, format)
     assert from_document(document, format) == fitted
@@ -59,8 +59,8 @@ def test_what_fits_comes_back(format, data):
 @given(data=st.data())
 @relaxed
 def test_without_lossy_all_predictions_and_evidence_are_kept(format, data):
-    held = carries(format)
-    explanation = data.draw(strategies.explanations(tasks=TASKS if held is None else held))
+    capabilities = capabilities_of(format)
+    explanation = data.draw(strategies.explanations(tasks=TASKS if capabilities is None else capabilities))
     try:
         fitted = fit(explanation, format)
     except FidelityError:
@@ -125,9 +125,9 @@ def test_golden_documents_are_valid_and_claimed_by_one_format(path):
 @each_golden
 def test_golden_documents_survive(path):
     value = from_document(golden.read(path))
-    again = to_document(value, path.parent.name)
-    assert from_document(again) == value
-    assert to_document(from_document(again), path.parent.name) == again
+    rewritten = to_document(value, path.parent.name)
+    assert from_document(rewritten) == value
+    assert to_document(from_document(rewritten), path.parent.name) == rewritten
     assert from_document(to_document(value)) == value
 
 
@@ -138,7 +138,7 @@ def test_every_broken_field_is_named(path):
         broken = golden.broken(document, keys)
         only_xplain_errors(broken)
         problems = validate(broken, path.parent.name)
-        # One wrong element of a list of numbers may be said of the list.
+        # A wrong element of a list of numbers may be reported at the list.
         allowed = [golden.path(keys)] + ([golden.path(keys[:-1])] if isinstance(keys[-1], int) else [])
         assert [p for p in problems if p.path in allowed], (golden.path(keys), problems)
 
