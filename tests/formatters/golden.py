@@ -7,7 +7,7 @@ from pathlib import Path
 DATA = Path(__file__).parents[1] / "data"
 GOLDEN = sorted(DATA.glob("*/*.json"))
 
-#: Keys under which anything may stand.
+#: Keys with free-form values, of which none is wrong.
 FREE = {
     "attributes",
     "quality",
@@ -23,7 +23,7 @@ FREE = {
 
 
 def of(format):
-    """The golden documents of one format."""
+    """Return the paths of the golden documents of one format."""
     return [path for path in GOLDEN if path.parent.name == format]
 
 
@@ -52,18 +52,20 @@ def at(document, keys):
 
 
 def broken(document, keys):
-    """Return a copy in which one field has a type that no format gives it."""
+    """Return a copy in which one field has a type that is wrong in every format."""
     changed = copy.deepcopy(document)
     at(changed, keys[:-1])[keys[-1]] = 0.5 if isinstance(at(document, keys), list) else []
     return changed
 
 
 def deleted(document, keys):
+    """Return a copy without one field."""
     changed = copy.deepcopy(document)
     del at(changed, keys[:-1])[keys[-1]]
     return changed
 
 
 def path(keys):
+    """Return the ``$`` path of some keys, as problems give it."""
     steps = (f"[{key}]" if isinstance(key, int) else f".{key}" if key.isidentifier() else f"[{key!r}]" for key in keys)
     return "$" + "".join(steps)

@@ -33,9 +33,11 @@ def photo():
 
 
 def anomaly():
-    found = Prediction("anomaly", 2.5, threshold=2.0)
+    target = Prediction("anomaly", 2.5, threshold=2.0)
     grid = Grid([[0.5, 2.5], [1.0, 0.25]])
-    return Explanation("image-classification", Source("image", name="part.png"), (found,), (Attribution(found, grid),))
+    return Explanation(
+        "image-classification", Source("image", name="part.png"), (target,), (Attribution(target, grid),)
+    )
 
 
 def street():
@@ -78,10 +80,10 @@ EXPLANATIONS = {make.__name__: make for make in (photo, anomaly, street, sky, le
 
 
 def values(format):
-    """Explanations that a format has a task for, and a job of them all."""
+    """Return explanations of the tasks that a format can hold, and a job of them all."""
     module = importlib.import_module(f"xplain.formatters.{format.replace('-', '_')}.formatter")
-    made = {name: make() for name, make in EXPLANATIONS.items()}
-    found = {name: e for name, e in made.items() if module.CAPABILITIES is None or e.task in module.CAPABILITIES}
-    items = [Item(name, "successful", explanation=e, started="2026-01-02T03:04:05Z") for name, e in found.items()]
+    explanations = {name: make() for name, make in EXPLANATIONS.items()}
+    held = {name: e for name, e in explanations.items() if module.CAPABILITIES is None or e.task in module.CAPABILITIES}
+    items = [Item(name, "successful", explanation=e, started="2026-01-02T03:04:05Z") for name, e in held.items()]
     job = Results("nightly", (*items, Item("lost.jpg", "failed", error="could not be decoded")))
-    return {**found, "own-job": job}
+    return {**held, "own-job": job}

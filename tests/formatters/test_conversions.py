@@ -14,26 +14,26 @@ from xplain.formatters.core.losses import differences
 
 @pytest.mark.parametrize("format", FORMATS)
 @pytest.mark.parametrize("path", golden.GOLDEN, ids=golden.identify)
-def test_a_cell_is_true(path, format):
+def test_each_conversion_is_as_announced(path, format):
     value = from_document(golden.read(path))
-    cell = conversion(value, format)
+    outcome = conversion(value, format)
     if format in ("native", path.parent.name):
-        assert cell == "equal"
-    if cell == "equal":
+        assert outcome == "equal"
+    if outcome == "equal":
         assert differences(value, from_document(to_document(value, format), format)) == []
-    elif cell.startswith("lossy: metadata: "):
+    elif outcome.startswith("lossy: metadata: "):
         assert from_document(to_document(value, format), format) != value
-    elif cell.startswith("lossy: "):
+    elif outcome.startswith("lossy: "):
         with pytest.raises(FidelityError):
             to_document(value, format)
         assert from_document(to_document(value, format, lossy=True), format) != value
     else:
-        assert cell.startswith("refused: ")
+        assert outcome.startswith("refused: ")
         with pytest.raises(XplainError):
             to_document(value, format, lossy=True)
 
 
-def test_metadata_is_said_to_be_that():
+def test_lost_metadata_is_named_as_such():
     explanation = Explanation(
         "image-classification", Source("image"), [Prediction("a", 1)], provenance=Provenance(method="rise")
     )

@@ -12,14 +12,14 @@ FORMAT = "edge-impulse"
 STRUCTURED = ("result", 0, "classifications", 0, "structuredResult", 0)
 
 
-def document(name):
+def load(name):
     return golden.read(golden.DATA / FORMAT / f"{name}.json")
 
 
 def claiming(name, keys, value):
-    found = document(name)
-    golden.at(found, keys[:-1])[keys[-1]] = value
-    return found
+    document = load(name)
+    golden.at(document, keys[:-1])[keys[-1]] = value
+    return document
 
 
 @pytest.mark.parametrize(
@@ -92,64 +92,67 @@ def test_a_window_is_judged_by_its_label(index, correct, message):
 
 
 def test_a_window_of_several_labels_or_of_no_class_may_be_judged_otherwise():
-    found = document("job")
-    found["result"][1]["classifications"][0]["isMultiLabel"] = True
-    found["predictions"][3]["predictionCorrect"] = True
-    found["accuracy"] |= {"totalSummary": {"good": 3, "bad": 1}, "accuracyScore": 75}
-    found["accuracy"]["summaryPerClass"]["wave"] = {"good": 2, "bad": 1}
-    assert validate(found) == []
-    del found["result"][1]["classifications"][0]["isMultiLabel"]
-    assert [p.path for p in validate(found)] == ["$.predictions[3].predictionCorrect"]
-    found["predictions"][3]["prediction"] = "shake"
-    found["accuracy"]["confusionMatrixValues"]["wave"] = {"wave": 1, "uncertain": 1, "shake": 1}
-    assert validate(found) == []
+    document = load("job")
+    document["result"][1]["classifications"][0]["isMultiLabel"] = True
+    document["predictions"][3]["predictionCorrect"] = True
+    document["accuracy"] |= {"totalSummary": {"good": 3, "bad": 1}, "accuracyScore": 75}
+    document["accuracy"]["summaryPerClass"]["wave"] = {"good": 2, "bad": 1}
+    assert validate(document) == []
+    del document["result"][1]["classifications"][0]["isMultiLabel"]
+    assert [p.path for p in validate(document)] == ["$.predictions[3].predictionCorrect"]
+    document["predictions"][3]["prediction"] = "shake"
+    document["accuracy"]["confusionMatrixValues"]["wave"] = {"wave": 1, "uncertain": 1, "shake": 1}
+    assert validate(document) == []
 
 
 def test_a_confusion_matrix_may_hold_counts():
-    found = document("job")
-    found["accuracy"]["confusionMatrixValues"] = {"idle": {"idle": 1}, "wave": {"idle": 1, "wave": 1, "uncertain": 1}}
-    assert validate(found) == []
-    found["accuracy"]["confusionMatrixValues"]["wave"]["idle"] = 2
-    (problem,) = validate(found)
+    document = load("job")
+    document["accuracy"]["confusionMatrixValues"] = {
+        "idle": {"idle": 1},
+        "wave": {"idle": 1, "wave": 1, "uncertain": 1},
+    }
+    assert validate(document) == []
+    document["accuracy"]["confusionMatrixValues"]["wave"]["idle"] = 2
+    (problem,) = validate(document)
     assert str(problem) == ("$.accuracy.confusionMatrixValues.wave.idle: must be 1, as the predictions give it, got 2")
 
 
 def test_a_class_that_windows_have_must_be_there():
-    found = document("job")
-    del found["accuracy"]["summaryPerClass"]["idle"]
-    found["accuracy"]["summaryPerClass"]["snake"] = {"good": 0, "bad": 0}
-    (problem,) = validate(found)
+    document = load("job")
+    del document["accuracy"]["summaryPerClass"]["idle"]
+    document["accuracy"]["summaryPerClass"]["snake"] = {"good": 0, "bad": 0}
+    (problem,) = validate(document)
     assert str(problem) == "$.accuracy.summaryPerClass: must hold 'idle', which 1 windows have, got none"
 
 
 def test_nothing_is_compared_where_something_is_missing():
-    found = document("job")
-    found["accuracy"]["totalSummary"]["good"] = 9
-    assert len(validate(found)) == 1
-    empty = {**found, "result": [], "predictions": []}  # a job may be without them for a while
+    document = load("job")
+    document["accuracy"]["totalSummary"]["good"] = 9
+    assert len(validate(document)) == 1
+    empty = {**document, "result": [], "predictions": []}  # a job may be without them for a while
     assert validate(empty) == []
-    for prediction in found["predictions"]:
+    for prediction in document["predictions"]:
         del prediction["predictionCorrect"]
         del prediction["label"]
-    assert validate(found) == []
+    assert validate(document) == []
 
 
 def test_the_outcome_follows_from_labels_where_it_is_not_said():
-    found = document("job")
-    for prediction in found["predictions"]:
+    document = load("job")
+    for prediction in document["predictions"]:
         del prediction["predictionCorrect"]
-    assert validate(found) == []
-    found["predictions"][0]["prediction"] = "idle"
-    assert "$.accuracy.totalSummary.good" in [problem.path for problem in validate(found)]
+    assert validate(document) == []
+    document["predictions"][0]["prediction"] = "idle"
+    assert "$.accuracy.totalSummary.good" in [problem.path for problem in validate(document)]
 
 
 def test_detections_without_any_object_are_perfect():
-    found = document("fomo")
-    structured = golden.at(found, STRUCTURED)
+    document = load("fomo")
+    structured = golden.at(document, STRUCTURED)
     debug = json.loads(structured["debugInfoJson"])
     debug |= {"assignments": [], "unassigned_y_true_idxs": [], "unassigned_y_pred_idxs": []}
     structured["debugInfoJson"] = json.dumps(debug)
-    assert [(p.path.rpartition(".")[2], p.message[:9]) for p in validate(found)] == [
+    assert [(p.path.rpartition(".")[2], p.message[:9]) for p in validate(document)] == [
         ("precision", "must be 1"),
         ("recall", "must be 1"),
         ("f1", "must be 1"),
@@ -157,12 +160,12 @@ def test_detections_without_any_object_are_perfect():
 
 
 def test_only_missed_objects_are_no_success():
-    found = document("fomo")
-    structured = golden.at(found, STRUCTURED)
+    document = load("fomo")
+    structured = golden.at(document, STRUCTURED)
     debug = json.loads(structured["debugInfoJson"])
     debug |= {"assignments": [], "unassigned_y_true_idxs": [0, 1, 2], "unassigned_y_pred_idxs": []}
     structured["debugInfoJson"] = json.dumps(debug)
-    assert [p.message[:9] for p in validate(found)] == ["must be 0"] * 3
+    assert [p.message[:9] for p in validate(document)] == ["must be 0"] * 3
 
 
 def windows(truths, predicted):
@@ -191,8 +194,8 @@ def test_the_figures_of_our_own_results_are_computed():
 
 
 def test_without_a_truth_the_figures_are_empty():
-    made = Explanation("signal-classification", Source("signal"), [Prediction("a", 0.75)])
-    assert to_document(made, FORMAT)["accuracy"] == {
+    explanation = Explanation("signal-classification", Source("signal"), [Prediction("a", 0.75)])
+    assert to_document(explanation, FORMAT)["accuracy"] == {
         "totalSummary": {"good": 0, "bad": 0},
         "summaryPerClass": {},
         "confusionMatrixValues": {},

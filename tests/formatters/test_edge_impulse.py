@@ -19,26 +19,26 @@ from xplain.formatters import dumps, from_document, read_items, sniff, to_docume
 FORMAT = "edge-impulse"
 
 
-def document(name):
+def load(name):
     return golden.read(golden.DATA / FORMAT / f"{name}.json")
 
 
 def item(name, index=0):
-    return from_document(document(name)).items[index]
+    return from_document(load(name)).items[index]
 
 
-def own(explanation):
+def extras(explanation):
     return explanation.attributes[FORMAT]
 
 
 def changed(name, keys, value):
     """Return a golden document in which one field is another value, or is gone."""
-    found = document(name)
+    document = load(name)
     if value is None:
-        del golden.at(found, keys[:-1])[keys[-1]]
+        del golden.at(document, keys[:-1])[keys[-1]]
     else:
-        golden.at(found, keys[:-1])[keys[-1]] = value
-    return found
+        golden.at(document, keys[:-1])[keys[-1]] = value
+    return document
 
 
 BLOCK = ("result", 0, "classifications", 0)
@@ -57,7 +57,7 @@ def test_windows_are_joined_with_the_scores_of_every_block():
     wave = item("job").explanation
     assert wave.task == "signal-classification"
     assert wave.source.sample_rate_hz == 62.5
-    assert wave.source.sha256 == document("job")["result"][0]["sample"]["sha256Hash"]
+    assert wave.source.sha256 == load("job")["result"][0]["sample"]["sha256Hash"]
     first = [p for p in wave.predictions if p.region == Window(0, 2000)]
     assert [(p.name, p.score, p.threshold) for p in first] == [
         ("idle", 0.0625, 0.6),
@@ -69,24 +69,24 @@ def test_windows_are_joined_with_the_scores_of_every_block():
 
 
 def test_windows_are_joined_by_sample_in_whatever_order_they_are_listed():
-    first, second = from_document(document("page")).items
+    first, second = from_document(load("page")).items
     assert [p.region for p in first.explanation.predictions] == [Window(0, 1000)] * 2 + [Window(500, 1500)] * 2
     assert [p.region for p in second.explanation.predictions] == [Window(0, 1000)] * 2
 
 
 def test_the_outcome_of_a_window_may_be_uncertain():
-    found = outcomes(item("job").explanation)
-    assert [(o.predicted, o.expected, o.correct) for o in found] == [
+    decisions = outcomes(item("job").explanation)
+    assert [(o.predicted, o.expected, o.correct) for o in decisions] == [
         ("wave", "wave", True),
         ("uncertain", "wave", False),
         ("idle", "idle", True),
     ]
 
 
-def test_what_is_decided_otherwise_is_kept():
-    broken = document("job")
+def test_a_decision_that_does_not_follow_from_the_scores_is_kept():
+    broken = load("job")
     broken["predictions"][1] |= {"prediction": "wave", "predictionCorrect": True}
-    broken["accuracy"] = to_document(from_document(document("page")), FORMAT).get("accuracy") or {
+    broken["accuracy"] = to_document(from_document(load("page")), FORMAT).get("accuracy") or {
         "totalSummary": {"good": 3, "bad": 1},
         "summaryPerClass": {"idle": {"good": 1, "bad": 0}, "wave": {"good": 2, "bad": 1}},
         "confusionMatrixValues": {"idle": {"idle": 1}, "wave": {"wave": 2, "idle": 1}},
@@ -100,20 +100,20 @@ def test_what_is_decided_otherwise_is_kept():
 
 
 def test_a_name_that_comes_again_gets_the_number_of_the_sample():
-    assert [i.name for i in from_document(document("page")).items] == ["noise.cbor", "noise.cbor (12)"]
-    assert [i.explanation.source.name for i in from_document(document("page")).items] == ["noise.cbor"] * 2
+    assert [i.name for i in from_document(load("page")).items] == ["noise.cbor", "noise.cbor (12)"]
+    assert [i.explanation.source.name for i in from_document(load("page")).items] == ["noise.cbor"] * 2
 
 
 def test_a_page_may_be_of_more():
-    value = from_document({**document("page"), "totalCount": 5})
+    value = from_document({**load("page"), "totalCount": 5})
     assert (value.total, value.finished) == (5, False)
     assert to_document(value, FORMAT)["totalCount"] == 5
-    (problem,) = validate({**document("page"), "totalCount": 1})
+    (problem,) = validate({**load("page"), "totalCount": 1})
     assert str(problem) == "$.totalCount: must be at least 2, the number of results, got 1"
 
 
 def test_predictions_may_be_without_results():
-    features = {**document("page"), "result": []}
+    features = {**load("page"), "result": []}
     value = from_document(features)
     assert value.items == ()
     assert to_document(value, FORMAT, level="seed") == features
@@ -121,12 +121,12 @@ def test_predictions_may_be_without_results():
 
 def test_items_are_read_one_at_a_time():
     for name in ("job", "page", "visual-anomaly"):
-        text = dumps(document(name)).encode()
-        assert tuple(read_items(lambda text=text: io.BytesIO(text))) == from_document(document(name)).items
+        text = dumps(load(name)).encode()
+        assert tuple(read_items(lambda text=text: io.BytesIO(text))) == from_document(load(name)).items
 
 
 def test_an_error_is_a_failed_job():
-    value = from_document(document("error"))
+    value = from_document(load("error"))
     assert value == Results("", (), error="No model testing results found, run 'startClassifyJob' first")
     assert from_document({"success": False, "error": None}).error == "no reason given"
     assert to_document(from_document({"success": False}), FORMAT) == {"success": False}
@@ -134,7 +134,7 @@ def test_an_error_is_a_failed_job():
 
 
 def test_the_result_of_one_sample_has_windows_of_its_own():
-    value = from_document(document("sample"))
+    value = from_document(load("sample"))
     assert {p.region for p in value.predictions} == {Window(0, 64), Window(32, 96)}
     assert [o.correct for o in outcomes(value)] == [True, False]
     assert value.source.content.shape == (3, 6)
@@ -142,7 +142,7 @@ def test_the_result_of_one_sample_has_windows_of_its_own():
 
 
 def test_importance_of_features_is_a_record():
-    value = from_document(document("importance"))
+    value = from_document(load("importance"))
     assert isinstance(value, Record)
     assert (value.format, value.kind) == (FORMAT, "feature-importance")
     assert value.fields["labels"]["idle"]["features"] == [{"axis": "accX RMS", "importance": 0.5}]
@@ -177,12 +177,12 @@ def test_windows_without_scores_survive():
 
 @pytest.mark.parametrize(("last", "truths"), [(0, ["wave", "idle"]), (1, ["wave", "wave"])])
 def test_the_end_of_an_expected_label_is_included(last, truths):
-    found = document("sample")
-    found["classifications"][0]["expectedLabels"] = [
+    document = load("sample")
+    document["classifications"][0]["expectedLabels"] = [
         {"startIndex": 0, "endIndex": last, "label": "wave"},
         {"startIndex": 1, "endIndex": 1, "label": "idle"},
     ]
-    assert [o.expected for o in outcomes(from_document(found))] == truths
+    assert [o.expected for o in outcomes(from_document(document))] == truths
 
 
 def test_expected_labels_are_written_as_runs():
@@ -200,7 +200,7 @@ def test_expected_labels_are_written_as_runs():
 
 
 def test_structured_labels_are_kept_in_readings():
-    labels = own(item("job").explanation)["sample"]["structuredLabels"]
+    labels = extras(item("job").explanation)["sample"]["structuredLabels"]
     assert [(label["startIndex"], label["endIndex"]) for label in labels] == [(0, 187), (188, 249)]
 
 
@@ -208,38 +208,39 @@ def test_structured_labels_are_kept_in_readings():
 
 
 def test_detections_are_boxes_of_their_corner_and_sides():
-    found = item("detection").explanation
-    assert found.task == "object-detection"
-    assert (found.source.height, found.source.width) == (240, 320)
-    assert [(p.name, p.score, p.threshold) for p in found.predictions] == [("beer", 0.9, 0.5), ("can", 0.55, 0.5)]
-    assert found.predictions[1].region == Box(0.5, 0.25, 0.75, 0.65, "fraction")
-    assert own(found)["sample"]["boundingBoxes"][0] == {"label": "beer", "x": 32, "y": 24, "width": 64, "height": 120}
-    assert own(found)["classifications"]["0"]["details"][0]["boxes"][0] == [0.1, 0.1, 0.6, 0.3]
+    explanation = item("detection").explanation
+    assert explanation.task == "object-detection"
+    assert (explanation.source.height, explanation.source.width) == (240, 320)
+    assert [(p.name, p.score, p.threshold) for p in explanation.predictions] == [("beer", 0.9, 0.5), ("can", 0.55, 0.5)]
+    assert explanation.predictions[1].region == Box(0.5, 0.25, 0.75, 0.65, "fraction")
+    box = {"label": "beer", "x": 32, "y": 24, "width": 64, "height": 120}
+    assert extras(explanation)["sample"]["boundingBoxes"][0] == box
+    assert extras(explanation)["classifications"]["0"]["details"][0]["boxes"][0] == [0.1, 0.1, 0.6, 0.3]
 
 
 @pytest.mark.parametrize(
     ("rows", "unit"), [([[0, 0, 1, 1]], "fraction"), ([[0, 0, 1, 1], [0, 0, 1.5, 1]], "pixel"), ([], None)]
 )
 def test_a_number_above_one_means_pixels(rows, unit):
-    found = document("detection")
-    structured = golden.at(found, (*BLOCK, "structuredResult", 0))
+    document = load("detection")
+    structured = golden.at(document, (*BLOCK, "structuredResult", 0))
     structured |= {"boxes": rows, "labels": ["can"] * len(rows), "scores": [0.5] * len(rows)}
-    value = from_document(found)
+    value = from_document(document)
     assert {p.region.unit for p in value.items[0].explanation.predictions} == ({unit} if unit else set())
-    assert to_document(value, FORMAT) == found
+    assert to_document(value, FORMAT) == document
 
 
 def test_detections_may_have_no_labels():
-    found = changed("detection", (*BLOCK, "structuredResult", 0, "labels"), None)
-    value = from_document(found)
+    document = changed("detection", (*BLOCK, "structuredResult", 0, "labels"), None)
+    value = from_document(document)
     assert [p.name for p in value.items[0].explanation.predictions] == ["object"] * 2
-    assert to_document(value, FORMAT) == found
+    assert to_document(value, FORMAT) == document
 
 
 def test_centroids_say_which_detection_found_which_truth():
-    found = own(item("fomo").explanation)
-    assert found["classifications"]["0"]["objectDetectionLastLayer"] == "fomo"
-    centroids = found["centroids"]
+    attributes = extras(item("fomo").explanation)
+    assert attributes["classifications"]["0"]["objectDetectionLastLayer"] == "fomo"
+    centroids = attributes["centroids"]
     assert centroids["links"] == [{"prediction": 0, "truth": 0, "distance": 0.0625}]
     assert [(point["name"], point["matched"]) for point in centroids["truths"]] == [
         ("bolt", True),
@@ -250,28 +251,28 @@ def test_centroids_say_which_detection_found_which_truth():
 
 
 def test_centroids_may_be_missing_where_there_are_none():
-    found = document("fomo")
-    structured = golden.at(found, (*BLOCK, "structuredResult", 0))
+    document = load("fomo")
+    structured = golden.at(document, (*BLOCK, "structuredResult", 0))
     nothing = {"assignments": [], "unassigned_y_true_idxs": [], "unassigned_y_pred_idxs": []}
     structured |= {"boxes": [], "labels": [], "scores": [], "precision": 1, "recall": 1, "f1": 1}
     structured["debugInfoJson"] = json.dumps(nothing)
-    found["predictions"][0]["f1Score"] = 1
-    found["accuracy"]["accuracyScore"] = 100
-    value = from_document(found)
-    assert own(value.items[0].explanation)["centroids"] == {"truths": [], "predictions": [], "links": []}
-    assert to_document(value, FORMAT) == found
+    document["predictions"][0]["f1Score"] = 1
+    document["accuracy"]["accuracyScore"] = 100
+    value = from_document(document)
+    assert extras(value.items[0].explanation)["centroids"] == {"truths": [], "predictions": [], "links": []}
+    assert to_document(value, FORMAT) == document
 
 
 def test_a_grid_explains_the_anomaly_score():
-    found = item("visual-anomaly").explanation
-    assert found.task == "image-classification"
-    (attribution,) = found.attributions
-    assert attribution.target == found.predictions[0]
+    explanation = item("visual-anomaly").explanation
+    assert explanation.task == "image-classification"
+    (attribution,) = explanation.attributions
+    assert attribution.target == explanation.predictions[0]
     assert attribution.evidence == Grid([[0.5, 1.25, 0.75], [1.5, 5.5, 4.25], [0.25, 1.0, 0.875]])
-    assert found.predictions[0] == Prediction(
+    assert explanation.predictions[0] == Prediction(
         "anomaly", 5.5, threshold=4.0, attributes={"expected": "anomaly", "correct": True}
     )
-    assert [p.region for p in found.predictions[1:]] == [
+    assert [p.region for p in explanation.predictions[1:]] == [
         Box(0.3333, 0.3333, 0.3333 + 0.3333, 0.3333 + 0.3333),
         Box(0.6667, 0.3333, 0.6667 + 0.3333, 0.3333 + 0.3333),
     ]
@@ -280,20 +281,20 @@ def test_a_grid_explains_the_anomaly_score():
 
 
 def test_scores_finer_than_float32_survive():
-    found = document("visual-anomaly")
+    document = load("visual-anomaly")
     fine = [[0.123456789012, 1.5], [0.1, 1.25]]
-    golden.at(found, ("result", 1, "classifications", 0, "anomalyResult", 0))["scores"] = fine
-    del golden.at(found, ("result", 1, "classifications", 0, "anomalyResult", 0))["meanScore"]
-    value = from_document(found)
+    golden.at(document, ("result", 1, "classifications", 0, "anomalyResult", 0))["scores"] = fine
+    del golden.at(document, ("result", 1, "classifications", 0, "anomalyResult", 0))["meanScore"]
+    value = from_document(document)
     assert value.items[1].explanation.attributions[0].evidence == Grid(fine)
-    assert to_document(value, FORMAT) == found
+    assert to_document(value, FORMAT) == document
 
 
 # Devices.
 
 
 def test_a_device_gives_scores_and_an_anomaly_score():
-    value = from_document(document("runner-classification"))
+    value = from_document(load("runner-classification"))
     assert value.task == "signal-classification"
     assert value.predictions == (
         Prediction("wave", 0.9),
@@ -303,13 +304,13 @@ def test_a_device_gives_scores_and_an_anomaly_score():
 
 
 def test_a_device_gives_boxes_in_pixels_of_what_the_model_got():
-    value = from_document(document("runner-detection"))
+    value = from_document(load("runner-detection"))
     assert value.task == "object-detection"
     assert value.predictions[0] == Prediction("bolt", 0.9375, region=Box(8, 16, 24, 24, "pixel"))
 
 
 def test_cells_may_be_nested_or_not():
-    nested = document("runner-anomaly")
+    nested = load("runner-anomaly")
     value = from_document(nested)
     assert value.predictions[1] == Prediction(
         "anomaly", 7.5, region=Box(24, 40, 32, 48, "pixel"), attributes={"anomaly": True}
@@ -329,31 +330,28 @@ def test_cells_may_be_nested_or_not():
 
 @pytest.mark.parametrize("name", ["gesture", "street", "anomaly", "photo"])
 def test_our_explanations_are_jobs_of_one_sample(name):
-    made = ours.values(FORMAT)[name]
-    made = Explanation(made.task, made.source, made.predictions, [a for a in made.attributions if _held(a)])
-    written = to_document(made, FORMAT)
+    full = ours.values(FORMAT)[name]
+    grids = [attribution for attribution in full.attributions if isinstance(attribution.evidence, Grid)]
+    explanation = Explanation(full.task, full.source, full.predictions, grids)
+    written = to_document(explanation, FORMAT)
     sample = written["result"][0]["sample"]
-    assert sample["filename"] == made.source.name
-    assert sample["sha256Hash"] == (made.source.sha256 or "")
-    assert sample["frequency"] == (made.source.sample_rate_hz or 0)
+    assert sample["filename"] == explanation.source.name
+    assert sample["sha256Hash"] == (explanation.source.sha256 or "")
+    assert sample["frequency"] == (explanation.source.sample_rate_hz or 0)
     assert sample["created"] == "1970-01-01T00:00:00.000Z"
-    (again,) = from_document(written).items
-    assert [(p.name, p.score, p.region, p.threshold) for p in again.explanation.predictions] == [
-        (p.name, p.score, p.region, p.threshold) for p in made.predictions
+    (item_read,) = from_document(written).items
+    assert [(p.name, p.score, p.region, p.threshold) for p in item_read.explanation.predictions] == [
+        (p.name, p.score, p.region, p.threshold) for p in explanation.predictions
     ]
-    assert [a.evidence for a in again.explanation.attributions] == [a.evidence for a in made.attributions]
-
-
-def _held(attribution):
-    return isinstance(attribution.evidence, Grid)
+    assert [a.evidence for a in item_read.explanation.attributions] == [a.evidence for a in explanation.attributions]
 
 
 def test_what_is_written_for_a_grid():
     target = Prediction("anomaly", 2.5, threshold=2.0)
-    made = Explanation(
+    explanation = Explanation(
         "image-classification", Source("image"), [target], [Attribution(target, Grid([[0.1, 2.5], [1.0, 0.25]]))]
     )
-    written = to_document(made, FORMAT)
+    written = to_document(explanation, FORMAT)
     block = written["result"][0]["classifications"][0]
     assert block["learnBlock"]["type"] == "keras-visual-anomaly"
     assert block["anomalyResult"][0]["scores"] == [[0.1, 2.5], [1.0, 0.25]]
@@ -363,31 +361,31 @@ def test_what_is_written_for_a_grid():
 
 
 def test_a_sample_without_a_name_gets_one():
-    (found,) = from_document(to_document(Explanation("image-classification", Source("image")), FORMAT)).items
-    assert (found.name, found.explanation.source.name) == ("sample", "sample")
+    (item_read,) = from_document(to_document(Explanation("image-classification", Source("image")), FORMAT)).items
+    assert (item_read.name, item_read.explanation.source.name) == ("sample", "sample")
     unnamed = changed("sample", ("sample", "sample", "filename"), "")
     assert to_document(from_document(unnamed), FORMAT) == unnamed
 
 
 def test_what_was_changed_since_it_was_read_is_written_as_it_is_now():
-    value = from_document(document("job"))
+    value = from_document(load("job"))
     first = value.items[0].explanation
-    one = replace(first, predictions=first.predictions[:2])
-    written = to_document(replace(value, items=(replace(value.items[0], explanation=one),)), FORMAT, lossy=True)
+    shortened = replace(first, predictions=first.predictions[:2])
+    written = to_document(replace(value, items=(replace(value.items[0], explanation=shortened),)), FORMAT, lossy=True)
     assert written["accuracy"]["totalSummary"] == {"good": 1, "bad": 0}
     (sample,) = written["result"]
     assert [block["result"] for block in sample["classifications"]] == [[{"idle": 0.0625, "wave": 0.9375}]]
     assert sample["classifications"][0]["expectedLabels"] == [{"startIndex": 0, "endIndex": 0, "label": "wave"}]
     assert sample["sample"]["deviceType"] == "DAQ"
     edited = [
-        replace(p, attributes={**p.attributes, "correct": False} if p.attributes else {}) for p in one.predictions
+        replace(p, attributes={**p.attributes, "correct": False} if p.attributes else {}) for p in shortened.predictions
     ]
-    again = to_document(replace(one, predictions=tuple(edited)), FORMAT, lossy=True)
-    assert again["predictions"][0]["predictionCorrect"] is True
+    rewritten = to_document(replace(shortened, predictions=tuple(edited)), FORMAT, lossy=True)
+    assert rewritten["predictions"][0]["predictionCorrect"] is True
 
 
-def test_what_a_document_said_is_left_out_where_it_no_longer_goes_with_the_values():
-    value = from_document(document("visual-anomaly"))
+def test_a_patch_is_dropped_if_it_no_longer_goes_with_the_values():
+    value = from_document(load("visual-anomaly"))
     first = value.items[0].explanation
     (old,) = first.attributions
     other = replace(first, attributions=(Attribution(old.target, Grid([[9.0]])),))
@@ -397,28 +395,28 @@ def test_what_a_document_said_is_left_out_where_it_no_longer_goes_with_the_value
 
 
 def test_the_name_of_an_item_goes_before_that_of_its_source():
-    made = Explanation("image-classification", Source("image", name="source.png"), [Prediction("a", 0.5)])
-    written = to_document(Results("", [Item("item.png", "successful", explanation=made)]), FORMAT)
+    explanation = Explanation("image-classification", Source("image", name="source.png"), [Prediction("a", 0.5)])
+    written = to_document(Results("", [Item("item.png", "successful", explanation=explanation)]), FORMAT)
     assert written["result"][0]["sample"]["filename"] == "item.png"
 
 
 def test_only_what_later_releases_require_depends_on_the_level():
-    made = ours.gesture()
-    made = Explanation(made.task, made.source, made.predictions)
-    seed, current = (to_document(made, FORMAT, level=level) for level in ("seed", "current"))
+    gesture = ours.gesture()
+    explanation = Explanation(gesture.task, gesture.source, gesture.predictions)
+    seed, current = (to_document(explanation, FORMAT, level=level) for level in ("seed", "current"))
     assert from_document(seed) == from_document(current)
     added = {"thresholds", "intervalMs", "frequencyHz", "resultCount"}
-    blocks = [one["result"][0]["classifications"][0] for one in (seed, current)]
+    blocks = [document["result"][0]["classifications"][0] for document in (seed, current)]
     assert blocks[1].keys() - blocks[0].keys() == added
     assert (blocks[1]["intervalMs"], blocks[1]["frequencyHz"], blocks[1]["resultCount"]) == (500, 2, 2)
-    samples = [one["result"][0]["sample"] for one in (seed, current)]
+    samples = [document["result"][0]["sample"] for document in (seed, current)]
     assert samples[1].keys() - samples[0].keys() == {"datastreams"}
     with refuses(InputError, "level must be one of 'seed', 'current', got 'old'"):
-        to_document(made, FORMAT, level="old")
+        to_document(explanation, FORMAT, level="old")
 
 
 def test_an_older_document_is_written_for_later_releases():
-    written = to_document(from_document(document("page")), FORMAT)
+    written = to_document(from_document(load("page")), FORMAT)
     assert written["totalCount"] == 2
     assert written["result"][0]["classifications"][0]["thresholds"] == []
     assert [s["index"] for s in written["result"][0]["sample"]["sensors"]] == [0, 1, 2]
@@ -429,21 +427,21 @@ def test_an_older_document_is_written_for_later_releases():
 @pytest.mark.parametrize(("x", "width"), [(0.2, 0.1), (0.7, 0.1), (1e-9, 0.3333), (100, 0.1), (0.1, 0.0)])
 def test_sides_come_back_as_short_as_they_were(x, width):
     box = [x, 0.5, width, 0.25]
-    found = changed("detection", (*BLOCK, "structuredResult", 0, "boxes", 0), box)
-    assert to_document(from_document(found), FORMAT) == found
+    document = changed("detection", (*BLOCK, "structuredResult", 0, "boxes", 0), box)
+    assert to_document(from_document(document), FORMAT) == document
 
 
 def test_numbers_of_samples_stay_apart():
-    first, second = from_document(document("page")).items
+    first, second = from_document(load("page")).items
     more = Item("mine", "successful", explanation=Explanation("signal-classification", Source("signal")))
-    taken = copy.deepcopy(own(second.explanation)) | {"sampleId": 11}
+    attributes = copy.deepcopy(extras(second.explanation)) | {"sampleId": 11}
     same = Item(
         "b",
         "successful",
-        explanation=Explanation("signal-classification", Source("signal"), attributes={FORMAT: taken}),
+        explanation=Explanation("signal-classification", Source("signal"), attributes={FORMAT: attributes}),
     )
     written = to_document(Results("", (more, first, same)), FORMAT, lossy=True)
-    assert [one["sampleId"] for one in written["result"]] == [1, 11, 12]
+    assert [result["sampleId"] for result in written["result"]] == [1, 11, 12]
 
 
 # Losses.
@@ -568,9 +566,9 @@ def test_what_is_wrong_is_named(name, keys, value, path, message):
 
 
 def test_scores_beyond_float32_are_refused():
-    found = document("visual-anomaly")
-    found["result"][0]["classifications"][0]["anomalyResult"] = [{"scores": [[1e39]]}]
-    (problem,) = validate(found)
+    document = load("visual-anomaly")
+    document["result"][0]["classifications"][0]["anomalyResult"] = [{"scores": [[1e39]]}]
+    (problem,) = validate(document)
     assert problem.path == "$.result[0].classifications[0].anomalyResult[0].scores.values"
     assert "beyond float32" in problem.message
 
@@ -585,19 +583,19 @@ def test_scores_beyond_float32_are_refused():
     ],
 )
 def test_paths_go_on_in_the_debug_information(keys, value, tail, message):
-    found = document("fomo")
-    structured = golden.at(found, (*BLOCK, "structuredResult", 0))
+    document = load("fomo")
+    structured = golden.at(document, (*BLOCK, "structuredResult", 0))
     debug = json.loads(structured["debugInfoJson"])
     if value is None:
         del debug[keys[0]]
     else:
         golden.at(debug, keys[:-1])[keys[-1]] = value
     structured["debugInfoJson"] = json.dumps(debug)
-    (problem,) = validate(found)
+    (problem,) = validate(document)
     assert problem.path == f"$.result[0].classifications[0].structuredResult[0].debugInfoJson{tail}"
     assert message in problem.message
     structured["debugInfoJson"] = "{"
-    (problem,) = validate(found)
+    (problem,) = validate(document)
     assert problem.path == "$.result[0].classifications[0].structuredResult[0].debugInfoJson"
     assert problem.message.startswith("must be JSON")
 
@@ -619,8 +617,9 @@ def test_paths_go_on_in_the_debug_information(keys, value, tail, message):
 )
 def test_attributes_that_no_document_gave_do_no_harm(garbage):
     prediction = Prediction("a", 1, attributes={"block": 10**9, "expected": 3, "correct": "x", "predicted": None})
-    made = Explanation("signal-classification", Source("signal"), [prediction], attributes={FORMAT: garbage})
-    for value in (made, Results("", [Item("a", "successful", explanation=made)], attributes={FORMAT: garbage})):
+    explanation = Explanation("signal-classification", Source("signal"), [prediction], attributes={FORMAT: garbage})
+    results = Results("", [Item("a", "successful", explanation=explanation)], attributes={FORMAT: garbage})
+    for value in (explanation, results):
         with contextlib.suppress(XplainError):
             written = to_document(value, FORMAT, lossy=True)
             assert validate(written, FORMAT) == []

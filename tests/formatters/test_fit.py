@@ -1,4 +1,4 @@
-"""What a format cannot hold."""
+"""What a format cannot hold, and how values are cut down to what it can."""
 
 from dataclasses import replace
 
@@ -99,15 +99,15 @@ LOSSES = {
 
 
 @pytest.mark.parametrize("what", LOSSES)
-def test_losses_are_said_or_accepted(what):
-    explanation, loss, left = LOSSES[what]
+def test_losses_are_refused_or_accepted(what):
+    explanation, loss, fitted = LOSSES[what]
     with pytest.raises(FidelityError) as caught:
         fit(explanation, modzy.CAPABILITIES, format="modzy")
     assert caught.value.losses == (loss,)
-    assert fit(explanation, modzy.CAPABILITIES, format="modzy", lossy=True) == left
+    assert fit(explanation, modzy.CAPABILITIES, format="modzy", lossy=True) == fitted
 
 
-def test_all_losses_are_said_at_once():
+def test_all_losses_are_listed_at_once():
     explanation = image([Prediction(["a", "b"], 1, threshold=0.5)], Attribution(DOG, MASK))
     results = Results("job", (Item("x", "waiting"), Item("y", "successful", explanation=explanation)))
     with refuses(
@@ -130,17 +130,17 @@ def test_metadata_is_no_loss():
         (Attribution(cat, MASK, "occlusion", {"residual": 0.5}),),
         Provenance(method="occlusion"),
     )
-    left = image([CAT], Attribution(CAT, MASK), height=1, width=2)
-    assert fit(explanation, modzy.CAPABILITIES, format="modzy") == left
+    fitted = image([CAT], Attribution(CAT, MASK), height=1, width=2)
+    assert fit(explanation, modzy.CAPABILITIES, format="modzy") == fitted
 
 
-def test_a_task_of_which_there_is_nothing_is_refused():
+def test_a_task_that_the_format_lacks_is_refused():
     explanation = Explanation("signal-classification", Source("signal"))
     with refuses(InputError, "task must be one of 'image-classification'", "as 'modzy', got 'signal-classification'"):
         fit(explanation, modzy.CAPABILITIES, format="modzy", lossy=True)
 
 
-def test_what_another_vendor_said_is_a_loss():
+def test_attributes_of_another_vendor_are_a_loss():
     explanation = Explanation("image-classification", Source("image"), [CAT], attributes={"other": 1, "modzy": {}})
     results = Results("job", (Item("y", "waiting", attributes={"other": 1}),))
     with refuses(FidelityError, "attributes of 'other' are left out"):
@@ -167,35 +167,35 @@ def detections(*predictions, **source):
     return Explanation("object-detection", Source("image", **source), predictions)
 
 
-def test_what_is_carried_is_kept():
+def test_what_the_format_holds_is_kept():
     box = Box(1, 2, 3, 4, "pixel")
     cat = Prediction(["pet", "cat"], 0.5, region=box, threshold=0.25, id=3, attributes={"a": 1, "b": 2})
     with refuses(FidelityError, "predictions[0] has attributes"):
         fit(detections(cat, height=4, width=8), BOXES, format="boxes")
     fitted = fit(detections(cat, height=4, width=8), BOXES, format="boxes", lossy=True)
-    (kept,) = fitted.predictions
-    assert kept == Prediction(
+    (prediction,) = fitted.predictions
+    assert prediction == Prediction(
         ["pet", "cat"], 0.5, region=Box(0.125, 0.5, 0.375, 1.0), threshold=0.25, id=3, attributes={"a": 1}
     )
 
 
 @pytest.mark.parametrize(
-    ("region", "loss", "left"),
+    ("region", "loss", "fitted"),
     [
         (Polygon([(0, 0.5), (1, 1)]), "predictions[0].region is a Polygon, of which only the box", Box(0, 0.5, 1, 1)),
         (Span(0, 1), "predictions[0].region is a Span, which cannot be held", None),
         (Box(0, 0, 1, 1, "pixel"), "predictions[0].region is in unit 'pixel', and the size of the image is not", None),
     ],
 )
-def test_regions_are_reduced(region, loss, left):
+def test_regions_are_reduced(region, loss, fitted):
     explanation = detections(Prediction("a", 1, region=region))
     with refuses(FidelityError, loss):
         fit(explanation, BOXES, format="boxes")
-    assert fit(explanation, BOXES, format="boxes", lossy=True).predictions[0].region == left
+    assert fit(explanation, BOXES, format="boxes", lossy=True).predictions[0].region == fitted
 
 
 def test_whatever_reading_does_not_give_back_is_a_loss():
-    def settle(explanation):
+    def round_trip(explanation):
         return replace(explanation, predictions=[replace(p, score=0.5) for p in explanation.predictions[:1]])
 
     several = detections(*(Prediction("a", 0.25) for _ in range(6)))
@@ -203,16 +203,16 @@ def test_whatever_reading_does_not_give_back_is_a_loss():
         FidelityError,
         "predictions[0].score becomes 0.5; predictions[1] is left out (and 4 more alike)",
     ):
-        fit(several, BOXES, format="boxes", settle=settle)
-    assert fit(several, BOXES, format="boxes", settle=settle, lossy=True).predictions == (Prediction("a", 0.5),)
+        fit(several, BOXES, format="boxes", round_trip=round_trip)
+    assert fit(several, BOXES, format="boxes", round_trip=round_trip, lossy=True).predictions == (Prediction("a", 0.5),)
 
 
 def test_a_format_of_jobs_makes_a_job_of_one_item():
-    def settle(explanation):
+    def round_trip(explanation):
         return Results("", (Item("0", "successful", explanation=explanation),))
 
-    one = detections(Prediction("a", 0.25))
-    assert fit(one, BOXES, format="jobs", settle=settle) == settle(one)
+    explanation = detections(Prediction("a", 0.25))
+    assert fit(explanation, BOXES, format="jobs", round_trip=round_trip) == round_trip(explanation)
 
 
 def test_numbers_and_thresholds_that_a_document_makes_up_are_no_losses():
@@ -239,10 +239,10 @@ def test_differences_name_places():
 
 
 def test_neither_the_order_of_items_nor_the_spelling_of_times_is_a_difference():
-    one, other = Item("a", "waiting", started="2026-01-02T03:04:05+01:00"), Item("b", "waiting")
-    same = Item("a", "waiting", started="2026-01-02T02:04:05.000Z")
-    assert differences(Results("j", (one, other)), Results("j", (other, same))) == []
+    first, second = Item("a", "waiting", started="2026-01-02T03:04:05+01:00"), Item("b", "waiting")
+    first_in_utc = Item("a", "waiting", started="2026-01-02T02:04:05.000Z")
+    assert differences(Results("j", (first, second)), Results("j", (second, first_in_utc))) == []
     later = Item("a", "waiting", started="2026-01-02T02:04:06Z")
-    assert differences(Results("j", (one, other)), Results("j", (other, later))) == [
+    assert differences(Results("j", (first, second)), Results("j", (second, later))) == [
         "items[0].started becomes '2026-01-02T02:04:06Z'"
     ]

@@ -25,13 +25,14 @@ from xplain.formatters import (
     validate,
     validate_text,
 )
+from xplain.formatters.core import streaming
 
 each_format = pytest.mark.parametrize("format", FORMATS)
 each_golden = pytest.mark.parametrize("path", golden.GOLDEN, ids=golden.identify)
 relaxed = examples()
 
 
-def carries(format):
+def capabilities_of(format):
     return importlib.import_module(f"xplain.formatters.{format.replace('-', '_')}.formatter").CAPABILITIES
 
 
@@ -39,8 +40,8 @@ def carries(format):
 @given(data=st.data())
 @relaxed
 def test_what_fits_comes_back(format, data):
-    held = carries(format)
-    explanation = data.draw(strategies.explanations(tasks=TASKS if held is None else held))
+    capabilities = capabilities_of(format)
+    explanation = data.draw(strategies.explanations(tasks=TASKS if capabilities is None else capabilities))
     fitted = fit(explanation, format, lossy=True)
     document = to_document(fitted, format)
     assert from_document(document, format) == fitted
@@ -58,8 +59,8 @@ def test_what_fits_comes_back(format, data):
 @given(data=st.data())
 @relaxed
 def test_without_lossy_all_predictions_and_evidence_are_kept(format, data):
-    held = carries(format)
-    explanation = data.draw(strategies.explanations(tasks=TASKS if held is None else held))
+    capabilities = capabilities_of(format)
+    explanation = data.draw(strategies.explanations(tasks=TASKS if capabilities is None else capabilities))
     try:
         fitted = fit(explanation, format)
     except FidelityError:
@@ -124,9 +125,9 @@ def test_golden_documents_are_valid_and_claimed_by_one_format(path):
 @each_golden
 def test_golden_documents_survive(path):
     value = from_document(golden.read(path))
-    again = to_document(value, path.parent.name)
-    assert from_document(again) == value
-    assert to_document(from_document(again), path.parent.name) == again
+    rewritten = to_document(value, path.parent.name)
+    assert from_document(rewritten) == value
+    assert to_document(from_document(rewritten), path.parent.name) == rewritten
     assert from_document(to_document(value)) == value
 
 
@@ -137,7 +138,7 @@ def test_every_broken_field_is_named(path):
         broken = golden.broken(document, keys)
         only_xplain_errors(broken)
         problems = validate(broken, path.parent.name)
-        # One wrong element of a list of numbers may be said of the list.
+        # A wrong element of a list of numbers may be reported at the list.
         allowed = [golden.path(keys)] + ([golden.path(keys[:-1])] if isinstance(keys[-1], int) else [])
         assert [p for p in problems if p.path in allowed], (golden.path(keys), problems)
 
@@ -228,5 +229,6 @@ def test_every_format_has_one_front_door(format):
     module = importlib.import_module(f"xplain.formatters.{format.replace('-', '_')}.formatter")
     for name in module.__all__:
         assert hasattr(module, name)
-    assert {"CAPABILITIES", "decode", "encode", "sniff"} <= set(module.__all__)
-    assert {"ITEMS", "HEAD"} & set(module.__all__) in (set(), {"ITEMS", "HEAD"})
+    assert set(module.__all__) == {"CAPABILITIES", "HEAD", "ITEMS", "decode", "encode", "sniff"}
+    assert all(isinstance(layout, streaming.ItemLayout) for layout in module.ITEMS.values())
+    assert (module.ITEMS is streaming.NO_ITEMS) == (module.HEAD is streaming.no_head)

@@ -226,8 +226,8 @@ def test_a_heat_map_is_refused_with_the_remedy():
     )
     with refuses(FidelityError, "attributions[0].evidence is a heat map", "explanation.with_masks(keep=...)"):
         to_document(explanation, "modzy")
-    kept = to_document(explanation.with_masks(keep=0.2), "modzy")
-    assert kept["explanation"]["maskRLE"] == [[7, 1, 1, 1]]
+    masked = to_document(explanation.with_masks(keep=0.2), "modzy")
+    assert masked["explanation"]["maskRLE"] == [[7, 1, 1, 1]]
     assert to_document(explanation, "modzy", lossy=True)["explanation"]["maskRLE"] == [[9, 1]]
 
 
@@ -243,18 +243,18 @@ DONE = item(**{"results.json": {"data": image([[5, 2, 5]])}})
 
 
 def test_a_job_is_written_as_it_was_read():
-    again = to_document(from_document(document("job")), "modzy")
-    assert again == {**document("job"), "explained": True} | {"results": again["results"]}
-    assert again["results"]["a"] == document("job")["results"]["a"]
-    assert list(again["results"]) == ["a", "b", "c"]
-    assert again["submittedByKey"] == "not a real key"
+    rewritten = to_document(from_document(document("job")), "modzy")
+    assert rewritten == {**document("job"), "explained": True} | {"results": rewritten["results"]}
+    assert rewritten["results"]["a"] == document("job")["results"]["a"]
+    assert list(rewritten["results"]) == ["a", "b", "c"]
+    assert rewritten["submittedByKey"] == "not a real key"
 
 
 def test_an_item_is_written_as_it_was_read():
     value = from_document(document("item"))
-    again = to_document(value, "modzy")
-    assert again["heat.json"]["data"]["result"] == document("item")["heat.json"]["data"]["result"]
-    assert {k: v for k, v in again.items() if k != "heat.json"} == {
+    rewritten = to_document(value, "modzy")
+    assert rewritten["heat.json"]["data"]["result"] == document("item")["heat.json"]["data"]["result"]
+    assert {k: v for k, v in rewritten.items() if k != "heat.json"} == {
         k: v for k, v in document("item").items() if k != "heat.json"
     }
     assert from_document(to_document(value)) == value
@@ -274,8 +274,8 @@ def test_an_input_is_retrieved_by_its_name():
         results.item("A")
 
 
-def test_what_a_job_says_besides_is_kept():
-    given = job(
+def test_further_fields_of_a_job_are_kept():
+    job_document = job(
         accountIdentifier="local",
         team={"identifier": "t"},
         submittedAt="2026-01-02T03:04:05.123456789Z",
@@ -284,11 +284,12 @@ def test_what_a_job_says_besides_is_kept():
         total=1,
         results={"a": {**DONE, "voting": {"up": 1, "down": 0}, "queueTime": 3, "other.bin": {"size": 1}}},
     )
-    results = from_document(given)
+    results = from_document(job_document)
     assert results.submitted == "2026-01-02T03:04:05.123456789Z"
-    again = to_document(results, "modzy")
-    assert {key: again[key] for key in given if key != "results"} == {k: v for k, v in given.items() if k != "results"}
-    assert {k: again["results"]["a"][k] for k in ("voting", "queueTime", "other.bin")} == {
+    rewritten = to_document(results, "modzy")
+    for key in job_document.keys() - {"results"}:
+        assert rewritten[key] == job_document[key]
+    assert {k: rewritten["results"]["a"][k] for k in ("voting", "queueTime", "other.bin")} == {
         "voting": {"up": 1, "down": 0},
         "queueTime": 3,
         "other.bin": {"size": 1},
@@ -328,12 +329,12 @@ def test_more_may_be_done_than_is_listed():
 
 
 def test_the_strict_form_has_nothing_that_edge_does_not_know():
-    given = job(
+    job_document = job(
         total=2,
         results={"a": {**DONE, "elapsedTime": 5, "startTime": "2026-01-02T03:04:05.5+0100"}},
         failures={"b": {"status": "FAILED", "error": "late"}},
     )
-    results = from_document(given)
+    results = from_document(job_document)
     with refuses(FidelityError, "items[0].attributes.modzy.elapsedTime is left out"):
         to_document(results, "modzy", edge=True)
     strict = to_document(results, "modzy", edge=True, lossy=True)
@@ -354,29 +355,29 @@ DETECTIONS = [
 
 
 def test_detections_are_boxes_in_fractions():
-    found = from_document({"result": {"detections": DETECTIONS}})
-    assert found.task == "object-detection"
-    assert found.predictions == (
+    explanation = from_document({"result": {"detections": DETECTIONS}})
+    assert explanation.task == "object-detection"
+    assert explanation.predictions == (
         Prediction("cat", 0.75, region=Box(0.25, 0.0, 0.5, 1.0)),
         Prediction("dog", 0.5, region=Box(0, 0, 1, 1), attributes={"track": 7}),
     )
-    again = to_document(found, "modzy")
-    assert again["modelType"] == "objectDetection"
-    assert again["result"]["detections"][1] == {**DETECTIONS[1], "score": 0.5}
+    rewritten = to_document(explanation, "modzy")
+    assert rewritten["modelType"] == "objectDetection"
+    assert rewritten["result"]["detections"][1] == {**DETECTIONS[1], "score": 0.5}
 
 
 def test_detections_of_older_models_are_boxes_in_pixels():
     old = {"className": "ship", "probability": 0.5, "xmin": 10, "ymin": 20, "xmax": 30, "ymax": 40}
-    found = from_document({"modelType": "objectDetection", "result": {"images": [{"detections": [old]}]}})
-    assert found.predictions == (Prediction("ship", 0.5, region=Box(10, 20, 30, 40, "pixel")),)
-    assert to_document(found, "modzy")["result"]["images"] == [{"detections": [old]}]
+    explanation = from_document({"modelType": "objectDetection", "result": {"images": [{"detections": [old]}]}})
+    assert explanation.predictions == (Prediction("ship", 0.5, region=Box(10, 20, 30, 40, "pixel")),)
+    assert to_document(explanation, "modzy")["result"]["images"] == [{"detections": [old]}]
 
 
 def test_segments_are_class_predictions_with_masks():
     masks = [Mask.from_array([[1, 0], [1, 1]]), Mask.from_array([[0, 1], [0, 0]])]
     predictions = [Prediction(name, 0.5, region=mask) for name, mask in zip(("sky", "sea"), masks, strict=True)]
-    given = Explanation("image-segmentation", Source("image"), predictions)
-    written = to_document(given, "modzy")
+    explanation = Explanation("image-segmentation", Source("image"), predictions)
+    written = to_document(explanation, "modzy")
     assert written["result"] == {
         "classPredictions": [
             {"class": "sky", "score": 0.5, "maskRLE": [0, 2, 1, 1]},
@@ -384,7 +385,7 @@ def test_segments_are_class_predictions_with_masks():
         ],
         "dimensions": {"height": 2, "width": 2},
     }
-    assert from_document(written) == given
+    assert from_document(written) == explanation
     small = Prediction("fog", 0.5, region=Mask.from_array([[1]]))
     with refuses(FidelityError, "predictions[2].region is left out"):
         to_document(Explanation("image-segmentation", Source("image"), [*predictions, small]), "modzy")
@@ -414,9 +415,9 @@ def test_what_is_wrong_with_a_result_is_named(result, path, message):
 
 
 def test_free_results_and_drift_are_kept():
-    given = {"result": {"greeting": "hello", "classPredictions": []}, "drift": {"layer1": 0.5}, "note": [1]}
-    value = from_document(given)
-    assert to_document(value, "modzy") == {**given, "modelType": "imageClassification", "explanation": None}
+    original = {"result": {"greeting": "hello", "classPredictions": []}, "drift": {"layer1": 0.5}, "note": [1]}
+    value = from_document(original)
+    assert to_document(value, "modzy") == {**original, "modelType": "imageClassification", "explanation": None}
     assert from_document(to_document(value)) == value
 
 

@@ -52,7 +52,7 @@ def test_the_schema_is_one():
 
 
 @pytest.mark.parametrize("name", values.VALUES)
-def test_golden_documents_say_what_they_said(name):
+def test_golden_documents_keep_their_meaning(name):
     document = golden.read(golden.DATA / "native" / f"{name}.json")
     value = values.VALUES[name]()
     assert from_document(document) == value

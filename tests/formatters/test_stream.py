@@ -22,68 +22,68 @@ from xplain.formatters.core import streaming
 CHUNKS = [1, 7, 1 << 20]
 
 
-def of(text, format=None):
+def items_of(text, format=None):
     data = text if isinstance(text, bytes) else text.encode("utf-8", "surrogatepass")
     return list(read_items(lambda: nullcontext(io.BytesIO(data)), format))
 
 
-def places(path):
+def item_keys(path):
     """The keys under which a format's documents hold items."""
     module = importlib.import_module(f"xplain.formatters.{path.parent.name.replace('-', '_')}.formatter")
-    return getattr(module, "ITEMS", {}).keys()
+    return module.ITEMS.keys()
 
 
 def is_job(path):
     document = golden.read(path)
     return isinstance(from_document(document), Results) and any(
-        isinstance(document.get(key), (list, dict)) and len(document[key]) for key in places(path)
+        isinstance(document.get(key), (list, dict)) and len(document[key]) for key in item_keys(path)
     )
 
 
 JOBS = [path for path in golden.GOLDEN if is_job(path)]
 
 
-def failing(item):
-    """Leave out what only neighbours tell: that two batches with the same error are two."""
-    own = {key: value for key, value in item.attributes.get("cognite", {}).items() if key != "batch"}
-    return Item(item.name, item.status, error=item.error, attributes={"cognite": own} if own else {})
+def without_batch(item):
+    """Leave out the number of a failed batch, which only the whole document tells."""
+    attributes = {key: value for key, value in item.attributes.get("cognite", {}).items() if key != "batch"}
+    return Item(item.name, item.status, error=item.error, attributes={"cognite": attributes} if attributes else {})
 
 
 @pytest.mark.parametrize("chunk", CHUNKS)
 @pytest.mark.parametrize("path", JOBS, ids=golden.identify)
 def test_items_are_those_of_the_whole_document(path, chunk, monkeypatch):
     monkeypatch.setattr(streaming, "CHUNK", chunk)
-    found = of(path.read_bytes())
+    items = items_of(path.read_bytes())
     expected = from_document(golden.read(path)).items
-    assert [item if item.status != "failed" else failing(item) for item in found] == [
-        item if item.status != "failed" else failing(item) for item in expected
+    assert [item if item.status != "failed" else without_batch(item) for item in items] == [
+        item if item.status != "failed" else without_batch(item) for item in expected
     ]
-    assert of(path.read_bytes(), path.parent.name) == found
+    assert items_of(path.read_bytes(), path.parent.name) == items
 
 
-def outline(text):
+def outline_of(text):
     data = text if isinstance(text, bytes) else text.encode()
     return read_outline(lambda: nullcontext(io.BytesIO(data)))
 
 
 @pytest.mark.parametrize("path", JOBS, ids=golden.identify)
-def test_an_outline_is_the_job_without_what_was_found(path):
+def test_an_outline_is_the_job_without_its_explanations(path):
     whole = from_document(golden.read(path))
     bare = tuple(replace(item, explanation=None, attributes={}) for item in whole.items)
-    found = outline(path.read_bytes())
-    assert replace(found, attributes={}) == replace(whole, items=bare, attributes={})
-    assert (found.total, found.finished) == (whole.total, whole.finished)
+    outline = outline_of(path.read_bytes())
+    assert replace(outline, attributes={}) == replace(whole, items=bare, attributes={})
+    assert (outline.total, outline.finished) == (whole.total, whole.finished)
     metrics = [
-        results.attributes.get("edge-impulse", {}).get("additionalMetricsByLearnBlock") for results in (whole, found)
+        results.attributes.get("edge-impulse", {}).get("additionalMetricsByLearnBlock") for results in (whole, outline)
     ]
     assert metrics[0] == metrics[1]
 
 
 def test_an_outline_of_what_is_wrong_with_the_job_is_refused():
     with refuses(DocumentError, "$.total: must be", "got 'two'"):
-        outline('{"xplain": 1, "type": "results", "job": "a", "total": "two", "items": []}')
+        outline_of('{"xplain": 1, "type": "results", "job": "a", "total": "two", "items": []}')
     with refuses(DocumentError, "$.total: must be an integer >= 1, got 0"):
-        outline(
+        outline_of(
             '{"xplain": 1, "type": "results", "job": "a", "total": 0, "items": [{"name": "b", "status": "waiting"}]}'
         )
 
@@ -91,21 +91,21 @@ def test_an_outline_of_what_is_wrong_with_the_job_is_refused():
 @given(strategies.results(), st.sampled_from(["utf-8", "utf-8-sig", "utf-16", "utf-32"]))
 def test_any_results_come_back_in_every_encoding(results, encoding):
     text = json.dumps(to_document(results), ensure_ascii=False, indent=1)
-    assert of(text.encode(encoding, "surrogatepass")) == list(from_document(loads(text)).items)
+    assert items_of(text.encode(encoding, "surrogatepass")) == list(from_document(loads(text)).items)
 
 
 @pytest.mark.parametrize("path", JOBS, ids=golden.identify)
 def test_every_broken_field_of_an_item_has_the_path_that_the_whole_document_gives(path):
     document = golden.read(path)
     format = path.parent.name
-    keys = [keys for keys in golden.places(document) if len(keys) > 2 and keys[0] in places(path)]
+    keys = [keys for keys in golden.places(document) if len(keys) > 2 and keys[0] in item_keys(path)]
     assert keys
     for place in keys[::3]:
         broken = golden.broken(document, place)
         with pytest.raises(DocumentError) as whole:
             from_document(broken, format)
         with pytest.raises(DocumentError) as streamed:
-            of(dumps(broken), format)
+            items_of(dumps(broken), format)
         assert str(streamed.value) == str(whole.value)
 
 
@@ -156,20 +156,20 @@ ITEM = '{"name": "a", "status": "waiting"}'
 def test_what_is_wrong_is_refused(text, fragments, chunk, monkeypatch):
     monkeypatch.setattr(streaming, "CHUNK", max(chunk, len(text) // 10**4))
     with refuses(DocumentError, *fragments):
-        of(text)
+        items_of(text)
 
 
 def test_formats_without_items_are_refused():
     document = dumps(golden.read(golden.DATA / "native" / "text.json"))
     with refuses(DocumentError, "native document, $: must hold items (items) to be read one at a time"):
-        of(document)
+        items_of(document)
 
 
 def test_a_value_without_end_is_refused(monkeypatch):
     monkeypatch.setattr(streaming, "MAX_VALUE", 1000)
     monkeypatch.setattr(streaming, "CHUNK", 100)
     with refuses(DocumentError, "$.items[1]: must be at most 1000 characters long"):
-        of(JOB % (ITEM + ', "' + "x" * 5000 + '"'))
+        items_of(JOB % (ITEM + ', "' + "x" * 5000 + '"'))
 
 
 def many(items):
@@ -203,5 +203,5 @@ def test_files_are_opened_when_needed_and_closed(tmp_path):
         xplain.read_items(5)
     path = tmp_path / "job.json"
     path.write_bytes(many(3))
-    with closing(xplain.read_items(path)) as found:
-        assert next(found).name == "0.png"  # a file left open would be a warning, which is an error here
+    with closing(xplain.read_items(path)) as items:
+        assert next(items).name == "0.png"  # a file left open would be a warning, which is an error here

@@ -1,15 +1,15 @@
 """Documents: explanations in our own format and in those of vendors.
 
-A dialect is a module with ``CAPABILITIES`` (what it can hold), ``sniff``, ``decode`` (a reader, see `core.wire`)
-and ``encode``. It becomes a format by a line in `FORMATS`; the module is named like the format and imported when a
-document of it may be at hand.
-
 ::
 
     document = loads(text)
     for problem in validate(document): print(problem)
-    value = from_document(document)                 # sniffed: exactly one dialect must claim the document
+    value = from_document(document)                 # sniffed: exactly one format must claim the document
     text = dumps(to_document(value, "modzy"))       # refuses what would be lost
+
+Each format has a folder with a module ``formatter``, which defines what `_Formatter` lists: what the format can hold,
+how its documents are recognised, read and written. A format is registered by a line in `FORMATS`, and its formatter is
+imported when it is first needed.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from xplain.explanation import Explanation, Item, Record, Results
 from xplain.formatters.core import fit as fitting
 from xplain.formatters.core import streaming, wire
 from xplain.formatters.core.fit import Capabilities, Value
-from xplain.formatters.core.losses import differences, grouped
+from xplain.formatters.core.losses import differences, group_alike
 from xplain.formatters.core.places import At, Problem
 from xplain.formatters.core.text import dumps, loads
 
@@ -65,22 +65,30 @@ FORMATS: Mapping[str, str] = MappingProxyType(
 """Name and summary of each format."""
 
 
-class _Dialect(Protocol):
+class _Formatter(Protocol):
+    """What the module ``formatter`` of a format defines."""
+
+    #: What the format holds of each task; None is everything.
     CAPABILITIES: Mapping[str, Capabilities] | None
-    ITEMS: Mapping[str, streaming.Items]
+    #: Where documents of jobs hold items; `streaming.NO_ITEMS` for a format without jobs.
+    ITEMS: Mapping[str, streaming.ItemLayout]
+    #: Reads the fields of a job beside its items, as arguments of `Results`; `streaming.no_head` without jobs.
     HEAD: wire.Reader[dict[str, Any]]
+    #: Whether a document looks like one of this format.
     sniff: Callable[[Any], bool]
+    #: Reads a document.
     decode: wire.Reader[Value]
+    #: Writes a fitted value; its other parameters are the options of the format.
     encode: Callable[..., dict[str, Any]]
 
 
-def _dialect(format: str) -> _Dialect:
+def _formatter(format: str) -> _Formatter:
     _check.known("format", format, FORMATS)
-    return cast(_Dialect, importlib.import_module(f"{__name__}.{format.replace('-', '_')}.formatter"))
+    return cast(_Formatter, importlib.import_module(f"{__name__}.{format.replace('-', '_')}.formatter"))
 
 
 def fit(value: Value, format: str, *, lossy: bool = False, **options: Any) -> Value:
-    """Cut a value down to what a format holds: what reading its document gives back.
+    """Cut a value down to what a format holds, which is what reading its document gives back.
 
     Parameters
     ----------
@@ -92,12 +100,12 @@ def fit(value: Value, format: str, *, lossy: bool = False, **options: Any) -> Va
     Explanation, Results or Record
         A format that knows only jobs makes an explanation a job of one item.
     """
-    dialect = _dialect(format)
+    formatter = _formatter(format)
 
-    def settle(value: Value) -> Value:
-        return wire.read(dialect.decode, dialect.encode(value, **options), format)
+    def round_trip(value: Value) -> Value:
+        return wire.read(formatter.decode, formatter.encode(value, **options), format)
 
-    return fitting.fit(value, dialect.CAPABILITIES, format=format, lossy=lossy, settle=settle)
+    return fitting.fit(value, formatter.CAPABILITIES, format=format, lossy=lossy, round_trip=round_trip)
 
 
 def to_document(explanation: Value, format: str = "native", *, lossy: bool = False, **options: Any) -> dict[str, Any]:
@@ -106,14 +114,14 @@ def to_document(explanation: Value, format: str = "native", *, lossy: bool = Fal
     Parameters
     ----------
     explanation : Explanation, Results or Record
-        What to write; not every format holds the results of a job, and a record is written in its own format or ours.
+        What to write. Not every format holds the results of a job; a record is written in its own format or in ours.
     format : str
         One of `FORMATS`.
     lossy : bool
-        Write what the format can hold, whatever is lost. Metadata (provenance, quality, names and digests of the
-        source, numbers of labels) is no loss for a vendor's format: it is a message, not an archive.
+        Write what the format can hold, whatever is lost. Metadata (provenance, quality, the name and digest of the
+        source, the numbers of labels) does not count as a loss: a vendor's document is a message, not an archive.
     **options
-        Options of the format. native: ``quantize`` (8 or 16 bits an element of a heat map; exact if left out).
+        Options of the format. native: ``quantize`` (8 or 16 bits for each element of a heat map; exact if left out).
 
     Returns
     -------
@@ -125,7 +133,7 @@ def to_document(explanation: Value, format: str = "native", *, lossy: bool = Fal
     FidelityError
         If predictions or evidence would be lost; it lists all losses.
     InputError
-        If the format has nothing for such a task, or a free-form value (attributes, quality, options) is no JSON value.
+        If the format cannot hold the task at all, or a free-form value (attributes, quality, options) is no JSON value.
     UnknownNameError
         If there is no such format or option.
 
@@ -136,15 +144,15 @@ def to_document(explanation: Value, format: str = "native", *, lossy: bool = Fal
     >>> to_document(explanation, "modzy")["result"]
     {'classPredictions': [{'class': 'tabby', 'score': 0.5}]}
     """
-    dialect = _dialect(format)
+    formatter = _formatter(format)
     if not isinstance(explanation, (Explanation, Results, Record)):
         raise InputError(f"explanation must be an Explanation, Results or Record, got {type(explanation).__name__}")
     lossy = _check.boolean("lossy", lossy)
-    known = list(inspect.signature(dialect.encode).parameters)[1:]
+    known = list(inspect.signature(formatter.encode).parameters)[1:]
     for option in options:
         if option not in known:
             raise UnknownNameError(f"option of format {format!r}", option, known)
-    return dialect.encode(fit(explanation, format, lossy=lossy, **options), **options)
+    return formatter.encode(fit(explanation, format, lossy=lossy, **options), **options)
 
 
 def conversion(value: Value, format: str) -> str:
@@ -153,9 +161,9 @@ def conversion(value: Value, format: str) -> str:
     Returns
     -------
     str
-        ``"equal"`` if reading gives everything back (ids and thresholds may be added, where a format must have some);
-        ``"lossy: "`` and what would be lost (metadata, which
-        `to_document` leaves out without being asked, is said to be that); or ``"refused: "`` and the reason.
+        ``"equal"`` if reading gives everything back (a format may add ids and thresholds that it requires);
+        ``"lossy: "`` and what would be lost, or ``"lossy: metadata: "`` and the metadata that `to_document` leaves out
+        without being asked; or ``"refused: "`` and the reason.
 
     Examples
     --------
@@ -170,12 +178,12 @@ def conversion(value: Value, format: str) -> str:
         return "lossy: " + "; ".join(error.losses)
     except XplainError as error:
         return f"refused: {error}"
-    metadata = grouped(differences(value, back))
+    metadata = group_alike(differences(value, back))
     return "lossy: metadata: " + "; ".join(metadata) if metadata else "equal"
 
 
 def from_document(document: Any, format: str | None = None) -> Value:
-    """Turn a document into the explanation, the results or the record that it holds.
+    """Turn a document into the explanation, results or record that it holds.
 
     Parameters
     ----------
@@ -187,12 +195,12 @@ def from_document(document: Any, format: str | None = None) -> Value:
     Returns
     -------
     Explanation, Results or Record
-        What the document says.
+        What the document holds.
 
     Raises
     ------
     DocumentError
-        If the document does not follow its format (``.path`` is the ``$`` path of the first problem; `validate` gives
+        If the document does not follow its format (``.path`` is the ``$`` path of the first problem; `validate` lists
         all), or if not exactly one format claims it.
 
     Examples
@@ -202,7 +210,7 @@ def from_document(document: Any, format: str | None = None) -> Value:
     0.5
     """
     format = sniff(document) if format is None else format
-    return wire.read(_dialect(format).decode, document, format)
+    return wire.read(_formatter(format).decode, document, format)
 
 
 def read_items(open: streaming.Open, format: str | None = None) -> Iterator[Item]:
@@ -211,7 +219,7 @@ def read_items(open: streaming.Open, format: str | None = None) -> Iterator[Item
     Parameters
     ----------
     open : callable
-        Gives the binary file from its start; what stands beside the items is read in a pass before.
+        Opens the binary file from its start. It is called twice: for what stands beside the items, then for these.
     format : str, optional
         One of `FORMATS`; sniffed if left out.
 
@@ -225,12 +233,12 @@ def read_items(open: streaming.Open, format: str | None = None) -> Iterator[Item
     DocumentError
         At once, if the document is of no format or holds no items; while items are read, if one is wrong.
     """
-    format, document = _beside_items(open, format)
-    return streaming.items(open, document, _dialect(format).ITEMS, format)
+    format, head = _read_job_head(open, format)
+    return streaming.iterate_items(open, head, _formatter(format).ITEMS, format)
 
 
 def holds_items(open: streaming.Open, format: str | None = None) -> bool:
-    """Whether a document is a job whose items `read_items` reads; its items themselves are not looked at.
+    """Whether a document is a job that `read_items` reads; its items themselves are not checked.
 
     Parameters
     ----------
@@ -244,13 +252,14 @@ def holds_items(open: streaming.Open, format: str | None = None) -> bool:
     """
     if not streaming.is_object(open):
         return False
-    format, document, places = _head(open, format)
-    lists = (isinstance(document.get(key), dict if place.named else list) for key, place in places.items())
-    return any(lists) and not wire.problems(_dialect(format).HEAD, document)
+    format, head = _read_head(open, format)
+    formatter = _formatter(format)
+    lists = (isinstance(head.get(key), dict if layout.named else list) for key, layout in formatter.ITEMS.items())
+    return any(lists) and not wire.problems(formatter.HEAD, head)
 
 
 def read_outline(open: streaming.Open, format: str | None = None) -> Results:
-    """Read a job without what was found: who its items are and how far each is.
+    """Read a job without its explanations: the names, states and times of its items.
 
     Parameters
     ----------
@@ -260,46 +269,49 @@ def read_outline(open: streaming.Open, format: str | None = None) -> Results:
     Returns
     -------
     Results
-        Its items have no explanations and no attributes, and of its own attributes there are those that say more than
-        the items do.
+        Its items have no explanations and no attributes. Of the job's own attributes, those are kept that do not
+        follow from the items.
 
     Raises
     ------
     DocumentError
-        If the document is of no format or holds no items, or if an item or what is said of the job is wrong.
+        If the document is of no format or holds no items, or if an item or a field of the job is wrong.
     """
-    format, document = _beside_items(open, format)
-    dialect = _dialect(format)
-    found = streaming.items(open, document, dialect.ITEMS, format)
-    items = tuple(replace(item, explanation=None, attributes={}) for item in found)
+    format, head = _read_job_head(open, format)
+    formatter = _formatter(format)
+    items = tuple(
+        replace(item, explanation=None, attributes={})
+        for item in streaming.iterate_items(open, head, formatter.ITEMS, format)
+    )
 
     def outline(at: At) -> Results:
-        said = dialect.HEAD(at)
-        return at.build(Results, items=items, **said)
+        fields = formatter.HEAD(at)
+        return at.build(Results, items=items, **fields)
 
-    return wire.read(outline, document, format)
+    return wire.read(outline, head, format)
 
 
-def _beside_items(open: streaming.Open, format: str | None) -> tuple[str, dict[str, Any]]:
-    """Return the format of a document with items, and the document with one item at most in each place of them."""
-    format, document, places = _head(open, format)
-    if not places.keys() & document.keys():
-        keys = " or ".join(places) or "none, in this format,"
+def _read_job_head(open: streaming.Open, format: str | None) -> tuple[str, dict[str, Any]]:
+    """Read the head of a document as `_read_head` does; raise DocumentError if the document holds no items."""
+    format, head = _read_head(open, format)
+    layouts = _formatter(format).ITEMS
+    if not layouts.keys() & head.keys():
+        keys = " or ".join(layouts) or "none, in this format,"
         raise DocumentError(f"must hold items ({keys}) to be read one at a time, got no such key", format=format)
-    return format, document
+    return format, head
 
 
-def _head(open: streaming.Open, format: str | None) -> tuple[str, dict[str, Any], Mapping[str, streaming.Items]]:
-    """The same for any document, and the places where its format has items."""
-    known = FORMATS if format is None else [format]
-    places = {name: getattr(_dialect(name), "ITEMS", {}) for name in known}
-    cut = {key for own in places.values() for key in own}
-    document = streaming.head(open, cut)
-    format = sniff(document) if format is None else format
-    own = places[format]
-    if own.keys() & document.keys() and cut & document.keys() - own.keys():
-        document = streaming.head(open, own)
-    return format, document, own
+def _read_head(open: streaming.Open, format: str | None) -> tuple[str, dict[str, Any]]:
+    """Return the format of a document, and the document with each list of items cut to its first element."""
+    candidates = FORMATS if format is None else [format]
+    cut = {key for name in candidates for key in _formatter(name).ITEMS}
+    head = streaming.read_head(open, cut)
+    format = sniff(head) if format is None else format
+    keys = _formatter(format).ITEMS.keys()
+    if keys & head.keys() and cut & head.keys() - keys:
+        # What was cut under the keys of other formats is no list of items here, but a field that must be read whole.
+        head = streaming.read_head(open, keys)
+    return format, head
 
 
 def validate(document: Any, format: str | None = None) -> list[Problem]:
@@ -329,7 +341,7 @@ def validate(document: Any, format: str | None = None) -> list[Problem]:
             format = sniff(document)
         except DocumentError as error:
             return [Problem(error.path, error.message)]
-    return wire.problems(_dialect(format).decode, document)
+    return wire.problems(_formatter(format).decode, document)
 
 
 def validate_text(text: str | bytes, format: str | None = None) -> list[Problem]:
@@ -354,7 +366,7 @@ def sniff(document: Any) -> str:
     DocumentError
         If none claims it, or more than one.
     """
-    claims = [name for name in FORMATS if _dialect(name).sniff(document)]
+    claims = [name for name in FORMATS if _formatter(name).sniff(document)]
     if len(claims) != 1:
         claimed = " and ".join(claims) or "none"
         raise DocumentError(f"must be of exactly one of the formats {', '.join(FORMATS)}, got {claimed}; pass format=")
@@ -372,11 +384,16 @@ def schema(format: str = "native") -> dict[str, Any]:
     Returns
     -------
     dict
-        The schema, a new one at each call.
+        The schema, a new dict at each call.
+
+    Raises
+    ------
+    InputError
+        If the format has no schema of ours.
     """
-    _dialect(format)
+    _check.known("format", format, FORMATS)
     resource = importlib.resources.files(__name__) / format / f"{format}.schema.json"
     if not resource.is_file():
         raise InputError(f"format must be one that has a JSON Schema, got {format!r}; its vendor defines it")
-    found: dict[str, Any] = json.loads(resource.read_text(encoding="utf-8"))
-    return found
+    json_schema: dict[str, Any] = json.loads(resource.read_text(encoding="utf-8"))
+    return json_schema

@@ -43,7 +43,7 @@ from xplain.formatters.cognite.predictions import (
 from xplain.formatters.cognite.shapes import INT64
 from xplain.formatters.core.fit import Capabilities, Value
 from xplain.formatters.core.places import At, Rejected
-from xplain.formatters.core.streaming import Items
+from xplain.formatters.core.streaming import ItemLayout
 from xplain.formatters.core.wire import (
     Field,
     Reader,
@@ -321,8 +321,8 @@ def read_parameters(job: At) -> dict[str, Any]:
 
 
 ITEMS = {
-    "items": Items(lambda job: read_item(job, read_parameters(job))),
-    "failedItems": Items(lambda job: lambda at: tuple(_failed((_BATCH(at),)))),
+    "items": ItemLayout(lambda job: read_item(job, read_parameters(job))),
+    "failedItems": ItemLayout(lambda job: lambda at: tuple(_failed((_BATCH(at),)))),
 }
 
 

@@ -1,1 +1,1 @@
-"""What all formats share: readers with `$` paths, what a format can hold, losses, JSON text and streams of items."""
+"""What all formats share: readers, what a format can hold, losses, JSON text, and jobs read item by item."""

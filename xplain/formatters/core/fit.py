@@ -1,15 +1,16 @@
-"""What a format can hold of an explanation, and the explanation cut down to that.
+"""What a format can hold, and an explanation cut down to that.
 
-A dialect says in its ``CAPABILITIES`` what it holds for each task, as data. `fit` makes an explanation that the dialect
-writes and reads back unchanged: ``decode(encode(fit(e))) == fit(e)``, and fitting twice changes nothing. Units are
-converted without a word; whatever a person would miss is a loss, and losses are refused unless they are accepted.
+A formatter declares in its ``CAPABILITIES`` what it holds for each task. `fit` makes of an explanation the value that
+the format writes and reads back unchanged: ``decode(encode(fit(e))) == fit(e)``, and fitting twice changes nothing.
+Units are converted silently. Everything else that would be dropped is reported as a loss; losses are refused unless
+they are accepted.
 
-What data cannot say (one score for each window and label, say) is found out in the plainest way: the fitted value is
-written and read back, and every difference is a loss (`differences`). So no dialect can lose anything in silence.
+Declarations cannot say everything (that a window has one score for each label, say). So the fitted value is also
+written and read back, and every difference (`losses.differences`) is a loss: no formatter can lose anything silently.
 
-A vendor's document is a message, not an archive. So metadata that it has no field for is left out silently: provenance,
-quality, the method's name, the source's name and digest, the numbers of labels. Predictions and evidence never are, nor
-what the document of another vendor said beyond them (``attributes``).
+A vendor's document is a message, not an archive. So metadata without a field of its own is dropped silently:
+provenance, quality, the method's name, the source's name and digest, the numbers of labels. Predictions, evidence, and
+the extras of another vendor's document (``attributes``) are not.
 """
 
 from __future__ import annotations
@@ -40,14 +41,14 @@ from xplain.explanation import (
 )
 from xplain.explanation.parts import in_part, in_text
 from xplain.explanation.words import SplitText
-from xplain.formatters.core.losses import differences, grouped, plain
+from xplain.formatters.core.losses import differences, group_alike, with_plain_json
 
 Value = Explanation | Results | Record
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Capabilities:
-    """What a dialect holds of an explanation of one task.
+    """What a format holds of an explanation of one task.
 
     Parameters
     ----------
@@ -56,25 +57,26 @@ class Capabilities:
     evidence : tuple of type
         Kinds of evidence.
     explains : {"first", "label", "prediction"}
-        Which targets can be told apart: all evidence is of the first prediction, or it is filed under labels, once for
-        each, or under predictions.
+        How the target of evidence is told: not at all (it explains the first prediction), by its label (once for each
+        label), or by its prediction.
     text : bool
-        Whether the explained text, with its parts, is written.
+        Whether the explained text and its parts are written.
     part : str, optional
-        What a text without parts is a part of, where every position is counted in a part. Spans are then in code points
-        of a part, and words are held by their place; else by their index.
+        Set if the format counts every position within a part of the text: the name of the single part of a text that
+        has none. Spans are then in code points of their part, and words are located by their offsets instead of their
+        index.
     described : tuple of str
         Other fields of the source that are written, of ``name``, ``sha256``, ``height``, ``width``, ``sample_rate_hz``.
     paths : bool
-        Whether a label is a path; else its levels are joined to one name.
+        Whether a label may be a path; else its levels are joined to one name.
     regions : tuple of type
-        Kinds of region that a prediction may have. Where it may be a Box, a Mask or Polygon can be reduced to its own.
+        Kinds of region that a prediction may have. If Box is one, a Mask or Polygon that is not is reduced to its box.
     unit : {"fraction", "pixel"}, optional
-        Of the coordinates of boxes and polygons; None is any.
+        Unit of the coordinates of boxes and polygons; None is either.
     threshold : bool
         Whether a prediction's threshold is written.
     ids : tuple of type
-        Kinds of `Prediction.id` that are written, of int and str.
+        Types of `Prediction.id` that are written, of int and str.
     attributes : tuple of str, or True
         Attributes of a prediction that are written; True is all.
     """
@@ -95,11 +97,11 @@ class Capabilities:
 
 def fit(
     value: Value,
-    carries: Mapping[str, Capabilities] | None,
+    capabilities: Mapping[str, Capabilities] | None,
     *,
     format: str,
     lossy: bool = False,
-    settle: Callable[[Value], Value] | None = None,
+    round_trip: Callable[[Value], Value] | None = None,
 ) -> Value:
     """Cut a value down to what a format can hold.
 
@@ -107,171 +109,143 @@ def fit(
     ----------
     value : Explanation, Results or Record
         What is to be written.
-    carries : mapping of task to Capabilities, or None
+    capabilities : mapping of task to Capabilities, or None
         What the format can hold; None is everything.
     format : str
         Its name, for messages.
     lossy : bool
         Accept losses.
-    settle : callable, optional
+    round_trip : callable, optional
         Writes a value and reads it back.
 
     Returns
     -------
     Explanation, Results or Record
-        What the format will give back; a format that knows only jobs makes an explanation a job of one item. Free-form
-        values are plain JSON values in it, with sorted keys.
+        What the format will give back. A format that knows only jobs makes an explanation a job of one item. Free-form
+        values are plain JSON values with sorted keys.
 
     Raises
     ------
     FidelityError
         If predictions, evidence or attributes would be lost and ``lossy`` is false.
     InputError
-        If the format has nothing for the task or the object, or a free-form value is no JSON value.
+        If the format has nothing for the task or the record, or a free-form value is no JSON value.
     """
-    value = plain(value)
-    if carries is None:
+    value = with_plain_json(value)
+    if capabilities is None:
         return value
     if isinstance(value, Record):
         if value.format != format:
             raise InputError(f"format must be that of the {value.kind}, {value.format!r}, or 'native', got {format!r}")
         return value
     losses: list[str] = []
-    fitted = _fit_value(value, carries, format, losses)
-    if settle is not None:
-        written, fitted = fitted, settle(fitted)
-        # One place may have to do for the name of an item and that of its source.
+    fitted = _fit_value(value, capabilities, format, losses)
+    if round_trip is not None:
+        written, fitted = fitted, round_trip(fitted)
+        # A document may have one place for both the name of an item and that of its source: the item's name wins.
         losses += [loss for loss in differences(written, fitted) if not loss.split()[0].endswith("source.name")]
     if losses and not lossy:
-        raise FidelityError(format, grouped(losses))
+        raise FidelityError(format, group_alike(losses))
     return fitted
 
 
 def _fit_value(
-    value: Explanation | Results, carries: Mapping[str, Capabilities], format: str, losses: list[str]
+    value: Explanation | Results, capabilities: Mapping[str, Capabilities], format: str, losses: list[str]
 ) -> Value:
     if isinstance(value, Explanation):
-        return _fit(value, carries, format, losses, "")
-    items = tuple(_fit_item(item, carries, format, losses, f"items[{i}].") for i, item in enumerate(value.items))
-    return replace(value, items=items, attributes=_own(value.attributes, format, losses, ""))
+        return _fit_explanation(value, capabilities, format, losses, "")
+    items = tuple(_fit_item(item, capabilities, format, losses, f"items[{i}].") for i, item in enumerate(value.items))
+    return replace(value, items=items, attributes=_fit_attributes(value.attributes, format, losses, ""))
 
 
-def _fit_item(item: Item, carries: Mapping[str, Capabilities], format: str, losses: list[str], where: str) -> Item:
+def _fit_item(
+    item: Item, capabilities: Mapping[str, Capabilities], format: str, losses: list[str], prefix: str
+) -> Item:
     explanation = item.explanation
     if explanation is not None:
-        explanation = _fit(explanation, carries, format, losses, f"{where}explanation.")
-    return replace(item, explanation=explanation, attributes=_own(item.attributes, format, losses, where))
+        explanation = _fit_explanation(explanation, capabilities, format, losses, f"{prefix}explanation.")
+    return replace(item, explanation=explanation, attributes=_fit_attributes(item.attributes, format, losses, prefix))
 
 
-def _own(attributes: dict[str, Any], format: str, losses: list[str], where: str) -> dict[str, Any]:
-    """Keep what a document of this very format said."""
-    losses += [f"{where}attributes of {other!r} are left out" for other in attributes if other != format]
+def _fit_attributes(attributes: dict[str, Any], format: str, losses: list[str], prefix: str) -> dict[str, Any]:
+    """Keep the extras that were read from a document of this format; those of another format are lost."""
+    losses += [f"{prefix}attributes of {other!r} are left out" for other in attributes if other != format]
     return {format: attributes[format]} if format in attributes else {}
 
 
-def _fit(
-    explanation: Explanation, carries: Mapping[str, Capabilities], format: str, losses: list[str], where: str
+def _fit_explanation(
+    explanation: Explanation, capabilities: Mapping[str, Capabilities], format: str, losses: list[str], prefix: str
 ) -> Explanation:
-    if explanation.task not in carries:
-        tasks = ", ".join(map(repr, carries))
-        raise InputError(f"{where}task must be one of {tasks} to be written as {format!r}, got {explanation.task!r}")
-    fitting = _Fitting(carries[explanation.task], explanation.source)
-    fitted = fitting.explanation(explanation)
-    losses += [where + loss for loss in fitting.losses]
-    return replace(fitted, attributes=_own(explanation.attributes, format, losses, where))
+    if explanation.task not in capabilities:
+        tasks = ", ".join(map(repr, capabilities))
+        raise InputError(f"{prefix}task must be one of {tasks} to be written as {format!r}, got {explanation.task!r}")
+    fitter = _Fitter(capabilities[explanation.task], explanation.source)
+    fitted = fitter.fit(explanation)
+    losses += [prefix + loss for loss in fitter.losses]
+    return replace(fitted, attributes=_fit_attributes(explanation.attributes, format, losses, prefix))
 
 
 @dataclass(slots=True)
-class _Fitting:
-    """One explanation on its way into a dialect, and what got lost."""
+class _Fitter:
+    """Cuts one explanation down; collects its predictions, its attributions and the losses."""
 
-    carries: Capabilities
+    capabilities: Capabilities
     source: Source
     losses: list[str] = field(default_factory=list)
     predictions: list[Prediction] = field(default_factory=list)
     attributions: list[Attribution] = field(default_factory=list)
 
-    def explanation(self, explanation: Explanation) -> Explanation:
-        self.predictions += [self.prediction(p, f"predictions[{i}]") for i, p in enumerate(explanation.predictions)]
-        text = explanation.source.text if self.carries.text else None
+    def fit(self, explanation: Explanation) -> Explanation:
+        for i, prediction in enumerate(explanation.predictions):
+            self.predictions.append(self.fit_prediction(prediction, f"predictions[{i}]"))
+        text = explanation.source.text if self.capabilities.text else None
         words = None if text is None else SplitText(text)
-        finders = {"first": self.first_target, "label": self.labelled_target, "prediction": self.own_target}
-        find_target = finders[self.carries.explains]
-        for index, attribution in enumerate(explanation.attributions):
-            path = f"attributions[{index}]"
-            evidence = self.evidence(attribution.evidence, f"{path}.evidence", words)
-            if evidence is None:
-                continue
-            said = attribution.target in explanation.predictions
-            target = find_target(self.prediction(attribution.target, None if said else f"{path}.target"), path)
-            if target is not None:
-                self.attributions.append(Attribution(target, evidence))
-        size = dict(zip(("height", "width"), self.one_size(), strict=True))
-        described = {name: getattr(self.source, name) for name in self.carries.described}
-        source = Source(self.carries.source, **{**size, **described}, text=text, parts=self.parts())
+        for i, attribution in enumerate(explanation.attributions):
+            is_predicted = attribution.target in explanation.predictions
+            self.fit_attribution(attribution, f"attributions[{i}]", words, is_predicted)
+        size = dict(zip(("height", "width"), self.keep_one_mask_size(), strict=True))
+        described = {name: getattr(self.source, name) for name in self.capabilities.described}
+        source = Source(self.capabilities.source, **{**size, **described}, text=text, parts=self.text_parts())
         return Explanation(explanation.task, source, tuple(self.predictions), tuple(self.attributions))
 
-    def prediction(self, prediction: Prediction, path: str | None) -> Prediction:
-        """Keep what is held; without a path what gets lost has been said already."""
-        carries, said = self.carries, len(self.losses)
-        region = self.region(prediction.region, f"{path}.region")
-        held = prediction.attributes if carries.attributes is True else dict.fromkeys(carries.attributes)
-        attributes = {name: value for name, value in prediction.attributes.items() if name in held}
-        lost = {
-            f"has a label of {len(prediction.label)} levels": len(prediction.label) > 1 and not carries.paths,
-            "has a threshold": prediction.threshold is not None and not carries.threshold,
-            "has attributes": len(attributes) < len(prediction.attributes),
-        }
-        self.losses += [f"{path} {what}" for what, applies in lost.items() if applies]
-        if path is None:
-            del self.losses[said:]
+    # Predictions.
+
+    def fit_prediction(self, prediction: Prediction, path: str) -> Prediction:
+        capabilities = self.capabilities
+        region = self.fit_region(prediction.region, f"{path}.region")
+        names = prediction.attributes if capabilities.attributes is True else capabilities.attributes
+        attributes = {name: value for name, value in prediction.attributes.items() if name in names}
+        if len(prediction.label) > 1 and not capabilities.paths:
+            self.losses.append(f"{path} has a label of {len(prediction.label)} levels")
+        if prediction.threshold is not None and not capabilities.threshold:
+            self.losses.append(f"{path} has a threshold")
+        if len(attributes) < len(prediction.attributes):
+            self.losses.append(f"{path} has attributes")
         return Prediction(
-            prediction.label if carries.paths else (prediction.name,),
+            prediction.label if capabilities.paths else (prediction.name,),
             prediction.score,
             region=region,
-            threshold=prediction.threshold if carries.threshold else None,
-            id=prediction.id if isinstance(prediction.id, carries.ids) else None,
+            threshold=prediction.threshold if capabilities.threshold else None,
+            id=prediction.id if isinstance(prediction.id, capabilities.ids) else None,
             attributes=attributes,
         )
 
-    def region(self, region: Region | None, path: str) -> Region | None:
-        """Keep a region that is held, in the unit that is held; of an outline, where only boxes are held, its box."""
+    def fit_region(self, region: Region | None, path: str) -> Region | None:
         if region is None:
             return None
-        if isinstance(region, self.carries.regions):
-            return self.in_part(region, path) if isinstance(region, Span) else self.in_unit(region, path)
+        regions = self.capabilities.regions
+        if isinstance(region, regions):
+            return self.count_in_part(region, path) if isinstance(region, Span) else self.convert_unit(region, path)
         kind = type(region).__name__
-        if isinstance(region, (Mask, Polygon)) and Box in self.carries.regions and region.bbox is not None:
+        if isinstance(region, (Mask, Polygon)) and Box in regions and region.bbox is not None:
             self.losses.append(f"{path} is a {kind}, of which only the box can be held")
-            return self.in_unit(region.bbox, path)
+            return self.convert_unit(region.bbox, path)
         self.losses.append(f"{path} is a {kind}, which cannot be held")
         return None
 
-    def parts(self) -> tuple[Part, ...]:
-        """Name the parts of the text, all of it if it has none."""
-        carries, source = self.carries, self.source
-        if carries.part is None or source.parts or not source.text:
-            return source.parts if carries.text else ()
-        return (Part(carries.part, 0, len(source.text)),)
-
-    def in_part(self, span: Span, path: str) -> Span | None:
-        """Count a place in the text in the part that holds it."""
-        if self.carries.part is None:
-            return span
-        if self.source.text is None:
-            if span.unit == "codepoint":
-                return Span(span.start, span.stop, part=span.part or self.carries.part)
-            self.losses.append(f"{path} is in unit {span.unit!r}, and the text is not known")
-            return None
-        place = in_text(self.source, span)
-        found = None if place is None else in_part(self.parts(), *place)
-        if found is None:
-            self.losses.append(f"{path} is not in one part of the text")
-        return found
-
-    def in_unit(self, region: Region, path: str) -> Region | None:
-        """Convert coordinates to the unit that is held."""
-        unit = self.carries.unit
+    def convert_unit(self, region: Region, path: str) -> Region | None:
+        """Convert coordinates to the unit of the format."""
+        unit = self.capabilities.unit
         if not isinstance(region, (Box, Polygon)) or unit is None or region.unit == unit:
             return region
         if not self.source.height or not self.source.width:
@@ -279,24 +253,76 @@ class _Fitting:
             return None
         return region.to(unit, (self.source.height, self.source.width))
 
-    def evidence(self, evidence: Evidence, path: str, words: SplitText | None) -> Evidence | None:
-        if isinstance(evidence, Heatmap) and Heatmap not in self.carries.evidence and Mask in self.carries.evidence:
+    def count_in_part(self, span: Span, path: str) -> Span | None:
+        """Convert a span of the text to a span of the part that holds it, if the format counts in parts."""
+        if self.capabilities.part is None:
+            return span
+        if self.source.text is None:
+            if span.unit == "codepoint":
+                return Span(span.start, span.stop, part=span.part or self.capabilities.part)
+            self.losses.append(f"{path} is in unit {span.unit!r}, and the text is not known")
+            return None
+        offsets = in_text(self.source, span)
+        span_in_part = None if offsets is None else in_part(self.text_parts(), *offsets)
+        if span_in_part is None:
+            self.losses.append(f"{path} is not in one part of the text")
+        return span_in_part
+
+    def text_parts(self) -> tuple[Part, ...]:
+        """Return the parts of the text; a text that has none is one part, if the format counts in parts."""
+        name, source = self.capabilities.part, self.source
+        if name is None or source.parts or not source.text:
+            return source.parts if self.capabilities.text else ()
+        return (Part(name, 0, len(source.text)),)
+
+    # Attributions.
+
+    def fit_attribution(self, attribution: Attribution, path: str, words: SplitText | None, is_predicted: bool) -> None:
+        evidence = self.fit_evidence(attribution.evidence, f"{path}.evidence", words)
+        if evidence is None:
+            return
+        reported = len(self.losses)
+        target = self.fit_prediction(attribution.target, f"{path}.target")
+        if is_predicted:
+            # The losses of this prediction were reported among the predictions.
+            del self.losses[reported:]
+        choose_target = {
+            "first": self.first_target,
+            "label": self.labelled_target,
+            "prediction": self.predicted_target,
+        }[self.capabilities.explains]
+        chosen = choose_target(target, path)
+        if chosen is not None:
+            self.attributions.append(Attribution(chosen, evidence))
+
+    def fit_evidence(self, evidence: Evidence, path: str, words: SplitText | None) -> Evidence | None:
+        kinds = self.capabilities.evidence
+        if isinstance(evidence, Heatmap) and Heatmap not in kinds and Mask in kinds:
             self.losses.append(
                 f"{path} is a heat map, of which only a mask can be held "
                 "(say which pixels count with explanation.with_masks(keep=...))"
             )
             return evidence.to_mask()
-        if not isinstance(evidence, self.carries.evidence):
+        if not isinstance(evidence, kinds):
             self.losses.append(f"{path} is of kind {type(evidence).__name__}")
             return None
         if isinstance(evidence, WordScores):
-            word = self.word if self.carries.part is None else self.placed_word
-            held = (word(w, f"{path}.words[{i}]", words) for i, w in enumerate(evidence.words))
-            return WordScores(tuple(word for word in held if word is not None))
+            fit_word = self.index_word if self.capabilities.part is None else self.locate_word
+            fitted = (fit_word(word, f"{path}.words[{i}]", words) for i, word in enumerate(evidence.words))
+            return WordScores(tuple(word for word in fitted if word is not None))
         return evidence
 
-    def placed_word(self, word: Word, path: str, words: SplitText | None) -> Word | None:
-        """Keep a word with its place in the text."""
+    def index_word(self, word: Word, path: str, words: SplitText | None) -> Word:
+        """Keep a word's index alone, which locates it together with the text."""
+        if word.index is None and word.start is not None:
+            self.losses.append(f"{path} has a place in the text but no index")
+        if word.index is not None and words is not None and words.place(word.text, word.index) != word.index:
+            self.losses.append(f"{path} has index {word.index}, where the text does not have {word.text!r}")
+            return Word(word.text, word.score)
+        return Word(word.text, word.score, word.index)
+
+    def locate_word(self, word: Word, path: str, words: SplitText | None) -> Word | None:
+        """Give a word its offsets in the text, and the spelling and index of the text there."""
         text = self.source.text
         if text is None or words is None:
             self.losses.append(f"{path} is in a text that is not known")
@@ -308,33 +334,24 @@ class _Fitting:
                 self.losses.append(f"{path} has no place in the text")
                 return None
             start, stop = words.range(word.text, index)
-        if in_part(self.parts(), start, stop) is None:
+        if in_part(self.text_parts(), start, stop) is None:
             self.losses.append(f"{path} is not in one part of the text")
             return None
-        placed = Word(text[start:stop], word.score, words.index_at(start), start, stop)
-        if placed.text.casefold() != word.text.casefold() and word.start is not None:
-            self.losses.append(f"{path} is {word.text!r:.60}, where the text has {placed.text!r:.60}")
-        if word.index is not None and word.start is not None and word.index != placed.index:
-            self.losses.append(f"{path} has index {word.index}, where the text has {placed.index}")
-        return placed
-
-    def word(self, word: Word, path: str, words: SplitText | None) -> Word:
-        """Keep the index alone: together with the text it says where the word is."""
-        if word.index is None and word.start is not None:
-            self.losses.append(f"{path} has a place in the text but no index")
-        if word.index is not None and words is not None and words.place(word.text, word.index) != word.index:
-            self.losses.append(f"{path} has index {word.index}, where the text does not have {word.text!r}")
-            return Word(word.text, word.score)
-        return Word(word.text, word.score, word.index)
+        located = Word(text[start:stop], word.score, words.index_at(start), start, stop)
+        if located.text.casefold() != word.text.casefold() and word.start is not None:
+            self.losses.append(f"{path} is {word.text!r:.60}, where the text has {located.text!r:.60}")
+        if word.index is not None and word.start is not None and word.index != located.index:
+            self.losses.append(f"{path} has index {word.index}, where the text has {located.index}")
+        return located
 
     def first_target(self, target: Prediction, path: str) -> Prediction | None:
-        """Accept the first prediction only: the evidence does not say what it explains."""
+        """Accept the first prediction only: the document does not say what its evidence explains."""
         if self.predictions and target == self.predictions[0]:
             return target
         self.losses.append(f"{path} explains {target.name!r}, which is not the first prediction")
         return None
 
-    def own_target(self, target: Prediction, path: str) -> Prediction | None:
+    def predicted_target(self, target: Prediction, path: str) -> Prediction | None:
         """Accept any of the predictions."""
         if target in self.predictions:
             return target
@@ -346,23 +363,32 @@ class _Fitting:
         if any(attribution.target.label == target.label for attribution in self.attributions):
             self.losses.append(f"{path} is another one for {target.name!r}")
             return None
-        named = next((prediction for prediction in self.predictions if prediction.label == target.label), None)
-        if named is None and target.score:
+        first = next((prediction for prediction in self.predictions if prediction.label == target.label), None)
+        # A label that has evidence but no prediction is read as a target of score 0.
+        if first is None and target.score:
             self.losses.append(f"{path}.target is not among the predictions, to which {target.name!r} would be added")
             self.predictions.append(target)
-        elif named is not None and named != target:
+        elif first is not None and first != target:
             self.losses.append(f"{path}.target is not the first prediction of {target.name!r}")
-            return named
+            return first
         return target
 
-    def one_size(self) -> tuple[int, int] | tuple[None, None]:
-        """Keep the masks that are of the first one's size, and say it."""
-        sizes = [(e.height, e.width) if isinstance(e := a.evidence, Mask) else None for a in self.attributions]
-        size = next(filter(None, sizes), None)
-        if size is None:
+    def keep_one_mask_size(self) -> tuple[int, int] | tuple[None, None]:
+        """Drop the masks that differ in size from the first one, and return its size."""
+        sizes = [
+            (attribution.evidence.height, attribution.evidence.width)
+            if isinstance(attribution.evidence, Mask)
+            else None
+            for attribution in self.attributions
+        ]
+        first = next((size for size in sizes if size is not None), None)
+        if first is None:
             return None, None
-        kept = [attribution for attribution, own in zip(self.attributions, sizes, strict=True) if own in (None, size)]
+        kept = [
+            attribution for attribution, size in zip(self.attributions, sizes, strict=True) if size in (None, first)
+        ]
         if len(kept) < len(sizes):
-            self.losses.append(f"{len(sizes) - len(kept)} masks are not of the size of the first, {size[0]}x{size[1]}")
+            dropped = len(sizes) - len(kept)
+            self.losses.append(f"{dropped} masks are not of the size of the first, {first[0]}x{first[1]}")
         self.attributions = kept
-        return size
+        return first

@@ -1,4 +1,8 @@
-"""Places in a document and what is wrong there."""
+"""Places in a document, and the problems found there.
+
+A place (`At`) links to its parent, so that reading a large document builds no paths: a path is put together only when
+a problem is reported.
+"""
 
 from __future__ import annotations
 
@@ -11,8 +15,13 @@ from xplain.errors import DocumentError, InputError
 
 T = TypeVar("T")
 
-#: The value of a place that a document does not have.
+#: The value of a place that is absent from the document.
 MISSING = object()
+
+# Messages quote a value only if it is short.
+_MAX_QUOTED = 60
+_QUOTED_START = 40
+_MAX_QUOTED_BITS = 128
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,9 +31,9 @@ class Problem:
     Parameters
     ----------
     path : str
-        Where, as a ``$`` path (``$.attributions[0].evidence``).
+        Where it is wrong, as a ``$`` path (``$.attributions[0].evidence``).
     message : str
-        What, in the grammar of all of xplain's messages.
+        What is wrong: "must be ..., got ...".
     """
 
     path: str
@@ -35,7 +44,7 @@ class Problem:
 
 
 class Rejected(Exception):
-    """The problems that a reader found; it never leaves this package."""
+    """Raised by a reader with all problems that it found; `wire.read` turns it into a DocumentError."""
 
     def __init__(self, problems: list[Problem]) -> None:
         super().__init__(problems)
@@ -43,7 +52,14 @@ class Rejected(Exception):
 
 
 class At:
-    """A place in a document: its value and how it was reached."""
+    """A place in a document: its value, its key, and the place that contains it.
+
+    Examples
+    --------
+    >>> at = At({"predictions": [{"score": "high"}]})["predictions"][0]["score"]
+    >>> at.value, at.path
+    ('high', '$.predictions[0].score')
+    """
 
     __slots__ = ("key", "parent", "value")
 
@@ -54,16 +70,17 @@ class At:
 
     @property
     def path(self) -> str:
-        """The ``$`` path, built only when there is something to report."""
-        keys: list[str] = []
+        """The ``$`` path, built anew at each call."""
+        steps: list[str] = []
         at: At | None = self
         while at is not None:
-            keys.append(at.key if at.parent is None and isinstance(at.key, str) else _step(at.key))
+            is_root = at.parent is None and isinstance(at.key, str)
+            steps.append(str(at.key) if is_root else _step(at.key))
             at = at.parent
-        return "".join(reversed(keys))
+        return "".join(reversed(steps))
 
     def __getitem__(self, key: str | int) -> At:
-        """Give the place one step down; what is not there is read as missing."""
+        """Return the place one step down; its value is `MISSING` if there is no such key or index."""
         try:
             value = self.value[key]
         except (KeyError, IndexError, TypeError):
@@ -71,48 +88,51 @@ class At:
         return At(value, self, key)
 
     def problem(self, expected: str, remedy: str = "") -> Problem:
-        """Say that the value here is not what was expected."""
-        message = f"must be {expected}, got {_shown(self.value)}" + (f"; {remedy}" if remedy else "")
+        """Return the problem that the value here is not what was expected."""
+        message = f"must be {expected}, got {_describe(self.value)}" + (f"; {remedy}" if remedy else "")
         return Problem(self.path, message)
 
     def rejected(self, expected: str, remedy: str = "") -> Rejected:
-        """Give up reading, since the value here is not what was expected."""
+        """Return the exception that rejects the value here."""
         return Rejected([self.problem(expected, remedy)])
 
     def build(self, make: Callable[..., T], /, *args: Any, **values: Any) -> T:
-        """Call a constructor of which an error is a problem at this place.
+        """Call a constructor and report its errors as problems at this place.
 
-        A DocumentError's path counts from here; the argument that an InputError names is taken for a key of this
-        object.
+        The path of a DocumentError is relative to this place. An InputError that names an argument
+        ("Box.x0 must be ...") is reported at the key of that name.
         """
         try:
             return make(*args, **values)
         except DocumentError as error:
             raise Rejected([Problem(self.path + error.path.removeprefix("$"), error.message)]) from error
         except InputError as error:
-            named = re.fullmatch(r"[A-Z]\w*\.([\w.\[\]]+) (must .*)", str(error), re.DOTALL)
-            tail, message = (f".{named[1]}", named[2]) if named else ("", str(error))
+            match = re.fullmatch(r"[A-Z]\w*\.([\w.\[\]]+) (must .*)", str(error), re.DOTALL)
+            tail, message = (f".{match[1]}", match[2]) if match else ("", str(error))
             raise Rejected([Problem(self.path + tail, message)]) from error
 
 
 def _step(key: str | int) -> str:
+    """Return one step of a ``$`` path: ``.name``, ``['any text']`` or ``[0]``."""
     if isinstance(key, int):
         return f"[{key}]"
     return f".{key}" if key.isidentifier() and key.isascii() else f"[{key!r}]"
 
 
-def _shown(value: Any) -> str:
-    """Describe any value briefly, whatever its depth or number of digits."""
+def _describe(value: Any) -> str:
+    """Describe a value briefly, however deep or long it is."""
     if value is MISSING:
         return "nothing"
     if value is None or isinstance(value, bool):
         return {None: "null", True: "true", False: "false"}[value]
-    if isinstance(value, int) and value.bit_length() > 128:
+    if isinstance(value, int) and value.bit_length() > _MAX_QUOTED_BITS:
         return f"an integer of {value.bit_length()} bits"
     if isinstance(value, (int, float)):
         return repr(value)
     if isinstance(value, str):
-        return repr(value) if len(value) <= 60 else f"a string of {len(value)} characters ({value[:40]!r}...)"
+        if len(value) <= _MAX_QUOTED:
+            return repr(value)
+        return f"a string of {len(value)} characters ({value[:_QUOTED_START]!r}...)"
     if isinstance(value, list):
         return f"an array of {len(value)}"
     return "an object" if isinstance(value, dict) else f"a {type(value).__name__}"

@@ -1,25 +1,31 @@
-"""Documents read from a file one item at a time, in memory that grows with the largest item and the names only.
+"""Jobs read from a file one item at a time; memory grows with the largest item and the number of names only.
 
-The parser is that of `loads`: it makes a value from text at a position, so that a file needs no more than a look at the
-characters between its values. A value that the text read so far does not hold whole is tried again with twice the text.
-(Streaming parsers such as ijson turn lone surrogates into question marks and refuse integers of more than 64 bits,
-which `loads` does not.)
+A formatter declares in its ``ITEMS`` under which keys its documents hold items (`ItemLayout`), and in its ``HEAD`` how
+the fields beside them are read. A file is read twice: `read_head` collects what stands beside the items, then
+`iterate_items` yields these.
+
+Values are parsed by the parser of `loads`, which parses a value at a position of a text. So this module only handles
+the characters between values; a value that the text read so far does not hold whole is tried again with twice the
+text. (Streaming parsers such as ijson turn lone surrogates into question marks and refuse integers of more than 64
+bits; `loads` does neither.)
 """
 
 from __future__ import annotations
 
 import codecs
+import itertools
 import json
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, BinaryIO
 
 from xplain.errors import DocumentError
 from xplain.explanation import Item
 from xplain.formatters.core.places import At
-from xplain.formatters.core.text import Strict, refusal
+from xplain.formatters.core.text import StrictDecoder, as_document_error
 from xplain.formatters.core.wire import Reader, read_at
 
 CHUNK = 1 << 20
@@ -29,209 +35,230 @@ MAX_VALUE = 1 << 28
 """The most characters of a single value."""
 
 _SPACE = re.compile(r"[ \t\n\r]*")
-#: An error that far before the end of the text is none that more text would mend.
+#: More text can only mend an error this close to the end of the text read so far (the longest literal, -Infinity, has 9
+#: characters, an escaped surrogate pair 12).
 _NEAR_END = 16
 
 Open = Callable[[], AbstractContextManager[BinaryIO]]
+"""Opens a file from its start."""
+
 Member = tuple[str, str | int | None, Any]
+"""Key, key or index of an element under it (None for the whole value), and value."""
 
 
 @dataclass(frozen=True, slots=True)
-class Items:
-    """Where a dialect's documents hold items, and how one is read.
+class ItemLayout:
+    """How a format's documents hold items under one key.
 
     Parameters
     ----------
     reader : callable
-        Given the document, of which each list of items holds one at most, makes the reader of an element: of an item,
-        or of a tuple of some.
+        Makes the reader of an element, which gives one item or a tuple of several. It gets the place of the document,
+        in which each list of items is cut to its first element.
     named : bool
-        Whether they are an object's values under their names; else they are an array.
+        Whether the items are the values of an object, by their names; else they are elements of an array.
     """
 
     reader: Callable[[At], Reader[Item | tuple[Item, ...]]]
     named: bool = False
 
 
+NO_ITEMS: Mapping[str, ItemLayout] = MappingProxyType({})
+"""``ITEMS`` of a format without jobs."""
+
+
+def no_head(at: At) -> dict[str, Any]:
+    """``HEAD`` of a format without jobs: reads nothing."""
+    raise at.rejected("a job")
+
+
 def is_object(open: Open) -> bool:
-    """Whether a file begins as an object, which alone can be read item by item."""
+    """Whether a file begins like a JSON object, the only kind of document that can hold items."""
     with open() as file:
         return _Text(file).peek() == "{"
 
 
-def head(open: Open, streamed: Collection[str]) -> dict[str, Any]:
-    """Read a document of which what is streamed holds its first element only."""
+def read_head(open: Open, streamed: Collection[str]) -> dict[str, Any]:
+    """Read a document whose arrays and objects under the streamed keys are cut to their first element."""
     document: dict[str, Any] = {}
     with open() as file:
-        for key, at, value in members(file, streamed):
-            if at is None:
+        for key, element, value in iterate_members(file, streamed):
+            if element is None:
                 document[key] = value
             elif key not in document:
-                document[key] = [value] if isinstance(at, int) else {at: value}
+                document[key] = [value] if isinstance(element, int) else {element: value}
     return document
 
 
-def items(open: Open, document: dict[str, Any], places: Mapping[str, Items], format: str) -> Iterator[Item]:
-    """Yield the items of a document whose head is known."""
-    job = At(document)
+def iterate_items(open: Open, head: dict[str, Any], layouts: Mapping[str, ItemLayout], format: str) -> Iterator[Item]:
+    """Yield the items of a document whose head (`read_head`) is known."""
+    job = At(head)
     readers: dict[str, Reader[Any]] = {}
-    for key, place in places.items():
-        if document.get(key) is not None and not isinstance(document[key], dict if place.named else list):
-            raise DocumentError(f"must be an {'object' if place.named else 'array'}", path=job[key].path, format=format)
-        readers[key] = read_at(place.reader, job, format)
-    seen: set[str] = set()
+    for key, layout in layouts.items():
+        if head.get(key) is not None and not isinstance(head[key], dict if layout.named else list):
+            expected = "object" if layout.named else "array"
+            raise DocumentError(f"must be an {expected}", path=job[key].path, format=format)
+        readers[key] = read_at(layout.reader, job, format)
+    names: set[str] = set()
     with open() as file:
-        for key, index, value in members(file, places):
-            if index is None:
+        for key, element, value in iterate_members(file, layouts):
+            if element is None:
                 continue
-            at = At(value, job[key], index)
-            found = read_at(readers[key], at, format)
-            for item in found if isinstance(found, tuple) else (found,):
-                if item.name in seen:
+            at = At(value, job[key], element)
+            items = read_at(readers[key], at, format)
+            for item in items if isinstance(items, tuple) else (items,):
+                if item.name in names:
                     message = f"must have a name of its own, got {item.name!r} again"
                     raise DocumentError(message, path=at.path, format=format)
-                seen.add(item.name)
+                names.add(item.name)
                 yield item
 
 
-def members(file: BinaryIO, streamed: Collection[str]) -> Iterator[Member]:
-    """Yield the members of the object in a file: (key, None, value).
+def iterate_members(file: BinaryIO, streamed: Collection[str]) -> Iterator[Member]:
+    """Yield the members of the JSON object in a file.
 
     Parameters
     ----------
     file : binary file
-        JSON text, of which the rest is read.
+        JSON text, from its start.
     streamed : collection of str
-        Keys whose arrays and objects are given element by element: (key, index or key of the element, element). One
-        that is empty is given whole.
+        Keys whose arrays and objects are yielded element by element.
+
+    Yields
+    ------
+    key : str
+        Key of the member.
+    element : str, int or None
+        Key or index of the element under a streamed key. None if the value is that of the whole member; so is that of
+        a streamed key whose array or object is empty.
+    value : object
+        The JSON value.
 
     Raises
     ------
     DocumentError
-        As `loads`, if the text is not JSON or a key occurs twice, or if it is no object.
+        As `loads`, if the text is not JSON or a key occurs twice; also if it is no object.
     """
     text = _Text(file)
     if text.peek() != "{":
-        text.value(At(None))
+        text.take_value(At(None))  # whatever it is: text that is not JSON is refused as such
         raise DocumentError("must be an object to be read item by item, got something else")
-    for key in text.keys(At(None)):
+    for key in text.take_keys(At(None)):
         place = At(None, At(None), key)
         opening = text.peek()
         if key not in streamed or opening not in ("[", "{"):
-            yield key, None, text.value(place)
+            yield key, None, text.take_value(place)
             continue
-        empty = True
-        for at in text.indices(place) if opening == "[" else text.keys(place):
-            empty = False
-            yield key, at, text.value(At(None, place, at))
-        if empty:
+        is_empty = True
+        for element in text.take_indices() if opening == "[" else text.take_keys(place):
+            is_empty = False
+            yield key, element, text.take_value(At(None, place, element))
+        if is_empty:
             yield key, None, [] if opening == "[" else {}
     if text.peek():
-        raise text.broken("Extra data")
+        raise text.not_json("Extra data")
 
 
 class _Text:
-    """Text of a file, of which what has been read is dropped."""
+    """The JSON text of a file, read in chunks; what has been taken is dropped."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
-        start = file.read(4)
+        start = file.read(4)  # as much as it takes to tell the encoding
         encoding = json.detect_encoding(start)
         self._decoder = codecs.getincrementaldecoder(encoding)("surrogatepass")
         self._text = ""
-        self._at = 0
+        self._position = 0
         self._dropped = 0
         self._ended = False
         self._grow(start)
         self._text = self._text.removeprefix("\ufeff")
 
     def _grow(self, start: bytes = b"") -> None:
-        """Read as much as there is, at least a chunk."""
-        self._dropped += self._at
-        self._text = self._text[self._at :]
-        self._at = 0
+        """Drop what has been taken and read on: at least a chunk, and as much as is left of the text."""
+        self._dropped += self._position
+        self._text = self._text[self._position :]
+        self._position = 0
         data = start + self._file.read(max(CHUNK, len(self._text)))
         self._ended = len(data) == len(start)
         try:
             self._text += self._decoder.decode(data, final=self._ended)
         except UnicodeDecodeError as error:
-            raise refusal(error) from None
+            raise as_document_error(error) from None
 
     def peek(self) -> str:
-        """Look at the next character that is no white space; nothing at the end."""
+        """Return the next character that is no white space, without taking it; "" at the end."""
         while True:
-            self._at = _SPACE.match(self._text, self._at).end()  # type: ignore[union-attr]
-            if self._at < len(self._text) or self._ended:
-                return self._text[self._at : self._at + 1]
+            self._position = _SPACE.match(self._text, self._position).end()  # type: ignore[union-attr]
+            if self._position < len(self._text) or self._ended:
+                return self._text[self._position : self._position + 1]
             self._grow()
 
-    def take(self, expected: str) -> str:
-        """Take the next character, which must be one of some."""
-        found = self.peek()
-        if not found or found not in expected:
-            raise self.broken("Expecting " + " or ".join(map(repr, expected)))
-        self._at += 1
-        return found
+    def take(self, allowed: str) -> str:
+        """Take the next character, which must be one of the allowed ones."""
+        character = self.peek()
+        if not character or character not in allowed:
+            raise self.not_json("Expecting " + " or ".join(map(repr, allowed)))
+        self._position += 1
+        return character
 
-    def indices(self, place: At) -> Iterator[int]:
-        """Yield the index of each element of an array; the caller takes the element."""
-        index = 0
+    def take_indices(self) -> Iterator[int]:
+        """Take an array: yield the index of each element, whose value the caller takes."""
         self.take("[")
         if self.peek() == "]":
             self.take("]")
             return
-        while True:
+        for index in itertools.count():
             yield index
-            index += 1
             if self.take(",]") == "]":
                 return
 
-    def keys(self, place: At) -> Iterator[str]:
-        """Yield each key of an object; the caller takes the value."""
-        seen: set[str] = set()
+    def take_keys(self, place: At) -> Iterator[str]:
+        """Take an object: yield each key, whose value the caller takes."""
+        keys: set[str] = set()
         self.take("{")
         if self.peek() == "}":
             self.take("}")
             return
         while True:
             if self.peek() != '"':
-                raise self.broken("Expecting property name enclosed in double quotes")
-            key: str = self.value(place)
-            if key in seen:
+                raise self.not_json("Expecting property name enclosed in double quotes")
+            key: str = self.take_value(place)
+            if key in keys:
                 raise DocumentError("must be given once, got it twice", path=At(None, place, key).path)
-            seen.add(key)
+            keys.add(key)
             self.take(":")
             yield key
             if self.take(",}") == "}":
                 return
 
-    def value(self, place: At) -> Any:
-        """Take the next value."""
+    def take_value(self, place: At) -> Any:
+        """Take the next value; the place is for messages."""
         self.peek()
         while True:
-            strict = Strict()
+            strict = StrictDecoder()
             try:
-                value, end = strict.decoder.raw_decode(self._text, self._at)
+                value, end = strict.decoder.raw_decode(self._text, self._position)
             except json.JSONDecodeError as error:
-                mendable = error.pos >= len(self._text) - _NEAR_END or error.msg.startswith("Unterminated string")
-                if self._ended or not mendable:
-                    raise self.broken(error.msg, error.pos) from None
+                may_go_on = error.pos >= len(self._text) - _NEAR_END or error.msg.startswith("Unterminated string")
+                if self._ended or not may_go_on:
+                    raise self.not_json(error.msg, error.pos) from None
             except (ValueError, RecursionError) as error:
-                raise refusal(error) from None
+                raise as_document_error(error) from None
             else:
                 if end < len(self._text) or self._ended:  # else a number may go on
                     break
-            if len(self._text) - self._at > MAX_VALUE:
+            if len(self._text) - self._position > MAX_VALUE:
                 raise DocumentError(f"must be at most {MAX_VALUE} characters long, got more", path=place.path)
             self._grow()
-        self._at = end
+        self._position = end
         try:
             strict.check(value)
         except DocumentError as error:
             raise DocumentError(error.message, path=place.path + error.path.removeprefix("$")) from None
         return value
 
-    def broken(self, what: str, at: int | None = None) -> DocumentError:
-        """Say that the text is no JSON."""
-        at = self._at if at is None else at
-        return DocumentError(f"must be JSON, got {what}: character {self._dropped + at}")
+    def not_json(self, message: str, position: int | None = None) -> DocumentError:
+        """Return the error that the text is not JSON at a position (the current one if left out)."""
+        position = self._position if position is None else position
+        return DocumentError(f"must be JSON, got {message}: character {self._dropped + position}")

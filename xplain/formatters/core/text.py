@@ -1,4 +1,8 @@
-"""JSON text to documents and back: strict, bounded and deterministic."""
+"""JSON text to documents and back: strict, bounded and deterministic.
+
+Python's `json` accepts more than JSON (NaN) and less than this library needs to say about it (where a key is repeated).
+So its decoder is used with hooks that find both.
+"""
 
 from __future__ import annotations
 
@@ -11,14 +15,15 @@ from xplain.errors import DocumentError, InputError
 from xplain.formatters.core.places import At
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
+#: Two code points that, escaped, would be read back as one character.
 _SPLIT_PAIR = re.compile("[\ud800-\udbff][\udc00-\udfff]")
 
 
 def loads(text: str | bytes, format: str | None = None) -> Any:
     """Turn JSON text into a document.
 
-    Stricter than `json.loads`: NaN and infinity are no JSON, and a key that occurs twice in an object is refused, since
-    readers disagree about which one counts.
+    Stricter than `json.loads`: NaN and infinity are refused, and so is a key that occurs twice in an object, since
+    parsers disagree about which one counts.
 
     Parameters
     ----------
@@ -67,7 +72,7 @@ def dumps(document: Any) -> str:
     Raises
     ------
     InputError
-        If the document holds something that JSON has not.
+        If the document holds something that JSON does not have.
 
     Examples
     --------
@@ -82,32 +87,36 @@ def dumps(document: Any) -> str:
         return text
     pair = _SPLIT_PAIR.search(text)
     if pair:
-        shown = ascii(pair[0])
-        raise InputError(f"document must hold each character as one code point, got {shown}; JSON would join the two")
-    return _SURROGATE.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+        escaped = ascii(pair[0])
+        raise InputError(f"document must hold each character as one code point, got {escaped}; JSON would join the two")
+    return _SURROGATE.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
 
 
-class Strict:
-    """Makes values of JSON text, without NaN, and knows in which objects a key occurred twice."""
+class StrictDecoder:
+    """A JSON decoder that refuses NaN and records repeated keys, which `check` then refuses.
+
+    A hook of `json` does not know where in the document its object is. So the path of a repeated key is only found
+    afterwards, in the whole value.
+    """
 
     def __init__(self) -> None:
         self._repeated: list[tuple[dict[str, Any], str]] = []
         self.decoder = json.JSONDecoder(object_pairs_hook=self._pairs, parse_constant=_no_constant)
 
-    def _pairs(self, items: list[tuple[str, Any]]) -> dict[str, Any]:
-        value = dict(items)
-        if len(value) < len(items):
-            self._repeated.append((value, Counter(key for key, _ in items).most_common(1)[0][0]))
+    def _pairs(self, members: list[tuple[str, Any]]) -> dict[str, Any]:
+        value = dict(members)
+        if len(value) < len(members):
+            self._repeated.append((value, Counter(key for key, _ in members).most_common(1)[0][0]))
         return value
 
     def check(self, document: Any) -> None:
-        """Refuse a value, just made, in which a key occurred twice."""
+        """Refuse the value just decoded if a key occurred twice in one of its objects."""
         if self._repeated:
-            raise _repeated(document, self._repeated)
+            raise _repeated_key(document, self._repeated)
 
 
-def refusal(error: Exception) -> DocumentError:
-    """Say what is wrong with text of which a decoder raised an error."""
+def as_document_error(error: Exception) -> DocumentError:
+    """Turn an error of a text or JSON decoder into a DocumentError."""
     match error:
         case DocumentError():
             return error
@@ -117,17 +126,18 @@ def refusal(error: Exception) -> DocumentError:
             return DocumentError(f"must be {error.encoding} text, got {error.reason} at byte {error.start}")
         case json.JSONDecodeError():
             return DocumentError(f"must be JSON, got {error}")
+    # Any other ValueError: Python converts no integer of more than 4300 digits.
     return DocumentError("must hold numbers of at most a few thousand digits, got a longer one")
 
 
 def _parse(text: str | bytes) -> Any:
-    strict = Strict()
+    strict = StrictDecoder()
     try:
         if isinstance(text, bytes):
             text = text.decode(json.detect_encoding(text), "surrogatepass")
         document = strict.decoder.decode(text.removeprefix("\ufeff"))
     except (ValueError, RecursionError) as error:
-        raise refusal(error) from None
+        raise as_document_error(error) from None
     strict.check(document)
     return document
 
@@ -136,16 +146,17 @@ def _no_constant(name: str) -> NoReturn:
     raise DocumentError(f"must be JSON, got {name}, which JSON does not have")
 
 
-def _repeated(document: Any, repeated: list[tuple[dict[str, Any], str]]) -> DocumentError:
-    """Find where the first repeated key is; the outermost of nested ones is always reachable."""
+def _repeated_key(document: Any, repeated: list[tuple[dict[str, Any], str]]) -> DocumentError:
+    """Return the error for the first repeated key, with its path."""
+    # The first value of a repeated key is gone, with all objects in it. The object that repeats the key is there.
     keys = {id(value): key for value, key in repeated}
-    waiting = [At(document)]
-    while waiting:
-        at = waiting.pop()
+    stack = [At(document)]
+    while stack:
+        at = stack.pop()
         if id(at.value) in keys:
             return DocumentError("must be given once, got it twice", path=at[keys[id(at.value)]].path)
         if isinstance(at.value, dict):
-            waiting += [at[key] for key in reversed(at.value)]
+            stack += [at[key] for key in reversed(at.value)]
         elif isinstance(at.value, list):
-            waiting += [at[i] for i in reversed(range(len(at.value)))]
+            stack += [at[i] for i in reversed(range(len(at.value)))]
     return DocumentError("must hold each key once, got one twice")

@@ -1,14 +1,14 @@
-"""Readers of documents: each gives a value or every problem, with its ``$`` path.
+"""Readers of documents: each returns a value, or raises every problem with its ``$`` path.
 
-A reader is a function from a place in a document (`At`) to a value. Small readers (`number`, `string`) are put together
-by `record`, `array` and `tagged`, which try all their parts before they give up, so one pass both decodes and validates
-and the two cannot disagree::
+A reader is a function from a place in a document (`At`) to a value. Readers of single values (`string`, `number`) are
+combined by `record`, `array` and `tagged`::
 
     box = record(Box, x0=number, y0=number, x1=number, y1=number, unit=choice("fraction", "pixel"))
     read(box, document)        # a Box, or DocumentError for the first problem
     problems(box, document)    # every Problem
 
-Readers are lenient on unknown keys and strict on known ones: ``true`` is no number, NaN and infinity are none either.
+Combined readers try all their parts before they give up. So one pass both decodes and validates, and the two cannot
+disagree. Readers ignore unknown keys and are strict on known ones: ``true`` is no number, nor are NaN and infinity.
 """
 
 from __future__ import annotations
@@ -26,20 +26,61 @@ from xplain.formatters.core.places import MISSING, At, Problem, Rejected
 
 T = TypeVar("T")
 
-#: What a check gives for a value that it refuses.
+Reader = Callable[[At], T]
+
+MAX_DEPTH = 64
+"""How deeply free-form values (attributes, options) may be nested; far below the interpreter's recursion limit."""
+
+#: What the check of a `Scalar` returns for a value that it refuses.
 WRONG: Any = object()
+
+#: The default of a `Field` that must be present.
+_REQUIRED = object()
+
+
+# Running a reader.
+
+
+def read(reader: Reader[T], document: Any, format: str | None = None) -> T:
+    """Read a document; raise DocumentError with the first problem and the number of further ones."""
+    return read_at(reader, At(document), format)
+
+
+def read_at(reader: Reader[T], at: At, format: str | None = None) -> T:
+    """Read a place in a document; errors as for `read`."""
+    try:
+        return reader(at)
+    except Rejected as rejected:
+        first, *others = rejected.problems
+        more = f" (and {len(others)} more problems)" if others else ""
+        raise DocumentError(first.message + more, path=first.path, format=format) from None
+
+
+def problems(reader: Reader[Any], document: Any) -> list[Problem]:
+    """Return every problem that a reader finds in a document."""
+    try:
+        reader(At(document))
+    except Rejected as rejected:
+        return rejected.problems
+    return []
+
+
+# Single values.
 
 
 @dataclass(frozen=True, slots=True)
 class Scalar(Generic[T]):
-    """A reader of a single value.
+    """Reader of a single value.
+
+    Its check needs no place, so `record` and `array` call the check directly: reading a long list of numbers makes no
+    places.
 
     Parameters
     ----------
     expected : str
         What the value must be, for messages.
     check : callable
-        Gives the value, or `WRONG`.
+        Returns the value, or `WRONG`.
     """
 
     expected: str
@@ -53,26 +94,26 @@ class Scalar(Generic[T]):
         return value
 
 
-def _string(value: Any) -> str:
+def _check_string(value: Any) -> str:
     return value if isinstance(value, str) else WRONG
 
 
-def _boolean(value: Any) -> bool:
+def _check_boolean(value: Any) -> bool:
     return value if isinstance(value, bool) else WRONG
 
 
-def _number(value: Any) -> float:
+def _check_number(value: Any) -> float:
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         try:
-            found = float(value)
-        except OverflowError:
+            number = float(value)
+        except OverflowError:  # an integer beyond the largest float
             return cast(float, WRONG)
-        if math.isfinite(found):
-            return found
+        if math.isfinite(number):
+            return number
     return cast(float, WRONG)
 
 
-def _time(value: Any) -> str:
+def _check_time(value: Any) -> str:
     try:
         zone = isinstance(value, str) and datetime.fromisoformat(value).tzinfo
     except ValueError:
@@ -80,19 +121,19 @@ def _time(value: Any) -> str:
     return cast(str, value if zone else WRONG)
 
 
-string = Scalar("a string", _string)
-boolean = Scalar("true or false", _boolean)
-number = Scalar("a finite number", _number)
-time = Scalar("an ISO 8601 time with a zone, such as 2026-01-02T03:04:05Z", _time)
-"""An ISO 8601 time in whatever spelling; it is kept as it stands."""
+string = Scalar("a string", _check_string)
+boolean = Scalar("true or false", _check_boolean)
+number = Scalar("a finite number", _check_number)
+time = Scalar("an ISO 8601 time with a zone, such as 2026-01-02T03:04:05Z", _check_time)
+"""An ISO 8601 time; its spelling is kept."""
 
 
 def between(least: float, most: float) -> Scalar[float]:
     """Make a reader of a number in a closed range."""
 
     def check(value: Any) -> float:
-        found = _number(value)
-        return found if found is not WRONG and least <= found <= most else cast(float, WRONG)
+        number = _check_number(value)
+        return number if number is not WRONG and least <= number <= most else cast(float, WRONG)
 
     return Scalar(f"a number from {least} to {most}", check)
 
@@ -120,87 +161,39 @@ def choice(*allowed: str) -> Scalar[str]:
     return Scalar(f"one of {names}" if len(allowed) > 1 else names, check)
 
 
-MAX_DEPTH = 64
-"""How deeply free-form values (attributes, options) may be nested; far below the interpreter's recursion limit."""
-
-_REQUIRED = object()
-
-
-Reader = Callable[[At], T]
-
-
-def read(reader: Reader[T], document: Any, format: str | None = None) -> T:
-    """Read a document; DocumentError says the first problem and how many more there are."""
-    return read_at(reader, At(document), format)
-
-
-def read_at(reader: Reader[T], at: At, format: str | None = None) -> T:
-    """Read a place in a document, as `read` does."""
-    try:
-        return reader(at)
-    except Rejected as rejected:
-        first, *rest = rejected.problems
-        more = f" (and {len(rest)} more problems)" if rest else ""
-        raise DocumentError(first.message + more, path=first.path, format=format) from None
-
-
-def problems(reader: Reader[Any], document: Any) -> list[Problem]:
-    """Return every problem that a reader finds in a document."""
-    try:
-        reader(At(document))
-    except Rejected as rejected:
-        return rejected.problems
-    return []
-
-
-def either(expected: str, *readers: Reader[Any]) -> Reader[Any]:
-    """Make a reader that takes the first of some readers that accepts the value."""
-
-    def read(at: At) -> Any:
-        for reader in readers:
-            try:
-                return reader(at)
-            except Rejected:
-                continue
-        raise at.rejected(expected)
-
-    return read
-
-
-def exactly_one(kinds: Mapping[str, Reader[Any]]) -> Reader[tuple[str, Any]]:
-    """Make a reader of an object that has one of some keys, and not null under it: the key and its value."""
-
-    def read(at: At) -> tuple[str, Any]:
-        found = [key for key, value in mapping(at).items() if key in kinds and value is not None]
-        if len(found) != 1:
-            got = " and ".join(found) or "none"
-            raise Rejected([Problem(at.path, f"must have exactly one of {', '.join(kinds)}, got {got}")])
-        return found[0], kinds[found[0]](at[found[0]])
-
-    return read
-
-
-# Arrays and objects.
+# Arrays.
 
 
 def listing(at: At) -> list[Any]:
-    """Read an array without a look at what is in it."""
+    """Read an array, whatever its elements are."""
     if not isinstance(at.value, list):
         raise at.rejected("an array")
     return at.value
 
 
 def array(item: Reader[T]) -> Reader[tuple[T, ...]]:
-    """Make a reader of an array of one kind of thing."""
+    """Make a reader of an array whose elements are all read alike."""
 
     def read(at: At) -> tuple[T, ...]:
-        return tuple(_each(item, at, enumerate(listing(at))))
+        return tuple(_read_members(item, at, enumerate(listing(at))))
+
+    return read
+
+
+def pair(item: Reader[T]) -> Reader[tuple[T, T]]:
+    """Make a reader of an array of exactly two."""
+
+    def read(at: At) -> tuple[T, T]:
+        if not isinstance(at.value, list) or len(at.value) != 2:
+            raise at.rejected("an array of two")
+        first, second = _read_members(item, at, enumerate(at.value))
+        return first, second
 
     return read
 
 
 def sized(read: Reader[T], most: int, *, least: int = 0) -> Reader[T]:
-    """Make a reader of an array or a string of limited length; one that is too long is not looked through."""
+    """Limit the length of an array or a string; the elements of one that is too long are not read."""
 
     def read_sized(at: At) -> T:
         if isinstance(at.value, (list, str)) and not least <= len(at.value) <= most:
@@ -211,38 +204,41 @@ def sized(read: Reader[T], most: int, *, least: int = 0) -> Reader[T]:
     return read_sized
 
 
-def pair(item: Reader[T]) -> Reader[tuple[T, T]]:
-    """Make a reader of an array of exactly two."""
-
-    def read(at: At) -> tuple[T, T]:
-        if not isinstance(at.value, list) or len(at.value) != 2:
-            raise at.rejected("an array of two")
-        first, second = _each(item, at, enumerate(at.value))
-        return first, second
-
-    return read
+# Objects.
 
 
 def mapping(at: At) -> dict[str, Any]:
-    """Read an object without a look at what is in it."""
+    """Read an object, whatever its fields are."""
     if not isinstance(at.value, dict):
         raise at.rejected("an object")
     return at.value
 
 
 def table(item: Reader[T]) -> Reader[dict[str, T]]:
-    """Make a reader of an object with any keys and one kind of value."""
+    """Make a reader of an object with any keys, whose values are all read alike."""
 
     def read(at: At) -> dict[str, T]:
         fields = mapping(at)
-        return dict(zip(fields, _each(item, at, fields.items()), strict=True))
+        return dict(zip(fields, _read_members(item, at, fields.items()), strict=True))
 
     return read
 
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """How `record` reads one argument: the reader, the document's own key, and what stands for an absent one."""
+    """How `record` reads one argument.
+
+    Parameters
+    ----------
+    read : Reader
+        Reader of the value.
+    key : str, optional
+        The document's key, where it differs from the argument's name.
+    default : object
+        The value if the key is absent; without a default it is required.
+    null : bool
+        Whether null counts as absent.
+    """
 
     read: Reader[Any]
     key: str | None = None
@@ -269,22 +265,32 @@ def nullable(read: Reader[Any], default: Any = None, *, key: str | None = None) 
 def record(
     make: Callable[..., T], /, *, rest: Mapping[str, Reader[Any]] | None = None, **fields: Reader[Any]
 ) -> Reader[T]:
-    """Make a reader of an object whose fields are the arguments of ``make``; other keys are ignored.
+    """Make a reader of an object whose fields are the arguments of ``make``.
 
-    With ``rest``, they are not: ``make`` gets them as the argument ``rest``, as `keep` reads them.
+    Parameters
+    ----------
+    make : callable
+        Makes the value; its errors are reported at the object's place (`At.build`).
+    rest : mapping of str to reader, optional
+        If given, ``make`` also gets an argument ``rest``: all other fields, as `keep` reads them with these readers.
+        Else other fields are ignored.
+    **fields : reader
+        Reader of each argument; a `Field` gives its key and default.
     """
-    parts = {name: field if isinstance(field, Field) else Field(field) for name, field in fields.items()}
+    full = {name: field if isinstance(field, Field) else Field(field) for name, field in fields.items()}
+    # Unpacked once here, not at each of the many objects that a document may hold.
     plan = [
-        (name, part.key or name, part.read, _check(part.read), part.default, part.null) for name, part in parts.items()
+        (name, field.key or name, field.read, _check_of(field.read), field.default, field.null)
+        for name, field in full.items()
     ]
-    others = None if rest is None else keep(rest, but={key for _, key, *_ in plan})
+    read_rest = None if rest is None else keep(rest, but={key for _, key, *_ in plan})
 
     def read(at: At) -> T:
-        given = mapping(at)
+        document = mapping(at)
         values: dict[str, Any] = {}
-        found: list[Problem] = []
+        problems: list[Problem] = []
         for name, key, reader, check, default, null in plan:
-            value = given.get(key, MISSING)
+            value = document.get(key, MISSING)
             if default is not _REQUIRED and (value is MISSING or (null and value is None)):
                 values[name] = default
                 continue
@@ -294,68 +300,51 @@ def record(
             try:
                 values[name] = reader(At(value, at, key))
             except Rejected as rejected:
-                found += rejected.problems
-        if others is not None:
+                problems += rejected.problems
+        if read_rest is not None:
             try:
-                values["rest"] = others(at)
+                values["rest"] = read_rest(at)
             except Rejected as rejected:
-                found += rejected.problems
-        if found:
-            raise Rejected(found)
+                problems += rejected.problems
+        if problems:
+            raise Rejected(problems)
         return at.build(make, **values)
 
     return read
 
 
-def _check(reader: Reader[T]) -> Callable[[Any], T] | None:
-    """Give what tells a right value without its place, where there is such a thing."""
-    return reader.check if isinstance(reader, Scalar) else None
+# Alternatives.
 
 
-def keep(known: Mapping[str, Reader[Any]], but: Collection[str] = ()) -> Reader[dict[str, Any]]:
-    """Make a reader of an object that keeps it as plain JSON values, for what the values of xplain have no place for.
+def either(expected: str, *readers: Reader[Any]) -> Reader[Any]:
+    """Make a reader that uses the first of some readers that accepts the value."""
 
-    Parameters
-    ----------
-    known : mapping of str to reader
-        What is checked, under the document's own keys. A key whose `Field` has a default that is not None is left out
-        where it has that value: whoever writes the object puts it back.
-    but : collection of str
-        Keys that are left out, since somebody else reads them.
-    """
-    fields = {key: field for key, field in known.items() if isinstance(field, Field)}
-    defaults = {key: field.default for key, field in fields.items() if _fills(field)}
-    left_out = set(but)
-    required = {key for key in known if key not in fields or fields[key].default is _REQUIRED}
-
-    def read(at: At) -> dict[str, Any]:
-        given = mapping(at)
-        kept = sorted(given.keys() - left_out)
-        parts = [(reader, at[key]) for key, reader in known.items() if key in given or key in required]
-        if not kept and not parts:
-            return {}
-        values = _all(iter([*parts, *((_plain, at[key]) for key in kept)]))[len(parts) :]
-        found = dict(zip(kept, values, strict=True))
-        return {key: value for key, value in found.items() if not (key in defaults and _same(value, defaults[key]))}
+    def read(at: At) -> Any:
+        for reader in readers:
+            try:
+                return reader(at)
+            except Rejected:
+                continue
+        raise at.rejected(expected)
 
     return read
 
 
-def _fills(field: Field) -> bool:
-    return field.default is not _REQUIRED and field.default is not None
+def exactly_one(kinds: Mapping[str, Reader[Any]]) -> Reader[tuple[str, Any]]:
+    """Make a reader of an object that has exactly one of some keys, not counting null: that key and its value."""
 
+    def read(at: At) -> tuple[str, Any]:
+        keys = [key for key, value in mapping(at).items() if key in kinds and value is not None]
+        if len(keys) != 1:
+            got = " and ".join(keys) or "none"
+            raise Rejected([Problem(at.path, f"must have exactly one of {', '.join(kinds)}, got {got}")])
+        return keys[0], kinds[keys[0]](at[keys[0]])
 
-def _same(value: Any, default: Any) -> bool:
-    """Whether a JSON value is the default; true is not 1."""
-    return bool(value == default) and isinstance(value, bool) == isinstance(default, bool)
-
-
-def _plain(at: At) -> Any:
-    return _json_value(at, 0)
+    return read
 
 
 def tagged(tag: str, kinds: Mapping[str, Reader[Any]]) -> Reader[Any]:
-    """Make a reader of an object whose key ``tag`` says which reader reads it."""
+    """Make a reader of an object whose field ``tag`` names the reader to use."""
 
     def read(at: At) -> Any:
         mapping(at)
@@ -364,22 +353,63 @@ def tagged(tag: str, kinds: Mapping[str, Reader[Any]]) -> Reader[Any]:
     return read
 
 
+# Plain JSON: what xplain has no type for.
+
+
+def keep(known: Mapping[str, Reader[Any]], but: Collection[str] = ()) -> Reader[dict[str, Any]]:
+    """Make a reader that passes an object through as plain JSON: for fields that xplain has no type for.
+
+    Parameters
+    ----------
+    known : mapping of str to reader
+        Fields to check, by the document's own keys. A field whose `Field` has a default other than None is left out
+        if it has this value: whoever writes the object puts it back.
+    but : collection of str
+        Keys to leave out, because another reader reads them.
+    """
+    fields = {key: field for key, field in known.items() if isinstance(field, Field)}
+    defaults = {key: field.default for key, field in fields.items() if field.default not in (_REQUIRED, None)}
+    required = {key for key in known if key not in fields or fields[key].default is _REQUIRED}
+    excluded = set(but)
+
+    def read(at: At) -> dict[str, Any]:
+        document = mapping(at)
+        keys = sorted(document.keys() - excluded)
+        checks = [(reader, at[key]) for key, reader in known.items() if key in document or key in required]
+        if not keys and not checks:
+            return {}
+        values = _read_all(iter([*checks, *((_read_json, at[key]) for key in keys)]))[len(checks) :]
+        return {
+            key: value
+            for key, value in zip(keys, values, strict=True)
+            if not (key in defaults and _is_default(value, defaults[key]))
+        }
+
+    return read
+
+
+def _is_default(value: Any, default: Any) -> bool:
+    # In Python, True == 1; in JSON they differ.
+    return bool(value == default) and isinstance(value, bool) == isinstance(default, bool)
+
+
 def json_object(at: At) -> dict[str, Any]:
     """Read an object of any JSON values into plain Python values with sorted keys.
 
-    It also turns values that are not from a document into what a document gives back: tuples become lists, NumPy
-    scalars become numbers.
+    It also accepts values that are not from a document, and converts them to what reading their document gives:
+    tuples become lists, NumPy scalars become numbers.
     """
     if not isinstance(at.value, Mapping):
         raise at.rejected("an object")
-    value: dict[str, Any] = _json_value(at, 0)
-    return value
+    fields: dict[str, Any] = _read_json(at)
+    return fields
 
 
-def _json_value(at: At, depth: int) -> Any:
+def _read_json(at: At, depth: int = 0) -> Any:
     value = at.value.item() if isinstance(at.value, np.generic) else at.value
     if value is None or isinstance(value, bool):
         return value
+    # Subclasses (np.str_, IntEnum) become plain values.
     if isinstance(value, str):
         return str(value)
     if isinstance(value, int):
@@ -388,19 +418,31 @@ def _json_value(at: At, depth: int) -> Any:
         return float(value)
     if depth > MAX_DEPTH:
         raise Rejected([Problem(at.path, f"must be nested at most {MAX_DEPTH} deep, got more")])
+
+    def read_inner(inner: At) -> Any:
+        return _read_json(inner, depth + 1)
+
     if isinstance(value, (list, tuple)):
-        return _all((lambda item: _json_value(item, depth + 1), at[i]) for i in range(len(value)))
+        return _read_all((read_inner, at[i]) for i in range(len(value)))
     if isinstance(value, Mapping) and all(isinstance(key, str) for key in value):
         keys = sorted(value)
-        return dict(zip(keys, _all((lambda item: _json_value(item, depth + 1), at[key]) for key in keys), strict=True))
+        return dict(zip(keys, _read_all((read_inner, at[key]) for key in keys), strict=True))
     raise at.rejected("a JSON value")
 
 
-def _each(item: Reader[T], at: At, members: Iterable[tuple[Any, Any]]) -> list[T]:
-    """Read each member of an array or an object; the problems of all of them are raised together."""
-    check = _check(item)
+# Steps of the combinators.
+
+
+def _check_of(reader: Reader[T]) -> Callable[[Any], T] | None:
+    """Return the check of a scalar reader, which needs no place; None for other readers."""
+    return reader.check if isinstance(reader, Scalar) else None
+
+
+def _read_members(item: Reader[T], at: At, members: Iterable[tuple[Any, Any]]) -> list[T]:
+    """Read each member of an array or object, given as (key, value); raise the problems of all of them together."""
+    check = _check_of(item)
     values: list[T] = []
-    found: list[Problem] = []
+    problems: list[Problem] = []
     for key, value in members:
         if check is not None and (checked := check(value)) is not WRONG:
             values.append(checked)
@@ -408,21 +450,21 @@ def _each(item: Reader[T], at: At, members: Iterable[tuple[Any, Any]]) -> list[T
         try:
             values.append(item(At(value, at, key)))
         except Rejected as rejected:
-            found += rejected.problems
-    if found:
-        raise Rejected(found)
+            problems += rejected.problems
+    if problems:
+        raise Rejected(problems)
     return values
 
 
-def _all(parts: Iterator[tuple[Reader[Any], At]]) -> list[Any]:
-    """Read every part; the problems of all of them are raised together."""
+def _read_all(parts: Iterator[tuple[Reader[Any], At]]) -> list[Any]:
+    """Read each place with its reader; raise the problems of all of them together."""
     values: list[Any] = []
-    found: list[Problem] = []
+    problems: list[Problem] = []
     for reader, at in parts:
         try:
             values.append(reader(at))
         except Rejected as rejected:
-            found += rejected.problems
-    if found:
-        raise Rejected(found)
+            problems += rejected.problems
+    if problems:
+        raise Rejected(problems)
     return values

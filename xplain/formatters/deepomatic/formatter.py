@@ -34,6 +34,7 @@ from xplain.errors import DocumentError, InputError
 from xplain.explanation import Box, Explanation, Item, Record, Results
 from xplain.formatters.core.fit import Capabilities, Value
 from xplain.formatters.core.places import At
+from xplain.formatters.core.streaming import NO_ITEMS, no_head
 from xplain.formatters.core.wire import (
     Field,
     Reader,
@@ -51,7 +52,10 @@ from xplain.formatters.core.wire import (
 from xplain.formatters.deepomatic.inferences import ATTRIBUTES, FORMAT, encode_data, read_data, said
 from xplain.formatters.deepomatic.objects import is_specification, is_version, read_page, read_record
 
-__all__ = ["CAPABILITIES", "decode", "encode", "sniff"]
+__all__ = ["CAPABILITIES", "HEAD", "ITEMS", "decode", "encode", "sniff"]
+
+#: The format knows no jobs.
+ITEMS, HEAD = NO_ITEMS, no_head
 
 CAPABILITIES = {
     "image-classification": Capabilities(source="image", threshold=True, ids=(int,), attributes=ATTRIBUTES),

@@ -1,6 +1,8 @@
-"""The fields of Edge Impulse's objects: what is required and of which type, as the vendor's own SDK has it.
+"""The fields of Edge Impulse's objects: which are required and of which type, as in the vendor's own SDK.
 
-Each reader gives the object as plain JSON values. null stands for absent; unknown keys are kept.
+Each reader returns the object as plain JSON values, not as values of xplain: a document is first checked and then
+interpreted as a whole, since its scores, windows and figures stand in different objects. null means absent; unknown
+fields are kept.
 """
 
 from __future__ import annotations
@@ -32,48 +34,73 @@ FORMAT = "edge-impulse"
 
 Json = dict[str, Any]
 
+#: Integers of more bits have no exact float.
+_MAX_BITS = 53
+
+
+# Combining readers.
+
 
 def fields(make: Callable[[Json], Json] | None = None, /, **known: Reader[Any]) -> Reader[Json]:
-    """Make a reader of an object: known keys are checked, others kept, and what is null is left out."""
+    """Make a reader of an object: known fields are checked, unknown ones kept, and those that are null left out.
 
-    def whole(rest: Json, **found: Any) -> Json:
-        value = {key: one for key, one in {**rest, **found}.items() if one is not None}
-        return value if make is None else make(value)
+    ``make`` may check or change the object.
+    """
 
-    return record(whole, rest={}, **known)
+    def merge(rest: Json, **checked: Any) -> Json:
+        document = {key: value for key, value in {**rest, **checked}.items() if value is not None}
+        return document if make is None else make(document)
+
+    return record(merge, rest={}, **known)
 
 
-def items(item: Reader[Any]) -> Reader[list[Any]]:
-    """Make a reader of an array of one kind of thing, as a list."""
+def list_of(item: Reader[Any]) -> Reader[list[Any]]:
+    """Make a reader of an array whose elements are all read alike; unlike `array`, it returns a list."""
     read = array(item)
     return lambda at: list(read(at))
 
 
-def _number(at: At) -> int:
+def _check_order(first: str, last: str) -> Callable[[Json], Json]:
+    """Make a check that one field is not below another."""
+
+    def check(document: Json) -> Json:
+        if document[last] < document[first]:
+            problem = At(document)[last].problem(f"at least {first}")
+            raise DocumentError(problem.message, path=problem.path)
+        return document
+
+    return check
+
+
+# Numbers.
+
+
+def _read_sample_number(at: At) -> int:
     """Read the number of a sample, which becomes part of names."""
     value = integer()(at)
-    if value.bit_length() > 53:
-        raise at.rejected("an integer of at most 53 bits")
+    if value.bit_length() > _MAX_BITS:
+        raise at.rejected(f"an integer of at most {_MAX_BITS} bits")
     return value
 
 
-def _finite(value: Any) -> bool:
+def _is_finite_float(value: Any) -> bool:
     return type(value) is float and math.isfinite(value)
 
 
 def scores(at: At) -> dict[str, float]:
-    """Read an object of numbers; a document holds one for each window."""
-    return {key: value if _finite(value) else number(at[key]) for key, value in mapping(at).items()}
+    """Read an object of numbers."""
+    # A document holds one for each window: it is read without the detour over `table`.
+    return {key: value if _is_finite_float(value) else number(at[key]) for key, value in mapping(at).items()}
 
 
-def _row(at: At) -> list[float]:
+def _read_row(at: At) -> list[float]:
     values = at.value if isinstance(at.value, list) else array(number)(at)
-    return [value if _finite(value) else number(at[i]) for i, value in enumerate(values)]
+    return [value if _is_finite_float(value) else number(at[i]) for i, value in enumerate(values)]
 
 
-def _matrix(at: At) -> list[list[float]]:
+def _read_matrix(at: At) -> list[list[float]]:
     """Read rows of numbers, all of one length."""
-    rows: list[list[float]] = items(_row)(at)
+    rows: list[list[float]] = list_of(_read_row)(at)
     for i, row in enumerate(rows):
         if len(row) != len(rows[0]):
             raise at[i].rejected(f"an array of {len(rows[0])}, as the first row")
@@ -81,44 +108,36 @@ def _matrix(at: At) -> list[list[float]]:
 
 
 def extent(at: At) -> float:
-    """Read a width or height, which is never negative."""
+    """Read a width or height, which is not negative."""
     value = number(at)
     if value < 0:
         raise at.rejected("a number of at least 0")
     return value
 
 
-def _rectangle(at: At) -> list[float]:
+def _read_rectangle(at: At) -> list[float]:
     """Read x, y, width and height."""
     if not isinstance(at.value, list) or len(at.value) != 4:
         raise at.rejected("an array of x, y, width and height")
     return [(number, number, extent, extent)[i](at[i]) for i in range(4)]
 
 
-def _ordered(first: str, last: str) -> Callable[[Json], Json]:
-    def check(value: Json) -> Json:
-        if value[last] < value[first]:
-            problem = At(value)[last].problem(f"at least {first}")
-            raise DocumentError(problem.message, path=problem.path)
-        return value
+# Samples.
 
-    return check
-
-
-_LABELS = items(
+_LABELS = list_of(
     fields(
-        _ordered("startIndex", "endIndex"),
+        _check_order("startIndex", "endIndex"),
         startIndex=integer(0),
         endIndex=integer(0),
         label=string,
     )
 )
-_SENSORS = items(fields(name=string, units=string, index=nullable(integer(0))))
+_SENSORS = list_of(fields(name=string, units=string, index=nullable(integer(0))))
 _SIZE = fields(width=integer(0), height=integer(0))
-_CHART = choice("chart", "image", "video", "table")
+_CHART_TYPE = choice("chart", "image", "video", "table")
 _STREAM = fields(
     index=integer(0),
-    chartType=_CHART,
+    chartType=_CHART_TYPE,
     intervalMs=number,
     frequencyHz=number,
     sensors=_SENSORS,
@@ -127,7 +146,7 @@ _STREAM = fields(
     imageDimensions=nullable(_SIZE),
 )
 SAMPLE = fields(
-    id=_number,
+    id=_read_sample_number,
     filename=string,
     signatureValidate=boolean,
     signatureMethod=nullable(string),
@@ -147,9 +166,9 @@ SAMPLE = fields(
     valuesCount=integer(0),
     totalLengthMs=nullable(number),
     added=time,
-    boundingBoxes=items(fields(label=string, x=integer(), y=integer(), width=integer(0), height=integer(0))),
+    boundingBoxes=list_of(fields(label=string, x=integer(), y=integer(), width=integer(0), height=integer(0))),
     boundingBoxesType=choice("object_detection", "constrained_object_detection"),
-    chartType=_CHART,
+    chartType=_CHART_TYPE,
     thumbnailVideo=nullable(string),
     thumbnailVideoFull=nullable(string),
     isDisabled=boolean,
@@ -165,13 +184,16 @@ SAMPLE = fields(
     projectLabelingMethod=nullable(choice("single_label", "object_detection", "label_map")),
     sha256Hash=string,
     structuredLabels=nullable(_LABELS),
-    structuredLabelsList=nullable(items(string)),
+    structuredLabelsList=nullable(list_of(string)),
     createdBySyntheticDataJobId=nullable(integer()),
     imageDimensions=nullable(_SIZE),
-    datastreams=nullable(items(_STREAM)),
+    datastreams=nullable(list_of(_STREAM)),
     videoUrl=nullable(string),
     videoUrlFull=nullable(string),
 )
+
+
+# Learn blocks.
 
 _LEARN_BLOCK = fields(
     id=integer(1),
@@ -192,32 +214,34 @@ _LEARN_BLOCK = fields(
         "vlm",
     ),
     name=string,
-    dsp=items(integer()),
+    dsp=list_of(integer()),
     title=string,
     description=nullable(string),
     createdBy=nullable(string),
     createdAt=nullable(time),
     trainingProcessor=nullable(choice("cpu", "gpu")),
 )
-_SCORED_BOXES = items(fields(label=string, x=number, y=number, width=extent, height=extent, score=number))
+_SCORED_BOXES = list_of(fields(label=string, x=number, y=number, width=extent, height=extent, score=number))
 _ANOMALY = fields(
-    boxes=nullable(_SCORED_BOXES), scores=nullable(_matrix), meanScore=nullable(number), maxScore=nullable(number)
+    boxes=nullable(_SCORED_BOXES), scores=nullable(_read_matrix), meanScore=nullable(number), maxScore=nullable(number)
 )
 
 
-def _counted(value: Json) -> Json:
+def _check_count(structured: Json) -> Json:
+    """Check that there is one label and one score for each box."""
+    boxes = len(structured["boxes"])
     for key in ("labels", "scores"):
-        if key in value and len(value[key]) != len(value["boxes"]):
-            boxes = len(value["boxes"])
-            raise DocumentError(f"must hold one for each of {boxes} boxes, got {len(value[key])}", path=f"$.{key}")
-    return value
+        if key in structured and len(structured[key]) != boxes:
+            got = len(structured[key])
+            raise DocumentError(f"must hold one for each of {boxes} boxes, got {got}", path=f"$.{key}")
+    return structured
 
 
 _STRUCTURED = fields(
-    _counted,
-    boxes=items(_rectangle),
-    labels=nullable(items(string)),
-    scores=items(number),
+    _check_count,
+    boxes=list_of(_read_rectangle),
+    labels=nullable(list_of(string)),
+    scores=list_of(number),
     mAP=number,
     f1=number,
     precision=number,
@@ -225,9 +249,9 @@ _STRUCTURED = fields(
     debugInfoJson=nullable(string),
 )
 _DETAILS = fields(
-    boxes=nullable(items(items(number))),
-    labels=nullable(items(number)),
-    scores=nullable(items(number)),
+    boxes=nullable(list_of(list_of(number))),
+    labels=nullable(list_of(number)),
+    scores=nullable(list_of(number)),
     mAP=nullable(number),
     f1=nullable(number),
 )
@@ -241,11 +265,11 @@ _THRESHOLD = fields(
 )
 BLOCK = fields(
     learnBlock=_LEARN_BLOCK,
-    result=items(scores),
-    anomalyResult=nullable(items(_ANOMALY)),
-    structuredResult=nullable(items(_STRUCTURED)),
+    result=list_of(scores),
+    anomalyResult=nullable(list_of(_ANOMALY)),
+    structuredResult=nullable(list_of(_STRUCTURED)),
     minimumConfidenceRating=number,
-    details=nullable(items(_DETAILS)),
+    details=nullable(list_of(_DETAILS)),
     objectDetectionLastLayer=nullable(
         choice(
             "mobilenet-ssd",
@@ -269,22 +293,25 @@ BLOCK = fields(
     ),
     expectedLabels=_LABELS,
     expectedAnomalyOutcome=nullable(_LABELS),
-    thresholds=nullable(items(_THRESHOLD)),
+    thresholds=nullable(list_of(_THRESHOLD)),
     isMultiLabel=nullable(boolean),
     intervalMs=nullable(number),
     frequencyHz=nullable(number),
     resultCount=nullable(integer(0)),
-    labelMapResult=nullable(items(table(string))),
-    labelMapScores=nullable(items(table(scores))),
+    labelMapResult=nullable(list_of(table(string))),
+    labelMapScores=nullable(list_of(table(scores))),
 )
-"""What one learn block says of a sample."""
+"""The results of one learn block for a sample."""
 
-MODEL_RESULT = fields(sampleId=_number, sample=SAMPLE, classifications=items(BLOCK))
-"""What all learn blocks say of a sample."""
+MODEL_RESULT = fields(sampleId=_read_sample_number, sample=SAMPLE, classifications=list_of(BLOCK))
+"""A sample and the results of all learn blocks for it."""
+
+
+# Jobs.
 
 _PREDICTION = fields(
-    _ordered("startMs", "endMs"),
-    sampleId=_number,
+    _check_order("startMs", "endMs"),
+    sampleId=_read_sample_number,
     startMs=number,
     endMs=number,
     label=nullable(string),
@@ -292,12 +319,12 @@ _PREDICTION = fields(
     predictionCorrect=nullable(boolean),
     expectedAnomalyOutcome=nullable(string),
     f1Score=nullable(number),
-    anomalyScores=nullable(_matrix),
+    anomalyScores=nullable(_read_matrix),
     boundingBoxes=nullable(_SCORED_BOXES),
     labelMapPredictions=nullable(table(string)),
 )
-PREDICTIONS = items(_PREDICTION)
-"""What is decided of each window."""
+PREDICTIONS = list_of(_PREDICTION)
+"""The decision for each window."""
 
 _SUMMARY = fields(good=integer(0), bad=integer(0))
 _METRIC = fields(
@@ -307,42 +334,47 @@ _METRIC = fields(
 PAGE = fields(
     success=boolean,
     error=nullable(string),
-    result=items(MODEL_RESULT),
+    result=list_of(MODEL_RESULT),
     predictions=PREDICTIONS,
     totalCount=nullable(integer(0)),
 )
-"""A page of a job."""
+"""A page of the results of a job."""
 
 ACCURACY = fields(
     totalSummary=_SUMMARY,
     summaryPerClass=table(_SUMMARY),
     confusionMatrixValues=table(scores),
-    allLabels=items(string),
+    allLabels=list_of(string),
     accuracyScore=nullable(number),
     balancedAccuracyScore=nullable(number),
     anomalyAccuracyScore=nullable(number),
     noAnomalyAccuracyScore=nullable(number),
     mseScore=nullable(number),
 )
+"""The figures of a job."""
+
 JOB = fields(
     success=boolean,
     error=nullable(string),
-    result=items(MODEL_RESULT),
+    result=list_of(MODEL_RESULT),
     predictions=PREDICTIONS,
     accuracy=ACCURACY,
-    additionalMetricsByLearnBlock=items(
-        fields(learnBlockId=integer(), learnBlockName=string, additionalMetrics=items(_METRIC))
+    additionalMetricsByLearnBlock=list_of(
+        fields(learnBlockId=integer(), learnBlockName=string, additionalMetrics=list_of(_METRIC))
     ),
-    availableVariants=items(choice("int8", "float32", "akida")),
+    availableVariants=list_of(choice("int8", "float32", "akida")),
     noResultsBecauseThresholdsChanged=nullable(string),
 )
-"""The result of a job."""
+"""All results of a job."""
+
+
+# Other documents.
 
 _PAYLOAD = fields(
     device_name=nullable(string),
     device_type=string,
     sensors=_SENSORS,
-    values=items(items(number)),
+    values=list_of(list_of(number)),
     cropStart=nullable(integer()),
     cropEnd=nullable(integer()),
     intervalMs=nullable(number),
@@ -353,15 +385,15 @@ RAW_SAMPLE = fields(
     payload=_PAYLOAD,
     totalPayloadLength=integer(0),
     datastreamPayloads=nullable(
-        items(fields(index=integer(0), payload=_PAYLOAD, totalPayloadLength=nullable(integer(0))))
+        list_of(fields(index=integer(0), payload=_PAYLOAD, totalPayloadLength=nullable(integer(0))))
     ),
 )
-"""A sample with its readings."""
+"""A sample with its raw readings."""
 
 IMPORTANCE = fields(
     success=boolean,
     error=nullable(string),
     hasFeatureImportance=boolean,
-    labels=Field(table(fields(features=items(fields(axis=string, importance=number))))),
+    labels=Field(table(fields(features=list_of(fields(axis=string, importance=number))))),
 )
-"""How important the features of a block are for each label."""
+"""How important the features of a learn block are for each label."""

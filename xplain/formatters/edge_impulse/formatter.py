@@ -13,25 +13,27 @@
      "accuracy": {"totalSummary": {"good": 2, "bad": 0}, "accuracyScore": 100.0, ...},
      "additionalMetricsByLearnBlock": [...], "availableVariants": ["int8", "float32"]}
 
-A sample is an item, named by its file (a name that comes again gets the sample's number); the predictions of a window
-carry its `Window`, and an image is one window without. The threshold is ``minimumConfidenceRating``, of which 0 is none
-but for anomaly scores; the truth and the outcome of a window stand on its best prediction
-(`xplain.explanation.outcomes`). Detections are boxes; the scores of a visual anomaly are a `Grid` that explains its
-anomaly score. The figures of ``accuracy``, of grids and of detections with debug information are recomputed.
+A sample is an item, named by its file (a name that occurs again gets the sample's number). The predictions of a window
+have its `Window` as their region; an image is a single window without a region. The threshold is
+``minimumConfidenceRating``, where 0 means none except for anomaly scores. The truth and the outcome of a window are
+attributes of its best prediction (`xplain.explanation.outcomes`). Detections are boxes; the scores of a visual anomaly
+are a `Grid` that explains its anomaly score. The figures of ``accuracy``, of grids and of detections with debug
+information are recomputed.
 
-What is read, besides: pages of such results, the result of one sample, that of a device
-(see `runner`), ``{"success": false, "error": ...}`` in place of any, and the importance of features,
-a record. Everything else that a document says is kept in ``attributes["edge-impulse"]`` under the document's own keys;
-in its arrays, elements go by their index (see `writing`). ``centroids`` there are those of detections
-with debug information, which they are read from, see `figures`.
+Besides jobs, these are read: pages of results, the result of one sample, that of a device (see `runner`),
+``{"success": false, "error": ...}`` instead of any of them, and the importance of features (as a record).
 
-An explanation is written as the result of a job of one sample. It is accepted by the vendor's SDK of 1.71.0 and by
-later ones; ``level="seed"`` leaves out what only later ones require.
+What else a document holds is kept as a patch in ``attributes["edge-impulse"]`` (see `writing`), together with the
+``centroids`` of detections that have debug information (see `figures`).
+
+An explanation is written as the result of a job of one sample, which the vendor's SDK accepts from 1.71.0 on;
+``level="seed"`` leaves out what only releases after 1.71.0 require.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import itertools
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -42,7 +44,7 @@ from xplain import _check
 from xplain.explanation import Box, Explanation, Grid, Item, Record, Results, Window
 from xplain.formatters.core.fit import Capabilities, Value
 from xplain.formatters.core.places import At, Problem, Rejected
-from xplain.formatters.core.streaming import Items
+from xplain.formatters.core.streaming import ItemLayout
 from xplain.formatters.core.wire import Reader, boolean, integer, mapping, nullable, problems, record, string
 from xplain.formatters.edge_impulse.fields import (
     ACCURACY,
@@ -54,19 +56,18 @@ from xplain.formatters.edge_impulse.fields import (
     PAGE,
     PREDICTIONS,
     RAW_SAMPLE,
+    Json,
     fields,
-    items,
+    list_of,
 )
 from xplain.formatters.edge_impulse.figures import accuracy, check_accuracy
 from xplain.formatters.edge_impulse.runner import RUNNER, read_runner, write_runner
-from xplain.formatters.edge_impulse.samples import explain_sample, with_patch
-from xplain.formatters.edge_impulse.writing import difference, merged, write_sample
+from xplain.formatters.edge_impulse.samples import explain_sample, with_extras
+from xplain.formatters.edge_impulse.writing import apply_patch, make_patch, write_sample
 
 __all__ = ["CAPABILITIES", "HEAD", "ITEMS", "decode", "encode", "sniff"]
 
-Json = dict[str, Any]
-
-_HELD = ("expected", "correct", "predicted", "block", "anomaly")
+_ATTRIBUTES = ("expected", "correct", "predicted", "block", "anomaly")
 _IMAGE = Capabilities(
     source="image",
     evidence=(Grid,),
@@ -74,7 +75,7 @@ _IMAGE = Capabilities(
     described=("name", "sha256", "height", "width"),
     regions=(Box,),
     threshold=True,
-    attributes=_HELD,
+    attributes=_ATTRIBUTES,
 )
 CAPABILITIES = {
     "image-classification": _IMAGE,
@@ -84,39 +85,40 @@ CAPABILITIES = {
         described=("name", "sha256", "sample_rate_hz"),
         regions=(Window,),
         threshold=True,
-        attributes=_HELD,
+        attributes=_ATTRIBUTES,
     ),
 }
 
 _LEVELS = ("seed", "current")
 _NO_REASON = "no reason given"
 _SAMPLE = "sample"
+#: Key of our attributes for the extras of the result of one sample, which tell that an explanation was read from one.
 _RESPONSE = "response"
 _IMPORTANCE = "feature-importance"
-#: What a job says and a page does not.
-_OF_JOBS = ("accuracy", "additionalMetricsByLearnBlock", "availableVariants")
+#: Fields that a job has and a page has not.
+_JOB_FIELDS = ("accuracy", "additionalMetricsByLearnBlock", "availableVariants")
 
 
 def sniff(document: Any) -> bool:
     """Whether a document looks like one of Edge Impulse's."""
     if not isinstance(document, dict) or not isinstance(document.get("success"), bool):
         return False
-    known = ("result", "predictions", "classifications", "hasFeatureImportance")
-    return document["success"] is False or any(key in document for key in known)
+    keys = ("result", "predictions", "classifications", "hasFeatureImportance")
+    return document["success"] is False or any(key in document for key in keys)
 
 
 # Writing.
 
 
 def encode(value: Value, *, level: str = "current") -> Json:
-    """Turn fitted results, or an explanation as the only item of some, into the result of a job.
+    """Turn fitted results, or an explanation as their only item, into the result of a job.
 
     Parameters
     ----------
     value : Explanation, Results or Record
         What to write. An explanation that was read from the result of one sample or of a device is written as such.
     level : {"current", "seed"}
-        Whether fields are filled in that only releases of the vendor's SDK after 1.71.0 require.
+        Whether to fill in the fields that only releases of the vendor's SDK after 1.71.0 require.
 
     Returns
     -------
@@ -127,264 +129,285 @@ def encode(value: Value, *, level: str = "current") -> Json:
     if isinstance(value, Record):
         return value.fields
     if isinstance(value, Explanation):
-        own = _own(value.attributes)
-        if isinstance(own.get(RUNNER), dict):
+        extras = _extras(value.attributes)
+        if isinstance(extras.get(RUNNER), dict):
             return write_runner(value)
-        if isinstance(own.get(_RESPONSE), dict):
+        if isinstance(extras.get(_RESPONSE), dict):
             return _write_response(value, current)
-        value = Results("", (Item(_name(value), "successful", explanation=value),))
-    own = _own(value.attributes)
+        value = Results("", (Item(_sample_name(value), "successful", explanation=value),))
+    extras = _extras(value.attributes)
     if value.error is not None:
-        return merged({"success": False, "error": value.error}, own)
-    return _write_job(value, own, current)
+        return apply_patch({"success": False, "error": value.error}, extras)
+    return _write_job(value, extras, current)
 
 
-def _own(attributes: Json) -> Json:
-    """Give what a document of this format said; whatever else stands there is none."""
-    own = attributes.get(FORMAT)
-    return dict(own) if isinstance(own, dict) else {}
+def _extras(attributes: Json) -> Json:
+    """Return a copy of the extras in our attributes; anything but a dict there was not written by a reader."""
+    extras = attributes.get(FORMAT)
+    return dict(extras) if isinstance(extras, dict) else {}
 
 
-def _name(explanation: Explanation) -> str:
+def _sample_name(explanation: Explanation) -> str:
     return _SAMPLE if explanation.source.name is None else explanation.source.name
 
 
-def _write_job(results: Results, own: Json, current: bool) -> Json:
-    page, order = own.pop("page", False), own.pop("order", None)
-    samples, windows = [], {}
+def _write_job(results: Results, extras: Json, current: bool) -> Json:
+    is_page, order = extras.pop("page", False), extras.pop("order", None)
+    samples: list[Json] = []
+    windows: dict[int, list[Json]] = {}
     for i, item in enumerate(results.items):
         if item.explanation is None or item.status != "successful":
             continue
-        patch = _patch(item.explanation)
-        number = _number(patch, i + 1)
+        patch = _sample_patch(item.explanation)
+        number = _pop_number(patch, i + 1)
         while number in windows:
             number += 1
-        sample, own_windows = write_sample(item.explanation, item.name, number, patch=patch, current=current)
-        if patch and not _readable(sample, own_windows):
-            sample, own_windows = write_sample(item.explanation, item.name, number, patch={}, current=current)
-        windows[number] = own_windows
+        sample, windows[number] = _write_item(item.explanation, item.name, number, patch, current)
         samples.append(sample)
     predictions = _in_order(windows, order)
     document: Json = {"success": True, "result": samples, "predictions": predictions}
-    if page:
+    if is_page:
         document |= {"totalCount": results.total} if current else {}
     else:
         document |= _plain_job(predictions)
-        if "accuracy" in own and not _follows(own["accuracy"], predictions, samples):
-            del own["accuracy"]
-    return merged(document, own)
+        if "accuracy" in extras and not _is_current(extras["accuracy"], predictions, samples):
+            del extras["accuracy"]
+    return apply_patch(document, extras)
 
 
-def _readable(sample: Json, windows: list[Json]) -> bool:
-    """Whether what a document said of a sample still goes with its values, which may have changed since."""
+def _write_item(
+    explanation: Explanation, name: str, number: int, patch: Json, current: bool
+) -> tuple[Json, list[Json]]:
+    """Write a sample and its windows; without the patch, if it no longer goes with values that have changed."""
+    sample, windows = write_sample(explanation, name, number, patch=patch, current=current)
+    if patch and not _is_readable(sample, windows):
+        return write_sample(explanation, name, number, patch={}, current=current)
+    return sample, windows
+
+
+def _is_readable(sample: Json, windows: list[Json]) -> bool:
     at = At(sample)
     try:
-        found, listed = MODEL_RESULT(at), PREDICTIONS(At(windows))
-        at.build(explain_sample, at["classifications"], found, listed, [At(window) for window in windows])
+        document, decisions = MODEL_RESULT(at), PREDICTIONS(At(windows))
+        at.build(explain_sample, at["classifications"], document, decisions, [At(window) for window in windows])
     except Rejected:
         return False
     return True
 
 
-def _follows(claimed: Any, predictions: list[Json], samples: list[Json]) -> bool:
-    """Whether what a document said of the accuracy is still that of the predictions."""
+def _is_current(claimed: Any, predictions: list[Json], samples: list[Json]) -> bool:
+    """Whether the accuracy that a document claimed is still that of the predictions."""
     return not (problems(ACCURACY, claimed) or check_accuracy(At(claimed), claimed, predictions, samples))
 
 
-def _number(patch: Json, default: int) -> int:
+def _sample_patch(explanation: Explanation) -> Json:
+    """Return the patch of a sample: its extras, without those that stand beside the patch."""
+    others = ("centroids", RUNNER, _RESPONSE)
+    return {key: change for key, change in _extras(explanation.attributes).items() if key not in others}
+
+
+def _pop_number(patch: Json, default: int) -> int:
     number = patch.pop("sampleId", default)
     return number if type(number) is int else default
 
 
-def _patch(explanation: Explanation) -> Json:
-    """Give what a document said of a sample beyond its values, without what follows from them."""
-    return {
-        key: kept for key, kept in _own(explanation.attributes).items() if key not in ("centroids", RUNNER, _RESPONSE)
-    }
-
-
 def _plain_job(predictions: list[Json]) -> Json:
-    known = [] if problems(PREDICTIONS, predictions) else predictions
-    return {"accuracy": accuracy(known), "additionalMetricsByLearnBlock": [], "availableVariants": []}
+    """Return the fields of a job that follow from its predictions, or are empty."""
+    valid = [] if problems(PREDICTIONS, predictions) else predictions
+    return {"accuracy": accuracy(valid), "additionalMetricsByLearnBlock": [], "availableVariants": []}
 
 
 def _in_order(windows: dict[int, list[Json]], order: Any) -> list[Json]:
-    """List the windows of all samples, sample by sample or in the order of a document."""
-    waiting = {number: iter(own) for number, own in windows.items()}
-    numbers = [one for one in order if type(one) is int] if isinstance(order, list) else []
-    listed = [one for number in numbers if number in waiting for one in _next(waiting[number])]
-    return listed + [one for own in waiting.values() for one in own]
+    """List the windows of all samples: in the order of a document, then those left, sample by sample.
+
+    The order is a list of sample numbers, one for each window.
+    """
+    waiting = {number: iter(sample_windows) for number, sample_windows in windows.items()}
+    numbers = [number for number in order if type(number) is int] if isinstance(order, list) else []
+    ordered = [window for number in numbers if number in waiting for window in _take(waiting[number])]
+    return ordered + [window for remaining in waiting.values() for window in remaining]
 
 
-def _next(windows: Any) -> list[Json]:
-    return [one for one in [next(windows, None)] if one is not None]
+def _take(windows: Iterator[Json]) -> list[Json]:
+    """Return the next window, if there is one."""
+    return list(itertools.islice(windows, 1))
 
 
 def _write_response(explanation: Explanation, current: bool) -> Json:
-    patch = _patch(explanation)
-    sample, _ = write_sample(explanation, _name(explanation), _number(patch, 1), patch=patch, current=current)
+    """Write the result of one sample."""
+    patch = _sample_patch(explanation)
+    number = _pop_number(patch, 1)
+    sample, _ = write_sample(explanation, _sample_name(explanation), number, patch=patch, current=current)
     plain = {"success": True, "classifications": sample["classifications"], _SAMPLE: {_SAMPLE: sample[_SAMPLE]}}
-    return merged(plain, _own(explanation.attributes)[_RESPONSE])
+    return apply_patch(plain, _extras(explanation.attributes)[_RESPONSE])
 
 
-# Reading.
-
-
-def _named(name: str, number: int, taken: set[str]) -> str:
-    """Name an item by its file; a name that comes again gets the sample's number."""
-    while name in taken:
-        name = f"{name} ({number})"
-    taken.add(name)
-    return name
+# Reading jobs and pages.
 
 
 def _read_job(at: At) -> Results:
-    page = not any(key in at.value for key in _OF_JOBS)
-    found = (PAGE if page else JOB)(at)
-    samples, predictions = found.pop("result"), found.pop("predictions")
+    is_page = not any(key in at.value for key in _JOB_FIELDS)
+    document = (PAGE if is_page else JOB)(at)
+    samples, predictions = document.pop("result"), document.pop("predictions")
     windows = _by_sample(predictions)
-    read: list[Item] = []
+    items: list[Item] = []
     wrong = _check_numbers(at, samples, predictions)
-    taken: set[str] = set()
+    names: set[str] = set()
     for i, sample in enumerate(samples):
-        own = windows.get(sample["sampleId"], [])
-        place = at["result"][i]
+        sample_windows = [(predictions[k], at["predictions"][k]) for k in windows.get(sample["sampleId"], [])]
         try:
-            name = _named(sample[_SAMPLE]["filename"], sample["sampleId"], taken)
-            read.append(_item(place, sample, [(predictions[k], at["predictions"][k]) for k in own], name, i + 1))
+            name = _unique_name(sample, names)
+            items.append(_make_item(at["result"][i], sample, sample_windows, name, i + 1))
         except Rejected as rejected:
             wrong += rejected.problems
-    if not page:
-        wrong += check_accuracy(at["accuracy"], found["accuracy"], predictions, samples)
-    total = found.pop("totalCount", len(samples))
+    if not is_page:
+        wrong += check_accuracy(at["accuracy"], document["accuracy"], predictions, samples)
+    total = document.pop("totalCount", len(samples))
     if total < len(samples):
         wrong.append(at["totalCount"].problem(f"at least {len(samples)}, the number of results"))
     if wrong:
         raise Rejected(wrong)
-    plain = {"success": True} if page else {"success": True, **_plain_job(predictions)}
-    rest = {**difference(found, plain), **_order(windows, samples, predictions), **({"page": True} if page else {})}
-    return Results("", tuple(read), total=total, attributes={FORMAT: rest} if rest else {})
+    plain = {"success": True} if is_page else {"success": True, **_plain_job(predictions)}
+    extras = make_patch(document, plain) | _prediction_extras(windows, samples, predictions)
+    if is_page:
+        extras["page"] = True
+    return Results("", tuple(items), total=total, attributes={FORMAT: extras} if extras else {})
 
 
-def _read_one(job: At) -> Reader[Item]:
-    """Make a reader of the elements of a job's ``result``."""
+def _item_reader(job: At) -> Reader[Item]:
+    """Make the reader of the elements of a job's ``result``."""
     predictions = PREDICTIONS(job["predictions"])
     windows = _by_sample(predictions)
-    taken: set[str] = set()
+    names: set[str] = set()
 
     def read(at: At) -> Item:
         sample = MODEL_RESULT(at)
-        own = [(predictions[k], job["predictions"][k]) for k in windows.get(sample["sampleId"], [])]
-        name = _named(sample[_SAMPLE]["filename"], sample["sampleId"], taken)
-        return _item(at, sample, own, name, int(at.key) + 1)
+        sample_windows = [(predictions[k], job["predictions"][k]) for k in windows.get(sample["sampleId"], [])]
+        return _make_item(at, sample, sample_windows, _unique_name(sample, names), int(at.key) + 1)
 
     return read
 
 
-ITEMS = {"result": Items(_read_one)}
-
+ITEMS = {"result": ItemLayout(_item_reader)}
 
 _TOTAL: Reader[Json] = record(dict, total=nullable(integer(0), key="totalCount"))
 
 
-def _head(at: At) -> Json:
-    """Read what a job says besides its samples, but for what is compared with them."""
-    own = {key: at.value[key] for key in _OF_JOBS[1:] if at.value.get(key)}
-    return {"job": "", **_TOTAL(at), "attributes": {FORMAT: own} if own else {}}
+def _read_head(at: At) -> Json:
+    # The accuracy follows from the samples, which are not at hand here.
+    extras = {key: at.value[key] for key in _JOB_FIELDS[1:] if at.value.get(key)}
+    return {"job": "", **_TOTAL(at), "attributes": {FORMAT: extras} if extras else {}}
 
 
-HEAD: Reader[Json] = _head
+HEAD: Reader[Json] = _read_head
 
 
 def _by_sample(predictions: list[Json]) -> dict[int, list[int]]:
-    windows: dict[int, list[int]] = {}
-    for k, one in enumerate(predictions):
-        windows.setdefault(one["sampleId"], []).append(k)
-    return windows
+    """Return the positions of each sample's predictions, by its number."""
+    positions: dict[int, list[int]] = {}
+    for k, prediction in enumerate(predictions):
+        positions.setdefault(prediction["sampleId"], []).append(k)
+    return positions
 
 
-def _item(at: At, found: Json, windows: list[tuple[Json, At]], name: str, number: int) -> Item:
-    whole = {**found, "predictions": [window for window, _ in windows]}
+def _unique_name(sample: Json, names: set[str]) -> str:
+    """Name an item by its sample's file; a name that occurs again gets the sample's number."""
+    name: str = sample[_SAMPLE]["filename"]
+    while name in names:
+        name = f"{name} ({sample['sampleId']})"
+    names.add(name)
+    return name
+
+
+def _make_item(at: At, sample: Json, windows: list[tuple[Json, At]], name: str, position: int) -> Item:
+    """Make the item of a sample, from its windows and their places; the position counts from 1."""
+    decisions = [decision for decision, _ in windows]
     places = [place for _, place in windows]
-    explanation: Explanation = at.build(explain_sample, at["classifications"], found, whole["predictions"], places)
-    numbered = {} if found["sampleId"] == number else {"sampleId": found["sampleId"]}
-    return Item(name, "successful", explanation=with_patch(explanation, whole, name, **numbered))
+    explanation: Explanation = at.build(explain_sample, at["classifications"], sample, decisions, places)
+    number = {} if sample["sampleId"] == position else {"sampleId": sample["sampleId"]}
+    document = {**sample, "predictions": decisions}
+    return Item(name, "successful", explanation=with_extras(explanation, document, name, **number))
 
 
 def _check_numbers(at: At, samples: list[Json], predictions: list[Json]) -> list[Problem]:
     """Check that samples and predictions can be joined by the sample's number."""
-    wrong, seen = [], set()
+    wrong: list[Problem] = []
+    numbers = set()
     for i, sample in enumerate(samples):
-        if sample["sampleId"] in seen:
+        if sample["sampleId"] in numbers:
             wrong.append(at["result"][i]["sampleId"].problem("that of one result only"))
-        seen.add(sample["sampleId"])
-    for k, one in enumerate(predictions if samples else ()):
-        if one["sampleId"] not in seen:
+        numbers.add(sample["sampleId"])
+    for k, prediction in enumerate(predictions if samples else ()):
+        if prediction["sampleId"] not in numbers:
             wrong.append(at["predictions"][k]["sampleId"].problem("that of one of the results"))
     return wrong
 
 
-def _order(windows: dict[int, list[int]], samples: list[Json], predictions: list[Json]) -> Json:
-    """Keep the predictions of samples that a document leaves out, or an order that is not that of the samples."""
+def _prediction_extras(windows: dict[int, list[int]], samples: list[Json], predictions: list[Json]) -> Json:
+    """Return the predictions themselves if their samples are left out, or else their order if it is not by sample."""
     if not samples:
         return {"predictions": predictions} if predictions else {}
-    actual = [one["sampleId"] for one in predictions]
-    plain = [number for sample in samples for number in [sample["sampleId"]] * len(windows.get(sample["sampleId"], []))]
-    return {} if actual == plain else {"order": actual}
+    actual = [prediction["sampleId"] for prediction in predictions]
+    by_sample = [
+        number for sample in samples for number in [sample["sampleId"]] * len(windows.get(sample["sampleId"], []))
+    ]
+    return {} if actual == by_sample else {"order": actual}
 
+
+# Reading other documents.
 
 _RESPONSE_FIELDS = fields(
     success=boolean,
     error=nullable(string),
-    classifications=items(BLOCK),
+    classifications=list_of(BLOCK),
     sample=RAW_SAMPLE,
     windowSizeMs=integer(0),
     windowIncreaseMs=integer(0),
     alreadyInDatabase=boolean,
     warning=nullable(string),
 )
+_ERROR_FIELDS = fields(success=boolean, error=nullable(string))
 
 
 def _read_response(at: At) -> Explanation:
-    """Read the result of one sample, with its readings."""
-    found = _RESPONSE_FIELDS(at)
-    blocks, raw = found.pop("classifications"), dict(found.pop(_SAMPLE))
-    sample = raw.pop(_SAMPLE)
-    step, size = found["windowIncreaseMs"], found["windowSizeMs"]
-    windows = [{"startMs": i * step, "endMs": i * step + size} for i in range(_count(blocks))]
-    whole = {"sampleId": sample["id"], _SAMPLE: sample, "classifications": blocks}
-    explanation = at.build(explain_sample, at["classifications"], whole, windows, ())
-    own = {**difference(found, {"success": True}), _SAMPLE: raw}
-    numbered = {} if sample["id"] == 1 else {"sampleId": sample["id"]}
-    content = _readings(raw["payload"]["values"]) if explanation.source.kind == "signal" else None
-    explanation = replace(explanation, source=replace(explanation.source, content=content))
-    return with_patch(explanation, whole, sample["filename"], **numbered, **{_RESPONSE: own})
+    """Read the result of one sample, with its raw readings."""
+    document = _RESPONSE_FIELDS(at)
+    blocks, raw_sample = document.pop("classifications"), dict(document.pop(_SAMPLE))
+    sample = raw_sample.pop(_SAMPLE)
+    step, size = document["windowIncreaseMs"], document["windowSizeMs"]
+    windows = [{"startMs": i * step, "endMs": i * step + size} for i in range(_count_windows(blocks))]
+    model_result = {"sampleId": sample["id"], _SAMPLE: sample, "classifications": blocks}
+    explanation: Explanation = at.build(explain_sample, at["classifications"], model_result, windows, ())
+    if explanation.source.kind == "signal":
+        content = _signal(raw_sample["payload"]["values"])
+        explanation = replace(explanation, source=replace(explanation.source, content=content))
+    number = {} if sample["id"] == 1 else {"sampleId": sample["id"]}
+    extras = {**make_patch(document, {"success": True}), _SAMPLE: raw_sample}
+    return with_extras(explanation, model_result, sample["filename"], **number, **{_RESPONSE: extras})
 
 
-def _readings(rows: list[list[float]]) -> npt.NDArray[np.float32] | None:
-    """Turn rows with one number for each axis into (axes, time)."""
+def _signal(rows: list[list[float]]) -> npt.NDArray[np.float32] | None:
+    """Turn readings, which are rows with one number for each axis, into (axes, time); None if rows differ in length."""
     if len({len(row) for row in rows}) != 1:
         return None
-    with np.errstate(over="ignore"):
+    with np.errstate(over="ignore"):  # a number beyond float32 becomes infinity
         return np.array(rows, np.float32).T
 
 
-def _count(blocks: Iterable[Json]) -> int:
+def _count_windows(blocks: Iterable[Json]) -> int:
     keys = ("result", "structuredResult", "anomalyResult")
     return max((len(block.get(key, [])) for block in blocks for key in keys), default=0)
 
 
-_ERROR = fields(success=boolean, error=nullable(string))
-
-
 def _read_error(at: At) -> Results:
-    found = _ERROR(at)
-    rest = difference(found, {"success": False, "error": found.get("error", _NO_REASON)})
-    return Results("", (), error=found.get("error", _NO_REASON), attributes={FORMAT: rest} if rest else {})
+    document = _ERROR_FIELDS(at)
+    error = document.get("error", _NO_REASON)
+    extras = make_patch(document, {"success": False, "error": error})
+    return Results("", (), error=error, attributes={FORMAT: extras} if extras else {})
 
 
 def decode(at: At) -> Explanation | Results | Record:
-    """Read the result of a job, a page of it, that of one sample or of a device, an error or features' importance."""
+    """Read a job, a page of it, the result of one sample or of a device, an error, or the importance of features."""
     document = mapping(at)
     boolean(at["success"])
     if document["success"] is False:
@@ -393,5 +416,7 @@ def decode(at: At) -> Explanation | Results | Record:
         return Record(FORMAT, _IMPORTANCE, IMPORTANCE(at))
     if "classifications" in document:
         return _read_response(at)
-    job = document.get("result") and isinstance(document["result"], list)
-    return _read_job(at) if job or any(key in document for key in ("predictions", *_OF_JOBS)) else read_runner(at)
+    has_results = document.get("result") and isinstance(document["result"], list)
+    if has_results or any(key in document for key in ("predictions", *_JOB_FIELDS)):
+        return _read_job(at)
+    return read_runner(at)

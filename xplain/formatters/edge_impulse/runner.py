@@ -1,4 +1,4 @@
-"""What a device says of one input: the result of Edge Impulse's runner.
+"""The result of Edge Impulse's runner: the output of a device for one input.
 
 ::
 
@@ -8,9 +8,9 @@
                 "visual_anomaly_grid": [{"label": "anomaly", "value": 5.1, "x": 0, "y": 8, "width": 8, "height": 8}]},
      "timing": {"dsp": 1, "classification": 2, "anomaly": 0}}
 
-Boxes and cells are in pixels of what the model was given, not of the photo. Some runners put what is about anomalies
-under ``visual_anomaly``. Where there are neither boxes nor cells, nothing tells whether the input is a signal or an
-image; a signal is taken.
+Boxes and cells are in pixels of the model's input, not of the photo. Some runners put the fields about anomalies under
+``visual_anomaly``. Without boxes and cells nothing tells whether the input is a signal or an image; it is read as a
+signal.
 """
 
 from __future__ import annotations
@@ -23,21 +23,21 @@ from xplain.explanation import Box, Explanation, Prediction, Source
 from xplain.explanation.outcomes import ANOMALY
 from xplain.formatters.core.places import At
 from xplain.formatters.core.wire import Reader, boolean, integer, nullable, number, string
-from xplain.formatters.edge_impulse.fields import FORMAT, extent, fields, items, scores
-from xplain.formatters.edge_impulse.figures import box, rectangle
-from xplain.formatters.edge_impulse.writing import DETECTION, difference, merged
-
-Json = dict[str, Any]
+from xplain.formatters.edge_impulse.fields import FORMAT, Json, extent, fields, list_of, scores
+from xplain.formatters.edge_impulse.figures import make_box, rectangle
+from xplain.formatters.edge_impulse.writing import DETECTION, apply_patch, make_patch
 
 RUNNER = "runner"
+"""Key of our attributes for the extras of a runner's result, which tell that an explanation was read from one."""
+
 _NESTED = "visual_anomaly"
 
 
 def _cells(label: Reader[Any]) -> Reader[list[Json]]:
-    return items(fields(label=label, value=number, x=number, y=number, width=extent, height=extent))
+    return list_of(fields(label=label, value=number, x=number, y=number, width=extent, height=extent))
 
 
-_ABOUT_ANOMALIES: dict[str, Reader[Any]] = {
+_ANOMALY_FIELDS: dict[str, Reader[Any]] = {
     "anomaly": nullable(number),
     "visual_anomaly_grid": nullable(_cells(nullable(string))),
     "visual_anomaly_max": nullable(number),
@@ -45,80 +45,92 @@ _ABOUT_ANOMALIES: dict[str, Reader[Any]] = {
 }
 
 
-def _one_place(value: Json) -> Json:
-    twice = [key for key in value.get(_NESTED, {}) if key in value]
-    if twice:
-        raise DocumentError("must be given once, got it under visual_anomaly too", path=f"$.{twice[0]}")
-    return value
+def _check_nesting(result: Json) -> Json:
+    """Check that no field stands both in the result and under ``visual_anomaly``."""
+    repeated = [key for key in result.get(_NESTED, {}) if key in result]
+    if repeated:
+        raise DocumentError("must be given once, got it under visual_anomaly too", path=f"$.{repeated[0]}")
+    return result
 
 
 _RESULT = fields(
-    _one_place,
+    _check_nesting,
     classification=nullable(scores),
     bounding_boxes=nullable(_cells(string)),
-    visual_anomaly=nullable(fields(**_ABOUT_ANOMALIES)),
-    **_ABOUT_ANOMALIES,
+    visual_anomaly=nullable(fields(**_ANOMALY_FIELDS)),
+    **_ANOMALY_FIELDS,
 )
 _RUNNER = fields(success=boolean, id=nullable(integer()), result=_RESULT, timing=nullable(scores))
 
 
 def read_runner(at: At) -> Explanation:
     """Read the result of a runner."""
-    found = _RUNNER(at)
-    result = dict(found["result"])
+    document = _RUNNER(at)
+    result = dict(document["result"])
     nested = result.pop(_NESTED, None)
     result |= nested or {}
-    explanation = at["result"].build(_explanation, result)
-    labels = ["label" in cell for cell in result.get("visual_anomaly_grid", [])]
-    own: Json = difference({**found, "result": result}, _plain(explanation, labelled=any(labels)))
-    own |= {} if nested is None else {"nested": sorted(nested)}
-    own |= {"unlabelled": True} if labels and not any(labels) else {}
-    return replace(explanation, attributes={FORMAT: {RUNNER: own}})
+    explanation = at["result"].build(_make_explanation, result)
+    cells_labelled = ["label" in cell for cell in result.get("visual_anomaly_grid", [])]
+    plain = _plain_result(explanation, label_cells=any(cells_labelled))
+    extras: Json = make_patch({**document, "result": result}, plain)
+    if nested is not None:
+        extras["nested"] = sorted(nested)
+    if cells_labelled and not any(cells_labelled):
+        extras["unlabelled"] = True
+    return replace(explanation, attributes={FORMAT: {RUNNER: extras}})
 
 
-def _explanation(result: Json) -> Explanation:
-    ranked = sorted(result.get("classification", {}).items(), key=lambda one: -one[1])
+def _make_explanation(result: Json) -> Explanation:
+    ranked = sorted(result.get("classification", {}).items(), key=lambda entry: -entry[1])
     predictions = [Prediction((label,), score) for label, score in ranked]
     if "anomaly" in result:
         predictions.append(Prediction((ANOMALY,), result["anomaly"], attributes={"anomaly": True}))
-    predictions += [_prediction(cell, {}) for cell in result.get("bounding_boxes", [])]
-    predictions += [_prediction(cell, {"anomaly": True}) for cell in result.get("visual_anomaly_grid", [])]
-    visual = any(key.startswith(_NESTED) for key in result)
-    task = DETECTION if "bounding_boxes" in result else "image-classification" if visual else "signal-classification"
+    predictions += [_make_prediction(cell, {}) for cell in result.get("bounding_boxes", [])]
+    predictions += [_make_prediction(cell, {"anomaly": True}) for cell in result.get("visual_anomaly_grid", [])]
+    is_visual = any(key.startswith(_NESTED) for key in result)
+    if "bounding_boxes" in result:
+        task = DETECTION
+    else:
+        task = "image-classification" if is_visual else "signal-classification"
     return Explanation(task, Source("signal" if task.startswith("signal") else "image"), tuple(predictions))
 
 
-def _prediction(cell: Json, attributes: Json) -> Prediction:
-    region = box(cell["x"], cell["y"], cell["width"], cell["height"], pixels=True)
+def _make_prediction(cell: Json, attributes: Json) -> Prediction:
+    region = make_box(cell["x"], cell["y"], cell["width"], cell["height"], in_pixels=True)
     return Prediction(cell.get("label", ANOMALY), cell["value"], region=region, attributes=attributes)
 
 
 def write_runner(explanation: Explanation) -> Json:
-    """Turn an explanation that was read from the result of a runner into such a result."""
-    own = dict(explanation.attributes[FORMAT][RUNNER])
-    nested, unlabelled = own.pop("nested", None), own.pop("unlabelled", False)
-    document = merged(_plain(explanation, labelled=not unlabelled), own)
+    """Write an explanation that was read from the result of a runner as such a result."""
+    extras = dict(explanation.attributes[FORMAT][RUNNER])
+    nested, unlabelled = extras.pop("nested", None), extras.pop("unlabelled", False)
+    document = apply_patch(_plain_result(explanation, label_cells=not unlabelled), extras)
     if isinstance(nested, list):
         result = document["result"]
-        inside = {key: result.pop(key) for key in list(result) if key in nested}
-        result[_NESTED] = inside
+        inner = {key: result.pop(key) for key in list(result) if key in nested}
+        result[_NESTED] = inner
     return document
 
 
-def _plain(explanation: Explanation, *, labelled: bool) -> Json:
-    """Write what a runner says by the values alone."""
+def _plain_result(explanation: Explanation, *, label_cells: bool) -> Json:
+    """Write the result of a runner from the values of an explanation alone."""
     result: Json = {}
     boxes: list[Json] = []
     cells: list[Json] = []
-    for one in explanation.predictions:
-        anomalous = one.attributes.get("anomaly") is True
-        if isinstance(one.region, Box):
-            if one.region.unit == "pixel":
-                (cells if anomalous else boxes).append(_cell(one, one.region, labelled or not anomalous))
-        elif anomalous:
-            result["anomaly"] = one.score
+    for prediction in explanation.predictions:
+        is_anomaly = prediction.attributes.get("anomaly") is True
+        region = prediction.region
+        if isinstance(region, Box):
+            if region.unit != "pixel":  # the size of the model's input is not known: it cannot be converted
+                continue
+            if is_anomaly:
+                cells.append(_write_cell(prediction, region, label_cells))
+            else:
+                boxes.append(_write_cell(prediction, region, True))
+        elif is_anomaly:
+            result["anomaly"] = prediction.score
         else:
-            result.setdefault("classification", {}).setdefault(one.name, one.score)
+            result.setdefault("classification", {}).setdefault(prediction.name, prediction.score)
     if cells:
         result["visual_anomaly_grid"] = cells
     if explanation.task == DETECTION:
@@ -126,7 +138,7 @@ def _plain(explanation: Explanation, *, labelled: bool) -> Json:
     return {"success": True, "result": result}
 
 
-def _cell(prediction: Prediction, region: Box, labelled: bool) -> Json:
+def _write_cell(prediction: Prediction, region: Box, labelled: bool) -> Json:
     x, y, width, height = rectangle(region)
     label = {"label": prediction.name} if labelled else {}
     return {**label, "value": prediction.score, "x": x, "y": y, "width": width, "height": height}

@@ -1,125 +1,55 @@
-"""Explanations as Edge Impulse's samples, classifications and windows.
+"""Explanations written as Edge Impulse's samples, and the patches with which documents round-trip.
 
-What the vendor requires and an explanation does not say is filled in neutrally: no signature, the epoch as every time,
-``testing`` as the category, one learn block for each that the predictions tell apart (``block``), a threshold of 0,
-zero for figures of detections whose truth is not known, "" or [] or 0 for the rest.
+A document holds more than an explanation does: sensors, devices, readings, names of blocks. So a reader writes its
+explanation back from the values alone (`plain_sample`), and keeps the difference to the document as a patch
+(`make_patch`) in ``attributes["edge-impulse"]``. On writing, the patch is applied again (`apply_patch`). A patch holds
+only what differs, so values that were changed after reading are written as they are now.
+
+Fields that the vendor requires and an explanation does not have are filled in neutrally: no signature, the epoch as
+every time, ``testing`` as the category, one learn block for each that the predictions tell apart (``block``), a
+threshold of 0, zero for figures of detections whose truth is not known, "" or [] or 0 for the rest.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from xplain.explanation import Attribution, Box, Explanation, Grid, Prediction, Window
 from xplain.explanation.outcomes import ANOMALY, UNCERTAIN, Outcome, choose, outcome
+from xplain.explanation.regions import LengthUnit
 from xplain.formatters.core.wire import problems
-from xplain.formatters.edge_impulse.fields import SAMPLE
+from xplain.formatters.edge_impulse.fields import SAMPLE, Json
 from xplain.formatters.edge_impulse.figures import rectangle
 
-#: What is compared inside; the rest differs as a whole, so that a patch shows it as a whole.
-_ARRAYS = {"classifications", "predictions", "result", "structuredResult", "anomalyResult"}
-_DEEP = {"sample", *_ARRAYS}
-_MORE = "+"
-#: What releases after 1.71.0 require. It is written for them, so an older document that lacks it says nothing by that.
-_ADDED = {"datastreams", "thresholds", "intervalMs", "frequencyHz", "resultCount", "totalCount"}
-
-
-def difference(found: Json, plain: Json) -> Json:
-    """Return the patch that makes ``found`` of ``plain``.
-
-    Examples
-    --------
-    >>> patch = difference({"label": "wave", "frequency": 62.5}, {"frequency": 62.5, "sensors": []})
-    >>> patch
-    {'label': 'wave', 'sensors': None}
-    >>> merged({"frequency": 100.0, "sensors": []}, patch)
-    {'frequency': 100.0, 'label': 'wave'}
-    """
-    patch: Json = {}
-    for key in sorted(found):
-        value, own = found[key], plain.get(key)
-        if value == own:
-            continue
-        if key in _DEEP and isinstance(value, dict) and isinstance(own, dict):
-            part = difference(value, own)
-        elif key in _DEEP and isinstance(value, list) and isinstance(own, list) and len(value) >= len(own):
-            both = enumerate(zip(value, own, strict=False))
-            part = {str(i): inner for i, (one, other) in both if one != other and (inner := difference(one, other))}
-            part |= {_MORE: value[len(own) :]} if len(value) > len(own) else {}
-        else:
-            patch[key] = value
-            continue
-        if part:
-            patch[key] = part
-    return patch | {key: None for key in sorted(plain) if key not in found and key not in _ADDED}
-
-
-def merged(plain: Json, patch: Any) -> Json:
-    """Return what a patch makes of ``plain``; what does not fit on it is left out."""
-    whole = dict(plain)
-    for key, value in (patch if isinstance(patch, dict) else {}).items():
-        own = plain.get(key)
-        if key in _DEEP and isinstance(own, dict):
-            whole[key] = merged(own, value)
-        elif key in _ARRAYS and isinstance(value, dict):
-            if isinstance(own, list):
-                whole[key] = _elements(own, value)
-        else:
-            whole[key] = value
-    return {key: value for key, value in whole.items() if value is not None}
-
-
-def _elements(plain: list[Any], patch: Json) -> list[Any]:
-    more = patch.get(_MORE)
-    return [merged(one, patch.get(str(i))) for i, one in enumerate(plain)] + (more if isinstance(more, list) else [])
-
-
-Json = dict[str, Any]
-
 DETECTION = "object-detection"
+
 MAX_BLOCKS = 64
+"""Most learn blocks of a sample: a block is written for each number up to the highest that predictions name."""
+
 _EPOCH = "1970-01-01T00:00:00.000Z"
+_SIDES = ("x", "y", "width", "height")
+
+#: Arrays whose elements a patch changes one by one, by their index. Any other value is replaced as a whole.
+_PATCHED_ARRAYS = {"classifications", "predictions", "result", "structuredResult", "anomalyResult"}
+_PATCHED = {"sample", *_PATCHED_ARRAYS}
+#: Key in the patch of an array for the elements to append.
+_MORE = "+"
+#: Fields required by releases after 1.71.0 only. A patch does not remove them: a document without them is just older.
+_NEWLY_REQUIRED = {"datastreams", "thresholds", "intervalMs", "frequencyHz", "resultCount", "totalCount"}
 
 
-class _Cut:
-    """The predictions of one window, by learn block: scores of the whole window, and boxes."""
-
-    def __init__(self, region: Window | None) -> None:
-        self.region = region
-        self.scores: dict[tuple[int, str], Prediction] = {}
-        self.boxes: dict[int, list[Prediction]] = {}
-
-
-def _block(prediction: Prediction) -> int:
-    number = prediction.attributes.get("block", 0)
-    return number if type(number) is int and 0 < number < MAX_BLOCKS else 0
-
-
-def _cuts(explanation: Explanation) -> list[_Cut]:
-    """Cut predictions into windows: an image is one; in a signal a label that comes again begins another one."""
-    image = explanation.source.kind == "image"
-    cuts = [_Cut(None)] if image else []
-    for prediction in explanation.predictions:
-        region = prediction.region
-        if isinstance(region, Box):
-            if image:
-                cuts[0].boxes.setdefault(_block(prediction), []).append(prediction)
-            continue
-        window = region if isinstance(region, Window) and not image else None
-        key = (_block(prediction), prediction.name)
-        if not image and (not cuts or window != cuts[-1].region or key in cuts[-1].scores):
-            cuts.append(_Cut(window))
-        cuts[-1].scores.setdefault(key, prediction)
-    return cuts
+# Samples.
 
 
 def write_sample(
     explanation: Explanation, name: str, number: int, *, patch: Json, current: bool
 ) -> tuple[Json, list[Json]]:
-    """Turn an explanation into what a job says of one sample, and of each of its windows.
+    """Write an explanation as an element of a job's ``result``, and its windows as elements of ``predictions``.
 
     Parameters
     ----------
@@ -130,50 +60,86 @@ def write_sample(
     number : int
         The sample's number.
     patch : dict
-        What a document said beyond that.
+        The difference between the document that the explanation was read from and what its values give.
     current : bool
-        Whether what releases after 1.71.0 require is written too.
+        Whether to fill in what releases after 1.71.0 require.
     """
-    whole = merged(plain_sample(explanation, name, number, current=current), patch)
-    if current and not problems(SAMPLE, whole["sample"]):
-        sample = whole["sample"]
-        sample["sensors"] = _numbered(sample["sensors"])
-        sample.setdefault("datastreams", streams(sample))
-    windows = whole.pop("predictions", [])
-    return whole, windows if isinstance(windows, list) else []
+    document = apply_patch(plain_sample(explanation, name, number, current=current), patch)
+    if current and not problems(SAMPLE, document["sample"]):
+        sample = document["sample"]
+        sample["sensors"] = _number_sensors(sample["sensors"])
+        sample.setdefault("datastreams", single_stream(sample))
+    windows = document.pop("predictions", [])
+    return document, windows if isinstance(windows, list) else []
 
 
 def plain_sample(explanation: Explanation, name: str, number: int, *, current: bool = True) -> Json:
-    """Write a sample and, as ``predictions``, its windows of the values alone."""
-    cuts = _cuts(explanation)
-    detection = explanation.task == DETECTION
-    decided = [None if detection else choose(cut.scores.values()) for cut in cuts]
-    found = [None if one is None else outcome(one) for one in decided]
-    grids = _grids(explanation, cuts)
-    used = [block for cut in cuts for block in (*(key[0] for key in cut.scores), *cut.boxes)]
-    windows = [_write_window(cut, one, number, grids) for cut, one in zip(cuts, found, strict=True)]
-    for cut, window, one in zip(cuts, windows, decided, strict=True):
-        if one is not None and isinstance(one.attributes.get("correct"), bool):
-            classes = {UNCERTAIN, *(name for _, name in cut.scores)}
-            told = {window.get("label"), window["prediction"]} <= classes
-            correct = window["prediction"] == window.get("label") if told else one.attributes["correct"]
-            window["predictionCorrect"] = correct
+    """Write a sample from the values of an explanation alone; its windows stand under ``predictions``."""
+    windows = _split_windows(explanation)
+    if explanation.task == DETECTION:
+        chosen: list[Prediction | None] = [None] * len(windows)
+    else:
+        chosen = [choose(window.scores.values()) for window in windows]
+    outcomes = [None if prediction is None else outcome(prediction) for prediction in chosen]
+    grids = _grids(explanation, windows)
+    blocks = [block for window in windows for block in window.blocks()]
     return {
         "sampleId": number,
-        "sample": _write_sample(explanation, name, number, found),
+        "sample": _write_sample(explanation, name, number, outcomes),
         "classifications": [
-            _write_block(explanation, cuts, found, block, grids.get(block), current)
-            for block in range(1 + max(used, default=0))
+            _write_block(explanation, windows, outcomes, block, grids.get(block), current)
+            for block in range(1 + max(blocks, default=0))
         ],
-        "predictions": windows,
+        "predictions": [
+            _write_window(window, prediction, number, grids) for window, prediction in zip(windows, chosen, strict=True)
+        ],
     }
 
 
-def _write_sample(explanation: Explanation, name: str, number: int, found: Sequence[Outcome | None]) -> Json:
+@dataclass(slots=True)
+class _WindowPredictions:
+    """The predictions of one window, by number of the learn block."""
+
+    region: Window | None
+    #: Predictions of the whole window, by block and name.
+    scores: dict[tuple[int, str], Prediction] = field(default_factory=dict)
+    boxes: dict[int, list[Prediction]] = field(default_factory=dict)
+
+    def blocks(self) -> set[int]:
+        return {*(block for block, _ in self.scores), *self.boxes}
+
+    def scores_of(self, block: int) -> list[Prediction]:
+        return [prediction for (number, _), prediction in self.scores.items() if number == block]
+
+
+def _block_of(prediction: Prediction) -> int:
+    number = prediction.attributes.get("block", 0)
+    return number if type(number) is int and 0 < number < MAX_BLOCKS else 0
+
+
+def _split_windows(explanation: Explanation) -> list[_WindowPredictions]:
+    """Group predictions by window: an image is one; in a signal, a name that occurs again begins another one."""
+    is_image = explanation.source.kind == "image"
+    windows = [_WindowPredictions(None)] if is_image else []
+    for prediction in explanation.predictions:
+        block, region = _block_of(prediction), prediction.region
+        if isinstance(region, Box):
+            if is_image:
+                windows[0].boxes.setdefault(block, []).append(prediction)
+            continue
+        window = region if isinstance(region, Window) and not is_image else None
+        key = (block, prediction.name)
+        if not is_image and (not windows or window != windows[-1].region or key in windows[-1].scores):
+            windows.append(_WindowPredictions(window))
+        windows[-1].scores.setdefault(key, prediction)
+    return windows
+
+
+def _write_sample(explanation: Explanation, name: str, number: int, outcomes: Sequence[Outcome | None]) -> Json:
     source = explanation.source
     rate = source.sample_rate_hz or 0.0
     interval = interval_of(rate)
-    truths = {one.expected for one in found if one is not None and one.expected is not None}
+    truths = {decision.expected for decision in outcomes if decision is not None and decision.expected is not None}
     return {
         "id": number,
         "filename": name,
@@ -205,155 +171,255 @@ def _write_sample(explanation: Explanation, name: str, number: int, found: Seque
 
 
 def interval_of(rate: float) -> float:
-    """Return milliseconds from a rate in Hz, or the other way around; 0 stands for none that is known."""
+    """Convert a rate in Hz to an interval in milliseconds, or back; 0 stands for unknown."""
     interval = 1000 / rate if rate > 0 else 0.0
     return interval if interval < math.inf else 0.0
 
 
-def _write_window(cut: _Cut, found: Outcome | None, number: int, grids: dict[int, Grid]) -> Json:
-    """Write what is decided of a window; of detections, their labels."""
-    region = cut.region or Window(0, 0)
-    labels = dict.fromkeys(box.name for boxes in cut.boxes.values() for box in boxes)
-    predicted = found.predicted if found is not None else ", ".join(labels) or "-"
-    return {
-        "sampleId": number,
-        "startMs": region.start_ms,
-        "endMs": region.end_ms,
-        **({} if found is None or found.expected is None else {"label": found.expected}),
-        "prediction": predicted,
-        **({"anomalyScores": _numbers(next(iter(grids.values())))} if grids else {}),
-    }
+def _number_sensors(sensors: list[Json]) -> list[Json]:
+    """Give sensors without an index their position."""
+    return [{**sensor, "index": sensor.get("index", i)} for i, sensor in enumerate(sensors)]
+
+
+def single_stream(sample: Json) -> list[Json]:
+    """Return the ``datastreams`` of a sample with a single one; every sample of an older release is that."""
+    shared = {key: sample[key] for key in ("chartType", "intervalMs", "valuesCount")}
+    shared["sensors"] = _number_sensors(sample["sensors"])
+    size = {"imageDimensions": sample["imageDimensions"]} if "imageDimensions" in sample else {}
+    values = min(sample["valuesCount"], 2**53)  # a count with more digits may overflow a float
+    return [
+        {
+            "index": 0,
+            "frequencyHz": sample["frequency"],
+            "totalLengthMs": sample.get("totalLengthMs", values * sample["intervalMs"]),
+            **shared,
+            **size,
+        }
+    ]
+
+
+# Windows.
+
+
+def _write_window(window: _WindowPredictions, chosen: Prediction | None, number: int, grids: dict[int, Grid]) -> Json:
+    """Write the decision for a window; of detections, the labels of all boxes."""
+    region = window.region or Window(0, 0)
+    decision = None if chosen is None else outcome(chosen)
+    labels = dict.fromkeys(box.name for boxes in window.boxes.values() for box in boxes)
+    document: Json = {"sampleId": number, "startMs": region.start_ms, "endMs": region.end_ms}
+    if decision is not None and decision.expected is not None:
+        document["label"] = decision.expected
+    document["prediction"] = decision.predicted if decision is not None else ", ".join(labels) or "-"
+    if grids:
+        document["anomalyScores"] = _grid_rows(next(iter(grids.values())))
+    if chosen is not None and isinstance(chosen.attributes.get("correct"), bool):
+        document["predictionCorrect"] = _is_correct(document, window, chosen)
+    return document
+
+
+def _is_correct(document: Json, window: _WindowPredictions, chosen: Prediction) -> bool:
+    """Compare label and prediction if both are classes of the window; else take what the prediction says."""
+    classes = {UNCERTAIN, *(name for _, name in window.scores)}
+    if {document.get("label"), document["prediction"]} <= classes:
+        return bool(document["prediction"] == document.get("label"))
+    return bool(chosen.attributes["correct"])
+
+
+# Learn blocks.
 
 
 def _write_block(
     explanation: Explanation,
-    cuts: Sequence[_Cut],
-    found: Sequence[Outcome | None],
+    windows: Sequence[_WindowPredictions],
+    outcomes: Sequence[Outcome | None],
     block: int,
     grid: Grid | None,
     current: bool,
 ) -> Json:
-    detection = explanation.task == DETECTION
-    own = [[one for (k, _), one in cut.scores.items() if k == block] for cut in cuts]
-    boxes = [one for cut in cuts for one in cut.boxes.get(block, [])]
-    anomalous = [one for one in boxes if not detection or one.attributes.get("anomaly") is True]
-    detected = [one for one in boxes if detection and one.attributes.get("anomaly") is not True]
-    limits = [
-        one.threshold for one in [*(one for window in own for one in window), *boxes] if one.threshold is not None
-    ]
-    kind = "keras-visual-anomaly" if grid is not None else "keras-object-detection" if detection else "keras"
+    """Write the results of one learn block for all windows."""
+    scores = [window.scores_of(block) for window in windows]
+    boxes = [box for window in windows for box in window.boxes.get(block, [])]
+    is_detection = explanation.task == DETECTION
+    anomalies = [box for box in boxes if not is_detection or _is_anomaly(box)]
+    detections = [box for box in boxes if is_detection and not _is_anomaly(box)]
     document: Json = {
-        "learnBlock": {"id": block + 1, "type": kind, "name": "", "dsp": [], "title": ""},
-        "result": [{one.name: one.score for one in window} for window in own],
-        "minimumConfidenceRating": limits[0] if limits else 0.0,
-        "expectedLabels": _expected(found),
+        "learnBlock": {"id": block + 1, "type": _block_type(explanation, grid), "name": "", "dsp": [], "title": ""},
+        "result": [{prediction.name: prediction.score for prediction in predictions} for predictions in scores],
+        "minimumConfidenceRating": _first_threshold([*(p for predictions in scores for p in predictions), *boxes]),
+        "expectedLabels": _expected_labels(outcomes),
     }
-    if anomalous or grid is not None:
-        document["anomalyResult"] = [_anomaly(explanation, anomalous, grid)]
-    if detection and (detected or block == 0):
-        document["structuredResult"] = [_structured(explanation, detected)]
-    return document | (_additions(cuts) if current else {})
+    if anomalies or grid is not None:
+        document["anomalyResult"] = [_write_anomalies(explanation, anomalies, grid)]
+    if is_detection and (detections or block == 0):
+        document["structuredResult"] = [_write_detections(explanation, detections)]
+    return document | (_newly_required(windows) if current else {})
 
 
-def _additions(cuts: Sequence[_Cut]) -> Json:
-    """Write what releases after 1.71.0 require of a block; the interval is that between its windows."""
-    starts = [cut.region.start_ms for cut in cuts if cut.region is not None]
+def _is_anomaly(box: Prediction) -> bool:
+    return box.attributes.get("anomaly") is True
+
+
+def _block_type(explanation: Explanation, grid: Grid | None) -> str:
+    if grid is not None:
+        return "keras-visual-anomaly"
+    return "keras-object-detection" if explanation.task == DETECTION else "keras"
+
+
+def _first_threshold(predictions: Iterable[Prediction]) -> float:
+    """Return the threshold of the first prediction that has one: a learn block has only one."""
+    return next((prediction.threshold for prediction in predictions if prediction.threshold is not None), 0.0)
+
+
+def _newly_required(windows: Sequence[_WindowPredictions]) -> Json:
+    """Return the fields of a block that releases after 1.71.0 require; the interval is that between windows."""
+    starts = [window.region.start_ms for window in windows if window.region is not None]
     interval = starts[1] - starts[0] if len(starts) > 1 else 0.0
     interval = interval if 0 < interval < math.inf else 0.0
     return {
         "thresholds": [],
         "intervalMs": interval,
         "frequencyHz": interval_of(interval),
-        "resultCount": len(cuts),
+        "resultCount": len(windows),
     }
 
 
-def _expected(found: Sequence[Outcome | None]) -> list[Json]:
+def _expected_labels(outcomes: Sequence[Outcome | None]) -> list[Json]:
     """Write true labels as runs of windows, ends included."""
     runs: list[Json] = []
-    for i, one in enumerate(found):
-        if one is None or one.expected is None:
+    for i, decision in enumerate(outcomes):
+        if decision is None or decision.expected is None:
             continue
-        if runs and runs[-1]["label"] == one.expected and runs[-1]["endIndex"] == i - 1:
+        if runs and runs[-1]["label"] == decision.expected and runs[-1]["endIndex"] == i - 1:
             runs[-1]["endIndex"] = i
         else:
-            runs.append({"startIndex": i, "endIndex": i, "label": one.expected})
+            runs.append({"startIndex": i, "endIndex": i, "label": decision.expected})
     return runs
 
 
-def _grids(explanation: Explanation, cuts: Sequence[_Cut]) -> dict[int, Grid]:
-    """Find the grid of each block: one for the anomaly score of an image."""
-    grids: dict[int, Grid] = {}
-    if explanation.source.kind != "image":
-        return grids
-    for attribution in explanation.attributions:
-        block = _block(attribution.target)
-        if _is_anomaly_grid(attribution) and cuts[0].scores.get((block, ANOMALY)) == attribution.target:
-            grids.setdefault(block, attribution.evidence)  # type: ignore[arg-type]
-    return grids
-
-
-def _is_anomaly_grid(attribution: Attribution) -> bool:
-    return isinstance(attribution.evidence, Grid) and bool(attribution.evidence.values.size)
-
-
-def _anomaly(explanation: Explanation, predictions: Sequence[Prediction], grid: Grid | None) -> Json:
-    boxes = [(one.name, _in(one, "fraction", explanation), one.score) for one in predictions]
+def _write_anomalies(explanation: Explanation, predictions: Sequence[Prediction], grid: Grid | None) -> Json:
+    boxes = [(prediction, _box_in(prediction, "fraction", explanation)) for prediction in predictions]
     document: Json = {
         "boxes": [
-            {**dict(zip(("x", "y", "width", "height"), rectangle(box), strict=True)), "label": label, "score": score}
-            for label, box, score in boxes
+            {
+                **dict(zip(_SIDES, rectangle(box), strict=True)),
+                "label": prediction.name,
+                "score": prediction.score,
+            }
+            for prediction, box in boxes
             if box is not None
         ]
     }
     if grid is not None:
-        rows = _numbers(grid)
-        flat = [value for row in rows for value in row]
-        document |= {"scores": rows, "meanScore": sum(flat) / len(flat), "maxScore": max(flat)}
+        rows = _grid_rows(grid)
+        values = [value for row in rows for value in row]
+        document |= {"scores": rows, "meanScore": sum(values) / len(values), "maxScore": max(values)}
     return document
 
 
-def _structured(explanation: Explanation, predictions: Sequence[Prediction]) -> Json:
-    """Write detections, all in the unit of the first."""
-    unit = predictions[0].region.unit if predictions and isinstance(predictions[0].region, Box) else "fraction"
-    boxes = [(box, one) for one in predictions if (box := _in(one, unit, explanation)) is not None]
+def _write_detections(explanation: Explanation, predictions: Sequence[Prediction]) -> Json:
+    """Write detections, all in the unit of the first: a document tells the unit by its numbers."""
+    first = predictions[0].region if predictions else None
+    unit = first.unit if isinstance(first, Box) else "fraction"
+    boxes = [
+        (prediction, box) for prediction in predictions if (box := _box_in(prediction, unit, explanation)) is not None
+    ]
     return {
-        "boxes": [rectangle(box) for box, _ in boxes],
-        "labels": [one.name for _, one in boxes],
-        "scores": [one.score for _, one in boxes],
+        "boxes": [rectangle(box) for _, box in boxes],
+        "labels": [prediction.name for prediction, _ in boxes],
+        "scores": [prediction.score for prediction, _ in boxes],
         **dict.fromkeys(("mAP", "f1", "precision", "recall"), 0.0),
     }
 
 
-def _in(prediction: Prediction, unit: Any, explanation: Explanation) -> Box | None:
-    """Convert a prediction's box; None if the size of the image, which that takes, is not known."""
+def _box_in(prediction: Prediction, unit: LengthUnit, explanation: Explanation) -> Box | None:
+    """Return a prediction's box in a unit; None if converting takes the size of the image and that is not known."""
     box, source = prediction.region, explanation.source
     if not isinstance(box, Box) or box.unit == unit:
         return box if isinstance(box, Box) else None
     return box.to(unit, (source.height, source.width)) if source.height and source.width else None
 
 
-def _numbers(grid: Grid) -> list[list[float]]:
-    """Return a grid's scores as the shortest decimal numbers that are the same in float32."""
+# Grids.
+
+
+def _grids(explanation: Explanation, windows: Sequence[_WindowPredictions]) -> dict[int, Grid]:
+    """Return the grid of each block: the first that explains the anomaly score of an image."""
+    grids: dict[int, Grid] = {}
+    if explanation.source.kind != "image":
+        return grids
+    for attribution in explanation.attributions:
+        block = _block_of(attribution.target)
+        if _has_grid(attribution) and windows[0].scores.get((block, ANOMALY)) == attribution.target:
+            grids.setdefault(block, attribution.evidence)  # type: ignore[arg-type]
+    return grids
+
+
+def _has_grid(attribution: Attribution) -> bool:
+    return isinstance(attribution.evidence, Grid) and bool(attribution.evidence.values.size)
+
+
+def _grid_rows(grid: Grid) -> list[list[float]]:
+    """Return the scores of a grid as the shortest decimal numbers that are the same in float32."""
     return [[float(np.format_float_positional(value, unique=True)) for value in row] for row in grid.values]
 
 
-def _numbered(sensors: list[Json]) -> list[Json]:
-    """Number sensors in their order, where they have no number."""
-    return [{**sensor, "index": sensor.get("index", i)} for i, sensor in enumerate(sensors)]
+# Patches.
 
 
-def streams(sample: Json) -> list[Json]:
-    """Return the data streams of a sample that has one, which is what every sample has in older releases."""
-    shared = {key: sample[key] for key in ("chartType", "intervalMs", "valuesCount")}
-    shared["sensors"] = _numbered(sample["sensors"])
-    size = {"imageDimensions": sample["imageDimensions"]} if "imageDimensions" in sample else {}
-    return [
-        {
-            "index": 0,
-            "frequencyHz": sample["frequency"],
-            "totalLengthMs": sample.get("totalLengthMs", min(sample["valuesCount"], 2**53) * sample["intervalMs"]),
-            **shared,
-            **size,
-        }
-    ]
+def make_patch(document: Json, plain: Json) -> Json:
+    """Return the patch that turns ``plain`` into ``document``: changed fields, and None for those to remove.
+
+    Examples
+    --------
+    >>> patch = make_patch({"label": "wave", "frequency": 62.5}, {"frequency": 62.5, "sensors": []})
+    >>> patch
+    {'label': 'wave', 'sensors': None}
+    >>> apply_patch({"frequency": 100.0, "sensors": []}, patch)
+    {'frequency': 100.0, 'label': 'wave'}
+    """
+    patch: Json = {}
+    for key in sorted(document):
+        value, base = document[key], plain.get(key)
+        if value == base:
+            continue
+        if key in _PATCHED and isinstance(value, dict) and isinstance(base, dict):
+            changes = make_patch(value, base)
+        elif key in _PATCHED and isinstance(value, list) and isinstance(base, list) and len(value) >= len(base):
+            changes = _make_array_patch(value, base)
+        else:
+            patch[key] = value
+            continue
+        if changes:
+            patch[key] = changes
+    return patch | {key: None for key in sorted(plain) if key not in document and key not in _NEWLY_REQUIRED}
+
+
+def _make_array_patch(values: list[Json], bases: list[Json]) -> Json:
+    patch: Json = {}
+    for i, (value, base) in enumerate(zip(values, bases, strict=False)):
+        if value != base and (changes := make_patch(value, base)):
+            patch[str(i)] = changes
+    if len(values) > len(bases):
+        patch[_MORE] = values[len(bases) :]
+    return patch
+
+
+def apply_patch(plain: Json, patch: Any) -> Json:
+    """Return what a patch makes of ``plain``; parts of the patch that do not fit it are ignored."""
+    document = dict(plain)
+    for key, change in (patch if isinstance(patch, dict) else {}).items():
+        base = plain.get(key)
+        if key in _PATCHED and isinstance(base, dict):
+            document[key] = apply_patch(base, change)
+        elif key in _PATCHED_ARRAYS and isinstance(change, dict):
+            if isinstance(base, list):
+                document[key] = _apply_array_patch(base, change)
+        else:
+            document[key] = change
+    return {key: value for key, value in document.items() if value is not None}
+
+
+def _apply_array_patch(bases: list[Any], patch: Json) -> list[Any]:
+    more = patch.get(_MORE)
+    patched = [apply_patch(base, patch.get(str(i))) for i, base in enumerate(bases)]
+    return patched + (more if isinstance(more, list) else [])

@@ -18,17 +18,18 @@
 
 Each inner list of ``maskRLE`` is one mask (column-major run lengths, zeros first) that explains the first prediction;
 ``dimensions`` are those of the original image. Words keep their sign, and ``index`` is a position in the text split on
-white space. Detections, segments and what else a result may hold: `xplain.formatters.modzy.objects`.
+white space. For detections and segments see `xplain.formatters.modzy.objects`.
 
-What is read, besides that object and jobs: ``{"data": object}``, an input item of a job (an explanation, or a job of
-this one item if it has none yet) and a batch ``{"predictions": [{"data": object}, ...]}``. As found in the wild, a flat
-``maskRLE``, numbers as strings, a missing ``modelType`` or ``index``, an empty ``explainableText``, outputs of any name
-and whatever proto3 leaves out as zero, false or empty are understood. A class that has word scores but no prediction is
-a target with score 0, since its score is not known. Where nothing tells which task it was, image classification is
-taken.
+Besides objects and jobs, these are read: ``{"data": object}``, an input item of a job (as an explanation, or as a job
+of this one item if it has none yet) and a batch ``{"predictions": [{"data": object}, ...]}``.
 
-An explanation is written as an object, results as a job. ``edge=True`` writes the form that Modzy Edge parses strictly
-(its protocol buffer): times as RFC 3339 in UTC, errors as outputs of failed items, and nothing that it does not know.
+Reading accepts what real documents contain: a flat ``maskRLE``, numbers as strings, a missing ``modelType`` or
+``index``, an empty ``explainableText``, outputs of any name, and zeros, false and empty values left out by proto3. A
+class that has word scores but no prediction is a target with score 0. If nothing tells the task, it is image
+classification.
+
+An explanation is written as an object, results as a job. ``edge=True`` writes the strict form of Modzy Edge (its
+protocol buffer): times as RFC 3339 in UTC, errors as outputs of failed items, and no fields that it does not define.
 """
 
 from __future__ import annotations
@@ -45,12 +46,12 @@ from xplain.formatters.modzy.jobs import (
     HEAD,
     ITEMS,
     STATUSES,
-    encode_item,
     encode_job,
+    encode_single_item,
     read_batch,
-    read_item,
     read_job,
     read_output,
+    read_single_item,
 )
 from xplain.formatters.modzy.objects import FORMAT, encode_object, read_object
 
@@ -82,10 +83,10 @@ def _is_object(value: Any) -> bool:
     if not isinstance(value, dict):
         return False
     result, explanation = value.get("result"), value.get("explanation")
-    known = isinstance(result, dict) and ("classPredictions" in result or "detections" in result)
+    has_predictions = isinstance(result, dict) and ("classPredictions" in result or "detections" in result)
     return (
         "modelType" in value
-        or known
+        or has_predictions
         or (isinstance(result, dict) and "explanation" in value)
         or (isinstance(explanation, dict) and ("maskRLE" in explanation or "wordImportances" in explanation))
     )
@@ -101,9 +102,9 @@ def encode(value: Value, *, edge: bool = False) -> dict[str, Any]:
     Parameters
     ----------
     value : Explanation or Results
-        What to write; an explanation that was read from an item of a job is written as such an item.
+        What to write. An explanation that was read from an item of a job is written as such an item.
     edge : bool
-        Whether a job is written as Modzy Edge's protocol buffer has it.
+        Whether a job is written in the strict form of Modzy Edge's protocol buffer.
 
     Returns
     -------
@@ -116,12 +117,12 @@ def encode(value: Value, *, edge: bool = False) -> dict[str, Any]:
     if isinstance(value, Results):
         return encode_job(value, edge=edge)
     if "item" in value.attributes.get(FORMAT, {}):
-        return encode_item(value)
+        return encode_single_item(value)
     return encode_object(value)
 
 
 def decode(at: At) -> Explanation | Results:
-    """Read an explainability object, or an output, item, batch or job that holds some."""
+    """Read an explainability object, or an output, item, batch or job that holds such objects."""
     fields = mapping(at)
     if "jobIdentifier" in fields or "results" in fields or "failures" in fields:
         return read_job(at)
@@ -132,5 +133,5 @@ def decode(at: At) -> Explanation | Results:
     if "data" in fields:
         return read_output(at)
     if "status" in fields:
-        return read_item(at)
+        return read_single_item(at)
     raise at.rejected("an explainability object, or an output, item, batch or job that holds some")

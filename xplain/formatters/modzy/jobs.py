@@ -1,12 +1,13 @@
 """Modzy's input items, batches and jobs.
 
-What the values have no place for is kept under the document's own keys: of a job and of an item in their
-``attributes["modzy"]``; of an item that is a document of its own in ``attributes["modzy"]["item"]`` of its explanation.
+Fields without a place in xplain's values are kept under their own keys: those of a job or an item in its
+``attributes["modzy"]``, those of an item that is a document of its own in ``attributes["modzy"]["item"]`` of its
+explanation.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -15,7 +16,7 @@ from typing import Any
 from xplain.errors import DocumentError
 from xplain.explanation import Explanation, Item, Results
 from xplain.formatters.core.places import At
-from xplain.formatters.core.streaming import Items
+from xplain.formatters.core.streaming import ItemLayout
 from xplain.formatters.core.wire import (
     Field,
     Reader,
@@ -40,12 +41,13 @@ STATUSES = {
     "SUCCESSFUL": "successful",
     "FAILED": "failed",
 }
-"""Modzy's statuses in their order, and ours."""
+"""Modzy's statuses in the order an item goes through them, and ours."""
 
+#: The usual name of an output.
 _OUTPUT = "results.json"
 _NO_REASON = "no reason given"
 _TIMES = {"started": "startTime", "updated": "updateTime", "ended": "endTime"}
-#: What only a job or an item of Modzy Edge's protocol buffer has, besides what every one has.
+#: Further fields of a job and of an item that Modzy Edge's protocol buffer defines.
 _EDGE_JOB = (
     "accountIdentifier",
     "team",
@@ -61,6 +63,7 @@ _EDGE_JOB = (
     "inputSize",
 )
 _EDGE_ITEM = ("inputFetching", "outputUploading", "modelLatency", "queueTime", "voting")
+#: Further fields of a job that are integers from 0 on.
 _COUNTS = (
     "initialQueueTime",
     "totalQueueTime",
@@ -77,56 +80,62 @@ _COUNTS = (
 
 def encode_job(results: Results, *, edge: bool) -> dict[str, Any]:
     """Turn fitted results into a job."""
-    own = dict(results.attributes.get(FORMAT, {}))
-    explained = any(item.explanation is not None and item.explanation.attributions for item in results.items)
+    extras = dict(results.attributes.get(FORMAT, {}))
     document = {
         "jobIdentifier": results.job,
-        **_present(submittedAt=_time(results.submitted, edge), error=None if edge else results.error),
+        **_without_none(submittedAt=_encode_time(results.submitted, edge), error=None if edge else results.error),
         "total": results.total,
-        "completed": own.pop("completed", results.completed),
-        "failed": own.pop("failed", results.failed),
+        "completed": extras.pop("completed", results.completed),
+        "failed": extras.pop("failed", results.failed),
         "finished": results.finished,
-        "explained": own.pop("explained", explained),
+        "explained": extras.pop("explained", _is_explained(results.items)),
         "results": {},
         "failures": {},
     }
     for item in results.items:
-        home = "failures" if item.status == "failed" and not edge else "results"
-        document[home][item.name] = _encode_item(item, edge)
-    return _with(document, own, _EDGE_JOB if edge else None)
+        key = "failures" if item.status == "failed" and not edge else "results"
+        document[key][item.name] = _encode_item(item, edge)
+    return _with_extras(document, extras, _EDGE_JOB if edge else None)
 
 
-def encode_item(explanation: Explanation) -> dict[str, Any]:
+def _is_explained(items: Iterable[Item]) -> bool:
+    return any(item.explanation is not None and item.explanation.attributions for item in items)
+
+
+def encode_single_item(explanation: Explanation) -> dict[str, Any]:
     """Turn an explanation that was read from an item of a job into that item."""
-    own = dict(explanation.attributes[FORMAT])
-    metadata = dict(own.pop("item"))
-    output = metadata.pop("output", _OUTPUT)
-    plain = replace(explanation, attributes={FORMAT: own} if own else {})
-    return {**metadata, output: {"data": encode_object(plain)}}
+    extras = dict(explanation.attributes[FORMAT])
+    item_fields = dict(extras.pop("item"))
+    output = item_fields.pop("output", _OUTPUT)
+    bare = replace(explanation, attributes={FORMAT: extras} if extras else {})
+    return {**item_fields, output: {"data": encode_object(bare)}}
 
 
 def _encode_item(item: Item, edge: bool) -> dict[str, Any]:
-    own = dict(item.attributes.get(FORMAT, {}))
-    output = own.pop("output", _OUTPUT)
-    document: dict[str, Any] = {"status": next(name for name, ours in STATUSES.items() if ours == item.status)}
-    document |= _present(engine=item.engine, **{key: _time(getattr(item, name), edge) for name, key in _TIMES.items()})
+    extras = dict(item.attributes.get(FORMAT, {}))
+    output = extras.pop("output", _OUTPUT)
+    times = {theirs: _encode_time(getattr(item, ours), edge) for ours, theirs in _TIMES.items()}
+    document: dict[str, Any] = {"status": next(theirs for theirs, ours in STATUSES.items() if ours == item.status)}
+    document |= _without_none(engine=item.engine, **times)
     if item.explanation is not None:
         document[_OUTPUT if edge else output] = {"data": encode_object(item.explanation)}
     elif item.error is not None and edge:
         document[_OUTPUT] = {"error": {"error_message": item.error}}
     if item.error is not None and not edge:
         document["error"] = item.error
-    return _with(document, own, _EDGE_ITEM if edge else None)
+    return _with_extras(document, extras, _EDGE_ITEM if edge else None)
 
 
-def _with(document: dict[str, Any], others: Mapping[str, Any], known: Collection[str] | None) -> dict[str, Any]:
-    """Add what a document of Modzy's said besides, or of that what is known."""
-    kept = {key: value for key, value in others.items() if known is None or key in known}
-    return {**document, **{key: value for key, value in kept.items() if key not in document}}
+def _with_extras(
+    document: dict[str, Any], extras: Mapping[str, Any], allowed: Collection[str] | None
+) -> dict[str, Any]:
+    """Add the extras that a document has not set itself; of these only the allowed ones (None is all)."""
+    added = {key: value for key, value in extras.items() if key not in document and (allowed is None or key in allowed)}
+    return {**document, **added}
 
 
-def _time(text: str | None, edge: bool) -> str | None:
-    """Leave a time as it is or, for the strict parser, write it as RFC 3339 in UTC."""
+def _encode_time(text: str | None, edge: bool) -> str | None:
+    """Return a time as it is or, for Modzy Edge, as RFC 3339 in UTC (None if it has no zone)."""
     if text is None or not edge:
         return text
     try:
@@ -138,7 +147,7 @@ def _time(text: str | None, edge: bool) -> str | None:
     return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
-def _present(**fields: Any) -> dict[str, Any]:
+def _without_none(**fields: Any) -> dict[str, Any]:
     return {name: value for name, value in fields.items() if value is not None}
 
 
@@ -151,26 +160,26 @@ class _Output:
     error: str | None = None
 
 
-def _error(at: At) -> str:
-    """Read why an item failed: the platform gives a string, a model an object."""
+def _read_error(at: At) -> str:
+    """Read why an item failed: the platform writes a string, a model an object."""
     return string(at["error_message"]) if isinstance(at.value, dict) else string(at)
 
 
 def read_output(at: At) -> Explanation:
-    """Read the object that an output holds."""
+    """Read an output that holds an explainability object."""
     mapping(at)
     return read_object(at["data"])
 
 
-def _output(at: At) -> _Output:
-    """Read the output of a model: the object in ``data``, or the error that a failing model leaves."""
+def _read_output_or_error(at: At) -> _Output:
+    """Read an output: an explainability object in ``data``, or the error of a failed model."""
     if "data" not in mapping(at) and "error" in at.value:
-        return _Output(None, _error(at["error"]))
+        return _Output(None, _read_error(at["error"]))
     return _Output(read_output(at))
 
 
 def _output_key(item: dict[str, Any]) -> str | None:
-    """Find the output among an item's fields; its name is that of a file, and models differ in it."""
+    """Find the output among an item's fields: its key is a file name, which differs between models."""
     if _OUTPUT in item:
         return _OUTPUT
     outputs = [key for key, value in item.items() if isinstance(value, dict) and "data" in value]
@@ -178,7 +187,7 @@ def _output_key(item: dict[str, Any]) -> str | None:
     return next(iter(outputs + files), None)
 
 
-_MILLISECONDS = nullable(between(0, 1e300))
+_MILLISECONDS = nullable(between(0, 1e300))  # any number that is not negative
 _ITEM_EXTRAS = {
     "elapsedTime": _MILLISECONDS,
     "inputFetching": nullable(integer(0)),
@@ -189,77 +198,80 @@ _ITEM_EXTRAS = {
 }
 
 
-def _item(at: At, failure: bool = False) -> Item:
+def _read_item(at: At, is_failure: bool = False) -> Item:
+    """Read an item of a job, whose key is its name."""
     fields = mapping(at)
     name = str(at.key)
-    if "status" not in fields and isinstance(fields.get(name), dict):
+    if "status" not in fields and isinstance(fields.get(name), dict):  # nested under its name once more
         at, fields = at[name], fields[name]
     key = _output_key(fields)
-    found = _item_reader(key, failure)(at)
-    status, output, error, own = found["status"], found["output"], found["error"], _known(found["rest"])
+    values = _item_reader(key, is_failure)(at)
+    output, error = values["output"], values["error"]
+    extras = _without_null(values["rest"])
     if key not in (None, _OUTPUT):
-        own["output"] = key
-    failed = failure or status == "FAILED" or (output is not None and output.error is not None)
+        extras["output"] = key
+    has_failed = is_failure or values["status"] == "FAILED" or (output is not None and output.error is not None)
+    if error is not None and not has_failed:
+        extras["error"] = error
     reason = error or (output and output.error) or _NO_REASON
-    if error is not None and not failed:
-        own["error"] = error
     return Item(
         name,
-        "failed" if failed else STATUSES[status],
+        "failed" if has_failed else STATUSES[values["status"]],
         explanation=output and output.explanation,
-        error=reason if failed else None,
-        engine=found["engine"],
-        attributes={FORMAT: own} if own else {},
-        **{ours: found[ours] for ours in _TIMES},
+        error=reason if has_failed else None,
+        engine=values["engine"],
+        attributes={FORMAT: extras} if extras else {},
+        **{ours: values[ours] for ours in _TIMES},
     )
 
 
-@lru_cache(maxsize=64)
-def _item_reader(output: str | None, failure: bool) -> Reader[dict[str, Any]]:
-    """Make the reader of items whose output has this name."""
+def _read_failure(at: At) -> Item:
+    return _read_item(at, is_failure=True)
+
+
+@lru_cache(maxsize=64)  # a job has few names of outputs
+def _item_reader(output: str | None, is_failure: bool) -> Reader[dict[str, Any]]:
+    """Make the reader of items whose output has this key."""
     return record(
         dict,
         rest=_ITEM_EXTRAS,
-        status=nullable(choice(*STATUSES), "FAILED") if failure else choice(*STATUSES),
-        output=nullable(_output, key=output if output is not None else _OUTPUT),
-        error=nullable(_error),
+        status=nullable(choice(*STATUSES), "FAILED") if is_failure else choice(*STATUSES),
+        output=nullable(_read_output_or_error, key=output if output is not None else _OUTPUT),
+        error=nullable(_read_error),
         engine=nullable(string),
         **{ours: nullable(time, key=theirs) for ours, theirs in _TIMES.items()},
     )
 
 
-def _failure(at: At) -> Item:
-    return _item(at, failure=True)
-
-
-def _known(fields: dict[str, Any]) -> dict[str, Any]:
-    """Leave out what is null, which is the same as absent."""
+def _without_null(fields: dict[str, Any]) -> dict[str, Any]:
+    """Leave out fields that are null, which means absent."""
     return {key: value for key, value in fields.items() if value is not None}
 
 
-def read_item(at: At) -> Explanation | Results:
-    """Read an item that is a document of its own."""
-    item = _item(at)
+def read_single_item(at: At) -> Explanation | Results:
+    """Read an item that is a document of its own: as an explanation, or as a job of one item if it has none."""
+    item = _read_item(at)
     if item.status != "successful" or item.explanation is None:
         return Results("", (replace(item, name="input"),))
-    metadata = {
+    item_fields = {
         "status": "SUCCESSFUL",
-        **_present(engine=item.engine, **{theirs: getattr(item, ours) for ours, theirs in _TIMES.items()}),
+        **_without_none(engine=item.engine, **{theirs: getattr(item, ours) for ours, theirs in _TIMES.items()}),
         **item.attributes.get(FORMAT, {}),
     }
-    own = {**item.explanation.attributes.get(FORMAT, {}), "item": metadata}
-    return replace(item.explanation, attributes={FORMAT: own})
+    extras = {**item.explanation.attributes.get(FORMAT, {}), "item": item_fields}
+    return replace(item.explanation, attributes={FORMAT: extras})
 
 
-def _batch(explanations: tuple[Explanation, ...]) -> Results:
+def _make_batch(explanations: tuple[Explanation, ...]) -> Results:
     items = (Item(str(i), "successful", explanation=explanation) for i, explanation in enumerate(explanations))
     return Results("", tuple(items))
 
 
-read_batch: Reader[Results] = record(_batch, explanations=Field(array(read_output), "predictions"))
+read_batch: Reader[Results] = record(_make_batch, explanations=Field(array(read_output), "predictions"))
+"""Read a batch of outputs as a job whose items are named by their index."""
 
 
-def _job(
+def _make_job(
     job: str,
     results: dict[str, Item],
     failures: dict[str, Item],
@@ -271,22 +283,29 @@ def _job(
     **more: Any,
 ) -> Results:
     items = (*results.values(), *failures.values())
-    own = _known(rest)
+    extras = _without_null(rest)
     if total is not None and (completed or 0) + (failed or 0) > total:
         raise DocumentError(f"must be at least completed + failed, got {total}", path="$.total")
-    whole = total is None or total == len(items)
-    plain = Results(job, items)
-    for name, claim in (("completed", completed), ("failed", failed)):
-        counted = getattr(plain, name)
-        if claim is not None and (claim < counted or (whole and claim != counted)):
-            raise DocumentError(f"must be {counted}, the number of such items, got {claim}", path=f"$.{name}")
-        if claim is not None and claim != counted:
-            own[name] = claim
-    explained = any(item.explanation is not None and item.explanation.attributions for item in items)
-    if own.get("explained") in (None, explained):
-        own.pop("explained", None)
-    own = {FORMAT: own} if own else {}
-    return Results(job, items, total=total, finished=finished, attributes=own, **more)  # type: ignore[arg-type]
+    # A job may be listed in part: then more items may be done than are listed.
+    lists_all = total is None or total == len(items)
+    listed = Results(job, items)
+    for name, claimed in (("completed", completed), ("failed", failed)):
+        count = getattr(listed, name)
+        if claimed is not None and (claimed < count or (lists_all and claimed != count)):
+            raise DocumentError(f"must be {count}, the number of such items, got {claimed}", path=f"$.{name}")
+        if claimed is not None and claimed != count:
+            extras[name] = claimed
+    if extras.get("explained") in (None, _is_explained(items)):
+        extras.pop("explained", None)
+    attributes = {FORMAT: extras} if extras else {}
+    return Results(
+        job,
+        items,
+        total=total,  # type: ignore[arg-type]
+        finished=finished,  # type: ignore[arg-type]
+        attributes=attributes,
+        **more,
+    )
 
 
 _COUNT = nullable(integer(0))
@@ -298,7 +317,7 @@ _HEAD: dict[str, Reader[Any]] = {
     "error": nullable(string),
 }
 read_job: Reader[Results] = record(
-    _job,
+    _make_job,
     rest={
         "submittedByKey": nullable(string),
         "accountIdentifier": nullable(string),
@@ -311,15 +330,16 @@ read_job: Reader[Results] = record(
         **dict.fromkeys(_COUNTS, _COUNT),
     },
     **_HEAD,
-    # Left out where they are empty, zero or false.
-    results=nullable(table(_item), {}),
-    failures=nullable(table(_failure), {}),
+    # proto3 leaves these out where they are empty or zero.
+    results=nullable(table(_read_item), {}),
+    failures=nullable(table(_read_failure), {}),
     completed=_COUNT,
     failed=_COUNT,
 )
+"""Read a job."""
 
 ITEMS = {
-    "results": Items(lambda job: _item, named=True),
-    "failures": Items(lambda job: _failure, named=True),
+    "results": ItemLayout(lambda job: _read_item, named=True),
+    "failures": ItemLayout(lambda job: _read_failure, named=True),
 }
 HEAD: Reader[dict[str, Any]] = record(dict, rest=None, **_HEAD)

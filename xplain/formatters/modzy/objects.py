@@ -1,4 +1,4 @@
-"""Modzy's explainability object: what a model says about one input, and why.
+"""Modzy's explainability object: what a model predicts for one input, and why.
 
 ::
 
@@ -7,9 +7,10 @@
      "explanation": {"maskRLE": [[5, 3, 8]], "dimensions": {"height": 4, "width": 4}},
      "drift": {"layer1": 0.2}}
 
-``detections`` are fractions of the image; of older models, ``images[].detections`` are read and written, which are in
-pixels. A segment is a class prediction with its own ``maskRLE``, and ``result.dimensions``: the result is free-form,
-and this is our use of that. Whatever else the result, its predictions and the object hold is kept.
+``detections`` are in fractions of the image; the ``images[].detections`` of older models are in pixels. A segment is a
+class prediction with a ``maskRLE`` of its own, whose size is ``result.dimensions``: Modzy leaves the result free-form,
+and this is our use of that. Further fields are kept: those of a prediction in its ``attributes``, those of the result
+and the object in ``attributes["modzy"]``.
 """
 
 from __future__ import annotations
@@ -51,22 +52,24 @@ TASKS = {
 """The ``modelType`` of each task."""
 
 _MODEL_TYPES = {model_type: task for task, model_type in TASKS.items()}
+#: A number as text; the lengths are bounded, so that it converts quickly.
 _NUMBER = re.compile(r"-?[0-9]{1,300}(\.[0-9]{1,300})?([eE][+-]?[0-9]{1,3})?")
 _CORNERS = ("xmin", "ymin", "xmax", "ymax")
 
 
 def encode_object(explanation: Explanation) -> dict[str, Any]:
     """Turn a fitted explanation into an explainability object."""
-    others = dict(explanation.attributes.get(FORMAT, {}))
-    result = {**others.pop("result", {}), **_encode_result(explanation)}
-    encode = _encode_words if explanation.source.kind == "text" else _encode_masks
-    own = {"modelType": TASKS[explanation.task], "result": result, "explanation": encode(explanation)}
-    return {**own, **{key: value for key, value in others.items() if key not in own}}
+    extras = dict(explanation.attributes.get(FORMAT, {}))
+    result = {**extras.pop("result", {}), **_encode_result(explanation)}
+    encode_evidence = _encode_words if explanation.source.kind == "text" else _encode_masks
+    fields = {"modelType": TASKS[explanation.task], "result": result, "explanation": encode_evidence(explanation)}
+    return {**fields, **{key: value for key, value in extras.items() if key not in fields}}
 
 
 def _encode_result(explanation: Explanation) -> dict[str, Any]:
-    """Write predictions where their kind of region belongs."""
-    found: dict[str, list[dict[str, Any]]] = {"classes": [], "fraction": [], "pixel": []}
+    """Write the predictions: boxes as detections, others as classes."""
+    classes: list[dict[str, Any]] = []
+    detections: dict[LengthUnit, list[dict[str, Any]]] = {"fraction": [], "pixel": []}
     size = None
     for prediction in explanation.predictions:
         region = prediction.region
@@ -74,20 +77,21 @@ def _encode_result(explanation: Explanation) -> dict[str, Any]:
         match region:
             case Box():
                 corners = dict(zip(_CORNERS, (region.x0, region.y0, region.x1, region.y1), strict=True))
-                found[region.unit].append({**entry, **corners})
+                detections[region.unit].append({**entry, **corners})
             case Mask():
+                # There is one size for all masks: a mask of another size is left out, which fitting reports as a loss.
                 size = size or (region.height, region.width)
                 runs = {"maskRLE": region.counts.tolist()} if (region.height, region.width) == size else {}
-                found["classes"].append({**entry, **runs})
+                classes.append({**entry, **runs})
             case _:
-                found["classes"].append(entry)
-    boxes = explanation.task == "object-detection"
-    result: dict[str, Any] = {"detections": found["fraction"]} if boxes else {}
-    if found["classes"] or not boxes:
-        result["classPredictions"] = found["classes"]
-    if found["pixel"]:
-        names = {"class": "className", "score": "probability"}
-        renamed = [{names.get(key, key): value for key, value in entry.items()} for entry in found["pixel"]]
+                classes.append(entry)
+    is_detection = explanation.task == "object-detection"
+    result: dict[str, Any] = {"detections": detections["fraction"]} if is_detection else {}
+    if classes or not is_detection:
+        result["classPredictions"] = classes
+    if detections["pixel"]:
+        old_names = {"class": "className", "score": "probability"}
+        renamed = [{old_names.get(key, key): value for key, value in entry.items()} for entry in detections["pixel"]]
         result["images"] = [{"detections": renamed}]
     return result if size is None else {**result, "dimensions": {"height": size[0], "width": size[1]}}
 
@@ -120,8 +124,8 @@ def _encode_words(explanation: Explanation) -> dict[str, Any] | None:
 # Reading.
 
 
-def _number(at: At) -> float:
-    """Read a number or its text."""
+def _read_number(at: At) -> float:
+    """Read a number, or a string that spells one."""
     if isinstance(at.value, str):
         if not _NUMBER.fullmatch(at.value):
             raise at.rejected("a finite number")
@@ -129,21 +133,23 @@ def _number(at: At) -> float:
     return number(at)
 
 
-def _side(at: At) -> int:
-    """Read a length in pixels or its text."""
+def _read_side(at: At) -> int:
+    """Read a length in pixels, or a string that spells one."""
     if isinstance(at.value, str) and re.fullmatch("[0-9]{1,10}", at.value):
         return int(at.value)
     return integer(0)(at)
 
 
-_SIZE: Reader[tuple[int, int]] = record(lambda height, width: (height, width), height=_side, width=_side)
+_SIZE: Reader[tuple[int, int]] = record(lambda height, width: (height, width), height=_read_side, width=_read_side)
 
 
-def _mask(at: At, size: tuple[int, int]) -> Mask:
+def _read_mask(at: At, size: tuple[int, int]) -> Mask:
     return at.build(lambda: Mask(rle.check(at.value, *size), *size))
 
 
-def _box(unit: LengthUnit) -> Callable[..., Prediction]:
+def _box_maker(unit: LengthUnit) -> Callable[..., Prediction]:
+    """Make the constructor of a prediction with a box in this unit."""
+
     def make(label: str, score: float, rest: dict[str, Any], **corners: float) -> Prediction:
         box = Box(corners["xmin"], corners["ymin"], corners["xmax"], corners["ymax"], unit)
         return Prediction((label,), score, region=box, attributes=rest)
@@ -168,11 +174,17 @@ class _Result:
     rest: dict[str, Any] | None = None
 
 
-_SIDES: dict[str, Reader[Any]] = dict.fromkeys(_CORNERS, _number)
-_CLASS = record(_Class, rest={}, label=Field(string, "class"), score=_number, runs=nullable(listing, key="maskRLE"))
-_DETECTION = record(_box("fraction"), rest={}, label=Field(string, "class"), score=_number, **_SIDES)
+_COORDINATES: dict[str, Reader[Any]] = dict.fromkeys(_CORNERS, _read_number)
+_CLASS = record(
+    _Class, rest={}, label=Field(string, "class"), score=_read_number, runs=nullable(listing, key="maskRLE")
+)
+_DETECTION = record(_box_maker("fraction"), rest={}, label=Field(string, "class"), score=_read_number, **_COORDINATES)
 _OLD_DETECTION = record(
-    _box("pixel"), rest={}, label=Field(string, "className"), score=Field(_number, "probability"), **_SIDES
+    _box_maker("pixel"),
+    rest={},
+    label=Field(string, "className"),
+    score=Field(_read_number, "probability"),
+    **_COORDINATES,
 )
 _IMAGE: Reader[tuple[Prediction, ...]] = record(lambda detections: detections, detections=array(_OLD_DETECTION))
 _RESULT = record(
@@ -185,16 +197,17 @@ _RESULT = record(
 )
 
 
-def _predictions(at: At, result: _Result) -> tuple[Prediction, ...]:
-    found = []
+def _make_predictions(at: At, result: _Result) -> tuple[Prediction, ...]:
+    """Make the predictions of a result; the place is that of the result, for messages."""
+    classes = []
     for i, entry in enumerate(result.classes):
         region = None
         if entry.runs is not None:
             if result.size is None:
                 raise at["dimensions"].rejected("the size of the masks of classPredictions")
-            region = _mask(at["classPredictions"][i]["maskRLE"], result.size)
-        found.append(Prediction((entry.label,), entry.score, region=region, attributes=entry.rest))
-    return (*found, *result.detections, *(one for image in result.images for one in image))
+            region = _read_mask(at["classPredictions"][i]["maskRLE"], result.size)
+        classes.append(Prediction((entry.label,), entry.score, region=region, attributes=entry.rest))
+    return (*classes, *result.detections, *(detection for image in result.images for detection in image))
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,17 +218,18 @@ class _Masks:
 
 
 def _read_masks(at: At) -> _Masks:
-    runs, size = _RUNS(at)
+    """Read the masks of an image; ``maskRLE`` is a list of masks or, as some models write it, a single mask."""
+    runs, size = _RUNS_AND_SIZE(at)
 
-    def mask(at: At) -> Mask:
-        return _mask(at, size)
+    def read_mask(at: At) -> Mask:
+        return _read_mask(at, size)
 
-    nested = not runs or any(isinstance(run, list) for run in runs)
+    is_list = not runs or any(isinstance(run, list) for run in runs)
     place = at["maskRLE"]
-    return _Masks(array(mask)(place) if nested else (mask(place),), *size)
+    return _Masks(array(read_mask)(place) if is_list else (read_mask(place),), *size)
 
 
-_RUNS: Reader[tuple[list[Any], tuple[int, int]]] = record(
+_RUNS_AND_SIZE: Reader[tuple[list[Any], tuple[int, int]]] = record(
     lambda runs, size: (runs, size), runs=Field(listing, "maskRLE"), size=Field(_SIZE, "dimensions")
 )
 
@@ -226,20 +240,20 @@ class _Words:
     text: str | None
 
 
-def _text(at: At) -> str | None:
-    """Read the explained text, of which an empty object stands for none."""
+def _read_text(at: At) -> str | None:
+    """Read the explained text; an empty object stands for none."""
     return None if at.value == {} else string(at)
 
 
-_WORD = record(Word, text=Field(string, "word"), score=_number, index=nullable(integer(0)))
+_WORD = record(Word, text=Field(string, "word"), score=_read_number, index=nullable(integer(0)))
 _WORDS = record(
     _Words,
     importances=Field(table(array(_WORD)), "wordImportances"),
-    text=nullable(_text, key="explainableText"),
+    text=nullable(_read_text, key="explainableText"),
 )
 
 
-def _evidence(at: At) -> _Masks | _Words | None:
+def _read_evidence(at: At) -> _Masks | _Words | None:
     keys = mapping(at).keys()
     if "wordImportances" in keys:
         return _WORDS(at)
@@ -251,18 +265,20 @@ def _evidence(at: At) -> _Masks | _Words | None:
 
 
 def _word_attributions(evidence: _Words, predictions: tuple[Prediction, ...]) -> tuple[Attribution, ...]:
+    """Make an attribution for each class; the target is the first prediction of the class."""
     split = None if evidence.text is None else SplitText(evidence.text)
     targets: dict[str, Prediction] = {}
     for prediction in predictions:
         targets.setdefault(prediction.name, prediction)
 
-    def placed(word: Word) -> Word:
+    def resolve_index(word: Word) -> Word:
         if split is None or word.index is None:
             return word
         return replace(word, index=split.place(word.text, word.index))
 
+    # A class without a prediction has score 0, since its score is not known.
     return tuple(
-        Attribution(targets.get(name) or Prediction((name,), 0.0), WordScores(tuple(map(placed, words))))
+        Attribution(targets.get(name) or Prediction((name,), 0.0), WordScores(tuple(map(resolve_index, words))))
         for name, words in evidence.importances.items()
     )
 
@@ -280,25 +296,28 @@ _OBJECT = record(
     rest={},
     model_type=nullable(choice(*_MODEL_TYPES), key="modelType"),
     result=nullable(_RESULT, _Result()),
-    evidence=nullable(_evidence, key="explanation"),
+    evidence=nullable(_read_evidence, key="explanation"),
 )
 
 
 def read_object(at: At) -> Explanation:
     """Read an explainability object."""
-    found = _OBJECT(at)
-    predictions = _predictions(at["result"], found.result)
-    others = {key: value for key, value in found.rest.items() if value is not None}
-    free = dict(found.result.rest or {})
-    if found.result.size is not None and not any(isinstance(p.region, Mask) for p in predictions):
-        free["dimensions"] = at.value["result"]["dimensions"]
-    if free:
-        others["result"] = free
-    return at.build(_explanation, found, predictions, {FORMAT: others} if others else {})
+    document = _OBJECT(at)
+    predictions = _make_predictions(at["result"], document.result)
+    extras = {key: value for key, value in document.rest.items() if value is not None}
+    result_extras = dict(document.result.rest or {})
+    has_masks = any(isinstance(prediction.region, Mask) for prediction in predictions)
+    if document.result.size is not None and not has_masks:  # else they are written with the masks
+        result_extras["dimensions"] = at.value["result"]["dimensions"]
+    if result_extras:
+        extras["result"] = result_extras
+    return at.build(_make_explanation, document, predictions, {FORMAT: extras} if extras else {})
 
 
-def _explanation(found: _Object, predictions: tuple[Prediction, ...], attributes: dict[str, Any]) -> Explanation:
-    evidence, task = found.evidence, _task(found)
+def _make_explanation(
+    document: _Object, predictions: tuple[Prediction, ...], attributes: dict[str, Any]
+) -> Explanation:
+    evidence, task = document.evidence, _find_task(document)
     if isinstance(evidence, _Words):
         source = Source("text", text=evidence.text)
         return Explanation(task, source, predictions, _word_attributions(evidence, predictions), attributes=attributes)
@@ -308,18 +327,19 @@ def _explanation(found: _Object, predictions: tuple[Prediction, ...], attributes
     if evidence.masks and not predictions:
         raise DocumentError("must hold the class that the masks explain, got none", path="$.result.classPredictions")
     source = Source("image", height=evidence.height, width=evidence.width)
-    masks = tuple(Attribution(predictions[0], mask) for mask in evidence.masks)
-    return Explanation(task, source, predictions, masks, attributes=attributes)
+    attributions = tuple(Attribution(predictions[0], mask) for mask in evidence.masks)
+    return Explanation(task, source, predictions, attributions, attributes=attributes)
 
 
-def _task(found: _Object) -> str:
-    """Take the task that is said, else what the evidence or the result is of, else image classification."""
-    words = isinstance(found.evidence, _Words)
-    if found.model_type is None:
-        boxes = found.result.detections or found.result.images
-        return "text-classification" if words else "object-detection" if boxes else "image-classification"
-    task = _MODEL_TYPES[found.model_type]
-    if found.evidence is not None and (task == "text-classification") != words:
-        what = "words" if words else "masks"
-        raise DocumentError(f"must go with the explanation, got {found.model_type!r} and {what}", path="$.modelType")
+def _find_task(document: _Object) -> str:
+    """Return the task of ``modelType``; without one, the task that goes with the evidence or the result."""
+    has_words = isinstance(document.evidence, _Words)
+    if document.model_type is None:
+        has_boxes = document.result.detections or document.result.images
+        return "text-classification" if has_words else "object-detection" if has_boxes else "image-classification"
+    task = _MODEL_TYPES[document.model_type]
+    if document.evidence is not None and (task == "text-classification") != has_words:
+        evidence = "words" if has_words else "masks"
+        got = f"{document.model_type!r} and {evidence}"
+        raise DocumentError(f"must go with the explanation, got {got}", path="$.modelType")
     return task

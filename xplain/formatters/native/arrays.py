@@ -1,8 +1,9 @@
 """Arrays of float32 in JSON: base64 of little-endian elements, packed where that is smaller.
 
-Packing is a floating-point predictor in front of zlib, as TIFF's predictor 3: the bytes of all elements are regrouped
-by significance (first bytes, then second bytes, ...), each byte is replaced by its difference (modulo 256) from the one
-before it in its group, and the result is deflated. A smooth map shrinks to about half of what zlib alone makes of it.
+Packing puts a floating-point predictor in front of zlib, like predictor 3 of TIFF. The bytes of all elements are
+regrouped into planes (the first byte of each element, then the second bytes, ...), each byte is replaced by its
+difference (modulo 256) from the one before it in its plane, and the result is deflated. A smooth map shrinks to about
+half of what zlib alone makes of it.
 """
 
 from __future__ import annotations
@@ -19,9 +20,9 @@ from xplain.errors import DocumentError, InputError
 from xplain.formatters.core.wire import Reader, array, choice, integer, number, optional, record, string
 
 MAX_ELEMENTS = 2**27
-"""Largest array that is written or read (a 134-megapixel map, 512 MiB)."""
+"""Most elements of an array that is written or read (a 134-megapixel map, 512 MiB)."""
 
-# Deflate cannot expand by more than this, so a claim beyond it is false without a look at the data.
+#: Deflate expands by at most this factor, so a larger claim is refused before anything is inflated.
 _MAX_RATIO = 1032
 
 Float32 = npt.NDArray[np.float32]
@@ -42,7 +43,12 @@ def pack(values: Float32, quantize: int | None = None) -> dict[str, Any]:
     Returns
     -------
     dict
-        shape, dtype, data, and packing, offset, scale where they apply.
+        shape, dtype and data; packing if the data are packed; offset and scale if they are quantised.
+
+    Raises
+    ------
+    InputError
+        If the array has more than `MAX_ELEMENTS` elements.
     """
     if values.size > MAX_ELEMENTS:
         raise InputError(f"an array must hold at most {MAX_ELEMENTS} elements to be written, got {values.size}")
@@ -53,14 +59,14 @@ def pack(values: Float32, quantize: int | None = None) -> dict[str, Any]:
         low, high = (float(values.min()), float(values.max())) if values.size else (0.0, 0.0)
         scale = (high - low) / levels
         packed |= {"dtype": f"uint{quantize}", "offset": low, "scale": scale}
-        exact = (values.astype(np.float64) - low) / (scale or 1.0)
-        elements = np.rint(exact).astype(_DTYPES[packed["dtype"]])
+        steps = (values.astype(np.float64) - low) / (scale or 1.0)  # a constant map has scale 0
+        elements = np.rint(steps).astype(_DTYPES[packed["dtype"]])
     raw = elements.tobytes()
     planes = np.frombuffer(raw, np.uint8).reshape(-1, elements.itemsize).T
-    small = zlib.compress(np.diff(planes, axis=1, prepend=np.uint8(0)).tobytes())
-    if len(small) < len(raw):
+    deflated = zlib.compress(np.diff(planes, axis=1, prepend=np.uint8(0)).tobytes())
+    if len(deflated) < len(raw):
         packed["packing"] = "delta-zlib"
-        raw = small
+        raw = deflated
     packed["data"] = base64.b64encode(raw).decode("ascii")
     return packed
 
@@ -71,28 +77,29 @@ def _unpack(shape: tuple[int, ...], dtype: str, data: str, packing: str | None, 
         raise DocumentError(f"must be an array of two, got an array of {len(shape)}", path="$.shape")
     count = shape[0] * shape[1]
     if max(shape) > MAX_ELEMENTS and not count:  # NumPy has no arrays of such sides, even empty ones
-        raise DocumentError(f"must hold sides of at most {MAX_ELEMENTS}, got {_product(shape)}", path="$.shape")
+        raise DocumentError(f"must hold sides of at most {MAX_ELEMENTS}, got {_format_shape(shape)}", path="$.shape")
     if count > MAX_ELEMENTS:
-        raise DocumentError(f"must multiply to at most {MAX_ELEMENTS} elements, got {_product(shape)}", path="$.shape")
-    raw = _bytes(data, count * element.itemsize, packed=packing is not None)
+        got = _format_shape(shape)
+        raise DocumentError(f"must multiply to at most {MAX_ELEMENTS} elements, got {got}", path="$.shape")
+    raw = _decode_bytes(data, count * element.itemsize, packed=packing is not None)
     if packing is None:
         stored = np.frombuffer(raw, element)
     else:
-        planes = np.frombuffer(raw, np.uint8).reshape(element.itemsize, count)
-        whole = np.cumsum(planes, axis=1, dtype=np.uint8)
-        stored = np.ascontiguousarray(whole.T).view(element).reshape(count)
+        differences = np.frombuffer(raw, np.uint8).reshape(element.itemsize, count)
+        planes = np.cumsum(differences, axis=1, dtype=np.uint8)
+        stored = np.ascontiguousarray(planes.T).view(element).reshape(count)
     if dtype == "float32":
         values: Float32 = stored.astype(np.float32)
     else:
-        with np.errstate(over="ignore", invalid="ignore"):
+        with np.errstate(over="ignore", invalid="ignore"):  # overflow is refused below
             values = (offset + scale * stored.astype(np.float64)).astype(np.float32)
     if not np.isfinite(values).all():
         raise DocumentError("must hold finite numbers, got NaN, infinity or a number beyond float32", path="$.data")
     return values.reshape(shape)
 
 
-def _bytes(data: str, size: int, packed: bool) -> bytes:
-    """Decode exactly ``size`` bytes, never more than that into memory."""
+def _decode_bytes(data: str, size: int, packed: bool) -> bytes:
+    """Decode exactly ``size`` bytes; refuse other sizes without inflating more than that."""
     try:
         raw = base64.b64decode(data, validate=True)
     except (binascii.Error, ValueError):
@@ -113,7 +120,7 @@ def _bytes(data: str, size: int, packed: bool) -> bytes:
     return raw
 
 
-def _product(shape: tuple[int, ...]) -> str:
+def _format_shape(shape: tuple[int, ...]) -> str:
     return " x ".join(str(side) if side < 10**18 else "a huge number" for side in shape)
 
 
@@ -126,3 +133,4 @@ unpack: Reader[Float32] = record(
     offset=optional(number, 0.0),
     scale=optional(number, 1.0),
 )
+"""Read an array that `pack` wrote, as float32 (rows, columns)."""

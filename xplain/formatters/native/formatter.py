@@ -13,10 +13,10 @@
 
     {"xplain": 1, "type": "record", "format": "deepomatic", "kind": "version", "fields": {...}}
 
-Absent is None; ``total`` and ``finished`` of results are written where the items do not say it. A target is the index
-of a prediction, or a prediction of its own. Masks are plain run lengths (column-major, zeros first); arrays are base64
-(see `xplain.formatters.native.arrays`). The JSON Schema is ``native.schema.json``. ``Source.content`` is never
-written.
+A field that is None is absent. ``total`` and ``finished`` of results are written only where they do not follow from the
+items. A target is the index of a prediction or, if it is none of the predictions, a prediction. Masks are run lengths
+(column-major, zeros first); arrays are base64 (see `xplain.formatters.native.arrays`). ``Source.content`` is never
+written. The JSON Schema is ``native.schema.json``.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ from xplain.explanation import (
     WordScores,
 )
 from xplain.formatters.core.places import At
-from xplain.formatters.core.streaming import Items
+from xplain.formatters.core.streaming import ItemLayout
 from xplain.formatters.core.wire import (
     Reader,
     array,
@@ -75,26 +75,27 @@ from xplain.formatters.native.arrays import pack, unpack
 __all__ = ["CAPABILITIES", "HEAD", "ITEMS", "decode", "encode", "sniff"]
 
 VERSION = 1
+"""The version of the format; a document of a newer one is refused."""
 
 CAPABILITIES = None
-"""Everything."""
+"""The format holds everything."""
 
 
 def sniff(document: Any) -> bool:
-    """Whether a document says that it is one of xplain's own."""
+    """Whether a document claims to be in xplain's own format."""
     return isinstance(document, dict) and "xplain" in document
 
 
 def encode(value: Explanation | Results | Record, *, quantize: int | None = None) -> dict[str, Any]:
-    """Turn an explanation, the results of a job or a vendor's object into a document.
+    """Turn an explanation, the results of a job or a vendor's record into a document.
 
     Parameters
     ----------
     value : Explanation, Results or Record
         What to write.
     quantize : {None, 8, 16}
-        Bits of each element of heat maps and signal scores; None keeps every bit. Values then come back within half a
-        step, which is the range of the map / (2**quantize - 1).
+        Bits of each element of heat maps and signal scores; None keeps every bit. Quantised values come back within
+        half a step; a step is the range of the map / (2**quantize - 1).
 
     Returns
     -------
@@ -106,14 +107,19 @@ def encode(value: Explanation | Results | Record, *, quantize: int | None = None
     if isinstance(value, Results):
         return {"xplain": VERSION, "type": "results", **_encode_results(value, quantize)}
     if isinstance(value, Record):
-        named = {"format": value.format, "kind": value.kind, "fields": value.fields}
-        return {"xplain": VERSION, "type": "record", **named}
+        return {
+            "xplain": VERSION,
+            "type": "record",
+            "format": value.format,
+            "kind": value.kind,
+            "fields": value.fields,
+        }
     return {"xplain": VERSION, "type": "explanation", **_encode_explanation(value, quantize)}
 
 
 def _encode_results(results: Results, quantize: int | None) -> dict[str, Any]:
-    implied = Results(results.job, results.items, total=results.total)
-    return _present(
+    implied = Results(results.job, results.items, total=results.total)  # finished as it follows from the items
+    return _without_none(
         job=results.job,
         total=None if results.total == len(results.items) else results.total,
         finished=None if results.finished == implied.finished else results.finished,
@@ -129,7 +135,7 @@ def _encode_results(results: Results, quantize: int | None) -> dict[str, Any]:
 
 def _encode_item(item: Item, quantize: int | None) -> dict[str, Any]:
     explanation = None if item.explanation is None else _encode_explanation(item.explanation, quantize)
-    return _present(
+    return _without_none(
         name=item.name,
         status=item.status,
         error=item.error,
@@ -144,12 +150,13 @@ def _encode_item(item: Item, quantize: int | None) -> dict[str, Any]:
 
 def _encode_explanation(explanation: Explanation, quantize: int | None) -> dict[str, Any]:
     source, provenance = explanation.source, explanation.provenance
+    # Of equal predictions, targets point to the first.
     indices: dict[Prediction, int] = {}
     for index, prediction in enumerate(explanation.predictions):
         indices.setdefault(prediction, index)
     document = {
         "task": explanation.task,
-        "source": _present(
+        "source": _without_none(
             kind=source.kind,
             name=source.name,
             sha256=source.sha256,
@@ -161,7 +168,7 @@ def _encode_explanation(explanation: Explanation, quantize: int | None) -> dict[
         ),
         "predictions": [_encode_prediction(prediction) for prediction in explanation.predictions],
         "attributions": [
-            _present(
+            _without_none(
                 target=_encode_target(attribution.target, indices),
                 evidence=_encode_evidence(attribution.evidence, quantize),
                 method=attribution.method,
@@ -169,7 +176,7 @@ def _encode_explanation(explanation: Explanation, quantize: int | None) -> dict[
             )
             for attribution in explanation.attributions
         ],
-        "provenance": _present(
+        "provenance": _without_none(
             method=provenance.method,
             options=provenance.options or None,
             seed=provenance.seed,
@@ -182,7 +189,7 @@ def _encode_explanation(explanation: Explanation, quantize: int | None) -> dict[
             evaluations=provenance.evaluations,
         ),
     }
-    document |= _present(attributes=explanation.attributes or None)
+    document |= _without_none(attributes=explanation.attributes or None)
     if not document["provenance"]:
         del document["provenance"]
     return document
@@ -197,7 +204,7 @@ def _encode_target(target: Prediction, indices: dict[Prediction, int]) -> int | 
 
 
 def _encode_prediction(prediction: Prediction) -> dict[str, Any]:
-    return _present(
+    return _without_none(
         label=list(prediction.label),
         score=prediction.score,
         region=None if prediction.region is None else _encode_region(prediction.region),
@@ -214,7 +221,7 @@ def _encode_region(region: Region) -> dict[str, Any]:
         case Polygon(points, unit):
             return {"kind": "polygon", "points": [list(point) for point in points], "unit": unit}
         case Span(start, stop, unit, part):
-            return _present(kind="span", start=start, stop=stop, unit=unit, part=part)
+            return _without_none(kind="span", start=start, stop=stop, unit=unit, part=part)
         case Window(start_ms, end_ms):
             return {"kind": "window", "start_ms": start_ms, "end_ms": end_ms}
         case Mask():
@@ -233,7 +240,7 @@ def _encode_evidence(evidence: Evidence, quantize: int | None) -> dict[str, Any]
             return {
                 "kind": "words",
                 "words": [
-                    _present(text=word.text, score=word.score, index=word.index, start=word.start, stop=word.stop)
+                    _without_none(text=word.text, score=word.score, index=word.index, start=word.start, stop=word.stop)
                     for word in words
                 ],
             }
@@ -245,11 +252,11 @@ def _encode_mask(mask: Mask) -> dict[str, Any]:
     return {"kind": "mask", "height": mask.height, "width": mask.width, "counts": mask.counts.tolist()}
 
 
-def _present(**fields: Any) -> dict[str, Any]:
+def _without_none(**fields: Any) -> dict[str, Any]:
     return {name: value for name, value in fields.items() if value is not None}
 
 
-# Reading mirrors the above.
+# Reading: one reader for each function above.
 
 
 def _decode_mask(height: int, width: int, counts: list[Any]) -> Mask:
@@ -260,12 +267,12 @@ def _decode_mask(height: int, width: int, counts: list[Any]) -> Mask:
 
 
 _MASK = record(_decode_mask, height=integer(0), width=integer(0), counts=listing)
-_LENGTH = choice("fraction", "pixel")
+_LENGTH_UNIT = choice("fraction", "pixel")
 _REGION: Reader[Region] = tagged(
     "kind",
     {
-        "box": record(Box, x0=number, y0=number, x1=number, y1=number, unit=_LENGTH),
-        "polygon": record(Polygon, points=array(pair(number)), unit=_LENGTH),
+        "box": record(Box, x0=number, y0=number, x1=number, y1=number, unit=_LENGTH_UNIT),
+        "polygon": record(Polygon, points=array(pair(number)), unit=_LENGTH_UNIT),
         "span": record(
             Span, start=integer(0), stop=integer(0), unit=choice("codepoint", "utf16_byte"), part=optional(string)
         ),
@@ -326,8 +333,8 @@ _PROVENANCE = record(
 )
 
 
-def _target(at: At) -> Prediction | int:
-    return integer(0)(at) if not isinstance(at.value, dict) else _PREDICTION(at)
+def _read_target(at: At) -> Prediction | int:
+    return _PREDICTION(at) if isinstance(at.value, dict) else integer(0)(at)
 
 
 def _decode_explanation(
@@ -338,7 +345,7 @@ def _decode_explanation(
     provenance: Provenance,
     attributes: dict[str, Any],
 ) -> Explanation:
-    whole = []
+    resolved = []
     for index, fields in enumerate(attributions):
         target = fields["target"]
         if isinstance(target, int):
@@ -348,8 +355,8 @@ def _decode_explanation(
                     path=f"$.attributions[{index}].target",
                 )
             fields |= {"target": predictions[target]}
-        whole.append(Attribution(**fields))
-    return Explanation(task, source, predictions, tuple(whole), provenance, attributes=attributes)
+        resolved.append(Attribution(**fields))
+    return Explanation(task, source, predictions, tuple(resolved), provenance, attributes=attributes)
 
 
 _EXPLANATION = record(
@@ -360,7 +367,7 @@ _EXPLANATION = record(
     attributions=array(
         record(
             dict[str, Any],
-            target=_target,
+            target=_read_target,
             evidence=_EVIDENCE,
             method=optional(string),
             quality=optional(json_object, {}),
@@ -396,25 +403,25 @@ _RECORD = record(Record, format=string, kind=string, fields=json_object)
 _DOCUMENT = tagged("type", {"explanation": _EXPLANATION, "results": _RESULTS, "record": _RECORD})
 
 
-def _version(at: At) -> None:
+def _check_version(at: At) -> None:
     if integer(1)(at) != VERSION:
         raise at.rejected(str(VERSION), "a newer xplain wrote it: upgrade xplain-kit to read it")
 
 
-def _item(at: At) -> Reader[Item]:
-    """Make the reader of the items of results."""
-    _version(at["xplain"])
+def _item_reader(at: At) -> Reader[Item]:
+    """Make the reader of the items of a document, which must be results of this version."""
+    _check_version(at["xplain"])
     choice("results")(at["type"])
     return _ITEM
 
 
-ITEMS = {"items": Items(_item)}
+ITEMS = {"items": ItemLayout(_item_reader)}
 HEAD: Reader[dict[str, Any]] = record(dict, rest=None, job=string, **_JOB)
 
 
 def decode(at: At) -> Explanation | Results | Record:
-    """Read an explanation, the results of a job or a vendor's object."""
+    """Read an explanation, the results of a job or a vendor's record."""
     mapping(at)
-    _version(at["xplain"])
+    _check_version(at["xplain"])
     value: Explanation | Results | Record = _DOCUMENT(at)
     return value

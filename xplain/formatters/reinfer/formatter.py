@@ -45,13 +45,17 @@ from typing import Any
 from xplain.explanation import Explanation, Item, Prediction, Record, Results, Span, WordScores
 from xplain.formatters.core.fit import Capabilities, Value
 from xplain.formatters.core.places import At
+from xplain.formatters.core.streaming import NO_ITEMS, no_head
 from xplain.formatters.core.wire import mapping
 from xplain.formatters.reinfer.comments import BODY
 from xplain.formatters.reinfer.records import RECORDS, kind_of
 from xplain.formatters.reinfer.responses import PREDICT, default_name, read_error, read_response
 from xplain.formatters.reinfer.writing import encode_response
 
-__all__ = ["CAPABILITIES", "decode", "encode", "sniff"]
+__all__ = ["CAPABILITIES", "HEAD", "ITEMS", "decode", "encode", "sniff"]
+
+#: The format knows no jobs.
+ITEMS, HEAD = NO_ITEMS, no_head
 
 CAPABILITIES = {
     "text-classification": Capabilities(
