@@ -11,7 +11,7 @@ import numpy as np
 from xplain import _check
 from xplain.explanation import Attribution, Comparison, Explanation, Heatmap
 from xplain.explanation.characters import one_line
-from xplain.explanation.comparison import aligned, cell
+from xplain.explanation.comparison import align_columns, cell
 from xplain.renderers.canvas.page import Page
 from xplain.renderers.canvas.picture import Picture, stacked
 from xplain.renderers.canvas.scale import Extent, choose
@@ -114,7 +114,7 @@ def draw(comparison: Comparison, image: Any = None, *, time: bool = True, **styl
         page.space()
     for name, note in said:
         page.field(name, note)
-    lines = tuple(aligned(figures))
+    lines = tuple(align_columns(figures))
     below = Picture(page.pixels(), " ".join([*lines, *_lines(said)]))
     both = stacked([maps, below])
     return ComparisonPicture(both.pixels, both.alt, maps, header, cells, lines, said)

@@ -301,15 +301,14 @@ def read_item(job: At, parameters: dict[str, Any]) -> Reader[Item]:
         status = "successful" if status_before is None or explanation is not None else status_before
         return Item(name, status, explanation=explanation, attributes=_attributes(extras))
 
-    predictions = read_explanation(parameters)
+    read_predictions = read_explanation(parameters)
+    required, if_done = Field(read_predictions, "predictions"), optional(read_predictions, key="predictions")
     return record(
         make,
         rest={},
         file_id=Field(int64, "fileId"),
         external_id=nullable(string, key="fileExternalId"),
-        explanation=Field(predictions, "predictions")
-        if status_before is None
-        else optional(predictions, key="predictions"),
+        explanation=required if status_before is None else if_done,
     )
 
 
