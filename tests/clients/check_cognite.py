@@ -30,11 +30,11 @@ def check(document):
     assert job.status == document["status"]
     count = 0
     for item in document["items"]:
-        found = job[item["fileId"]]
-        assert found.file_external_id == item.get("fileExternalId")
+        parsed = job[item["fileId"]]
+        assert parsed.file_external_id == item.get("fileExternalId")
         for theirs, attribute in LISTS.items():
             written = item.get("predictions", {}).get(theirs, [])
-            read = (found.predictions and getattr(found.predictions, attribute)) or []
+            read = (parsed.predictions and getattr(parsed.predictions, attribute)) or []
             assert len(read) == len(written), f"{theirs} of {item['fileId']}: {len(read)} of {len(written)}"
             count += len(read)
     return count

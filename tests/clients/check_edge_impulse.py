@@ -34,14 +34,14 @@ def model_of(document: dict) -> type | None:
     return ClassifyJobResponse if "accuracy" in document else ClassifyJobResponsePage
 
 
-def lost(document: object, back: object, path: str = "$") -> list[str]:
-    """List what the model knows but gives back otherwise; times are spelled anew, unknown keys are dropped."""
+def losses(document: object, back: object, path: str = "$") -> list[str]:
+    """List the paths that the model knows but changes; times are spelled anew, unknown keys are dropped."""
     if isinstance(document, dict) and isinstance(back, dict):
-        known = [key for key in document if key in back and key not in DATES]
-        return [loss for key in known for loss in lost(document[key], back[key], f"{path}.{key}")]
+        shared = [key for key in document if key in back and key not in DATES]
+        return [loss for key in shared for loss in losses(document[key], back[key], f"{path}.{key}")]
     if isinstance(document, list) and isinstance(back, list) and len(document) == len(back):
         pairs = enumerate(zip(document, back, strict=True))
-        return [loss for i, (one, other) in pairs for loss in lost(one, other, f"{path}[{i}]")]
+        return [loss for i, (before, after) in pairs for loss in losses(before, after, f"{path}[{i}]")]
     return [] if document == back else [path]
 
 
@@ -51,7 +51,7 @@ def check(document: dict) -> str:
     if model is None:
         return "no model"
     back = json.loads(model.parse_obj(document).json(by_alias=True, exclude_none=True))
-    changed = lost(document, back)
+    changed = losses(document, back)
     if changed:
         raise ValueError(f"changed: {', '.join(changed)}")
     return model.__name__
@@ -60,10 +60,10 @@ def check(document: dict) -> str:
 def main() -> None:
     for name in sys.argv[1:]:
         try:
-            found = check(json.loads(Path(name).read_text(encoding="utf-8")))
+            model = check(json.loads(Path(name).read_text(encoding="utf-8")))
         except Exception as error:
             sys.exit(f"{name}: {type(error).__name__}: {error}")
-        print(f"{name}: {found}")
+        print(f"{name}: {model}")
 
 
 if __name__ == "__main__":

@@ -24,8 +24,8 @@ def check(text, strict):
     assert result.job_identifier == document["jobIdentifier"]
     assert result.finished == document["finished"]
     for name, item in document["results"].items():
-        found = result.get_source_outputs(name)
-        assert set(found) == set(item), f"{name}: {set(found) ^ set(item)}"
+        outputs = result.get_source_outputs(name)
+        assert set(outputs) == set(item), f"{name}: {set(outputs) ^ set(item)}"
     for name, item in document.get("failures", {}).items():
         assert failure(result, name) == item["error"], name
     if strict:

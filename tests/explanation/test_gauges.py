@@ -90,10 +90,10 @@ def test_a_level_is_where_it_falls_on_its_axis(y, value):
     ],
 )
 def test_the_claimed_reading_is_found(attributes, claimed):
-    said = {name: {"type": "numerical", "value": value} for name, value in attributes.items()}
-    said["fine"] = {"type": "boolean", "value": True}
+    claims = {name: {"type": "numerical", "value": value} for name, value in attributes.items()}
+    claims["fine"] = {"type": "boolean", "value": True}
     points = {"bottom": (0, 1), "top": (0, 0), "value": (0, 0.5)}
-    reading = read_gauge(gauge("levelGauge", points, {"minLevel": 0, "maxLevel": 8}, attributes=said))
+    reading = read_gauge(gauge("levelGauge", points, {"minLevel": 0, "maxLevel": 8}, attributes=claims))
     assert reading.claimed == claimed
     assert reading.difference == (None if claimed is None else 0.5)
 

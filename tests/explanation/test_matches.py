@@ -10,8 +10,8 @@ from xplain.explanation.matches import Alignment, Stretch, align
 
 
 def test_a_reading_is_aligned_with_the_name_of_its_asset():
-    found = align("21pt1O19x", "21-PT-1019")
-    assert found.stretches == (
+    alignment = align("21pt1O19x", "21-PT-1019")
+    assert alignment.stretches == (
         Stretch("same", "21", "21"),
         Stretch("missing", "", "-"),
         Stretch("case", "pt", "PT"),
@@ -21,8 +21,8 @@ def test_a_reading_is_aligned_with_the_name_of_its_asset():
         Stretch("same", "19", "19"),
         Stretch("extra", "x", ""),
     )
-    assert found.matched == 7
-    assert found.similarity == pytest.approx(14 / 19)
+    assert alignment.matched == 7
+    assert alignment.similarity == pytest.approx(14 / 19)
 
 
 @pytest.mark.parametrize(
@@ -38,13 +38,13 @@ def test_characters_that_fold_to_several_keep_their_place():
 
 @given(st.text("aAbB-ß1", max_size=12), st.text("aAbB-ß1", max_size=12))
 def test_stretches_are_the_whole_of_both(text, name):
-    found = align(text, name)
-    assert "".join(one.text for one in found.stretches) == text
-    assert "".join(one.name for one in found.stretches) == name
-    assert 0 <= found.similarity <= 1
-    for one in found.stretches:
-        assert (one.kind == "same") == (one.text == one.name)
-        assert one.kind != "case" or one.text.casefold() == one.name.casefold()
+    alignment = align(text, name)
+    assert "".join(stretch.text for stretch in alignment.stretches) == text
+    assert "".join(stretch.name for stretch in alignment.stretches) == name
+    assert 0 <= alignment.similarity <= 1
+    for stretch in alignment.stretches:
+        assert (stretch.kind == "same") == (stretch.text == stretch.name)
+        assert stretch.kind != "case" or stretch.text.casefold() == stretch.name.casefold()
 
 
 def test_long_texts_are_refused():

@@ -13,13 +13,13 @@ def windows(*predictions, task="signal-classification"):
 
 
 def test_each_window_has_the_outcome_of_its_best_score():
-    found = windows(
+    decided = windows(
         Prediction("idle", 0.25, region=FIRST),
         Prediction("wave", 0.75, region=FIRST, attributes={"expected": "idle", "correct": False}),
         Prediction("anomaly", 5.0, region=FIRST),
         Prediction("idle", 0.5, region=SECOND, threshold=0.5, attributes={"expected": "idle"}),
     )
-    assert found == (Outcome("wave", "idle", False, FIRST), Outcome("idle", "idle", True, SECOND))
+    assert decided == (Outcome("wave", "idle", False, FIRST), Outcome("idle", "idle", True, SECOND))
 
 
 @pytest.mark.parametrize(
@@ -38,8 +38,8 @@ def test_a_score_counts_from_its_threshold_on(prediction, predicted):
 
 
 def test_what_was_said_goes_before_what_follows():
-    said = {"predicted": "12.5", "expected": "12", "correct": True}
-    assert windows(Prediction("value", 12.48, attributes=said)) == (Outcome("12.5", "12", True),)
+    judged = {"predicted": "12.5", "expected": "12", "correct": True}
+    assert windows(Prediction("value", 12.48, attributes=judged)) == (Outcome("12.5", "12", True),)
     assert windows(Prediction("wave", 1, attributes={"expected": 3, "correct": "yes"})) == (Outcome("wave"),)
 
 

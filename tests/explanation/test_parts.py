@@ -13,7 +13,7 @@ texts = st.text(st.characters(max_codepoint=0x1F64F, exclude_categories=["Cs"]),
 def test_each_part_is_where_it_is_said_to_be(given_texts):
     named = [(f"messages[{i}].body", text) for i, text in enumerate(given_texts)]
     text, parts = join(named)
-    assert [(part.name, text[part.start : part.stop]) for part in parts] == [one for one in named if one[1]]
+    assert [(part.name, text[part.start : part.stop]) for part in parts] == [pair for pair in named if pair[1]]
     assert text == SEPARATOR.join(filter(None, given_texts))
     Source("text", text=text, parts=parts)
 

@@ -2,7 +2,7 @@ import pickle
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
@@ -99,6 +99,7 @@ def test_arrays_are_copied_once_and_frozen():
     npst.arrays(np.float32, st.tuples(st.integers(1, 6), st.integers(1, 6)), elements=st.integers(-3, 3)),
     st.floats(0, 1),
 )
+@settings(deadline=None)  # the first example compiles kernels
 def test_keep_takes_the_largest_positive_pixels_and_breaks_ties_in_reading_order(values, keep):
     mask = Heatmap(values).to_mask(keep).to_array()
     order = sorted(range(values.size), key=lambda i: (-values.flat[i], i))[: round(keep * values.size)]

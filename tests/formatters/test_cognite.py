@@ -70,7 +70,7 @@ def test_texts_and_asset_tags_have_their_places_and_thresholds():
     assert (other.score, other.attributes["unscored"], other.attributes["assetRef"]) == (1.0, True, {"id": 77})
 
 
-def test_gauges_have_keypoints_and_a_scale_from_which_the_reading_follows():
+def test_gauges_have_the_keypoints_and_the_scale_of_a_reading():
     digital, dial, level, valve = from_document(document("gauges")).items[0].explanation.predictions
     assert digital.attributes["attributes"] == {"value": {"type": "numerical", "value": 12.25}}
     assert dial.attributes["scale"] == {"minLevel": 0, "maxLevel": 100, "deadAngle": 67.5, "nonLinAngle": 45.5}
@@ -209,7 +209,7 @@ def test_the_feature_chooses_the_list(feature):
         (Prediction("x", 0.5, region=Box(0, 0, 1, 1), attributes={"colour": "red"}), "predictions[0] has attributes"),
     ],
 )
-def test_what_cannot_be_held_is_said(prediction, loss):
+def test_what_a_job_cannot_hold_is_a_loss(prediction, loss):
     explanation = Explanation("object-detection", Source("image"), (prediction,))
     with refuses(FidelityError, loss):
         to_document(explanation, "cognite")
@@ -234,7 +234,7 @@ def test_own_results_keep_their_names_times_and_failures():
     assert fit(results, "cognite") == results == from_document(written)
 
 
-def test_losses_of_own_results_are_said():
+def test_losses_of_own_results_are_reported():
     waiting = Results("nightly", (Item("a.jpg", "waiting"),), finished=True)
     with refuses(FidelityError, "job becomes '0'", "items[0] is left out"):
         to_document(waiting, "cognite")

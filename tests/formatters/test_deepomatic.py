@@ -24,8 +24,8 @@ def detection(*predictions, **source):
 
 def problem(changed, format="deepomatic"):
     """Return the only problem of a document as text."""
-    (found,) = validate(changed, format)
-    return str(found)
+    (only,) = validate(changed, format)
+    return str(only)
 
 
 class TestInference:
@@ -366,7 +366,7 @@ class TestRecords:
     def test_every_problem_of_a_detection_is_said(self):
         changed = document("version")
         changed["post_processings"][2]["detection"] = {"direct_output": {}, "thresholds": [2], "nms_threshold": "a"}
-        paths = [found.path.removeprefix("$.post_processings[2].detection.") for found in validate(changed)]
+        paths = [wrong.path.removeprefix("$.post_processings[2].detection.") for wrong in validate(changed)]
         names = [f"direct_output.{name}_tensor" for name in ("boxes", "scores", "classes")]
         assert paths == [*names, "thresholds[0]", "nms_threshold"]
 
@@ -396,16 +396,16 @@ class TestRecords:
 
 
 class TestMismatches:
-    def found(self, change):
+    def mismatches_after(self, change):
         version, specification = document("version"), document("specification")
         change(version, specification)
         return [str(problem) for problem in mismatches(version, specification)]
 
     def test_none(self):
-        assert self.found(lambda version, specification: None) == []
+        assert self.mismatches_after(lambda version, specification: None) == []
 
     def test_as_many_steps_as_outputs(self):
-        assert self.found(lambda version, _: version["post_processings"].pop()) == [
+        assert self.mismatches_after(lambda version, _: version["post_processings"].pop()) == [
             "$.post_processings: must be one for each of the 3 outputs of the specification, got 2"
         ]
 
@@ -415,7 +415,7 @@ class TestMismatches:
             version["post_processings"][1]["classification"].pop("thresholds")
             version["post_processings"][2]["detection"]["thresholds"].append(0.5)
 
-        assert self.found(change) == [
+        assert self.mismatches_after(change) == [
             "$.post_processings[0].classification.thresholds: "
             "must be one for each of the 3 labels of the specification, got 2",
             "$.post_processings[2].detection.thresholds: "
@@ -427,7 +427,7 @@ class TestMismatches:
             specification["outputs"][0]["labels"]["roi"] = "BBOX"
             specification["outputs"][2] = {"text": {}}
 
-        assert self.found(change) == [
+        assert self.mismatches_after(change) == [
             "$.post_processings[0].classification: must go with output 0 of the specification, "
             "got classification and roi BBOX",
             "$.post_processings[2].detection: must go with output 2 of the specification, got detection and no labels",
@@ -455,6 +455,6 @@ def test_other_documents_are_not_claimed(other):
 def test_reading_changes_nothing():
     for path in golden.DATA.glob("deepomatic/*.json"):
         before = golden.read(path)
-        given = copy.deepcopy(before)
-        from_document(given)
-        assert given == before
+        read = copy.deepcopy(before)
+        from_document(read)
+        assert read == before

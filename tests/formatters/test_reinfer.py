@@ -1,4 +1,4 @@
-"""Re:infer's responses."""
+"""Responses of Re:infer."""
 
 import copy
 
@@ -41,7 +41,7 @@ def explained(results):
     return item.explanation
 
 
-def own(explanation):
+def extras(explanation):
     return explanation.attributes["reinfer"]
 
 
@@ -60,8 +60,8 @@ def entity(*places, **more):
 
 def comment(*messages, id="0001"):
     texts = [{part: {"text": text} for part, text in message.items()} for message in messages]
-    known = {"timestamp": "2026-01-09T16:34:45Z", "user_properties": {}, "text_format": "plain", "attachments": []}
-    return {"id": id, "messages": texts, "thread_id": None, **known}
+    fields = {"timestamp": "2026-01-09T16:34:45Z", "user_properties": {}, "text_format": "plain", "attachments": []}
+    return {"id": id, "messages": texts, "thread_id": None, **fields}
 
 
 def response(*labels, **more):
@@ -131,7 +131,7 @@ def test_an_absent_model_is_not_no_model():
 def test_properties_are_listed_for_each_document_or_for_the_only_one():
     tone = {"property_id": "0000000000000001", "property_name": "tone", "value": -1.21}
     nested = from_document(response([], label_properties=[[tone]]))
-    assert own(explained(nested)) == {"label_properties": [tone]}
+    assert extras(explained(nested)) == {"label_properties": [tone]}
     assert from_document(response([], label_properties=[tone])) == nested
     assert to_document(nested, "reinfer")["label_properties"] == [[tone]]
     # Of which of two documents it is, nobody knows.
@@ -154,10 +154,10 @@ def test_lists_are_as_long_as_the_predictions(key):
 
 
 def test_a_span_counts_code_points_and_utf16_bytes():
-    found = entity(place(PAYMENT, "03-03-03"))
-    start = found["span"]["char_start"]
-    assert found["span"]["utf16_byte_start"] == 2 * start + 2  # after the bank
-    results = from_document(response([], entities=[[found]], comments=[comment({"body": PAYMENT})]))
+    sort_code = entity(place(PAYMENT, "03-03-03"))
+    start = sort_code["span"]["char_start"]
+    assert sort_code["span"]["utf16_byte_start"] == 2 * start + 2  # after the bank
+    results = from_document(response([], entities=[[sort_code]], comments=[comment({"body": PAYMENT})]))
     explanation = explained(results)
     (prediction,) = explanation.predictions
     assert prediction == Prediction(
@@ -168,7 +168,7 @@ def test_a_span_counts_code_points_and_utf16_bytes():
         attributes={"unscored": True},
     )
     assert explanation.source.text[slice(*in_text(explanation.source, prediction.region))] == "03-03-03"
-    assert to_document(results, "reinfer")["entities"] == [[found]]
+    assert to_document(results, "reinfer")["entities"] == [[sort_code]]
 
 
 def test_places_are_kept_where_the_text_is_not_known():
@@ -186,12 +186,12 @@ def test_places_are_kept_where_the_text_is_not_known():
 
 
 def test_an_entity_is_in_any_part_of_any_message():
-    said = {"subject": "Order A-7", "body": "It is lost.", "signature": "🙂 A-7"}
+    newer = {"subject": "Order A-7", "body": "It is lost.", "signature": "🙂 A-7"}
     older = {"body": "A-7 was sent."}
-    places = [place(said[part], "A-7", part) for part in ("subject", "signature")] + [
+    places = [place(newer[part], "A-7", part) for part in ("subject", "signature")] + [
         place(older["body"], "A-7", message=1)
     ]
-    results = from_document(response([], entities=[[entity(*places)]], comments=[comment(said, older)]))
+    results = from_document(response([], entities=[[entity(*places)]], comments=[comment(newer, older)]))
     source = explained(results).source
     assert source.text == "Order A-7\n\nIt is lost.\n\n🙂 A-7\n\nA-7 was sent."
     assert [part.name for part in source.parts] == [
@@ -254,8 +254,8 @@ def test_places_that_cannot_be_are_refused(changes, path, message):
 )
 def test_places_are_checked_against_the_text(changes, path, message):
     text = "🙂🙂 A-7"
-    said = {**place(text, "A-7"), **changes}
-    broken = response([], entities=[[entity(said)]], comments=[comment({"body": text})])
+    span = {**place(text, "A-7"), **changes}
+    broken = response([], entities=[[entity(span)]], comments=[comment({"body": text})])
     with refuses(DocumentError, f"$.entities[0][0].spans[0]{path}: {message}"):
         from_document(broken)
 
@@ -273,14 +273,14 @@ def test_the_deprecated_span_is_the_first_one():
 # Comments.
 
 
-def test_what_a_comment_says_besides_its_texts_is_kept():
+def test_fields_of_a_comment_beside_its_texts_are_kept():
     results = from_document(document("raw_emails"))
     assert [item.name for item in results.items] == ["0123456789abcdef"]
-    kept = own(explained(results))["comment"]
-    assert kept["user_properties"] == {"string:Team": "Returns", "number:Waiting Days": 7}
-    assert kept["messages"][0]["from"] == "alice@example.com"
-    assert kept["messages"][0]["body"] == {"translated_from": "Hallo"}
-    assert kept["messages"][1] == {"from": "bob@example.org"}
+    fields = extras(explained(results))["comment"]
+    assert fields["user_properties"] == {"string:Team": "Returns", "number:Waiting Days": 7}
+    assert fields["messages"][0]["from"] == "alice@example.com"
+    assert fields["messages"][0]["body"] == {"translated_from": "Hallo"}
+    assert fields["messages"][1] == {"from": "bob@example.org"}
     assert to_document(results, "reinfer")["comments"] == document("raw_emails")["comments"]
 
 
@@ -303,7 +303,7 @@ def test_empty_messages_and_parts_are_kept(messages):
 def test_comments_with_the_same_id_are_told_apart_by_their_number():
     results = from_document(response([], [], comments=[comment({"body": "a"}), comment({"body": "b"})]))
     assert [item.name for item in results.items] == ["documents[0]", "documents[1]"]
-    assert [one["id"] for one in to_document(results, "reinfer")["comments"]] == ["0001", "0001"]
+    assert [written["id"] for written in to_document(results, "reinfer")["comments"]] == ["0001", "0001"]
     assert from_document(to_document(results, "reinfer")) == results
 
 
@@ -313,7 +313,7 @@ def test_comments_are_named_by_their_uid():
     first, second = results.items
     assert (first.name, second.name) == ("18ba5ce699f8da1f.0001", "18ba5ce699f8da1f.0002")
     assert first.explanation.predictions[0].label == ("Order", "Missing")
-    assert own(first.explanation) == {
+    assert extras(first.explanation) == {
         "label_properties": [{"property_id": "0000000000000001", "property_name": "tone", "value": 1.5}],
         "sentiment": {"total": 0.5},
         "translations": [],
@@ -331,7 +331,8 @@ def test_the_same_uid_twice_is_kept():
     twice["predictions"][1]["uid"] = twice["predictions"][0]["uid"]
     results = from_document(twice)
     assert [item.name for item in results.items] == ["documents[0]", "documents[1]"]
-    assert [one["uid"] for one in to_document(results, "reinfer")["predictions"]] == ["18ba5ce699f8da1f.0001"] * 2
+    predictions = to_document(results, "reinfer")["predictions"]
+    assert [prediction["uid"] for prediction in predictions] == ["18ba5ce699f8da1f.0001"] * 2
 
 
 def test_an_error_is_that_of_the_whole_job():
@@ -381,11 +382,11 @@ def test_scores_come_back_to_the_last_bit():
 def interpreted(changes, text="Not here"):
     span = {key: value for key, value in place(text, "Not").items() if key not in ("content_part", "message_index")}
     group = {"content_part": "body", "message_index": 0, "spans": [{**span, "importance": 0.5}]}
-    one = {"name": ["A"], "interpretation": [group]}
+    interpretation = {"name": ["A"], "interpretation": [group]}
     group["spans"][0] |= {key: value for key, value in changes.items() if key in group["spans"][0]}
     group |= {key: value for key, value in changes.items() if key in group}
-    one |= {key: value for key, value in changes.items() if key in (*one, "scale")}
-    return response([], comments=[comment({"body": text})], interpretations=[[one]])
+    interpretation |= {key: value for key, value in changes.items() if key in (*interpretation, "scale")}
+    return response([], comments=[comment({"body": text})], interpretations=[[interpretation]])
 
 
 @pytest.mark.parametrize(
@@ -485,7 +486,7 @@ def test_the_name_of_a_job_and_of_its_items_are_kept():
         (Prediction(["A", "B"], 0.5, region=Span(0, 1)), "predictions[0].label"),
     ],
 )
-def test_what_a_response_cannot_say_is_a_loss(prediction, loss):
+def test_what_a_response_cannot_hold_is_a_loss(prediction, loss):
     text, parts = join([("messages[0].subject", "Order"), ("messages[0].body", "Where?")])
     explanation = Explanation("text-classification", Source("text", text=text, parts=parts), [prediction])
     with refuses(FidelityError, loss):
@@ -544,7 +545,7 @@ def test_a_span_in_utf16_needs_the_text():
 
 
 @pytest.mark.parametrize(
-    "said",
+    "attributes",
     [
         {"comment": {"timestamp": "yesterday"}},
         {"sentiment": "good"},
@@ -552,9 +553,9 @@ def test_a_span_in_utf16_needs_the_text():
         {"translations": ["a"]},
     ],
 )
-def test_what_is_said_of_a_document_in_another_way_is_a_loss(said):
-    explanation = Explanation("text-classification", Source("text", text="a"), attributes={"reinfer": said})
-    with refuses(FidelityError, f"attributes.reinfer.{next(iter(said))}", "is left out"):
+def test_malformed_extras_of_a_document_are_a_loss(attributes):
+    explanation = Explanation("text-classification", Source("text", text="a"), attributes={"reinfer": attributes})
+    with refuses(FidelityError, f"attributes.reinfer.{next(iter(attributes))}", "is left out"):
         to_document(explanation, "reinfer")
     assert validate(to_document(explanation, "reinfer", lossy=True)) == []
 
@@ -566,7 +567,7 @@ def test_unfinished_and_failed_items_are_a_loss():
         to_document(Results("predict", [Item("documents[0]", "failed", error="too long")]), "reinfer")
 
 
-# Laws, over conversations: any characters, overlapping entities, words of every part.
+# Laws over conversations: any characters, overlapping entities, words of every part.
 
 characters = st.sampled_from("aZ é\n🙂𝔘好") | st.characters(exclude_categories=["Cs"])
 texts = st.text(characters, max_size=9)
@@ -636,9 +637,9 @@ def test_conversations_come_back(explanation):
 def test_written_places_hold_in_both_units(explanation):
     written = to_document(explanation, "reinfer")
     messages = written["comments"][0]["messages"]
-    spans = [span for found in written.get("entities", [[]])[0] for span in found["spans"]]
-    for one in written.get("interpretations", [[]])[0]:
-        for group in one["interpretation"]:
+    spans = [span for entity in written.get("entities", [[]])[0] for span in entity["spans"]]
+    for interpretation in written.get("interpretations", [[]])[0]:
+        for group in interpretation["interpretation"]:
             spans += [{**group, **span} for span in group["spans"]]
     for span in spans:
         text = messages[span["message_index"]][span["content_part"]]["text"]
@@ -668,20 +669,19 @@ def test_utf16_spans_are_converted(explanation, data):
 # Thresholds.
 
 
-def test_a_request_says_which_labels_are_returned():
+def test_a_request_chooses_the_labels_that_are_returned():
     labels = [Prediction("A", 0.25), Prediction(["A", "B"], 0.2), Prediction("C", 0.75)]
-    assert [(one.name, one.threshold) for one in cut_to_request(labels, {})] == [("A", 0.25), ("C", 0.25)]
-    assert [one.name for one in cut_to_request(labels, {"threshold": 0})] == ["A", "A > B", "C"]
+    assert [(label.name, label.threshold) for label in cut_to_request(labels, {})] == [("A", 0.25), ("C", 0.25)]
+    assert [label.name for label in cut_to_request(labels, {"threshold": 0})] == ["A", "A > B", "C"]
     asked = {"threshold": 0.5, "labels": [{"name": ["A", "B"], "threshold": 0.125}, {"name": ["A"]}]}
-    assert [(one.name, one.threshold) for one in cut_to_request(labels, asked)] == [("A > B", 0.125)]
+    assert [(label.name, label.threshold) for label in cut_to_request(labels, asked)] == [("A > B", 0.125)]
 
 
 def test_auto_returns_labels_that_meet_a_named_threshold():
     labels = [Prediction("A", 0.5, attributes={"auto_thresholds": ["balanced"]}), Prediction("B", 0.9)]
     assert cut_to_request(labels, {"threshold": "auto"}) == (labels[0],)
-    assert [
-        one.name for one in cut_to_request(labels, {"threshold": "auto", "labels": [{"name": ["B"], "threshold": 0.5}]})
-    ] == ["B"]
+    request = {"threshold": "auto", "labels": [{"name": ["B"], "threshold": 0.5}]}
+    assert [label.name for label in cut_to_request(labels, request)] == ["B"]
 
 
 def test_records_are_written_as_they_stand():

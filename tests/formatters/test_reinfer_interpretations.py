@@ -27,12 +27,12 @@ def test_spans_hold_the_words_in_both_units():
         words.append(Word(word, rng.uniform(-3, 3), index, start, start + len(word)))
         start += len(word)
     rng.shuffle(words)
-    found = interpretations(WordScores(words), Source("text", text=whole, parts=parts))
+    interpreted = interpretations(WordScores(words), Source("text", text=whole, parts=parts))
     largest = max(abs(word.score) for word in words)
     placed = []
-    for one in found:
-        text = texts[one.message_index]
-        for span in one.spans:
+    for part in interpreted:
+        text = texts[part.message_index]
+        for span in part.spans:
             utf16 = text.encode("utf-16-le")[span.utf16_byte_start : span.utf16_byte_end].decode("utf-16-le")
             assert utf16 == text[span.char_start : span.char_end]
             placed.append((utf16, pytest.approx(span.importance * largest)))
@@ -41,8 +41,8 @@ def test_spans_hold_the_words_in_both_units():
 
 def test_importances_of_nothing_are_zero():
     source = Source("text", text="a", parts=[Part("messages[0].body", 0, 1)])
-    (one,) = interpretations(WordScores([Word("a", 0.0, 0, 0, 1)]), source)
-    assert one.spans == ((0, 1, 0, 2, 0.0),)
+    (body,) = interpretations(WordScores([Word("a", 0.0, 0, 0, 1)]), source)
+    assert body.spans == ((0, 1, 0, 2, 0.0),)
     assert interpretations(WordScores([]), source) == ()
 
 
@@ -78,7 +78,7 @@ def test_words_without_a_place_are_refused(word, parts, message):
 
 
 def test_parents_of_labels():
-    given = [
+    predictions = [
         Prediction(("a", "b", "c"), 0.5),
         Prediction(("a", "b", "d"), 0.2),
         Prediction(("a", "e"), 0.3),
@@ -87,11 +87,11 @@ def test_parents_of_labels():
     ]
 
     def scores(combine):
-        return {one.name: round(one.score, 6) for one in with_parents(given, combine)}
+        return {label.name: round(label.score, 6) for label in with_parents(predictions, combine)}
 
     leaves = {"a > b > c": 0.5, "a > b > d": 0.2, "a > e": 0.3, "f": 0.9, "f > g": 0.1}
     assert scores("max") == leaves | {"a": 0.5, "a > b": 0.5}
     assert scores("any") == leaves | {"a": 0.72, "a > b": 0.6}
-    assert [one.name for one in with_parents(given)][:4] == ["f", "a", "a > b", "a > b > c"]
+    assert [label.name for label in with_parents(predictions)][:4] == ["f", "a", "a > b", "a > b > c"]
     with refuses(InputError, "combine must be one of 'max', 'any', got 'sum'"):
-        with_parents(given, "sum")
+        with_parents(predictions, "sum")

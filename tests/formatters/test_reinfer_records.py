@@ -1,4 +1,4 @@
-"""Re:infer's requests, comments and figures of a validation."""
+"""Requests, comments and validation figures of Re:infer."""
 
 import copy
 
@@ -181,7 +181,7 @@ def test_limits_of_requests(name, keys, value, problem):
         ({"number:x": "18"}, "['number:x']: must be a finite number, got '18'"),
     ],
 )
-def test_properties_are_named_as_they_are(properties, problem):
+def test_names_of_properties_begin_with_their_type(properties, problem):
     path = "$.documents[0].user_properties"
     assert problems("predict_request", *DOCUMENT, "user_properties", value=properties) == [path + problem]
     assert problems("raw_emails_request", *DOCUMENT, "user_properties", value=properties) == [path + problem]
@@ -212,7 +212,7 @@ def test_raw_emails_have_one_body_and_one_kind_of_headers(keys, value, problem):
     )
 
 
-def test_a_request_for_raw_emails_is_told_by_its_tag_or_by_them():
+def test_a_request_with_raw_emails_is_recognised_by_its_tag_or_by_an_email():
     request = document("raw_emails_request")
     del request["transform_tag"]
     assert [str(problem) for problem in validate(request)] == ["$.transform_tag: must be a string, got nothing"]

@@ -1,4 +1,4 @@
-"""What we write is what the API reference describes: a schema of it, made apart from the reader."""
+"""What we write fits a JSON Schema made from the API reference, independently of the reader."""
 
 import jsonschema
 import pytest

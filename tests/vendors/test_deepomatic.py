@@ -28,8 +28,8 @@ def test_all_outputs_of_a_version():
         document("version"), document("specification"), tensors(), image_size=(80, 160)
     )
     assert (explanation.task, explanation.source.height, explanation.source.width) == ("object-detection", 80, 160)
-    said = [(p.name, p.id, p.attributes.get("output", 0), p.score >= p.threshold) for p in explanation.predictions]
-    assert said == [
+    rows = [(p.name, p.id, p.attributes.get("output", 0), p.score >= p.threshold) for p in explanation.predictions]
+    assert rows == [
         ("seaside", 4, 0, True),
         ("harbour", 2, 0, True),
         ("street", 0, 0, False),
@@ -70,7 +70,7 @@ def test_each_kind_of_boxes(kind):
     version, specification = document("new_version"), document("specification")
     version["post_processings"] = [version["post_processings"][0 if kind == "anchored" else 1]]
     specification["outputs"] = specification["outputs"][2:]
-    given = {
+    outputs = {
         "rois": [[1, 20, 10, 20, 10]],
         "cls_prob": [[0.05, 0.95, 0, 0]],
         "bbox_pred": np.zeros((1, 16)),
@@ -79,7 +79,7 @@ def test_each_kind_of_boxes(kind):
         "detection_scores:0": [0.95],
         "detection_classes:0": [11],
     }
-    explanation = deepomatic.postprocess(version, specification, given)
+    explanation = deepomatic.postprocess(version, specification, outputs)
     assert [(p.name, p.region) for p in explanation.predictions] == [("bicycle", Box(0.25, 0.25, 0.5, 0.5))]
 
 
@@ -87,14 +87,14 @@ def test_the_order_of_direct_boxes_and_the_maximum():
     version, specification = document("new_version"), document("specification")
     version["post_processings"] = version["post_processings"][1:]
     specification["outputs"] = specification["outputs"][2:]
-    given = {
+    outputs = {
         "detection_boxes:0": [[0.0, 0.25, 0.5, 1.0], [0.5, 0, 1, 1]],
         "detection_scores:0": [0.95, 0.99],
         "detection_classes:0": [11, 11],
     }
-    explanation = deepomatic.postprocess(version, specification, given, order="yxyx", max_predictions=1)
+    explanation = deepomatic.postprocess(version, specification, outputs, order="yxyx", max_predictions=1)
     assert [p.region for p in explanation.predictions] == [Box(0, 0.5, 1, 1)]
-    fates = [candidate.fate for candidate in deepomatic.trace(version, specification, given, max_predictions=1)[0]]
+    fates = [candidate.fate for candidate in deepomatic.trace(version, specification, outputs, max_predictions=1)[0]]
     assert fates == ["beyond the maximum", "predicted"]
 
 
@@ -120,6 +120,6 @@ class TestRefusals:
 
     def test_tensors(self):
         with refuses(UnknownNameError, "tensor must be one of tags, conv_9, got 'prob'"):
-            given = tensors()
-            del given["prob"]
-            deepomatic.postprocess(document("version"), document("specification"), given)
+            incomplete = tensors()
+            del incomplete["prob"]
+            deepomatic.postprocess(document("version"), document("specification"), incomplete)

@@ -1,4 +1,4 @@
-"""Answers to Re:infer's requests by a classifier of our own."""
+"""Answers of a classifier to the requests of Re:infer."""
 
 import numpy as np
 import pytest
@@ -13,8 +13,8 @@ WORDS = {("Order", "Missing"): "missing", ("Order", "Late"): "late", ("Thanks",)
 
 
 def count(texts):
-    found = [[text.lower().count(word) for word in WORDS.values()] for text in texts]
-    return 1 - 0.5 ** (np.array(found, float) + 0.1)
+    counts = [[text.lower().count(word) for word in WORDS.values()] for text in texts]
+    return 1 - 0.5 ** (np.array(counts, float) + 0.1)
 
 
 @pytest.fixture
@@ -38,7 +38,7 @@ def test_labels_above_the_threshold_are_returned_with_their_parents(model):
     assert [item.name for item in results.items] == ["documents[0]", "documents[1]"]
     assert results.items[0].explanation.source.text is None
     document = xplain.to_document(results, "reinfer")
-    assert [[label["name"] for label in found] for found in document["predictions"]] == [
+    assert [[label["name"] for label in returned] for returned in document["predictions"]] == [
         [["Order"], ["Order", "Missing"]],
         [["Thanks"]],
     ]
@@ -51,9 +51,9 @@ def test_labels_are_those_that_are_asked_for(model):
 
 
 def test_raw_emails_become_comments(model):
-    given = golden.read(golden.DATA / "reinfer" / "raw_emails_request.json")
-    given["documents"][0]["raw_email"]["body"] = {"plain": "Parcel is late.\n\n> Where is it?\n\n-- \nAlice"}
-    results = xplain.answer(model, given)
+    asked = golden.read(golden.DATA / "reinfer" / "raw_emails_request.json")
+    asked["documents"][0]["raw_email"]["body"] = {"plain": "Parcel is late.\n\n> Where is it?\n\n-- \nAlice"}
+    results = xplain.answer(model, asked)
     document = xplain.to_document(results, "reinfer")
     first = document["comments"][0]
     assert first["id"] == "abc123"
@@ -69,8 +69,8 @@ def test_times_without_a_zone_are_left_out(model):
     body = "late\n\nOn Fri, Jan 2, 2026 at 3:04 PM Bob <b@example.com> wrote:\n> Hello\n"
     raw = {"body": {"plain": body}, "headers": {"raw": "Subject: Hi"}}
     assert xplain.comment_from_raw_email(raw).messages[1].sent_at == "2026-01-02T15:04:00"
-    given = {"documents": [{"raw_email": raw}], "transform_tag": "generic.0.CONVKER5", "include_comments": True}
-    (comment,) = xplain.to_document(xplain.answer(model, given), "reinfer")["comments"]
+    asked = {"documents": [{"raw_email": raw}], "transform_tag": "generic.0.CONVKER5", "include_comments": True}
+    (comment,) = xplain.to_document(xplain.answer(model, asked), "reinfer")["comments"]
     assert comment["messages"][1] == {"from": "Bob <b@example.com>", "body": {"text": "Hello"}}
 
 
@@ -80,10 +80,10 @@ def test_labels_are_explained_in_the_places_of_the_vendor(model):
     assert attribution.target.label == ("Order", "Missing")
     assert max(attribution.evidence.words, key=lambda word: word.score).text == "missing"
     document = xplain.to_document(results, "reinfer")
-    (said,) = document["interpretations"][0]
+    (interpretation,) = document["interpretations"][0]
     spans = [
         (group["content_part"], span)
-        for group in said["interpretation"]
+        for group in interpretation["interpretation"]
         for span in group["spans"]
         if span["importance"] > 0
     ]

@@ -1,7 +1,8 @@
-"""The values: frozen, checked once, free of torch and of any vendor's format.
+"""The values that all of xplain exchanges: an `Explanation`, its parts, and the `Results` of a job.
 
-`Explanation` is the waist of the package: attributions produce it, formats write and read it, renderers draw it. Verbs
-live beside the values, in the module that does the work.
+Attributions compute an `Explanation`, formats write and read it, renderers draw it. So values are frozen, check their
+arguments once, when they are made, and know neither torch nor the format of any vendor. Functions of values are in the
+module of their topic (`xplain.explanation.outcomes`, `xplain.explanation.parts`...), not methods.
 """
 
 from xplain.explanation.comparison import Comparison

@@ -1,4 +1,7 @@
-"""Several explanations of one prediction, side by side: one for each method, with what was measured of each."""
+"""A comparison of attribution methods: their explanations of one prediction, and a table of measures.
+
+It is a value of its own, so that renderers can draw it without knowing how measures are computed.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ from xplain.explanation import core
 from xplain.explanation.characters import one_line
 from xplain.explanation.core import Explanation
 
-#: Heading of the figure that differs from run to run.
+#: Heading of the only figure that differs between two equal runs.
 _SECONDS = "seconds"
 
 
@@ -23,13 +26,13 @@ class Comparison(Sequence[Explanation]):
     Parameters
     ----------
     explanations : tuple of Explanation
-        One for each method, in their order; the controls are the last.
+        One for each method, in order, controls last.
     figures : tuple of mapping of str to (str, int, float or None)
-        The figures of each explanation by their headings, all with the same ones; None is not known.
+        The figures of each explanation by heading, the same headings for all; None if unknown.
     notes : tuple of (str, str)
-        Headings and what they mean.
+        Headings and their meanings.
     refused : mapping of str to str
-        Methods that could not explain the model, and why.
+        Methods that cannot explain the model, and why not.
 
     Examples
     --------
@@ -51,14 +54,14 @@ class Comparison(Sequence[Explanation]):
         return len(self.explanations)
 
     def rows(self, *, time: bool = True) -> list[dict[str, Any]]:
-        """Return the figures of each method as JSON values; ``time`` says whether its seconds are one."""
+        """Return the figures of each method as JSON values, with or without its seconds."""
         return [{name: value for name, value in row.items() if time or name != _SECONDS} for row in self.figures]
 
     def table(self, *, time: bool = True) -> str:
-        """Return the figures as lines of text, with what they mean and why methods are missing."""
+        """Return the figures as a text table, with the meanings of headings and the refused methods below it."""
         refused = [(method, f"refused: {reason}") for method, reason in self.refused.items()]
         notes = [f"{one_line(name)}: {one_line(note)}" for name, note in [*self.notes, *refused]]
-        return "\n".join([*aligned(self.rows(time=time)), *notes])
+        return "\n".join([*align_columns(self.rows(time=time)), *notes])
 
     def __str__(self) -> str:
         return self.table()
@@ -67,8 +70,8 @@ class Comparison(Sequence[Explanation]):
         return core.notebook_display(self) if core.notebook_display else {"text/plain": str(self)}
 
 
-def aligned(rows: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Return a line of headings and a line for each row, the first column to the left and figures to the right."""
+def align_columns(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return a line of headings and one for each row, with the first column aligned left and all others right."""
     lines = [[one_line(heading) for heading in rows[0]], *([cell(value) for value in row.values()] for row in rows)]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     return [
@@ -81,7 +84,7 @@ def aligned(rows: Sequence[Mapping[str, Any]]) -> list[str]:
 
 
 def cell(value: Any) -> str:
-    """Return a figure as text: three digits of a number, a dash for what is not known."""
+    """Format a figure: three significant digits of a float, separated thousands of an integer, a dash if unknown."""
     if value is None:
         return "-"
     if isinstance(value, float):

@@ -1,4 +1,4 @@
-"""The explanation of one input: what was predicted, why, and how that was found out."""
+"""The explanation of one input: what a model predicts for it, why, and how that was computed."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from xplain.explanation.evidence import Evidence, Heatmap, Mask
 from xplain.explanation.regions import Box, Part, Polygon, Span, Window
 
 Region = Box | Polygon | Span | Window | Mask
+"""Where a prediction applies."""
 
 TASKS = (
     "image-classification",
@@ -26,23 +27,26 @@ TASKS = (
 )
 SOURCE_KINDS = ("image", "text", "signal")
 
+#: Displays a value in a notebook. `xplain.api` sets it, since values do not know renderers.
+notebook_display: Callable[[Any], dict[str, Any]] | None = None
+
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """One thing that a model says about an input.
+    """One label that a model predicts for an input, with its score.
 
     Parameters
     ----------
     label : str or sequence of str
-        A path in the label hierarchy; a plain string is a path of one.
+        Path in the hierarchy of labels; a plain string is a path of one level.
     score : float
-        Finite. A probability 0..1 unless the model gives something else (an anomaly score, say).
+        Finite. A probability 0..1, unless the model has another kind of score (of an anomaly, say).
     region : Box, Polygon, Span, Window or Mask, optional
-        Where it applies; None is the whole input.
+        Where the prediction applies; None is the whole input.
     threshold : float, optional
         The score from which the prediction counts.
     id : int or str, optional
-        The label's number or the prediction's name in the system that made it.
+        Number of the label, or name of the prediction, in the system that made it.
     attributes : mapping, optional
         Anything else, as JSON values.
     """
@@ -78,21 +82,21 @@ class Source:
     Parameters
     ----------
     kind : {"image", "text", "signal"}
-        What it is.
+        Kind of input.
     name : str, optional
-        A name for people, such as a file name; it is never opened.
+        Name for display, such as a file name; it is never opened as a path.
     sha256 : str, optional
         Hexadecimal digest of the encoded input.
     height, width : int, optional
-        Size of an image in pixels, as it is seen (EXIF orientation applied).
+        Size of an image in pixels, after its EXIF orientation is applied.
     text : str, optional
         The text that was explained.
     parts : sequence of Part, optional
-        Named parts of the text, in its order, that do not overlap.
+        Named parts of the text, in order and without overlaps.
     sample_rate_hz : float, optional
-        Readings a second of a signal.
+        Readings per second of a signal.
     content : array_like, optional
-        The decoded input, kept in memory so that the explanation can be drawn; never written to a document and not
+        The decoded input, in memory so that the explanation can be drawn; never written to a document and not
         compared. uint8 (height, width, 3) RGB for an image, float32 (axes, time) for a signal.
     """
 
@@ -133,32 +137,32 @@ class Source:
             object.__setattr__(self, "content", content)
 
     def _check_parts(self) -> None:
-        at, names = 0, set()
+        previous_stop, names = 0, set()
         for i, part in enumerate(self.parts):
-            if part.start < at or part.stop > len(self.text or ""):
+            if part.start < previous_stop or part.stop > len(self.text or ""):
                 raise InputError(
                     f"Source.parts[{i}] must lie in the text after the part before it, got {part.start}..{part.stop}"
                 )
             if part.name in names:
                 raise InputError(f"Source.parts[{i}].name must be given once, got {part.name!r} twice")
-            at = part.stop
+            previous_stop = part.stop
             names.add(part.name)
 
 
 @dataclass(frozen=True, slots=True)
 class Attribution:
-    """Why a model predicts a target: a score for each part of the input.
+    """Why a model predicts a target: scores for the parts of the input.
 
     Parameters
     ----------
     target : Prediction
         The prediction that is explained.
     evidence : Heatmap, Mask, WordScores, SignalScores or Grid
-        Positive scores speak for the target.
+        The scores; positive ones speak for the target.
     method : str, optional
-        Name of the method; None if a document does not say.
+        Name of the method; None if unknown, as in the documents of vendors.
     quality : mapping, optional
-        How far to trust it: completeness residual, standard error, and so on, as JSON values.
+        Measures of how far to trust it (completeness residual, standard error...), as JSON values.
     """
 
     target: Prediction
@@ -180,7 +184,7 @@ class Attribution:
 
 @dataclass(frozen=True, slots=True)
 class Provenance:
-    """How an explanation came about; enough to make it again.
+    """How an explanation was computed: enough to compute it again.
 
     Parameters
     ----------
@@ -189,15 +193,15 @@ class Provenance:
     options : mapping, optional
         Every option of the method, defaults included, as JSON values.
     seed : int, optional
-        Seed of the random numbers; None where none are drawn.
+        Seed of the random numbers; None if the method draws none.
     model, model_sha256 : str, optional
         Name of the model and digest of its weights.
     preprocessing : mapping, optional
-        What was done to the input, as JSON values.
+        Preprocessing of the input, as JSON values.
     versions : mapping, optional
-        Versions of the packages that took part.
+        Versions of the packages used.
     created : str, optional
-        ISO 8601 time. Not compared: two runs of the same thing are equal.
+        ISO 8601 time. Not compared, so that two equal runs are equal.
     seconds : float, optional
         Wall time. Not compared.
     evaluations : int, optional
@@ -246,9 +250,9 @@ class Explanation:
     attributions : sequence of Attribution
         One for each explained target.
     provenance : Provenance, optional
-        How it came about.
+        How the explanation was computed.
     attributes : mapping, optional
-        What a vendor's document said beyond that: JSON values under the name of its format.
+        Vendor extras: other fields of a document as JSON values, under the name of its format.
     """
 
     task: str
@@ -268,15 +272,18 @@ class Explanation:
         if not isinstance(self.provenance, Provenance):
             raise _check.wrong("Explanation.provenance", "a Provenance", self.provenance)
         object.__setattr__(self, "attributes", _check.mapping("Explanation.attributes", self.attributes))
+        self._check_evidence_sizes()
+
+    def _check_evidence_sizes(self) -> None:
         if self.source.height is None:
             return
-        size = (self.source.height, self.source.width)
+        source_size = (self.source.height, self.source.width)
         for i, attribution in enumerate(self.attributions):
-            found = _image_size(attribution.evidence)
-            if found is not None and found != size:
+            size = _image_size(attribution.evidence)
+            if size is not None and size != source_size:
                 raise InputError(
-                    f"Explanation.attributions[{i}].evidence must be {size[0]}x{size[1]} as the source, "
-                    f"got {found[0]}x{found[1]}"
+                    f"Explanation.attributions[{i}].evidence must be {source_size[0]}x{source_size[1]} as the source, "
+                    f"got {size[0]}x{size[1]}"
                 )
 
     def with_masks(self, keep: float | None = None, threshold: float | None = None) -> Explanation:
@@ -294,12 +301,8 @@ class Explanation:
 
 
 def _image_size(evidence: Evidence) -> tuple[int, int] | None:
-    """(height, width) of evidence that is as large as its image."""
+    """Return (height, width) of evidence with the size of its image, None for other evidence."""
     if isinstance(evidence, Heatmap):
         height, width = evidence.values.shape
         return int(height), int(width)
     return (evidence.height, evidence.width) if isinstance(evidence, Mask) else None
-
-
-#: Draws a value for a notebook. `xplain.api` sets it: values know nothing of pictures.
-notebook_display: Callable[[Any], dict[str, Any]] | None = None

@@ -1,7 +1,8 @@
-"""What an attribution says: heat maps, masks, word scores, signal scores, coarse grids.
+"""Evidence, the scores of an attribution: heat maps, masks, word scores, signal scores, coarse grids.
 
-Arrays are copied, checked once and read-only afterwards, so a value can be shared between threads. Values compare by
-content. How a heat map becomes a mask is the caller's decision (`Heatmap.to_mask`), never a formatter's.
+Arrays are copied, checked once and read-only afterwards, so values can be shared between threads; they compare by
+content. Reducing a heat map to a mask loses information, so the caller decides how (`Heatmap.to_mask`), never a
+formatter.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from xplain.kernels import rle
 
 
 class _ByContent:
-    """Equality and hash of frozen dataclasses that hold arrays."""
+    """Equality, hash and pickling of frozen dataclasses that hold arrays."""
 
     __slots__ = ()
 
@@ -33,7 +34,7 @@ class _ByContent:
         return all(np.array_equal(a, b) if isinstance(a, np.ndarray) else a == b for a, b in pairs)
 
     def __hash__(self) -> int:
-        # Zeros are one value with two signs, which bytes would tell apart.
+        # Adding 0 makes -0.0 into 0.0: they are equal, but their bytes differ.
         values = ((v.shape, (v + 0).tobytes()) if isinstance(v, np.ndarray) else v for v in self._values())
         return hash((type(self), *values))
 
@@ -44,13 +45,14 @@ class _ByContent:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Mask(_ByContent):
-    """A binary image as run lengths: column-major, zeros first.
+    """A binary image as run lengths, column by column and zeros first, as in COCO.
 
     Parameters
     ----------
     counts : sequence of int
         Lengths of the alternating runs of 0 and 1 down the columns, starting with zeros (0 if the first pixel is set).
-        They sum to height * width. Kept as a read-only uint32 array without empty inner runs, so equal masks are equal.
+        They sum to height * width. Stored as a read-only uint32 array without empty inner runs, so that masks of the
+        same pixels are equal.
     height, width : int
         Size in pixels, at most 2**32 - 1 pixels in all.
 
@@ -120,8 +122,7 @@ class Heatmap(_ByContent):
     Parameters
     ----------
     values : array_like
-        (height, width), finite; stored as read-only float32. Signed (positive speaks for the target) and not
-        normalised.
+        (height, width), finite; stored as read-only float32. Signed, positive for the target, and not normalised.
     """
 
     values: npt.NDArray[np.float32]
@@ -130,14 +131,14 @@ class Heatmap(_ByContent):
         object.__setattr__(self, "values", _check.frozen_float32("Heatmap.values", self.values, "(height, width)"))
 
     def to_mask(self, keep: float | None = None, threshold: float | None = None) -> Mask:
-        """Reduce to the pixels that speak most for the target.
+        """Reduce the map to the pixels with the largest scores.
 
         Parameters
         ----------
         keep : float, optional
-            Fraction of all pixels to keep, 0..1: those with the largest values, of which only positive ones count. At
-            most ``round(keep * pixels)`` are set; ties go to the pixel that comes first in reading order. 0.1 if
-            neither is given.
+            Fraction of all pixels to keep, 0..1: those with the largest values, if they are positive. At most
+            ``round(keep * pixels)`` are set; of equal values the first in reading order are kept. 0.1 if neither
+            argument is given.
         threshold : float, optional
             Keep each pixel whose value is at least this.
 
@@ -159,12 +160,12 @@ class Heatmap(_ByContent):
         flat = self.values.ravel()
         if count == 0:
             return Mask.from_array(np.zeros_like(self.values, dtype=bool))
-        limit = float(np.partition(flat, flat.size - count)[flat.size - count])
-        chosen = flat > max(limit, 0.0)
+        limit = float(np.partition(flat, flat.size - count)[flat.size - count])  # the smallest value that is kept
+        is_kept = flat > max(limit, 0.0)
         if limit > 0:
             ties = np.flatnonzero(flat == limit)
-            chosen[ties[: count - int(chosen.sum())]] = True
-        return Mask.from_array(chosen.reshape(height, width))
+            is_kept[ties[: count - int(is_kept.sum())]] = True
+        return Mask.from_array(is_kept.reshape(height, width))
 
     def __repr__(self) -> str:
         height, width = self.values.shape
@@ -179,9 +180,9 @@ class Word:
     Parameters
     ----------
     text : str
-        The word as it stands in the text.
+        The word as spelt in the text.
     score : float
-        Finite; positive speaks for the target.
+        Finite; positive for the target.
     index : int or None
         Position in ``text.split()`` of the explained text.
     start, stop : int or None
@@ -214,7 +215,7 @@ class WordScores:
     Parameters
     ----------
     words : sequence of Word
-        In the order of the text; a repeated word occurs once for each place.
+        In the order of the text; a word that occurs several times is listed for each occurrence.
     """
 
     words: tuple[Word, ...]
@@ -231,7 +232,7 @@ class SignalScores(_ByContent):
     Parameters
     ----------
     values : array_like
-        (axes, time), finite; stored as read-only float32. Positive speaks for the target.
+        (axes, time), finite; stored as read-only float32. Positive for the target.
     """
 
     values: npt.NDArray[np.float32]
@@ -250,7 +251,7 @@ class Grid(_ByContent):
     Parameters
     ----------
     values : array_like
-        (rows, columns), finite; stored as read-only float32. The cells divide the image evenly.
+        (rows, columns), finite; stored as read-only float32. The cells divide the image into equal rectangles.
     """
 
     values: npt.NDArray[np.float32]

@@ -1,26 +1,30 @@
-"""Which characters of a text match those of a name: why a reading such as ``21PT1O19`` is taken for ``21-PT-1019``."""
+"""Alignment of a text with a name, character by character: why ``21PT1O19`` in a photo is taken for ``21-PT-1019``.
+
+Cognite links the text of a tag to an asset without a reason. Renderers show this alignment as one.
+"""
 
 from __future__ import annotations
 
 import difflib
 from dataclasses import dataclass
+from itertools import groupby
 
 from xplain import _check
 from xplain.errors import InputError
 
-MAX_CHARACTERS = 1024
+MAX_CHARACTERS = 1024  # the time to align grows with the square of the length
 
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
-    """A stretch of a text beside the one of a name that it stands for.
+    """A stretch of a text and the stretch of a name that it corresponds to.
 
     Parameters
     ----------
     kind : {"same", "case", "changed", "missing", "extra"}
-        Equal, equal but for the case, others in their place, only in the name, or only in the text.
+        Equal, different in case only, different, only in the name, or only in the text.
     text, name : str
-        The characters of each, in order; all stretches together are the whole text and the whole name.
+        The characters of either; all stretches together make up the whole text and the whole name.
     """
 
     kind: str
@@ -42,35 +46,35 @@ class Alignment:
 
     @property
     def matched(self) -> int:
-        """Number of characters of the name that the text has, the case ignored."""
-        return sum(len(one.name) for one in self.stretches if one.kind in ("same", "case"))
+        """Number of characters of the name that are in the text, case ignored."""
+        return sum(len(stretch.name) for stretch in self.stretches if stretch.kind in ("same", "case"))
 
     @property
     def similarity(self) -> float:
-        """Twice the matched characters by those of both, 0..1: 1 if they differ in nothing but case."""
-        total = sum(len(one.text) + len(one.name) for one in self.stretches)
+        """Twice the matched characters divided by the characters of both, 0..1; 1 if only case differs."""
+        total = sum(len(stretch.text) + len(stretch.name) for stretch in self.stretches)
         return 2 * self.matched / total if total else 1.0
 
 
 def align(text: str, name: str) -> Alignment:
-    """Say which characters of a text match those of a name.
+    """Align the characters of a text with those of a name.
 
     Parameters
     ----------
     text : str
-        What was found, such as the text of a tag in a photo.
+        A text that was recognised, such as that of a tag in a photo; at most 1024 characters.
     name : str
-        What it was matched with, such as the external id of an asset; of each at most 1024 characters.
+        The name that it was matched with, such as the external id of an asset; at most 1024 characters.
 
     Returns
     -------
     Alignment
-        The longest matching blocks first (Ratcliff and Obershelp 1988, `difflib.SequenceMatcher`), the case ignored.
+        By the longest matching blocks, case ignored (Ratcliff and Obershelp 1988, `difflib.SequenceMatcher`).
 
     Raises
     ------
     InputError
-        If either is no string or is longer.
+        If either is no string or too long.
 
     Examples
     --------
@@ -89,25 +93,24 @@ def align(text: str, name: str) -> Alignment:
     for argument, value in (("text", text), ("name", name)):
         if len(_check.string(argument, value)) > MAX_CHARACTERS:
             raise InputError(f"{argument} must be at most {MAX_CHARACTERS} characters, got {len(value)}")
-    # Character by character, since folding may lengthen one (ß to ss).
-    ours, theirs = ([character.casefold() for character in value] for value in (text, name))
+    # Fold each character alone: folding a string may change its length (ß to ss), and offsets would shift.
+    folded_text, folded_name = ([character.casefold() for character in value] for value in (text, name))
+    matcher = difflib.SequenceMatcher(None, folded_text, folded_name, autojunk=False)
     stretches: list[Stretch] = []
-    for tag, a0, a1, b0, b1 in difflib.SequenceMatcher(None, ours, theirs, autojunk=False).get_opcodes():
+    for tag, a0, a1, b0, b1 in matcher.get_opcodes():
         if tag == "equal":
-            stretches += _by_case(text[a0:a1], name[b0:b1])
+            stretches += _split_by_case(text[a0:a1], name[b0:b1])
         else:
             kind = {"replace": "changed", "delete": "extra", "insert": "missing"}[tag]
             stretches.append(Stretch(kind, text[a0:a1], name[b0:b1]))
     return Alignment(tuple(stretches))
 
 
-def _by_case(text: str, name: str) -> list[Stretch]:
-    """Part characters that are equal from those that differ in case."""
-    stretches: list[Stretch] = []
-    for one, other in zip(text, name, strict=True):
-        kind = "same" if one == other else "case"
-        if stretches and stretches[-1].kind == kind:
-            last = stretches.pop()
-            one, other = last.text + one, last.name + other
-        stretches.append(Stretch(kind, one, other))
+def _split_by_case(text: str, name: str) -> list[Stretch]:
+    """Split characters that match into stretches that are equal and stretches that differ in case."""
+    pairs = groupby(zip(text, name, strict=True), key=lambda pair: pair[0] == pair[1])
+    stretches = []
+    for equal, group in pairs:
+        ours, theirs = map("".join, zip(*group, strict=True))
+        stretches.append(Stretch("same" if equal else "case", ours, theirs))
     return stretches

@@ -1,8 +1,8 @@
-"""Whether a classifier was right: the outcome of each window, and counts of outcomes.
+"""Outcomes: what a classifier decided for each window of a signal, and whether it was right; and counts of outcomes.
 
-What is known of a window stands on its chosen prediction, the one with the best score: the attribute ``expected`` (the
-true label), ``correct`` (whether whoever judged it took it for right) and, where the outcome is not what follows from
-label, score and threshold, ``predicted``.
+Of all predictions for a window the one with the best score is chosen, and its attributes hold what is known about the
+truth: ``expected`` (the true label) and ``correct`` (the verdict of whoever judged it). ``predicted`` is there only if
+the decision does not follow from label, score and threshold.
 """
 
 from __future__ import annotations
@@ -14,11 +14,12 @@ from xplain.explanation.core import Explanation, Prediction
 from xplain.explanation.regions import Window
 
 UNCERTAIN, ANOMALY, NO_ANOMALY = "uncertain", "anomaly", "no anomaly"
+"""Decisions beside labels, as Edge Impulse spells them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a classifier decided, and what is known about the truth.
+    """What a classifier decided, and what is known of the truth.
 
     Parameters
     ----------
@@ -27,9 +28,9 @@ class Outcome:
     expected : str, optional
         The true label.
     correct : bool, optional
-        Whether it is right; None if that is not known.
+        Whether the decision is right; None if unknown.
     region : Window, optional
-        The stretch of a signal that it is about; None is the whole input.
+        The window of a signal; None is the whole input.
     """
 
     predicted: str
@@ -45,13 +46,13 @@ class Tally:
     Parameters
     ----------
     good, bad : int
-        Outcomes that are right and wrong; those of which it is not known are in neither.
+        Number of right and of wrong outcomes; unknown ones count for neither.
     labels : tuple of str
         Every label that occurs, sorted; without ``"uncertain"``.
     per_label : dict of str to (int, int)
-        Right and wrong outcomes by expected label.
+        Numbers of right and wrong outcomes by expected label.
     confusion : dict of str to dict of str to int
-        Outcomes by expected label and by predicted one.
+        Number of outcomes by expected and by predicted label.
     """
 
     good: int
@@ -62,15 +63,15 @@ class Tally:
 
     @property
     def accuracy(self) -> float | None:
-        """Fraction of right outcomes, 0..1; None if of none it is known."""
-        known = self.good + self.bad
-        return self.good / known if known else None
+        """Fraction of right outcomes, 0..1; None if all are unknown."""
+        judged = self.good + self.bad
+        return self.good / judged if judged else None
 
 
 def choose(predictions: Iterable[Prediction]) -> Prediction | None:
-    """Return the prediction with the best score of one window; an anomaly score only if there is no other.
+    """Return the prediction with the best score for one window; an anomaly score only if there is no other.
 
-    Predictions of boxes, masks or spans are about parts and never chosen.
+    Predictions of boxes, masks or spans concern parts of the input and are never chosen.
     """
     best: Prediction | None = None
     for prediction in predictions:
@@ -90,14 +91,14 @@ def _is_anomaly(prediction: Prediction) -> bool:
 
 
 def decide(prediction: Prediction) -> str:
-    """Return what follows from a chosen prediction's label, score and threshold."""
+    """Return the decision that follows from the label, score and threshold of a chosen prediction."""
     if prediction.threshold is None or prediction.score >= prediction.threshold:
         return prediction.name
     return NO_ANOMALY if _is_anomaly(prediction) else UNCERTAIN
 
 
 def outcomes(explanation: Explanation) -> tuple[Outcome, ...]:
-    """Return the outcome of each window, or of the whole input; none for detections and segments.
+    """Return the outcome of each window, or of the whole input; detection and segmentation have none.
 
     Examples
     --------
@@ -117,18 +118,18 @@ def outcomes(explanation: Explanation) -> tuple[Outcome, ...]:
 
 
 def outcome(prediction: Prediction) -> Outcome:
-    """Return the outcome of the window of which this is the chosen prediction."""
-    own = prediction.attributes
-    predicted = own["predicted"] if isinstance(own.get("predicted"), str) else decide(prediction)
-    expected = own["expected"] if isinstance(own.get("expected"), str) else None
-    correct = own["correct"] if isinstance(own.get("correct"), bool) else None
+    """Return the outcome of a window by its chosen prediction."""
+    attributes = prediction.attributes
+    predicted = attributes["predicted"] if isinstance(attributes.get("predicted"), str) else decide(prediction)
+    expected = attributes["expected"] if isinstance(attributes.get("expected"), str) else None
+    correct = attributes["correct"] if isinstance(attributes.get("correct"), bool) else None
     if correct is None and expected is not None:
         correct = predicted == expected
     region = prediction.region if isinstance(prediction.region, Window) else None
     return Outcome(predicted, expected, correct, region)
 
 
-def tally(found: Sequence[Outcome]) -> Tally:
+def tally(decided: Sequence[Outcome]) -> Tally:
     """Count outcomes.
 
     Examples
@@ -137,21 +138,21 @@ def tally(found: Sequence[Outcome]) -> Tally:
     >>> counts.accuracy, counts.confusion
     (0.5, {'idle': {'uncertain': 1}, 'wave': {'wave': 1}})
     """
-    expected = sorted({one.expected for one in found if one.expected is not None})
-    labels = sorted({*expected, *(one.predicted for one in found)} - {UNCERTAIN})
+    expected = sorted({outcome.expected for outcome in decided if outcome.expected is not None})
+    labels = sorted({*expected, *(outcome.predicted for outcome in decided)} - {UNCERTAIN})
     good = dict.fromkeys(expected, 0)
     bad = dict(good)
     confusion: dict[str, dict[str, int]] = {label: {} for label in expected}
-    for one in found:
-        if one.expected is None:
+    for outcome in decided:
+        if outcome.expected is None:
             continue
-        row = confusion[one.expected]
-        row[one.predicted] = row.get(one.predicted, 0) + 1
-        if one.correct is not None:
-            (good if one.correct else bad)[one.expected] += 1
+        row = confusion[outcome.expected]
+        row[outcome.predicted] = row.get(outcome.predicted, 0) + 1
+        if outcome.correct is not None:
+            (good if outcome.correct else bad)[outcome.expected] += 1
     return Tally(
-        sum(one.correct is True for one in found),
-        sum(one.correct is False for one in found),
+        sum(outcome.correct is True for outcome in decided),
+        sum(outcome.correct is False for outcome in decided),
         tuple(labels),
         {label: (good[label], bad[label]) for label in expected},
         confusion,

@@ -1,7 +1,8 @@
-r"""A text of many parts, such as the subject, body and signature of the messages of a conversation.
+r"""Texts of several parts, such as the subject, body and signature of each message of a conversation.
 
-The parts that are not empty are joined with a blank line between them, so no word goes over an edge. Positions count in
-the whole text or, with the part's name, in one part::
+A classifier reads one text, and a document places words in one part. So parts are joined, and ranges are converted
+between the whole text and a part. Empty parts are left out, and a blank line separates the others, so no word spans two
+parts::
 
     text, parts = join([("messages[0].subject", "Order 7"), ("messages[0].body", "Where is it?")])
     source = Source("text", text=text, parts=parts)
@@ -20,13 +21,14 @@ from xplain.explanation.core import Source
 from xplain.explanation.regions import Part, Span
 
 SEPARATOR = "\n\n"
-"""What is between two parts."""
+"""Stands between two parts of a joined text."""
 
+#: Characters outside the basic plane, which take four bytes of UTF-16, not two.
 _ASTRAL = re.compile("[\U00010000-\U0010ffff]")
 
 
 def join(texts: Iterable[tuple[str, str]]) -> tuple[str, tuple[Part, ...]]:
-    r"""Join named texts to one, and say where each of them is.
+    r"""Join named texts to one text, and return where each of them is.
 
     Parameters
     ----------
@@ -38,22 +40,22 @@ def join(texts: Iterable[tuple[str, str]]) -> tuple[str, tuple[Part, ...]]:
     text : str
         The texts with `SEPARATOR` between them.
     parts : tuple of Part
-        Where they are.
+        The range of each text that is not empty.
 
     Examples
     --------
     >>> join([("subject", "Order 7"), ("body", ""), ("signature", "Ann")])
     ('Order 7\n\nAnn', (Part(name='subject', start=0, stop=7), Part(name='signature', start=9, stop=12)))
     """
-    found: list[str] = []
+    not_empty: list[str] = []
     parts: list[Part] = []
-    at = 0
+    start = 0
     for name, text in texts:
         if text:
-            found.append(text)
-            parts.append(Part(name, at, at + len(text)))
-            at += len(text) + len(SEPARATOR)
-    return SEPARATOR.join(found), tuple(parts)
+            not_empty.append(text)
+            parts.append(Part(name, start, start + len(text)))
+            start += len(text) + len(SEPARATOR)
+    return SEPARATOR.join(not_empty), tuple(parts)
 
 
 def in_text(source: Source, span: Span) -> tuple[int, int] | None:
@@ -64,13 +66,12 @@ def in_text(source: Source, span: Span) -> tuple[int, int] | None:
     source : Source
         A text, with its parts.
     span : Span
-        In any unit, in the whole text or a part of it.
+        A span in any unit, of the whole text or of a part.
 
     Returns
     -------
     (int, int) or None
-        None if the text is not known, has no such part, ends before the span does, or has a character that the span
-        divides.
+        None if the text is unknown, has no such part, ends before the span, or if the span splits a character.
 
     Examples
     --------
@@ -87,14 +88,14 @@ def in_text(source: Source, span: Span) -> tuple[int, int] | None:
             return None
         start, stop = part.start, part.stop
     try:
-        found = span.to("codepoint", source.text[start:stop])
+        converted = span.to("codepoint", source.text[start:stop])
     except InputError:
         return None
-    return (start + found.start, start + found.stop) if start + found.stop <= stop else None
+    return (start + converted.start, start + converted.stop) if start + converted.stop <= stop else None
 
 
 def in_part(parts: Sequence[Part], start: int, stop: int) -> Span | None:
-    """Return the span of a range of the whole text in the part that holds it, in code points.
+    """Return a range of the whole text as a span of the part that holds it, in code points.
 
     Parameters
     ----------
@@ -106,7 +107,7 @@ def in_part(parts: Sequence[Part], start: int, stop: int) -> Span | None:
     Returns
     -------
     Span or None
-        None if no part holds all of it.
+        None if no part holds the whole range.
 
     Examples
     --------
@@ -121,12 +122,15 @@ def in_part(parts: Sequence[Part], start: int, stop: int) -> Span | None:
 
 
 class Utf16:
-    """Where the code points of a text begin in its UTF-16 encoding.
+    """Offsets of the code points of a text in its UTF-16 encoding.
+
+    A character outside the basic plane takes four bytes, any other takes two. Only the former are stored, so an offset
+    is found in logarithmic time.
 
     Parameters
     ----------
     text : str
-        Any text; one outside the basic plane takes four bytes, any other two.
+        Any text.
 
     Examples
     --------
@@ -136,7 +140,7 @@ class Utf16:
     """
 
     def __init__(self, text: str) -> None:
-        self._astral = [] if text.isascii() else [found.start() for found in _ASTRAL.finditer(text)]
+        self._astral = [] if text.isascii() else [match.start() for match in _ASTRAL.finditer(text)]
 
     def byte(self, position: int) -> int:
         """Return the number of bytes before a code point."""

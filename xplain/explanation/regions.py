@@ -1,7 +1,8 @@
-"""Where a prediction applies: boxes, polygons, spans of text and windows of time.
+"""Regions, where a prediction applies: boxes, polygons, spans of text and windows of time.
 
-Coordinates carry their unit, since no vendor's document gives what is needed to convert all of them at read time.
-Images have x to the right and y down; a pixel is a unit square, so a box of whole pixels is half open.
+Coordinates keep their unit: documents often lack what a conversion needs (the size of the image, the text), so it is
+done later, by whoever knows. In images x points right and y down; a pixel is a unit square, so a box of whole pixels is
+half open.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ class Box:
     x0, y0 : float
         Left and top edge.
     x1, y1 : float
-        Right and bottom edge, not before the left and top.
+        Right and bottom edge, x0 <= x1 and y0 <= y1.
     unit : {"fraction", "pixel"}
         Fractions of the image's width and height, or pixels.
 
@@ -57,7 +58,7 @@ class Box:
         Parameters
         ----------
         unit : {"fraction", "pixel"}
-            The unit wanted.
+            The new unit.
         size : tuple of int
             (height, width) of the image in pixels.
 
@@ -113,7 +114,7 @@ class Polygon:
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A half-open range of a text.
+    """A half-open range of a text or of a part of it.
 
     Parameters
     ----------
@@ -122,8 +123,8 @@ class Span:
     unit : {"codepoint", "utf16_byte"}
         Unicode code points (positions in a Python str) or bytes of the UTF-16 encoding.
     part : str, optional
-        Name of the part of the text in which positions are counted, such as ``"messages[0].body"``, see `Part`; the
-        whole text if left out.
+        Name of the part in which positions are counted, such as ``"messages[0].body"``, see `Part`; by default they
+        are counted in the whole text.
     """
 
     start: int
@@ -139,7 +140,7 @@ class Span:
             _check.string("Span.part", self.part)
 
     def to(self, unit: TextUnit, text: str) -> Span:
-        """Convert to another unit over ``text``, the whole text or part in which the positions are counted."""
+        """Convert to another unit; ``text`` is the whole text or the part in which positions are counted."""
         if unit == self.unit:
             return self
         if unit == "utf16_byte":
@@ -150,7 +151,7 @@ class Span:
         if self.stop > len(data):
             raise InputError(f"Span.stop must be at most {len(data)}, the text's length, got {self.stop}")
         try:
-            start, stop = (len(data[:at].decode("utf-16-le")) for at in (self.start, self.stop))
+            start, stop = (len(data[:offset].decode("utf-16-le")) for offset in (self.start, self.stop))
         except UnicodeDecodeError:
             raise InputError(f"Span must not split a character, got UTF-16 bytes {self.start}..{self.stop}") from None
         return Span(start, stop, "codepoint", self.part)
@@ -180,7 +181,7 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """A range of a signal's time.
+    """A range of time of a signal.
 
     Parameters
     ----------
@@ -199,14 +200,14 @@ class Window:
 
 
 def utf16_bytes(text: str) -> int:
-    """Length of a text in bytes of UTF-16."""
+    """Return the length of a text in bytes of UTF-16."""
     return len(text.encode("utf-16-le", "surrogatepass"))
 
 
-def _scale(have: str, want: str, size: tuple[int, int]) -> tuple[float, float]:
-    """Factors for x and y between two units of length."""
-    _check.choice("unit", want, LENGTH_UNITS)
-    if have == want:
+def _scale(unit: str, new_unit: str, size: tuple[int, int]) -> tuple[float, float]:
+    """Return the factors for x and y that convert one unit of length to another."""
+    _check.choice("unit", new_unit, LENGTH_UNITS)
+    if unit == new_unit:
         return 1.0, 1.0
     height, width = (_check.integer("size", side, least=1) for side in size)
-    return (float(width), float(height)) if want == "pixel" else (1.0 / width, 1.0 / height)
+    return (float(width), float(height)) if new_unit == "pixel" else (1.0 / width, 1.0 / height)

@@ -1,4 +1,7 @@
-"""Many inputs explained as one job, finished or not, and what vendors say besides results."""
+"""Results of a job over many inputs, finished or not; and records, the objects of vendors that hold no results.
+
+A job that is still running is a value too, with the items known so far, so that documents of any moment can be read.
+"""
 
 from __future__ import annotations
 
@@ -14,24 +17,24 @@ STATUSES = ("waiting", "running", "successful", "failed")
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One input of a job.
+    """One input of a job, with its explanation once it is processed.
 
     Parameters
     ----------
     name : str
-        The input's name, unique in the job; never a path to open.
+        Name of the input, unique in the job; it is never opened as a path.
     status : {"waiting", "running", "successful", "failed"}
-        How far it is.
+        Progress of the item.
     explanation : Explanation, optional
-        Of a successful item.
+        The explanation of a successful item.
     error : str, optional
-        Of a failed item.
+        The error of a failed item, and of no other.
     engine : str, optional
-        What processed it.
+        Name of the processing engine.
     started, updated, ended : str, optional
         ISO 8601 times.
     attributes : mapping, optional
-        What a vendor's document said beyond that: JSON values under the name of its format.
+        Vendor extras: other fields of a document as JSON values, under the name of its format.
     """
 
     name: str
@@ -59,24 +62,24 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Results:
-    """The items of a job, in the order of its inputs; those of which nothing is known yet may be left out.
+    """The items of a job, in the order of its inputs; items of which nothing is known yet may be missing.
 
     Parameters
     ----------
     job : str
         Name of the job.
     items : sequence of Item
-        With unique names.
+        Items with unique names.
     total : int, optional
-        Number of inputs, at least that of the items; as many if left out.
+        Number of inputs, at least the number of items, which is the default.
     finished : bool, optional
-        Whether nothing more will come. Left out: whether every input is successful or failed.
+        Whether nothing more will come. By default, whether every input is successful or failed.
     error : str, optional
         Why the job as a whole failed.
     submitted, started, updated, ended : str, optional
         ISO 8601 times.
     attributes : mapping, optional
-        What a vendor's document said beyond that: JSON values under the name of its format.
+        Vendor extras: other fields of a document as JSON values, under the name of its format.
     """
 
     job: str
@@ -94,11 +97,11 @@ class Results:
         _check.string("Results.job", self.job)
         items = _check.tuple_of("Results.items", self.items, Item)
         object.__setattr__(self, "items", items)
-        seen: set[str] = set()
+        names: set[str] = set()
         for item in items:
-            if item.name in seen:
+            if item.name in names:
                 raise InputError(f"Results.items must have unique names, got {item.name!r} twice")
-            seen.add(item.name)
+            names.add(item.name)
         total = len(items) if self.total is None else _check.integer("Results.total", self.total, least=len(items))
         object.__setattr__(self, "total", total)
         done = self.completed + self.failed == total
@@ -110,17 +113,17 @@ class Results:
         object.__setattr__(self, "attributes", _check.mapping("Results.attributes", self.attributes))
 
     def item(self, name: str) -> Item:
-        """Return the item of an input by its name.
+        """Return an item by its name.
 
         Raises
         ------
         UnknownNameError
-            If there is none.
+            If no item has this name.
         """
-        found = next((item for item in self.items if item.name == name), None)
-        if found is None:
-            raise UnknownNameError("item", name, [item.name for item in self.items])
-        return found
+        for item in self.items:
+            if item.name == name:
+                return item
+        raise UnknownNameError("item", name, [item.name for item in self.items])
 
     @property
     def completed(self) -> int:
@@ -140,11 +143,11 @@ class Record:
     Parameters
     ----------
     format : str
-        Name of the format that it is written in.
+        Name of its format.
     kind : str
-        What it is, in the words of that format.
+        Kind of object, in the terms of that format.
     fields : mapping
-        Its content as JSON values.
+        The whole object as JSON values.
     """
 
     format: str

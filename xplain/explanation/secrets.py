@@ -1,15 +1,18 @@
-"""What is never drawn: keys that open doors."""
+"""Secrets in documents (access keys, tokens, passwords), which are never drawn.
+
+They are recognised by the name of their field alone: it is better to hide a harmless field than to show a key.
+"""
 
 from __future__ import annotations
 
 from typing import Any
 
-# Modzy's submittedByKey and Edge Impulse's signatureKey, and whatever else is named so.
+# Modzy has submittedByKey, Edge Impulse has signatureKey; the others are common elsewhere.
 _ENDINGS = ("key", "token", "secret", "password")
 
 
 def is_secret(name: str) -> bool:
-    """Whether what stands under a name may be a secret.
+    """Whether a field with this name may hold a secret.
 
     Examples
     --------
@@ -20,7 +23,7 @@ def is_secret(name: str) -> bool:
 
 
 def without_secrets(value: Any) -> Any:
-    """Return JSON without what may be secret, at any depth.
+    """Return a JSON value without the fields that may hold secrets, at any depth.
 
     Examples
     --------
@@ -28,5 +31,5 @@ def without_secrets(value: Any) -> Any:
     {'sample': [{'name': 'a'}]}
     """
     if isinstance(value, dict):
-        return {key: without_secrets(one) for key, one in value.items() if not is_secret(key)}
-    return [without_secrets(one) for one in value] if isinstance(value, list) else value
+        return {key: without_secrets(field) for key, field in value.items() if not is_secret(key)}
+    return [without_secrets(element) for element in value] if isinstance(value, list) else value

@@ -1,4 +1,7 @@
-"""Words as vendors place them: by their index in the text split on white space."""
+"""Words by index: vendors say which word they mean by its index in the text split on white space.
+
+`SplitText` converts between such an index and a range of code points.
+"""
 
 from __future__ import annotations
 
@@ -24,42 +27,43 @@ class SplitText:
     """
 
     def __init__(self, text: str) -> None:
-        found = list(re.finditer(r"\S+", text))
+        matches = list(re.finditer(r"\S+", text))
         self._text = text
-        self._words = [_bare(word[0]) for word in found]
-        self._ranges = [word.span() for word in found]
-        self._places: dict[str, list[int]] = {}
+        self._words = [_bare(match[0]) for match in matches]
+        self._ranges = [match.span() for match in matches]
+        self._occurrences: dict[str, list[int]] = {}
         for index, word in enumerate(self._words):
-            self._places.setdefault(word, []).append(index)
+            self._occurrences.setdefault(word, []).append(index)
 
     def has(self, word: str, index: int) -> bool:
-        """Whether the word at this position is ``word`` but for case and for punctuation around it."""
+        """Whether the word at this index is ``word``, ignoring case and punctuation around it."""
         return index < len(self._words) and self._words[index] == _bare(word)
 
     def place(self, word: str, index: int) -> int:
-        """Resolve an index that a document gives into a position in ``text.split()``.
+        """Resolve the index of a document to an index in ``text.split()``.
 
-        "The index of the occurrence of the word in the text split on white space" can be read as (i) that position or
-        (ii) the number of the occurrence of this very word. (i) counts unless another word stands there and (ii) leads
-        to one.
+        "The index of the occurrence of the word in the text split on white space" can mean (i) an index in
+        ``text.split()`` or (ii) the number of the occurrence of this word. (i) is assumed, unless another word is there
+        and (ii) leads to the right word.
         """
         if self.has(word, index):
             return index
-        occurrences = self._places.get(_bare(word), [])
+        occurrences = self._occurrences.get(_bare(word), [])
         return occurrences[index] if index < len(occurrences) else index
 
     def range(self, word: str, index: int) -> tuple[int, int]:
-        """Return the code points that ``word`` covers in the one at this position: all if that is spelt otherwise."""
+        """Return the code points of ``word`` in the word at this index; all of the latter if it is spelt otherwise."""
         start, stop = self._ranges[index]
-        found = self._text.find(word, start, stop)
-        return (start, stop) if found < 0 else (found, found + len(word))
+        offset = self._text.find(word, start, stop)
+        return (start, stop) if offset < 0 else (offset, offset + len(word))
 
     def index_at(self, position: int) -> int | None:
-        """Return the position of the word that holds a code point, None if it is white space."""
-        index = bisect_right(self._ranges, position, key=lambda place: place[0]) - 1
+        """Return the index of the word at a code point, or None if that is white space."""
+        index = bisect_right(self._ranges, position, key=lambda word_range: word_range[0]) - 1
         return index if index >= 0 and position < self._ranges[index][1] else None
 
 
 def _bare(word: str) -> str:
+    """Return a word for comparison: case-folded, without punctuation around it unless it is nothing else."""
     letters = [i for i, character in enumerate(word) if character.isalnum()]
     return (word[letters[0] : letters[-1] + 1] if letters else word).casefold()

@@ -15,7 +15,7 @@ import numpy as np
 from xplain import _check
 from xplain.explanation import Attribution, Comparison, Explanation, Heatmap
 from xplain.explanation.characters import one_line
-from xplain.explanation.comparison import aligned, cell
+from xplain.explanation.comparison import align_columns, cell
 from xplain.renderers.canvas.page import Page
 from xplain.renderers.canvas.picture import Picture, stack
 from xplain.renderers.canvas.scale import Extent, choose
@@ -123,7 +123,7 @@ def draw(comparison: Comparison, image: Any = None, *, time: bool = True, **styl
         page.space()
     for name, note in notes:
         page.field(name, note)
-    lines = tuple(aligned(figures))
+    lines = tuple(align_columns(figures))
     table = Picture(page.pixels(), " ".join([*lines, *_note_lines(notes)]))
     picture = stack([maps, table])
     return ComparisonPicture(picture.pixels, picture.alt, maps, header, cells, lines, notes)

@@ -1,1 +1,1 @@
-"""What a vendor's service computes, done by a model of ours."""
+"""What the services of vendors compute, computed here from their documents."""

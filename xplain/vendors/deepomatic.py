@@ -1,4 +1,8 @@
-"""A network's raw tensors through what a vendor's documents say about them, without the vendor's service."""
+"""Predictions from the raw tensors of a network, as a Deepomatic version post-processes them, without the service.
+
+A version says which tensors hold scores and boxes, and a specification names the labels. Both are translated to the
+steps of `xplain.models.raw.steps`, which do the arithmetic.
+"""
 
 from __future__ import annotations
 
@@ -25,37 +29,37 @@ def postprocess(
     order: str = "xyxy",
     max_predictions: int = 100,
 ) -> Explanation:
-    """Turn raw tensors into predictions, as the post_processings of a Deepomatic version say.
+    """Turn raw tensors into predictions with the post_processings of a Deepomatic version.
 
     Parameters
     ----------
     version, specification : Record or dict
-        The documents, as `xplain.read` or as a JSON parser gives them.
+        The documents, as `xplain.read` or a JSON parser returns them.
     tensors : mapping of str to array_like or torch.Tensor
         The network's outputs for one image, without the batch dimension.
     image_size : tuple of int, optional
-        (height, width) of the image in pixels, for those who draw the boxes or convert them to pixels.
+        (height, width) of the image in pixels, which is needed to draw the boxes or to convert them to pixels.
     order : {"xyxy", "yxyx"}
-        Of the boxes of a ``direct_output``: as documented, or as TensorFlow's networks have it.
+        Order of the coordinates of a ``direct_output``: as documented, or as in networks of TensorFlow.
     max_predictions : int
-        How many predictions of an output are reported, and how many that are discarded.
+        The most predictions of an output that are reported, and the most that are discarded.
 
     Returns
     -------
     Explanation
-        For each output those that are predicted, then those that are discarded, of which the score is below the
-        threshold. It can be written in the format ``"deepomatic"``.
+        For each output the predicted ones, then the discarded ones, whose scores are below their thresholds. It can be
+        written in the format ``"deepomatic"``.
 
     Raises
     ------
     DocumentError
-        If a document is malformed, or the version does not go with the specification.
+        If a document is malformed, or the version does not fit the specification.
     InputError
-        If a tensor is missing or of another shape, or holds what cannot be a score, a label or a box.
+        If a tensor is missing, has another shape, or holds values that are no scores, labels or boxes.
 
     Notes
     -----
-    `xplain.models.raw.steps` says what is done with the tensors, and what of that is inferred.
+    `xplain.models.raw.steps` documents the arithmetic, and which of it is inferred.
 
     Examples
     --------
@@ -67,14 +71,14 @@ def postprocess(
     >>> [(p.name, p.score, p.score >= p.threshold) for p in e.predictions]
     [('dog', 0.8, True), ('cat', 0.2, False)]
     """
-    outcomes, boxes = _outcomes(version, specification, tensors, order, max_predictions)
+    outcomes, has_boxes = _outcomes(version, specification, tensors, order, max_predictions)
     height, width = (None, None) if image_size is None else image_size
     predictions = tuple(
         replace(prediction, attributes={"output": index}) if index else prediction
         for index, outcome in enumerate(outcomes)
         for prediction in (*outcome.predicted, *outcome.discarded)
     )
-    task = "object-detection" if boxes else "image-classification"
+    task = "object-detection" if has_boxes else "image-classification"
     return Explanation(task, Source("image", height=height, width=width), predictions)
 
 
@@ -86,7 +90,7 @@ def trace(
     order: str = "xyxy",
     max_predictions: int = 100,
 ) -> tuple[Trace, ...]:
-    """Say of every candidate in raw tensors why `postprocess` reports it or not.
+    """Explain for every candidate in raw tensors why `postprocess` reports it or not.
 
     Parameters
     ----------
@@ -96,8 +100,8 @@ def trace(
     Returns
     -------
     tuple of xplain.models.raw.trace.Trace
-        For each output the candidates in the order of its tensors: dropped for a low score, suppressed by another one
-        that overlaps it by so much, discarded, predicted, or beyond the maximum.
+        For each output the candidates in the order of its tensors: dropped for a low score, suppressed by an
+        overlapping candidate, discarded, predicted, or beyond the maximum.
 
     Examples
     --------
@@ -116,59 +120,61 @@ def trace(
 
 
 def _outcomes(
-    version: Any, specification: Any, tensors: Mapping[str, Any], order: str, most: int
+    version: Any, specification: Any, tensors: Mapping[str, Any], order: str, max_predictions: int
 ) -> tuple[list[Outcome], bool]:
-    """Carry out every post-processing, and say whether any makes boxes."""
+    """Run the post-processing of every output; the second value is whether any of them finds boxes."""
     from xplain.models.raw import steps
 
-    fields = _fields(version, "version", ("version", "post_processings"))
-    outputs = _fields(specification, "specification", ("specification",))
-    for problem in mismatches(fields, outputs):
+    version_fields = _fields(version, "version", ("version", "post_processings"))
+    specification_fields = _fields(specification, "specification", ("specification",))
+    for problem in mismatches(version_fields, specification_fields):
         raise DocumentError(problem.message, path=problem.path, format="deepomatic")
     outcomes = []
-    boxes = False
-    for document, output in zip(fields["post_processings"], outputs["outputs"], strict=True):
-        step = _step(document, order)
-        boxes |= isinstance(step, steps.Detection)
+    has_boxes = False
+    outputs = specification_fields["outputs"]
+    for post_processing, output in zip(version_fields["post_processings"], outputs, strict=True):
+        step = _step(post_processing, order)
+        has_boxes |= isinstance(step, steps.Detection)
         labels = [(label["id"], label["name"]) for label in output["labels"]["labels"]]
         exclusive = output["labels"]["exclusive"]
-        outcomes.append(steps.postprocess(step, labels, tensors, exclusive=exclusive, max_predictions=most))
-    return outcomes, boxes
+        outcome = steps.postprocess(step, labels, tensors, exclusive=exclusive, max_predictions=max_predictions)
+        outcomes.append(outcome)
+    return outcomes, has_boxes
 
 
 def _fields(document: Any, name: str, kinds: tuple[str, ...]) -> dict[str, Any]:
-    """Return the fields of a valid document."""
+    """Return the fields of a document, after a check that it is valid and of one of these kinds."""
     fields = document.fields if isinstance(document, Record) else document
     if not isinstance(fields, Mapping):
         raise InputError(f"{name} must be a Record or a dict, got {type(document).__name__}")
-    found = formatters.from_document(dict(fields), "deepomatic")
-    if not isinstance(found, Record) or found.kind not in kinds:
-        got = found.kind if isinstance(found, Record) else "results"
-        raise InputError(f"{name} must be a {name} of Deepomatic, got {got}")
-    return found.fields
+    value = formatters.from_document(dict(fields), "deepomatic")
+    if not isinstance(value, Record) or value.kind not in kinds:
+        kind = value.kind if isinstance(value, Record) else "results"
+        raise InputError(f"{name} must be a {name} of Deepomatic, got {kind}")
+    return value.fields
 
 
-def _step(document: Mapping[str, Any], order: str) -> Classification | Detection:
-    """Turn an entry of post_processings into what is to be done."""
+def _step(post_processing: Mapping[str, Any], order: str) -> Classification | Detection:
+    """Translate an entry of post_processings to a step."""
     from xplain.models.raw.steps import Anchored, Classification, Detection, Direct, Yolo
 
-    if document.get("classification") is not None:
-        step = document["classification"]
-        return Classification(step["output_tensor"], step.get("thresholds"))
-    step = document["detection"]
+    if post_processing.get("classification") is not None:
+        classification = post_processing["classification"]
+        return Classification(classification["output_tensor"], classification.get("thresholds"))
+    detection = post_processing["detection"]
     output: Anchored | Direct | Yolo
-    if step.get("anchored_output") is not None:
-        names = step["anchored_output"]
+    if detection.get("anchored_output") is not None:
+        names = detection["anchored_output"]
         output = Anchored(names["anchors_tensor"], names["scores_tensor"], names["offsets_tensor"])
-    elif step.get("direct_output") is not None:
-        names = step["direct_output"]
+    elif detection.get("direct_output") is not None:
+        names = detection["direct_output"]
         output = Direct(names["boxes_tensor"], names["scores_tensor"], names["classes_tensor"], order)
     else:
-        output = Yolo(step["yolo_output"]["output_tensor"], step["yolo_output"]["anchors"])
+        output = Yolo(detection["yolo_output"]["output_tensor"], detection["yolo_output"]["anchors"])
     return Detection(
         output,
-        step.get("thresholds"),
-        nms_threshold=step["nms_threshold"],
-        discard_threshold=step.get("discard_threshold") or 0.0,
-        normalize_wrt_tensor=step.get("normalize_wrt_tensor") or "",
+        detection.get("thresholds"),
+        nms_threshold=detection["nms_threshold"],
+        discard_threshold=detection.get("discard_threshold") or 0.0,
+        normalize_wrt_tensor=detection.get("normalize_wrt_tensor") or "",
     )

@@ -1,1 +1,1 @@
-"""Cognite Vision: jobs of texts, asset tags, objects and gauges."""
+"""The format of Cognite Vision: texts, asset tags, objects and gauges in images; requests and errors."""

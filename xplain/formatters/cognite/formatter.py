@@ -1,4 +1,4 @@
-"""Cognite Vision's jobs that extract features from images.
+"""The format of Cognite Vision: jobs that extract features from images, requests for jobs, and errors.
 
 ::
 
@@ -10,14 +10,15 @@
      "failedItems": [{"errorMessage": "no such file", "items": [{"fileId": 2}]}],
      "parameters": {"textDetectionParameters": {"threshold": 0.8}}}
 
-Files are worked on in batches: while a job is running, ``items`` holds the files of the batches that are done; a failed
-batch is in ``failedItems`` with its error; the job is Completed if one batch was, else Failed. Items are named by their
-external id or, if they have none or one that is a number, by their file id. Times are milliseconds since 1970 in UTC;
-0 stands for one that is not known, and negative file ids for files that Cognite does not know. The time of the status
-is that of the end of a finished job, and of the last update of another.
+A job works through its files in batches. While it runs, ``items`` holds the files of the batches that are done, and
+``failedItems`` the batches that failed, each with its error. A finished job is Completed if a batch was, else Failed.
 
-The reply to a request (items without predictions) is a job as well; the request and an error are records. Predictions:
-`xplain.formatters.cognite.predictions`.
+An item is named by the external id of its file, or by the file id if there is no external id or one that looks like a
+file id. Files that Cognite does not know get negative file ids. Times are milliseconds since 1970 in UTC, 0 if unknown.
+The time of the status is that of the end of a finished job, and of the last update of any other.
+
+The reply to a request is a job whose items have no predictions. The request itself and an error are records. The
+predictions of one file are read by `xplain.formatters.cognite.predictions`.
 """
 
 from __future__ import annotations
@@ -33,14 +34,14 @@ from xplain.explanation import Box, Explanation, Item, Polygon, Record, Results
 from xplain.formatters.cognite.predictions import (
     FEATURES,
     FORMAT,
-    HELD,
     PARAMETERS,
+    PREDICTION_ATTRIBUTES,
     encode_explanation,
-    implied,
+    implied_parameters,
     read_explanation,
-    settled,
+    without_unmet_thresholds,
 )
-from xplain.formatters.cognite.shapes import INT64
+from xplain.formatters.cognite.shapes import int64
 from xplain.formatters.core.fit import Capabilities, Value
 from xplain.formatters.core.places import At, Rejected
 from xplain.formatters.core.streaming import ItemLayout
@@ -61,38 +62,17 @@ from xplain.formatters.core.wire import (
 
 __all__ = ["CAPABILITIES", "HEAD", "ITEMS", "decode", "encode", "sniff"]
 
-INSTANCE = keep({"space": string, "externalId": string})
-
-_ITEM_OF_REQUEST = keep(
-    {"fileId": optional(INT64), "fileExternalId": optional(string), "fileInstanceId": optional(INSTANCE)}
-)
-
-
-def _requested(at: At) -> dict[str, Any]:
-    found: dict[str, Any] = _ITEM_OF_REQUEST(at)
-    if sum(name in found for name in ("fileId", "fileExternalId", "fileInstanceId")) != 1:
-        raise at.rejected("an object with exactly one of fileId, fileExternalId, fileInstanceId")
-    return found
-
-
-_FEATURES = [f"{name[0].upper()}{name[1:]}Detection" for name in FEATURES]
-REQUEST = keep(
-    {
-        "items": sized(array(_requested), 100, least=1),
-        "features": sized(array(choice(*_FEATURES)), 3, least=1),
-        "parameters": optional(PARAMETERS),
-    }
-)
-ERROR = keep({"error": keep({"code": integer(), "message": string})})
-
-
 CAPABILITIES = {
     "object-detection": Capabilities(
-        source="image", regions=(Box, Polygon), unit="fraction", threshold=True, attributes=HELD
+        source="image", regions=(Box, Polygon), unit="fraction", threshold=True, attributes=PREDICTION_ATTRIBUTES
     )
 }
 
-#: Each status, and that of a file which has no predictions yet.
+# Limits of a request.
+MAX_FILES = 100
+MAX_FEATURES = 3
+
+#: Each status of a job, with our status of its files without predictions; None where there are no such files.
 _STATUSES: dict[str, str | None] = {
     "Queued": "waiting",
     "Distributing": "waiting",
@@ -104,14 +84,47 @@ _STATUSES: dict[str, str | None] = {
 }
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
-_LAST = (datetime.max.replace(tzinfo=UTC) - _EPOCH) // _MILLISECOND
-_NUMBER = re.compile("0|[1-9][0-9]{0,17}")
+_LATEST = (datetime.max.replace(tzinfo=UTC) - _EPOCH) // _MILLISECOND
+#: Names that are taken for file ids: numbers below 10**18, which 64 bits hold.
+_FILE_ID = re.compile("0|[1-9][0-9]{0,17}")
 _NO_REASON = "no reason given"
-_IMAGE = "image"
+_DEFAULT_NAME = "image"
+
+
+# Requests and errors, which are records.
+
+INSTANCE = keep({"space": string, "externalId": string})
+_FILE_KEYS: dict[str, Reader[Any]] = {
+    "fileId": optional(int64),
+    "fileExternalId": optional(string),
+    "fileInstanceId": optional(INSTANCE),
+}
+_FILE = keep(_FILE_KEYS)
+
+
+def _requested_file(at: At) -> dict[str, Any]:
+    file: dict[str, Any] = _FILE(at)
+    if sum(key in file for key in _FILE_KEYS) != 1:
+        raise at.rejected(f"an object with exactly one of {', '.join(_FILE_KEYS)}")
+    return file
+
+
+_FEATURE_NAMES = [f"{name[0].upper()}{name[1:]}Detection" for name in FEATURES]
+REQUEST = keep(
+    {
+        "items": sized(array(_requested_file), MAX_FILES, least=1),
+        "features": sized(array(choice(*_FEATURE_NAMES)), MAX_FEATURES, least=1),
+        "parameters": optional(PARAMETERS),
+    }
+)
+ERROR = keep({"error": keep({"code": integer(), "message": string})})
+
+
+# The format.
 
 
 def sniff(document: Any) -> bool:
-    """Whether a document looks like one of Cognite's."""
+    """Whether a document looks like one of Cognite."""
     if not isinstance(document, dict):
         return False
     if "jobId" in document:
@@ -128,11 +141,20 @@ def _is_error(document: dict[str, Any]) -> bool:
     return len(document) == 1 and isinstance(error, dict) and "code" in error and "message" in error
 
 
-# Writing.
+def decode(at: At) -> Value:
+    """Read a job, the predictions for a file, a request or an error."""
+    fields = mapping(at)
+    if "features" in fields:
+        return Record(FORMAT, "request", REQUEST(at))
+    if "error" in fields and "jobId" not in fields:
+        return Record(FORMAT, "error", ERROR(at))
+    if _is_predictions(fields):
+        return read_explanation({})(at)
+    return read_job(at)
 
 
 def encode(value: Value) -> dict[str, Any]:
-    """Turn fitted results, or an explanation as the only item of some, into a job.
+    """Write fitted results, or an explanation as a job of one item, as a job.
 
     Parameters
     ----------
@@ -147,199 +169,233 @@ def encode(value: Value) -> dict[str, Any]:
     if isinstance(value, Record):
         return value.fields
     if isinstance(value, Explanation):
-        value = Results("", (Item(_IMAGE, "successful", explanation=value),))
-    own = dict(value.attributes.get(FORMAT, {}))
-    explanations = [item.explanation for item in value.items if item.explanation is not None]
-    files = _files(value)
-    written = [(item, file) for item, file in zip(value.items, files, strict=True) if _is_written(item, value)]
+        value = Results("", (Item(_DEFAULT_NAME, "successful", explanation=value),))
+    return _encode_job(value)
+
+
+# Writing.
+
+
+def _encode_job(results: Results) -> dict[str, Any]:
+    extras = _extras(results.attributes)
+    explanations = [item.explanation for item in results.items if item.explanation is not None]
+    files = list(zip(results.items, _files(results), strict=True))
+    # In a finished job every file is done: others are left out.
+    written = [pair for pair in files if pair[0].status in ("successful", "failed") or not results.finished]
     items = [file for item, file in written if item.status != "failed"]
-    parameters = {**implied(explanations), **own.pop("parameters", {})}
-    parameters = settled(parameters, (file.get("predictions", {}) for file in items))
-    batches = [*_batches(written), *own.pop("failedItems", [])]
-    status = own.pop("status", _unfinished(value.items))
-    if value.finished:
+    parameters = {**implied_parameters(explanations), **extras.pop("parameters", {})}
+    parameters = without_unmet_thresholds(parameters, (file.get("predictions", {}) for file in items))
+    failed_items = [*_failed_batches(written), *extras.pop("failedItems", [])]
+    status = extras.pop("status", _unfinished_status(results.items))
+    if results.finished:
         status = "Completed" if items else "Failed"
     document = {
         "status": status,
-        **_times(value),
-        "jobId": _file_id(value.job) or 0,
-        **({} if value.error is None else {"errorMessage": value.error}),
+        **_times(results),
+        "jobId": _file_id(results.job) or 0,
+        **({} if results.error is None else {"errorMessage": results.error}),
         "items": items,
-        **({"failedItems": batches} if batches else {}),
+        **({"failedItems": failed_items} if failed_items else {}),
         **({"parameters": parameters} if parameters else {}),
     }
-    return {**document, **{key: kept for key, kept in own.items() if key not in document}}
+    return {**document, **{key: value for key, value in extras.items() if key not in document}}
 
 
-def _is_written(item: Item, results: Results) -> bool:
-    """Whether an item can be told: in a finished job every file is done."""
-    return item.status in ("successful", "failed") or not results.finished
+def _extras(attributes: dict[str, Any]) -> dict[str, Any]:
+    """Return what a document of this format said beyond the values of xplain."""
+    return dict(attributes.get(FORMAT, {}))
 
 
-def _unfinished(items: Iterable[Item]) -> str:
-    """Give the status of a job that is not finished, if it is nothing special."""
+def _unfinished_status(items: Iterable[Item]) -> str:
+    """Return the usual status of a job that is not finished."""
     return "Running" if any(item.status != "waiting" for item in items) else "Queued"
 
 
 def _times(results: Results) -> dict[str, int]:
-    """Write the three times in their order; that of the start may be left out."""
+    """Write the three times in order: a time that would be before its predecessor becomes equal to it."""
     created = _milliseconds(results.submitted)
     started = max(created, _milliseconds(results.started))
     changed = max(started, _milliseconds(results.ended if results.finished else results.updated))
-    known = results.started is not None or results.submitted is None
-    return {"createdTime": created, **({"startTime": started} if known else {}), "statusTime": changed}
+    # An unknown start is left out if the submission is known; else all unknown times are 0.
+    has_start = results.started is not None or results.submitted is None
+    return {"createdTime": created, **({"startTime": started} if has_start else {}), "statusTime": changed}
 
 
-def _milliseconds(text: str | None) -> int:
+def _milliseconds(time: str | None) -> int:
+    """Convert an ISO 8601 time; one that is unknown, has no zone or is before 1970 becomes 0."""
     try:
-        moment = datetime.fromisoformat(text or "")
+        moment = datetime.fromisoformat(time or "")
         return 0 if moment.tzinfo is None else max(0, (moment - _EPOCH) // _MILLISECOND)
     except (ValueError, OverflowError):
         return 0
 
 
 def _files(results: Results) -> list[dict[str, Any]]:
-    """Write each item; of one that Cognite does not know, the number is negative and the name an external id."""
+    """Write the file of each item; a file without an id gets a negative one and its name as external id."""
     files: list[dict[str, Any]] = []
-    taken: set[int] = set()
+    file_ids: set[int] = set()
     for index, item in enumerate(results.items):
-        own = dict(item.attributes.get(FORMAT, {}))
-        own.pop("batch", None)
-        file_id = own.pop("fileId", _file_id(item.name))
-        if file_id is None or file_id in taken:
+        extras = _extras(item.attributes)
+        extras.pop("batch", None)
+        file_id = extras.pop("fileId", _file_id(item.name))
+        if file_id is None or file_id in file_ids:
             file_id = -index - 1
-        taken.add(file_id)
-        external = own.pop("fileExternalId", None if item.name == str(file_id) else item.name)
-        file = {"fileId": file_id, **({} if external is None else {"fileExternalId": external})}
+        file_ids.add(file_id)
+        external_id = extras.pop("fileExternalId", None if item.name == str(file_id) else item.name)
+        file = {"fileId": file_id, **({} if external_id is None else {"fileExternalId": external_id})}
         if item.status == "successful":
             file["predictions"] = {} if item.explanation is None else encode_explanation(item.explanation)
-        files.append({**file, **{key: kept for key, kept in own.items() if key not in file}})
+        files.append({**file, **{key: value for key, value in extras.items() if key not in file}})
     return files
 
 
 def _file_id(name: str) -> int | None:
-    return int(name) if _NUMBER.fullmatch(name) else None
+    return int(name) if _FILE_ID.fullmatch(name) else None
 
 
-def _batches(written: Iterable[tuple[Item, dict[str, Any]]]) -> list[dict[str, Any]]:
-    """Write failed items, those that failed together as one batch."""
-    failed = [(item, file) for item, file in written if item.status == "failed"]
-    groups = groupby(failed, lambda one: (one[0].error, one[0].attributes.get(FORMAT, {}).get("batch", 0)))
-    return [{"errorMessage": error, "items": [file for _, file in group]} for (error, _), group in groups]
+def _failed_batches(files: Iterable[tuple[Item, dict[str, Any]]]) -> list[dict[str, Any]]:
+    """Write failed items; neighbours with the same error and batch number become one batch."""
+    failed = [(item, file) for item, file in files if item.status == "failed"]
+    batches = groupby(failed, lambda pair: (pair[0].error, _extras(pair[0].attributes).get("batch", 0)))
+    return [{"errorMessage": error, "items": [file for _, file in batch]} for (error, _), batch in batches]
 
 
-# Reading.
+# Reading times.
 
 
 def _time(at: At) -> int:
     value = integer(0)(at)
-    if value > _LAST:
+    if value > _LATEST:
         raise at.rejected("milliseconds since 1970 up to the year 9999")
     return value
 
 
-def _moment(milliseconds: int | None) -> str | None:
+def _iso_time(milliseconds: int | None) -> str | None:
     if not milliseconds:
         return None
     return (_EPOCH + milliseconds * _MILLISECOND).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def _named(file_id: int, external: str | None, rest: dict[str, Any]) -> tuple[str, dict[str, Any]]:
-    """Name a file, and say what the name does not."""
-    if external is None or _NUMBER.fullmatch(external):
-        return str(file_id), rest if external is None else {**rest, "fileExternalId": external}
-    return external, rest if file_id < 0 else {**rest, "fileId": file_id}
+def _result_times(finished: bool, created: int, started: int | None, changed: int) -> dict[str, Any]:
+    """Return the times of a job as arguments of `Results`, after a check of their order."""
+    if started is not None and started < created:
+        raise DocumentError(f"must be at least createdTime, {created}, got {started}", path="$.startTime")
+    before = "createdTime" if started is None else "startTime"
+    if changed < (started or created):
+        raise DocumentError(f"must be at least {before}, {started or created}, got {changed}", path="$.statusTime")
+    name = "ended" if finished else "updated"
+    return {"submitted": _iso_time(created), "started": _iso_time(started), name: _iso_time(changed)}
 
 
-def _own(attributes: dict[str, Any]) -> dict[str, Any]:
-    return {FORMAT: attributes} if attributes else {}
+# Reading items.
 
 
 def read_item(job: At, parameters: dict[str, Any]) -> Reader[Item]:
-    """Make a reader of a job's items, given what the job says besides."""
-    status = job.value.get("status")
-    before = _STATUSES.get(status) if isinstance(status, str) else None
+    """Make a reader of the items of a job, given the job and its parameters."""
+    job_status = job.value.get("status")
+    # Status of a file without predictions; None if all files must have some.
+    status_before = _STATUSES.get(job_status) if isinstance(job_status, str) else None
 
-    def make(file_id: int, external: str | None, explanation: Explanation | None, rest: dict[str, Any]) -> Item:
-        name, own = _named(file_id, external, rest)
-        done = "successful" if before is None or explanation is not None else before
-        return Item(name, done, explanation=explanation, attributes=_own(own))
+    def make(file_id: int, external_id: str | None, explanation: Explanation | None, rest: dict[str, Any]) -> Item:
+        name, extras = _name_and_extras(file_id, external_id, rest)
+        status = "successful" if status_before is None or explanation is not None else status_before
+        return Item(name, status, explanation=explanation, attributes=_attributes(extras))
 
-    predictions = read_explanation(parameters)
+    read_predictions = read_explanation(parameters)
+    required, if_done = Field(read_predictions, "predictions"), optional(read_predictions, key="predictions")
     return record(
         make,
         rest={},
-        file_id=Field(INT64, "fileId"),
-        external=nullable(string, key="fileExternalId"),
-        explanation=Field(predictions, "predictions") if before is None else optional(predictions, key="predictions"),
+        file_id=Field(int64, "fileId"),
+        external_id=nullable(string, key="fileExternalId"),
+        explanation=required if status_before is None else if_done,
     )
 
 
-def _failed_file(file_id: int, external: str | None, rest: dict[str, Any]) -> Item:
-    name, own = _named(file_id, external, rest)
-    return Item(name, "failed", error=_NO_REASON, attributes=_own(own))
+def _name_and_extras(file_id: int, external_id: str | None, rest: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    """Return the name of a file's item, and the fields to keep, with the id that is not the name."""
+    if external_id is None or _FILE_ID.fullmatch(external_id):
+        return str(file_id), rest if external_id is None else {**rest, "fileExternalId": external_id}
+    # We count negative ids ourselves, so they are not kept.
+    return external_id, rest if file_id < 0 else {**rest, "fileId": file_id}
+
+
+def _attributes(extras: dict[str, Any]) -> dict[str, Any]:
+    return {FORMAT: extras} if extras else {}
+
+
+# Reading failed items, which come in batches.
+
+
+def _failed_item(file_id: int, external_id: str | None, rest: dict[str, Any]) -> Item:
+    name, extras = _name_and_extras(file_id, external_id, rest)
+    return Item(name, "failed", error=_NO_REASON, attributes=_attributes(extras))
 
 
 _BATCH: Reader[dict[str, Any]] = record(
     dict,
     error=optional(string, _NO_REASON, key="errorMessage"),
-    files=optional(
+    items=optional(
         array(
             record(
-                _failed_file,
+                _failed_item,
                 rest={"fileInstanceId": nullable(INSTANCE)},
-                file_id=Field(INT64, "fileId"),
-                external=nullable(string, key="fileExternalId"),
+                file_id=Field(int64, "fileId"),
+                external_id=nullable(string, key="fileExternalId"),
             )
         ),
         (),
-        key="items",
     ),
 )
 
 
-def _failed(batches: tuple[dict[str, Any], ...]) -> list[Item]:
-    """Give the items of failed batches; batches in a row with the same error are told apart by a number."""
+def _failed_items(batches: tuple[dict[str, Any], ...]) -> list[Item]:
+    """Return the items of failed batches; neighbouring batches with the same error are kept apart by a number."""
     items: list[Item] = []
-    before, same = None, 0
-    for batch in (batch for batch in batches if batch["files"]):
-        same = same + 1 if batch["error"] == before else 0
-        before = batch["error"]
-        for item in batch["files"]:
-            own = {**item.attributes.get(FORMAT, {}), **({"batch": same} if same else {})}
-            items.append(Item(item.name, "failed", error=before, attributes=_own(own)))
+    error, number = None, 0
+    for batch in (batch for batch in batches if batch["items"]):
+        number = number + 1 if batch["error"] == error else 0
+        error = batch["error"]
+        for item in batch["items"]:
+            extras = {**_extras(item.attributes), **({"batch": number} if number else {})}
+            items.append(Item(item.name, "failed", error=error, attributes=_attributes(extras)))
     return items
 
 
+# Reading a job.
+
+
 def read_parameters(job: At) -> dict[str, Any]:
-    """Read a job's parameters; what is wrong with them is said when the job is read."""
+    """Read the parameters of a job; malformed ones count as none here, and are reported when the job is read."""
     try:
-        found: dict[str, Any] = optional(PARAMETERS, {})(job["parameters"])
-        return found
+        parameters: dict[str, Any] = optional(PARAMETERS, {})(job["parameters"])
+        return parameters
     except Rejected:
         return {}
 
 
 ITEMS = {
     "items": ItemLayout(lambda job: read_item(job, read_parameters(job))),
-    "failedItems": ItemLayout(lambda job: lambda at: tuple(_failed((_BATCH(at),)))),
+    "failedItems": ItemLayout(lambda job: lambda at: tuple(_failed_items((_BATCH(at),)))),
 }
+"""How items are read while a long document streams in."""
 
 
 def _head(status: str, job: int, error: str | None, **times: Any) -> dict[str, Any]:
     finished = _STATUSES[status] is None
-    return {"job": str(job), "finished": finished, "error": error, **_moments(finished, **times)}
+    return {"job": str(job), "finished": finished, "error": error, **_result_times(finished, **times)}
 
 
-_HEAD: dict[str, Reader[Any]] = {
+_STATUS_AND_TIMES: dict[str, Reader[Any]] = {
     "status": choice(*_STATUSES),
     "created": Field(_time, "createdTime"),
     "started": nullable(_time, key="startTime"),
     "changed": Field(_time, "statusTime"),
 }
 HEAD: Reader[dict[str, Any]] = record(
-    _head, rest=None, job=Field(INT64, "jobId"), error=nullable(string, key="errorMessage"), **_HEAD
+    _head, rest=None, job=Field(int64, "jobId"), error=nullable(string, key="errorMessage"), **_STATUS_AND_TIMES
 )
+"""Read what a job says beside its items, as arguments of `Results`."""
 
 
 def read_job(at: At) -> Results:
@@ -354,74 +410,60 @@ def read_job(at: At) -> Results:
         **times: Any,
     ) -> Results:
         finished = _STATUSES[status] is None
-        _check_items(status, items, batches)
-        told = implied(item.explanation for item in items if item.explanation is not None)
-        rest["parameters"] = {key: own for key, own in parameters.items() if told.get(key) != own}
-        rest["failedItems"] = [{"errorMessage": batch["error"], "items": []} for batch in batches if not batch["files"]]
-        whole = (*items, *_failed(batches))
-        if not finished and status != _unfinished(whole):
-            rest["status"] = status
+        _check_count(status, items)
+        _check_unique(items, batches)
+        all_items = (*items, *_failed_items(batches))
+        job, error = str(rest.pop("jobId")), rest.pop("errorMessage", None)
+        implied = implied_parameters(item.explanation for item in items if item.explanation is not None)
+        extras = {
+            **rest,
+            "parameters": {key: value for key, value in parameters.items() if implied.get(key) != value},
+            "failedItems": [{"errorMessage": batch["error"], "items": []} for batch in batches if not batch["items"]],
+        }
+        if not finished and status != _unfinished_status(all_items):
+            extras["status"] = status
         return Results(
-            str(rest.pop("jobId")),
-            whole,
+            job,
+            all_items,
             finished=finished,
-            error=rest.pop("errorMessage", None),
-            attributes=_own({key: kept for key, kept in rest.items() if kept}),
-            **_moments(finished, **times),
+            error=error,
+            attributes=_attributes({key: value for key, value in extras.items() if value}),
+            **_result_times(finished, **times),
         )
 
     read: Reader[Results] = record(
         make,
-        rest={"jobId": INT64, "errorMessage": nullable(string), "parameters": optional(PARAMETERS)},
-        **_HEAD,
+        rest={"jobId": int64, "errorMessage": nullable(string), "parameters": optional(PARAMETERS)},
+        **_STATUS_AND_TIMES,
         items=array(read_item(at, parameters)),
         batches=optional(array(_BATCH), (), key="failedItems"),
     )
     return read(at)
 
 
-def _moments(finished: bool, created: int, started: int | None, changed: int) -> dict[str, Any]:
-    if started is not None and started < created:
-        raise DocumentError(f"must be at least createdTime, {created}, got {started}", path="$.startTime")
-    before = "createdTime" if started is None else "startTime"
-    if changed < (started or created):
-        raise DocumentError(f"must be at least {before}, {started or created}, got {changed}", path="$.statusTime")
-    name = "ended" if finished else "updated"
-    return {"submitted": _moment(created), "started": _moment(started), name: _moment(changed)}
-
-
-def _check_items(status: str, items: tuple[Item, ...], batches: tuple[dict[str, Any], ...]) -> None:
+def _check_count(status: str, items: tuple[Item, ...]) -> None:
     if status == "Completed" and not items:
         raise DocumentError("must hold a file, since the job is Completed, got none", path="$.items")
     if status == "Failed" and items:
         raise DocumentError(f"must be empty, since the job is Failed, got {len(items)} files", path="$.items")
-    places = [(f"$.items[{i}]", item) for i, item in enumerate(items)]
-    places += [
-        (f"$.failedItems[{i}].items[{k}]", item)
+
+
+def _check_unique(items: tuple[Item, ...], batches: tuple[dict[str, Any], ...]) -> None:
+    """Refuse a job in which a file occurs twice, by its id or its external id."""
+    by_path = {f"$.items[{i}]": item for i, item in enumerate(items)}
+    by_path |= {
+        f"$.failedItems[{i}].items[{k}]": item
         for i, batch in enumerate(batches)
-        for k, item in enumerate(batch["files"])
-    ]
-    seen: dict[tuple[str, Any], str] = {}
-    for path, item in places:
-        own = item.attributes.get(FORMAT, {})
-        number = _file_id(item.name)
-        external = own.get("fileExternalId", item.name if number is None else None)
-        names = [("fileId", own.get("fileId", number)), ("fileExternalId", external)]
-        for name in names:
-            if name[1] is None:
+        for k, item in enumerate(batch["items"])
+    }
+    paths: dict[tuple[str, Any], str] = {}
+    for path, item in by_path.items():
+        extras, file_id = _extras(item.attributes), _file_id(item.name)
+        external_id = extras.get("fileExternalId", item.name if file_id is None else None)
+        for identifier in (("fileId", extras.get("fileId", file_id)), ("fileExternalId", external_id)):
+            if identifier[1] is None:
                 continue
-            if name in seen:
-                raise DocumentError(f"must be in a job once, got {name[1]!r} in {seen[name]} too", path=path)
-            seen[name] = path
-
-
-def decode(at: At) -> Value:
-    """Read a job, the predictions for a file, a request or an error."""
-    fields = mapping(at)
-    if "features" in fields:
-        return Record(FORMAT, "request", REQUEST(at))
-    if "error" in fields and "jobId" not in fields:
-        return Record(FORMAT, "error", ERROR(at))
-    if _is_predictions(fields):
-        return read_explanation({})(at)
-    return read_job(at)
+            if identifier in paths:
+                first = paths[identifier]
+                raise DocumentError(f"must be in a job once, got {identifier[1]!r} in {first} too", path=path)
+            paths[identifier] = path

@@ -1,8 +1,9 @@
-"""Cognite's lists of predictions: texts, asset tags, people, objects, gauges and valves.
+"""Predictions of Cognite for one file: texts, asset tags, people, objects, gauges and valves.
 
-A prediction says with the attribute ``feature`` from which list it is; without it, it is an industrial object. Its
-threshold and the scale of a gauge are the job's parameters of that feature. A prediction that a document gives no
-confidence has score 1 and the attribute ``unscored``.
+A document has one list for each feature. A prediction of xplain keeps the name of its list in the attribute
+``feature``; without it, it is an industrial object. A threshold, or the scale of a gauge, is a parameter of the job and
+holds for a whole feature: when reading, every prediction of the feature gets it; when writing, it is a parameter if all
+predictions of the feature agree. A prediction without a confidence has score 1 and the attribute ``unscored``.
 """
 
 from __future__ import annotations
@@ -12,17 +13,17 @@ from typing import Any
 
 from xplain.explanation import Explanation, Prediction, Source
 from xplain.formatters.cognite.shapes import (
-    ASSET,
     ATTRIBUTES,
     FRACTION,
     GEOMETRY_FIELDS,
     KEYPOINTS,
     LABEL,
     MAX_LABEL,
-    OBJECT_REGION,
     RECTANGLE,
     Shape,
-    shape,
+    asset_reference,
+    object_region,
+    only_shape,
     write_rectangle,
     write_shape,
 )
@@ -44,8 +45,10 @@ from xplain.formatters.core.wire import (
 
 FORMAT = "cognite"
 
-DEFAULT = "industrialObject"
-HELD = (
+DEFAULT_FEATURE = "industrialObject"
+_TEXT_FEATURES = ("text", "assetTag")
+
+PREDICTION_ATTRIBUTES = (
     "feature",
     "unscored",
     "closed",
@@ -60,139 +63,160 @@ HELD = (
 )
 """The attributes of a prediction that a document holds."""
 
-#: Parameters of a gauge that say what its reading means.
-_SCALE = ("minLevel", "maxLevel", "deadAngle", "nonLinAngle")
-_TEXTS = ("text", "assetTag")
+_TEXT_FIELDS = {"text", "textRegion", "confidence", "assetRef", "objectRegion"}
+_OBJECT_FIELDS = {"label", "confidence", "attributes", *GEOMETRY_FIELDS}
+
+
+# Parameters of the features.
 
 _THRESHOLD = {"threshold": nullable(FRACTION)}
 _LEVELS: dict[str, Reader[Any]] = {"minLevel": nullable(number), "maxLevel": nullable(number)}
 _DIAL: dict[str, Reader[Any]] = {**_LEVELS, "deadAngle": nullable(number), "nonLinAngle": nullable(number)}
-_SCALE_OF_DIAL = keep(_DIAL)
-_COUNTS: dict[str, Reader[Any]] = dict.fromkeys(("commaPos", "minNumDigits", "maxNumDigits"), nullable(integer(0)))
-_OWN_PARAMETERS: dict[str, dict[str, Reader[Any]]] = {
+_DIGITS: dict[str, Reader[Any]] = dict.fromkeys(("commaPos", "minNumDigits", "maxNumDigits"), nullable(integer(0)))
+_FEATURE_PARAMETERS: dict[str, dict[str, Reader[Any]]] = {
     "assetTag": {"partialMatch": nullable(boolean), "assetSubtreeIds": nullable(array(integer()))},
     "dialGauge": _DIAL,
     "levelGauge": _LEVELS,
-    "digitalGauge": _COUNTS,
+    "digitalGauge": _DIGITS,
 }
+#: Reader of the attribute ``scale``: the parameters that give the reading of a gauge its meaning.
+_SCALE = keep(_DIAL)
 
 
-def _scored(**fields: Any) -> dict[str, Any]:
-    """Give the arguments of a Prediction, of which the confidence may be missing."""
-    confidence, attributes = fields.pop("confidence"), fields.pop("rest")
-    attributes = {"extra": attributes} if attributes else {}
+def _list_key(feature: str) -> str:
+    return f"{feature}Predictions"
+
+
+def _parameters_key(feature: str) -> str:
+    return f"{feature}DetectionParameters"
+
+
+# Reading one prediction. Each reader returns the arguments of `Prediction`.
+
+
+def _arguments(**fields: Any) -> dict[str, Any]:
+    """Turn the confidence, which may be missing, and the unknown fields of an entry into arguments."""
+    confidence, unknown = fields.pop("confidence"), fields.pop("rest")
+    attributes = {"extra": unknown} if unknown else {}
     if confidence is None:
         attributes["unscored"] = True
     return {"score": 1.0 if confidence is None else confidence, "attributes": attributes, **fields}
 
 
-def _placed(found: dict[str, Any], place: Shape, **more: Any) -> dict[str, Any]:
-    said = {name: value for name, value in more.items() if value is not None}
-    return {**found, "region": place.region, "attributes": {**found["attributes"], **place.attributes, **said}}
+def _with_shape(arguments: dict[str, Any], shape: Shape, **optional_attributes: Any) -> dict[str, Any]:
+    """Add the region of a shape, its attributes and further attributes that are not None."""
+    further = {name: value for name, value in optional_attributes.items() if value is not None}
+    attributes = {**arguments["attributes"], **shape.attributes, **further}
+    return {**arguments, "region": shape.region, "attributes": attributes}
 
 
 _TEXT = record(
-    _scored, rest={}, label=Field(LABEL, "text"), place=Field(RECTANGLE, "textRegion"), confidence=nullable(FRACTION)
+    _arguments, rest={}, label=Field(LABEL, "text"), shape=Field(RECTANGLE, "textRegion"), confidence=nullable(FRACTION)
 )
-_ASSET = record(
-    _scored,
+_ASSET_TAG = record(
+    _arguments,
     rest={},
     label=Field(LABEL, "text"),
-    place=Field(RECTANGLE, "textRegion"),
-    asset=Field(ASSET, "assetRef"),
-    object_region=nullable(OBJECT_REGION, key="objectRegion"),
+    shape=Field(RECTANGLE, "textRegion"),
+    asset=Field(asset_reference, "assetRef"),
+    object_region=nullable(object_region, key="objectRegion"),
     confidence=nullable(FRACTION),
 )
 _OBJECT = record(
-    _scored,
+    _arguments,
     rest={},
     label=LABEL,
     confidence=nullable(FRACTION),
-    said=nullable(ATTRIBUTES, key="attributes"),
+    named_attributes=nullable(ATTRIBUTES, key="attributes"),
     **GEOMETRY_FIELDS,
 )
 
 
 def _text(at: At) -> dict[str, Any]:
-    found = _TEXT(at)
-    return _placed(found, found.pop("place"))
+    arguments = _TEXT(at)
+    return _with_shape(arguments, arguments.pop("shape"))
 
 
-def _asset(at: At) -> dict[str, Any]:
-    found = _ASSET(at)
-    more = {"assetRef": found.pop("asset"), "objectRegion": found.pop("object_region")}
-    return _placed(found, found.pop("place"), **more)
+def _asset_tag(at: At) -> dict[str, Any]:
+    arguments = _ASSET_TAG(at)
+    links = {"assetRef": arguments.pop("asset"), "objectRegion": arguments.pop("object_region")}
+    return _with_shape(arguments, arguments.pop("shape"), **links)
 
 
 def _object(at: At) -> dict[str, Any]:
-    found = _OBJECT(at)
-    place = shape(at, {key: found.pop(key) for key in GEOMETRY_FIELDS})
-    return _placed(found, place, attributes=found.pop("said"))
+    arguments = _OBJECT(at)
+    shape = only_shape(at, {key: arguments.pop(key) for key in GEOMETRY_FIELDS})
+    return _with_shape(arguments, shape, attributes=arguments.pop("named_attributes"))
 
 
-def _with_keypoints(found: dict[str, Any], keypoints: dict[str, Any]) -> dict[str, Any]:
-    return {**found, "attributes": {**found["attributes"], "keypoints": keypoints}}
+def _add_keypoints(arguments: dict[str, Any], keypoints: dict[str, Any]) -> dict[str, Any]:
+    return {**arguments, "attributes": {**arguments["attributes"], "keypoints": keypoints}}
 
 
-_KEYED: Reader[dict[str, Any]] = record(
-    _with_keypoints, found=Field(_object, "objectDetection"), keypoints=Field(KEYPOINTS, "keypointCollection")
+_OBJECT_WITH_KEYPOINTS: Reader[dict[str, Any]] = record(
+    _add_keypoints, arguments=Field(_object, "objectDetection"), keypoints=Field(KEYPOINTS, "keypointCollection")
 )
 
 FEATURES: dict[str, Reader[dict[str, Any]]] = {
     "text": _text,
-    "assetTag": _asset,
+    "assetTag": _asset_tag,
     "people": _object,
-    DEFAULT: _object,
+    DEFAULT_FEATURE: _object,
     "personalProtectiveEquipment": _object,
     "digitalGauge": _object,
-    "dialGauge": _KEYED,
-    "levelGauge": _KEYED,
-    "valve": _KEYED,
+    "dialGauge": _OBJECT_WITH_KEYPOINTS,
+    "levelGauge": _OBJECT_WITH_KEYPOINTS,
+    "valve": _OBJECT_WITH_KEYPOINTS,
 }
-"""Reader of one prediction of each feature; the document's list is named ``<feature>Predictions``."""
+"""Reader of one prediction of each feature."""
 
 PARAMETERS: Reader[dict[str, Any]] = keep(
     {
-        f"{feature}DetectionParameters": optional(keep({**_THRESHOLD, **_OWN_PARAMETERS.get(feature, {})}))
+        _parameters_key(feature): optional(keep({**_THRESHOLD, **_FEATURE_PARAMETERS.get(feature, {})}))
         for feature in FEATURES
     }
 )
-"""Parameters of each feature, as they stand."""
+"""Check the parameters of each feature and keep them as JSON."""
+
+
+# Reading the predictions of one file.
 
 
 def read_explanation(parameters: dict[str, Any]) -> Reader[Explanation]:
     """Make a reader of the predictions of one file, given the job's parameters."""
-    lists = {f"{feature}Predictions": optional(array(_list(feature, parameters))) for feature in FEATURES}
+    lists = {_list_key(feature): optional(array(_prediction(feature, parameters))) for feature in FEATURES}
 
-    def make(rest: dict[str, Any], **found: tuple[Prediction, ...] | None) -> Explanation:
-        predictions = tuple(prediction for listed in found.values() for prediction in listed or ())
+    def make(rest: dict[str, Any], **lists: tuple[Prediction, ...] | None) -> Explanation:
+        predictions = tuple(prediction for predictions in lists.values() for prediction in predictions or ())
         # An empty list says that the feature was looked for.
-        own = {**rest, **{key: [] for key, listed in found.items() if listed == ()}}
-        return Explanation("object-detection", Source("image"), predictions, attributes={FORMAT: own} if own else {})
+        extras = {**rest, **{key: [] for key, predictions in lists.items() if predictions == ()}}
+        attributes = {FORMAT: extras} if extras else {}
+        return Explanation("object-detection", Source("image"), predictions, attributes=attributes)
 
     return record(make, rest={}, **lists)
 
 
-def _list(feature: str, parameters: dict[str, Any]) -> Reader[Prediction]:
-    own = parameters.get(f"{feature}DetectionParameters", {})
-    threshold = own.get("threshold")
-    scale = {name: own[name] for name in _SCALE if own.get(name) is not None}
-    said: dict[str, Any] = {} if feature == DEFAULT else {"feature": feature}
-    said |= {"scale": scale} if scale else {}
-    read_one = FEATURES[feature]
+def _prediction(feature: str, parameters: dict[str, Any]) -> Reader[Prediction]:
+    """Make a reader of one prediction of a feature, given the job's parameters."""
+    feature_parameters = parameters.get(_parameters_key(feature), {})
+    threshold = feature_parameters.get("threshold")
+    scale = {name: feature_parameters[name] for name in _DIAL if feature_parameters.get(name) is not None}
+    common: dict[str, Any] = {} if feature == DEFAULT_FEATURE else {"feature": feature}
+    common |= {"scale": scale} if scale else {}
+    read_arguments = FEATURES[feature]
 
     def read(at: At) -> Prediction:
-        found = read_one(at)
-        attributes = {**said, **found.pop("attributes")}
-        if threshold is not None and found["score"] < threshold:
-            place = at["objectDetection"] if read_one is _KEYED else at
-            raise place["confidence"].rejected(f"at least the threshold of the feature, {threshold!r}")
-        return at.build(Prediction, attributes=attributes, threshold=threshold, **found)
+        arguments = read_arguments(at)
+        attributes = {**common, **arguments.pop("attributes")}
+        if threshold is not None and arguments["score"] < threshold:
+            entry = at["objectDetection"] if read_arguments is _OBJECT_WITH_KEYPOINTS else at
+            raise entry["confidence"].rejected(f"at least the threshold of the feature, {threshold!r}")
+        return at.build(Prediction, attributes=attributes, threshold=threshold, **arguments)
 
     return read
 
 
-# Writing.
+# Writing the predictions of one file.
 
 
 def encode_explanation(explanation: Explanation) -> dict[str, Any]:
@@ -200,80 +224,105 @@ def encode_explanation(explanation: Explanation) -> dict[str, Any]:
     lists: dict[str, list[dict[str, Any]]] = {}
     for prediction in explanation.predictions:
         feature = _feature(prediction)
-        lists.setdefault(f"{feature}Predictions", []).append(_encode(prediction, feature))
+        lists.setdefault(_list_key(feature), []).append(_encode(prediction, feature))
     return {**explanation.attributes.get(FORMAT, {}), **lists}
 
 
 def _feature(prediction: Prediction) -> str:
-    """Say in which list a prediction is written: that of its feature if it has what an entry there must have."""
-    feature = prediction.attributes.get("feature", DEFAULT)
+    """Return the feature in whose list a prediction is written: its own if it has all that an entry there needs."""
+    feature = prediction.attributes.get("feature", DEFAULT_FEATURE)
     if not isinstance(feature, str) or feature not in FEATURES:
-        return DEFAULT
-    if FEATURES[feature] is _KEYED:
-        return feature if _held(prediction, "keypoints", KEYPOINTS) else DEFAULT
-    if feature in _TEXTS:
-        placed = write_rectangle(prediction.region, {}) is not None
-        linked = feature == "text" or _held(prediction, "assetRef", ASSET)
-        return feature if placed and linked else DEFAULT
+        return DEFAULT_FEATURE
+    if FEATURES[feature] is _OBJECT_WITH_KEYPOINTS:
+        return feature if _valid(prediction, "keypoints", KEYPOINTS) else DEFAULT_FEATURE
+    if feature in _TEXT_FEATURES:
+        has_region = write_rectangle(prediction.region, {}) is not None
+        has_links = feature == "text" or _valid(prediction, "assetRef", asset_reference)
+        return feature if has_region and has_links else DEFAULT_FEATURE
     return feature
 
 
-def _held(prediction: Prediction, name: str, reader: Reader[Any]) -> dict[str, Any]:
-    """Give an attribute if a document may hold it, as one entry; else none."""
+def _valid(prediction: Prediction, name: str, reader: Reader[Any]) -> dict[str, Any]:
+    """Return an attribute as a field, or no field if a document may not hold it."""
     value = prediction.attributes.get(name)
     return {} if value is None or problems(reader, value) else {name: value}
 
 
 def _encode(prediction: Prediction, feature: str) -> dict[str, Any]:
-    attributes, label = prediction.attributes, prediction.name[:MAX_LABEL] or "unnamed"
-    extra = _held(prediction, "extra", mapping).get("extra", {})
-    unscored = attributes.get("unscored") is True and prediction.score == 1
-    scored = {} if unscored else {"confidence": min(max(prediction.score, 0.0), 1.0)}
-    if feature in _TEXTS:
-        entry = {"text": label, "textRegion": write_rectangle(prediction.region, attributes), **scored}
-        if feature == "assetTag":
-            entry |= _held(prediction, "assetRef", ASSET) | _held(prediction, "objectRegion", OBJECT_REGION)
-        return {**_unknown(extra, entry, _TEXT_KEYS), **entry}
-    entry = {"label": label, **scored, **_held(prediction, "attributes", ATTRIBUTES)}
-    entry |= write_shape(prediction.region, attributes)
-    entry = {**_unknown(extra, entry, _OBJECT_KEYS), **entry}
-    if FEATURES[feature] is _KEYED:
-        return {"objectDetection": entry, "keypointCollection": attributes["keypoints"]}
+    """Write one prediction as an entry of the list of a feature."""
+    if feature in _TEXT_FEATURES:
+        return _encode_text(prediction, feature)
+    entry = _encode_object(prediction)
+    if FEATURES[feature] is _OBJECT_WITH_KEYPOINTS:
+        return {"objectDetection": entry, "keypointCollection": prediction.attributes["keypoints"]}
     return entry
 
 
-_TEXT_KEYS = {"text", "textRegion", "confidence", "assetRef", "objectRegion"}
-_OBJECT_KEYS = {"label", "confidence", "attributes", *GEOMETRY_FIELDS}
+def _encode_text(prediction: Prediction, feature: str) -> dict[str, Any]:
+    entry = {"text": _label(prediction), "textRegion": write_rectangle(prediction.region, prediction.attributes)}
+    entry |= _confidence(prediction)
+    if feature == "assetTag":
+        entry |= _valid(prediction, "assetRef", asset_reference) | _valid(prediction, "objectRegion", object_region)
+    return {**_unknown_fields(prediction, _TEXT_FIELDS), **entry}
 
 
-def _unknown(extra: dict[str, Any], entry: dict[str, Any], known: set[str]) -> dict[str, Any]:
+def _encode_object(prediction: Prediction) -> dict[str, Any]:
+    entry = {"label": _label(prediction), **_confidence(prediction), **_valid(prediction, "attributes", ATTRIBUTES)}
+    entry |= write_shape(prediction.region, prediction.attributes)
+    return {**_unknown_fields(prediction, _OBJECT_FIELDS), **entry}
+
+
+def _label(prediction: Prediction) -> str:
+    return prediction.name[:MAX_LABEL] or "unnamed"
+
+
+def _confidence(prediction: Prediction) -> dict[str, Any]:
+    unscored = prediction.attributes.get("unscored") is True and prediction.score == 1
+    return {} if unscored else {"confidence": min(max(prediction.score, 0.0), 1.0)}
+
+
+def _unknown_fields(prediction: Prediction, known: set[str]) -> dict[str, Any]:
+    """Return the fields of the attribute ``extra``, unless we know them."""
+    extra = _valid(prediction, "extra", mapping).get("extra", {})
     return {key: value for key, value in extra.items() if key not in known}
 
 
-def implied(explanations: Iterable[Explanation]) -> dict[str, Any]:
-    """Say which parameters the predictions of a job tell: those in which all of a feature agree."""
-    told: dict[str, list[dict[str, Any]]] = {}
+# Writing the parameters of a job.
+
+
+def implied_parameters(explanations: Iterable[Explanation]) -> dict[str, Any]:
+    """Return the parameters that follow from predictions: those in which all predictions of a feature agree."""
+    by_feature: dict[str, list[dict[str, Any]]] = {}
     for explanation in explanations:
         for prediction in explanation.predictions:
             threshold = {} if prediction.threshold is None else {"threshold": prediction.threshold}
-            scale = _held(prediction, "scale", _SCALE_OF_DIAL).get("scale", {})
-            key = f"{_feature(prediction)}DetectionParameters"
-            told.setdefault(key, []).append({**scale, **threshold})
-    return {key: own[0] for key, own in told.items() if own[0] and all(one == own[0] for one in own)}
+            scale = _valid(prediction, "scale", _SCALE).get("scale", {})
+            by_feature.setdefault(_parameters_key(_feature(prediction)), []).append({**scale, **threshold})
+    return {
+        key: parameters[0]
+        for key, parameters in by_feature.items()
+        if parameters[0] and all(other == parameters[0] for other in parameters)
+    }
 
 
-def settled(parameters: dict[str, Any], lists: Iterable[dict[str, Any]]) -> dict[str, Any]:
-    """Leave out thresholds that are none, or that a written prediction does not reach."""
+def without_unmet_thresholds(parameters: dict[str, Any], files: Iterable[dict[str, Any]]) -> dict[str, Any]:
+    """Drop thresholds that are out of range or above a confidence among the written predictions of some files."""
+    remaining = dict(parameters)
+    for feature, confidence in _least_confidences(files).items():
+        key = _parameters_key(feature)
+        threshold = remaining.get(key, {}).get("threshold")
+        if threshold is not None and not 0 <= threshold <= confidence:
+            remaining[key] = {name: value for name, value in remaining[key].items() if name != "threshold"}
+    # Parameters that were empty from the start stay.
+    return {key: value for key, value in remaining.items() if value or (key in parameters and not parameters[key])}
+
+
+def _least_confidences(files: Iterable[dict[str, Any]]) -> dict[str, float]:
+    """Return the least confidence of each feature that has a prediction."""
     least: dict[str, float] = {}
-    for predictions in lists:
+    for predictions in files:
         for feature in FEATURES:
-            for entry in predictions.get(f"{feature}Predictions", ()):
-                score = entry.get("objectDetection", entry).get("confidence", 1.0)
-                least[feature] = min(score, least.get(feature, 1.0))
-    kept = dict(parameters)
-    for feature, score in least.items():
-        key = f"{feature}DetectionParameters"
-        own = kept.get(key, {})
-        if own.get("threshold") is not None and not 0 <= own["threshold"] <= score:
-            kept[key] = {name: value for name, value in own.items() if name != "threshold"}
-    return {key: own for key, own in kept.items() if own or (key in parameters and not parameters[key])}
+            for entry in predictions.get(_list_key(feature), ()):
+                confidence = entry.get("objectDetection", entry).get("confidence", 1.0)
+                least[feature] = min(confidence, least.get(feature, 1.0))
+    return least

@@ -1,7 +1,8 @@
-"""Cognite's annotation types: rectangles, polygons, lines, keypoints and attributes.
+"""Annotation types of Cognite: rectangles, polygons, lines, keypoints and attributes.
 
-Coordinates are fractions of the image with the origin at the top left; ``yMin`` is the upper edge. What the values have
-no place for is kept as it stands, after a check.
+Coordinates are fractions of the image with the origin at the top left; ``yMin`` is the upper edge. A geometry is read
+as a region of xplain and the attributes that a region has no field for (confidences, whether a line is closed).
+Keypoints, named attributes and references to assets are checked and kept as JSON.
 """
 
 from __future__ import annotations
@@ -30,15 +31,15 @@ from xplain.formatters.core.wire import (
     tagged,
 )
 
-MAX_LABEL = 128
-MAX_DESCRIPTION = 500
+# Limits of the API.
+MAX_LABEL = 128  # characters
+MAX_DESCRIPTION = 500  # characters
 MAX_VERTICES = 1000
 GEOMETRIES = ("boundingBox", "polygon", "polyline")
+"""Keys of an object's geometry, of which it has exactly one."""
 
-FRACTION = between(0, 1)
 
-
-def INT64(at: At) -> int:
+def int64(at: At) -> int:
     """Read an integer of 64 bits."""
     value = integer()(at)
     if not -(2**63) <= value < 2**63:
@@ -46,6 +47,7 @@ def INT64(at: At) -> int:
     return value
 
 
+FRACTION = between(0, 1)
 LABEL = sized(string, MAX_LABEL, least=1)
 
 _DESCRIPTION = nullable(sized(string, MAX_DESCRIPTION))
@@ -58,12 +60,15 @@ ATTRIBUTES: Reader[dict[str, Any]] = table(
         },
     )
 )
-"""Named attributes of a detection, a keypoint or a collection of those."""
+"""Read named attributes: of a detection, of a keypoint or of a collection of keypoints."""
+
+
+# Reading geometries.
 
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """A geometry, with what the regions of xplain do not say: plain attributes of a prediction."""
+    """A geometry as a region, with the attributes of the prediction that say the rest of it."""
 
     region: Box | Polygon
     attributes: dict[str, Any]
@@ -73,8 +78,8 @@ def _rectangle(xmin: float, ymin: float, xmax: float, ymax: float, confidence: f
     for axis, least, most in (("x", xmin, xmax), ("y", ymin, ymax)):
         if least >= most:
             raise DocumentError(f"must be less than {axis}Max, got {least!r} and {most!r}", path=f"$.{axis}Min")
-    said = {} if confidence is None else {"regionConfidence": confidence}
-    return Shape(Box(xmin, ymin, xmax, ymax), said)
+    attributes = {} if confidence is None else {"regionConfidence": confidence}
+    return Shape(Box(xmin, ymin, xmax, ymax), attributes)
 
 
 RECTANGLE: Reader[Shape] = record(
@@ -88,57 +93,58 @@ RECTANGLE: Reader[Shape] = record(
 
 _VERTICES = record(
     lambda vertices: vertices,
-    vertices=array(record(lambda **point: point, x=FRACTION, y=FRACTION, confidence=nullable(FRACTION))),
+    vertices=array(record(lambda **vertex: vertex, x=FRACTION, y=FRACTION, confidence=nullable(FRACTION))),
 )
 
 
-def _points(least: int, closed: bool) -> Reader[Shape]:
-    """Make a reader of a polygon or a line; a line of two points needs no word about that."""
+def _vertices(least: int, closed: bool) -> Reader[Shape]:
+    """Make a reader of a polygon or of a line."""
 
     def read(at: At) -> Shape:
         vertices = _VERTICES(at)
         if not least <= len(vertices) <= MAX_VERTICES:
             raise at["vertices"].rejected(f"an array of {least} to {MAX_VERTICES}")
         confidences = [vertex["confidence"] for vertex in vertices]
-        said: dict[str, Any] = {} if closed or len(vertices) < 3 else {"closed": False}
+        # A region of two points is a line anyway.
+        attributes: dict[str, Any] = {} if closed or len(vertices) < 3 else {"closed": False}
         if any(confidence is not None for confidence in confidences):
-            said["pointConfidences"] = confidences
-        return Shape(Polygon(tuple((vertex["x"], vertex["y"]) for vertex in vertices)), said)
+            attributes["pointConfidences"] = confidences
+        return Shape(Polygon(tuple((vertex["x"], vertex["y"]) for vertex in vertices)), attributes)
 
     return read
 
 
-_SHAPES: dict[str, Reader[Shape]] = {
-    "boundingBox": RECTANGLE,
-    "polygon": _points(3, closed=True),
-    "polyline": _points(2, closed=False),
+GEOMETRY_FIELDS: dict[str, Reader[Any]] = {
+    "boundingBox": nullable(RECTANGLE),
+    "polygon": nullable(_vertices(3, closed=True)),
+    "polyline": nullable(_vertices(2, closed=False)),
 }
+"""Readers of the geometry of an object; `only_shape` takes the one that is there."""
 
 
-def shape(at: At, given: dict[str, Any]) -> Shape:
-    """Take the one geometry of an object that was read with `GEOMETRIES`."""
-    found = [value for key in GEOMETRIES if (value := given[key]) is not None]
-    if len(found) != 1:
+def only_shape(at: At, geometries: dict[str, Any]) -> Shape:
+    """Return the only geometry of an object that was read with `GEOMETRY_FIELDS`."""
+    shapes: list[Shape] = [value for key in GEOMETRIES if (value := geometries[key]) is not None]
+    if len(shapes) != 1:
         raise at.rejected(f"an object with exactly one of {', '.join(GEOMETRIES)}")
-    one: Shape = found[0]
-    return one
+    return shapes[0]
 
 
-GEOMETRY_FIELDS: dict[str, Reader[Any]] = {key: nullable(reader) for key, reader in _SHAPES.items()}
+# Objects that are kept as JSON.
 
 
-def OBJECT_REGION(at: At) -> dict[str, Any]:
-    """Read a geometry and keep it as it stands."""
-    shape(at, record(dict, rest=None, **GEOMETRY_FIELDS)(at))
+def object_region(at: At) -> dict[str, Any]:
+    """Check the geometry of the object that a tag is on."""
+    only_shape(at, record(dict, rest=None, **GEOMETRY_FIELDS)(at))
     return keep({})(at)
 
 
-def ASSET(at: At) -> dict[str, Any]:
-    """Read a reference to an asset: its id or its external id."""
-    found = keep({"id": optional(INT64), "externalId": optional(string)})(at)
-    if ("id" in found) == ("externalId" in found):
+def asset_reference(at: At) -> dict[str, Any]:
+    """Check a reference to an asset: by its id or by its external id."""
+    reference = keep({"id": optional(int64), "externalId": optional(string)})(at)
+    if ("id" in reference) == ("externalId" in reference):
         raise at.rejected("an object with exactly one of id, externalId")
-    return found
+    return reference
 
 
 _POINT = keep({"x": FRACTION, "y": FRACTION, "confidence": nullable(FRACTION)})
@@ -151,30 +157,37 @@ KEYPOINTS: Reader[dict[str, Any]] = keep(
         "confidence": nullable(FRACTION),
     }
 )
+"""Check a collection of named keypoints."""
 
 
 # Writing.
 
 
 def write_shape(region: Any, attributes: dict[str, Any]) -> dict[str, Any]:
-    """Write a region as the nearest geometry that a document may hold; no region is the whole image."""
+    """Write a region as the nearest geometry that a document may hold; no region becomes the whole image."""
     if isinstance(region, Polygon):
-        points = [{"x": _clip(x), "y": _clip(y)} for x, y in region.points[:MAX_VERTICES]]
-        confidences = attributes.get("pointConfidences")
-        if isinstance(confidences, list) and len(confidences) == len(points):
-            said = [{} if value is None else {"confidence": _clip(value)} for value in map(_number, confidences)]
-            points = [{**point, **one} for point, one in zip(points, said, strict=True)]
-        closed = len(points) >= 3 and attributes.get("closed") is not False
-        return {"polygon" if closed else "polyline": {"vertices": points if len(points) > 1 else points * 2}}
+        return _write_vertices(region, attributes)
     box = region if isinstance(region, Box) else Box(0, 0, 1, 1)
     rectangle = write_rectangle(box, attributes)
-    if rectangle is None:
+    if rectangle is None:  # without an area it is a line
         return write_shape(Polygon(((box.x0, box.y0), (box.x1, box.y1))), {})
     return {"boundingBox": rectangle}
 
 
+def _write_vertices(polygon: Polygon, attributes: dict[str, Any]) -> dict[str, Any]:
+    vertices = [{"x": _clip(x), "y": _clip(y)} for x, y in polygon.points[:MAX_VERTICES]]
+    confidences = attributes.get("pointConfidences")
+    if isinstance(confidences, list) and len(confidences) == len(vertices):
+        for vertex, confidence in zip(vertices, map(_number, confidences), strict=True):
+            if confidence is not None:
+                vertex["confidence"] = _clip(confidence)
+    closed = len(vertices) >= 3 and attributes.get("closed") is not False
+    # A line needs two points.
+    return {"polygon" if closed else "polyline": {"vertices": vertices if len(vertices) > 1 else vertices * 2}}
+
+
 def write_rectangle(region: Any, attributes: dict[str, Any]) -> dict[str, Any] | None:
-    """Write a box, or that of a polygon, cut to the image; None if nothing of it is left."""
+    """Write a box, or the box around a polygon, cut to the image; None if it has no area there."""
     box = region.bbox if isinstance(region, Polygon) else region if isinstance(region, Box) else Box(0, 0, 1, 1)
     edges = {"xMin": _clip(box.x0), "xMax": _clip(box.x1), "yMin": _clip(box.y0), "yMax": _clip(box.y1)}
     if edges["xMin"] >= edges["xMax"] or edges["yMin"] >= edges["yMax"]:

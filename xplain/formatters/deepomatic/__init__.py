@@ -1,1 +1,1 @@
-"""Deepomatic: inferences, tasks, specifications and versions."""
+"""The format of Deepomatic: inferences and tasks; specifications and versions."""

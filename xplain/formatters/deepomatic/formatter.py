@@ -1,4 +1,4 @@
-"""Deepomatic's inferences and the tasks that hold some, its specifications and its versions.
+"""The format of Deepomatic: inferences, tasks that hold an inference, specifications and versions.
 
 ::
 
@@ -11,18 +11,18 @@
 
     {"count": 1, "next": null, "previous": null, "results": [{...a task, specification or version...}]}
 
-An inference is an explanation without attributions, of which there are none in these documents. Predictions are those
-of each output in turn, first those that are predicted, then those that are discarded: a score that does not reach its
-threshold tells them apart. ``attributes`` of a prediction hold its ``output`` if that is not the first, the
-``region_id`` where the numbers say more than the boxes do (predictions of one number are alternatives for one region),
-and ``sequence_index`` and ``sequence_time`` in a video. An explanation without a prediction is that of a detector.
+An inference is read as an explanation without attributions, since these documents hold none. Its predictions are those
+of each output in turn, first the predicted, then the discarded ones, whose scores are below their thresholds. The
+``attributes`` of a prediction hold the index of its ``output`` unless that is 0, the ``region_id`` if it says more than
+the boxes do (predictions with one region id are alternatives for one region), and ``sequence_index`` and
+``sequence_time`` in a video. An inference without predictions is taken for a detector's.
 
-A task alone is an explanation once it has data (its other fields are in ``attributes["deepomatic"]["task"]``) and a job
-of one item before that. A page or an array of tasks is a job, with the tasks' numbers as names; so is an array of
-inferences, of which the vendor's command line makes files. Specifications, versions, post_processings and pages of them
-are records, kept as they stand.
+A task that is a document of its own is an explanation if it has data, with its other fields in
+``attributes["deepomatic"]["task"]``, and a job of one item otherwise. A page or an array of tasks is a job whose items
+are named by the ids of the tasks. An array of inferences, as the vendor's command line writes them to files, is a job
+too. Specifications, versions, post_processings and pages of them are records with unchanged fields.
 
-Numbers of labels that are not known are made up when an explanation is written, and a threshold that is not known is 0.
+On writing, labels without an id get one, and an unknown threshold becomes 0.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ from xplain.formatters.core.wire import (
     record,
     string,
 )
-from xplain.formatters.deepomatic.inferences import ATTRIBUTES, FORMAT, encode_data, read_data, said
+from xplain.formatters.deepomatic.inferences import ATTRIBUTES, FORMAT, attributes_of, encode_data, extras_of, read_data
 from xplain.formatters.deepomatic.objects import is_specification, is_version, read_page, read_record
 
 __all__ = ["CAPABILITIES", "HEAD", "ITEMS", "decode", "encode", "sniff"]
@@ -64,13 +64,20 @@ CAPABILITIES = {
     ),
 }
 
+#: The vendor's statuses of a task, and ours of an item.
 _STATUSES = {"pending": "waiting", "success": "successful", "error": "failed"}
-_LISTS = {"predicted", "discarded"}
+_STATUS_OF_TASK = {ours: theirs for theirs, ours in _STATUSES.items()} | {"running": "pending"}
+_PREDICTION_LISTS = {"predicted", "discarded"}
+_OTHER_OUTPUTS = {"text", "scalar", "tensors"}
 _NO_REASON = "no reason given"
+_MAX_DIGITS = 19  # of an integer of 64 bits
+
+
+# Recognising documents.
 
 
 def sniff(document: Any) -> bool:
-    """Whether a document looks like one of Deepomatic's."""
+    """Whether a document looks like one of Deepomatic."""
     if isinstance(document, list):
         return bool(document) and (_is_task(document[0]) or _is_inference(document[0]))
     if not isinstance(document, dict):
@@ -85,26 +92,27 @@ def sniff(document: Any) -> bool:
 
 
 def _is_task(value: Any) -> bool:
-    """Whether an object is a task, or the receipt for one."""
+    """Whether an object is a task, or the receipt for one: its ``task_id`` alone."""
     if not isinstance(value, dict):
         return False
-    named = "id" in value or "task_id" in value
-    return set(value) == {"task_id"} or (named and value.get("status") in list(_STATUSES) and "data" in value)
+    has_id = "id" in value or "task_id" in value
+    # A list compares a status of any type, which need not be hashable.
+    return set(value) == {"task_id"} or (has_id and value.get("status") in list(_STATUSES) and "data" in value)
 
 
 def _is_inference(value: Any) -> bool:
     outputs = value.get("outputs") if isinstance(value, dict) else None
-    if not isinstance(outputs, list) or "name" in value:
+    if not isinstance(outputs, list) or "name" in value:  # a specification has a name
         return False
-    kinds = {"text", "scalar", "tensors"}
     for output in filter(lambda output: isinstance(output, dict), outputs):
         labels = output.get("labels")
-        if not kinds.isdisjoint(output) or (isinstance(labels, dict) and not _LISTS.isdisjoint(labels)):
+        has_predictions = isinstance(labels, dict) and not _PREDICTION_LISTS.isdisjoint(labels)
+        if has_predictions or not _OTHER_OUTPUTS.isdisjoint(output):
             return True
     return False
 
 
-# Tasks.
+# Reading.
 
 
 def _item(
@@ -117,57 +125,60 @@ def _item(
         _STATUSES[status],
         explanation=explanation,
         error=error,
-        attributes={FORMAT: rest} if rest else {},
+        attributes=attributes_of(rest),
     )
 
 
 def _task_id(at: At) -> str:
-    """Read the number of a task, which is text in some places."""
+    """Read the id of a task: a number, or a string in some documents."""
     return str(either("an integer >= 0 or a string", integer(0), string)(at))
 
 
-_TASK = {
+_TASK_FIELDS = {
     "explanation": nullable(read_data, key="data"),
     "error": nullable(string),
 }
-_READ_TASK = record(_item, rest={}, id=_task_id, status=choice(*_STATUSES), **_TASK)
+_READ_TASK = record(_item, rest={}, id=_task_id, status=choice(*_STATUSES), **_TASK_FIELDS)
 _READ_RECEIPT = record(
-    _item, rest={}, id=Field(_task_id, "task_id"), status=optional(choice(*_STATUSES), "pending"), **_TASK
+    _item, rest={}, id=Field(_task_id, "task_id"), status=optional(choice(*_STATUSES), "pending"), **_TASK_FIELDS
 )
 
 
 def _read_item(at: At) -> Item:
-    """Read one of several: a task, or an inference whose name is that of its file or its number in the list."""
+    """Read an element of a list: a task, or an inference, which is named by its file or else by its index."""
     fields = mapping(at)
     if "outputs" in fields and "status" not in fields:
         name = str(at.key) if fields.get("location") is None else string(at["location"])
         return Item(name, "successful", explanation=read_data(at))
-    return (_READ_RECEIPT if "task_id" in fields and "id" not in fields else _READ_TASK)(at)
+    is_receipt = "task_id" in fields and "id" not in fields
+    return (_READ_RECEIPT if is_receipt else _READ_TASK)(at)
 
 
 def _read_task(at: At) -> Explanation | Results:
-    """Read a task that is a document of its own."""
+    """Read a task that is a whole document."""
     item = _read_item(at)
     if item.status != "successful" or item.explanation is None:
         return Results("", (item,))
-    task = {"id": _written_id(item.name), **said(item.attributes)}
-    return replace(item.explanation, attributes={FORMAT: {**said(item.explanation.attributes), "task": task}})
+    task = {"id": _number_or_name(item.name), **extras_of(item.attributes)}
+    extras = {**extras_of(item.explanation.attributes), "task": task}
+    return replace(item.explanation, attributes=attributes_of(extras))
 
 
-def _results(items: tuple[Item, ...], place: str, **more: Any) -> Results:
-    seen: set[str] = set()
+def _results(items: tuple[Item, ...], path: str, **fields: Any) -> Results:
+    """Make the job of some items, after a check that their names differ."""
+    names: set[str] = set()
     for i, item in enumerate(items):
-        if item.name in seen:
-            raise DocumentError(f"must be named unlike those before, got {item.name!r}", path=f"{place}[{i}]")
-        seen.add(item.name)
-    return Results("", items, **more)
+        if item.name in names:
+            raise DocumentError(f"must be named unlike those before, got {item.name!r}", path=f"{path}[{i}]")
+        names.add(item.name)
+    return Results("", items, **fields)
 
 
 def _page(results: tuple[Item, ...], count: int, next: str | None, previous: str | None) -> Results:
     if count < len(results):
         raise DocumentError(f"must be at least {len(results)}, the number of results, got {count}", path="$.count")
-    own = {name: url for name, url in (("next", next), ("previous", previous)) if url is not None}
-    return _results(results, "$.results", total=count, attributes={FORMAT: own} if own else {})
+    urls = {name: url for name, url in (("next", next), ("previous", previous)) if url is not None}
+    return _results(results, "$.results", total=count, attributes=attributes_of(urls))
 
 
 _READ_PAGE: Reader[Results] = record(
@@ -175,18 +186,14 @@ _READ_PAGE: Reader[Results] = record(
 )
 
 
-def _read_list(at: At) -> Results:
-    return at.build(_results, array(_read_item)(at), "$")
-
-
 def decode(at: At) -> Value:
     """Read an inference, a task, several of them, a specification, a version or a page."""
     if isinstance(at.value, list):
-        return _read_list(at)
+        return at.build(_results, array(_read_item)(at), "$")
     fields = mapping(at)
     if "results" in fields:
-        items = fields["results"] if isinstance(fields["results"], list) else []
-        return read_page(at) if any(_is_listed(item) for item in items) else _READ_PAGE(at)
+        elements = fields["results"] if isinstance(fields["results"], list) else []
+        return read_page(at) if any(_is_record(element) for element in elements) else _READ_PAGE(at)
     if is_version(fields) or is_specification(fields):
         return read_record(at)
     if "status" in fields or "task_id" in fields:
@@ -196,48 +203,48 @@ def decode(at: At) -> Value:
     raise at.rejected("an inference, a task, a specification, a version or a page of them")
 
 
-def _is_listed(item: Any) -> bool:
+def _is_record(element: Any) -> bool:
     """Whether an element of a page is a specification or version."""
-    return isinstance(item, dict) and "status" not in item and (is_version(item) or "name" in item)
+    return isinstance(element, dict) and "status" not in element and (is_version(element) or "name" in element)
 
 
 # Writing.
 
 
 def encode(value: Value) -> dict[str, Any]:
-    """Turn a fitted explanation into an inference or its task, and results into a page of tasks.
+    """Write a fitted explanation as an inference or its task, and results as a page of tasks.
 
     Raises
     ------
     DocumentError, InputError
-        If a record is not what it claims to be.
+        If the fields of a record are not those of its kind.
     """
     if isinstance(value, Record):
-        found = read(decode, value.fields, FORMAT)
-        if not isinstance(found, Record) or found.kind != value.kind:
+        checked = read(decode, value.fields, FORMAT)
+        if not isinstance(checked, Record) or checked.kind != value.kind:
             raise InputError(f"Record.kind must be that of its fields, got {value.kind!r}")
         return value.fields
     if isinstance(value, Explanation):
-        task = said(value.attributes).get("task")
+        task = extras_of(value.attributes).get("task")
         if not isinstance(task, dict) or not isinstance(task.get("id"), (int, str)):
             return encode_data(value)
         return {**task, "status": "success", "error": None, "data": encode_data(value)}
-    own = said(value.attributes)
-    urls = {key: url if isinstance(url := own.get(key), str) else None for key in ("next", "previous")}
+    extras = extras_of(value.attributes)
+    urls = {key: url if isinstance(url := extras.get(key), str) else None for key in ("next", "previous")}
     return {"count": value.total, **urls, "results": [_encode_task(item) for item in value.items]}
 
 
 def _encode_task(item: Item) -> dict[str, Any]:
-    status = {"running": "pending", **{ours: theirs for theirs, ours in _STATUSES.items()}}[item.status]
-    own = {
-        "id": _written_id(item.name),
-        "status": status,
+    fields = {
+        "id": _number_or_name(item.name),
+        "status": _STATUS_OF_TASK[item.status],
         "error": item.error,
         "data": None if item.explanation is None else encode_data(item.explanation),
     }
-    return {**said(item.attributes), **own}
+    return {**extras_of(item.attributes), **fields}
 
 
-def _written_id(name: str) -> int | str:
-    """Return the number that a name is, or the name."""
-    return int(name) if name.isascii() and name.isdigit() and len(name) < 20 and str(int(name)) == name else name
+def _number_or_name(name: str) -> int | str:
+    """Return the id of a task by the name of its item: a number if the name spells one, else the name."""
+    is_number = name.isascii() and name.isdigit() and len(name) <= _MAX_DIGITS and str(int(name)) == name
+    return int(name) if is_number else name

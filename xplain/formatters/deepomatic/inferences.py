@@ -1,4 +1,9 @@
-"""What a Deepomatic version says about an image: the predictions of each output of its specification."""
+"""Inferences of Deepomatic: the predictions of a version for an image, output by output.
+
+`read_data` reads an inference as an explanation, `encode_data` writes it. Numbers that follow from the predictions
+themselves (of regions, of the first output) are not kept when reading and are counted again when writing; only numbers
+that say more are attributes of a prediction.
+"""
 
 from __future__ import annotations
 
@@ -26,19 +31,30 @@ from xplain.formatters.core.wire import (
 
 FORMAT = "deepomatic"
 ATTRIBUTES = ("output", "region_id", "sequence_index", "sequence_time")
-"""Attributes of predictions: the output that a prediction is of, if not the first, and fields of the document."""
+"""Attributes of predictions: the index of its output unless that is 0, and fields of the document."""
 
-_OUTPUTS = 256  # that a specification may have
-_LARGEST = 2**32 - 1
-_LATEST = 1e12  # second of a video
-_ROUNDING = 1e-6  # by which single precision may leave 0..1
+MAX_OUTPUTS = 256  # of a specification
+MAX_UINT32 = 2**32 - 1  # numbers are uint32 in the vendor's protocol buffers
+MAX_SECONDS = 1e12  # position in a video: a bound that only nonsense exceeds
+ROUNDING = 1e-6  # scores and corners are single precision, and may leave 0..1 by its rounding error
 
 
-def number32(at: At) -> int:
-    """Read a number that the vendor's protocol buffers hold."""
+def extras_of(attributes: dict[str, Any]) -> dict[str, Any]:
+    """Return what a document of this format said beyond the values of xplain."""
+    extras = attributes.get(FORMAT)
+    return extras if isinstance(extras, dict) else {}
+
+
+def attributes_of(extras: dict[str, Any] | None) -> dict[str, Any]:
+    """Return extras as the attributes of a value."""
+    return {FORMAT: extras} if extras else {}
+
+
+def uint32(at: At) -> int:
+    """Read a number of the vendor's protocol buffers."""
     value = integer(0)(at)
-    if value > _LARGEST:
-        raise at.rejected(f"an integer from 0 to {_LARGEST}")
+    if value > MAX_UINT32:
+        raise at.rejected(f"an integer from 0 to {MAX_UINT32}")
     return value
 
 
@@ -46,9 +62,9 @@ def number32(at: At) -> int:
 
 
 def _fraction(at: At) -> float:
-    """Read a number 0..1, with the rounding errors of single precision."""
+    """Read a number 0..1, with the rounding errors of single precision cut off."""
     value = number(at)
-    if not -_ROUNDING <= value <= 1 + _ROUNDING:
+    if not -ROUNDING <= value <= 1 + ROUNDING:
         raise at.rejected("a number from 0 to 1")
     return min(max(value, 0.0), 1.0)
 
@@ -61,7 +77,7 @@ _BOX = record(
     y1=Field(_fraction, "ymax"),
 )
 _ROI: Reader[tuple[int, Box]] = record(
-    lambda region_id, box: (region_id, box), region_id=number32, box=Field(_BOX, "bbox")
+    lambda region_id, box: (region_id, box), region_id=uint32, box=Field(_BOX, "bbox")
 )
 
 
@@ -74,9 +90,9 @@ def _prediction(
     sequence_index: int | None,
     sequence_time: float | None,
 ) -> tuple[Prediction, int | None]:
-    """Make a prediction, and give the number of its region."""
-    said = {"sequence_index": sequence_index, "sequence_time": sequence_time}
-    attributes = {name: value for name, value in said.items() if value is not None}
+    """Return a prediction and the number of its region."""
+    frame = {"sequence_index": sequence_index, "sequence_time": sequence_time}
+    attributes = {name: value for name, value in frame.items() if value is not None}
     region_id, box = roi or (None, None)
     return Prediction((label,), score, region=box, threshold=threshold, id=id, attributes=attributes), region_id
 
@@ -87,10 +103,10 @@ _PREDICTIONS: Reader[tuple[tuple[Prediction, int | None], ...]] = array(
         label=Field(string, "label_name"),
         score=_fraction,
         threshold=_fraction,
-        id=Field(number32, "label_id"),
+        id=Field(uint32, "label_id"),
         roi=nullable(_ROI),
-        sequence_index=nullable(number32),
-        sequence_time=nullable(between(0, _LATEST)),
+        sequence_index=nullable(uint32),
+        sequence_time=nullable(between(0, MAX_SECONDS)),
     )
 )
 
@@ -98,25 +114,27 @@ _PREDICTIONS: Reader[tuple[tuple[Prediction, int | None], ...]] = array(
 def _labels(
     predicted: Sequence[tuple[Prediction, int | None]], discarded: Sequence[tuple[Prediction, int | None]]
 ) -> tuple[Prediction, ...]:
-    for name, reaches, found in (("predicted", True, predicted), ("discarded", False, discarded)):
-        for i, (prediction, _) in enumerate(found):
-            if _is_predicted(prediction) != reaches:
-                expected = f"{'at least' if reaches else 'below'} the threshold {prediction.threshold}"
+    """Return the predictions of one output, after a check that each is in the right list."""
+    for name, expects_predicted, pairs in (("predicted", True, predicted), ("discarded", False, discarded)):
+        for i, (prediction, _) in enumerate(pairs):
+            if _is_predicted(prediction) != expects_predicted:
+                expected = f"{'at least' if expects_predicted else 'below'} the threshold {prediction.threshold}"
                 raise DocumentError(f"must be {expected}, got {prediction.score}", path=f"$.{name}[{i}].score")
     predictions = [prediction for prediction, _ in (*predicted, *discarded)]
-    numbers = [number for _, number in (*predicted, *discarded)]
-    if numbers == _region_ids(predictions):  # they say nothing that the boxes do not
+    region_ids = [region_id for _, region_id in (*predicted, *discarded)]
+    if region_ids == _region_ids(predictions):  # they follow from the boxes
         return tuple(predictions)
     return tuple(
-        prediction if number is None else _with(prediction, region_id=number)
-        for prediction, number in zip(predictions, numbers, strict=True)
+        prediction if region_id is None else _with_attributes(prediction, region_id=region_id)
+        for prediction, region_id in zip(predictions, region_ids, strict=True)
     )
 
 
 _TENSOR: Reader[dict[str, Any]] = record(
     dict, name=nullable(string), shape=nullable(array(integer(0))), data=nullable(array(number))
 )
-_NO_LABELS: dict[str, Reader[Any]] = {
+#: Kinds of output without predictions, which are kept as JSON.
+_OTHER_OUTPUTS: dict[str, Reader[Any]] = {
     "text": keep(
         {
             "text": string,
@@ -131,38 +149,40 @@ _NO_LABELS: dict[str, Reader[Any]] = {
 _OUTPUT = exactly_one(
     {
         "labels": record(_labels, predicted=nullable(_PREDICTIONS, ()), discarded=nullable(_PREDICTIONS, ())),
-        **_NO_LABELS,
+        **_OTHER_OUTPUTS,
     }
 )
+
+
+def _outputs(at: At) -> tuple[tuple[str, Any], ...]:
+    """Read each output as its kind and its value."""
+    outputs = array(_OUTPUT)(at)
+    if len(outputs) > MAX_OUTPUTS:
+        raise at.rejected(f"an array of at most {MAX_OUTPUTS}")
+    return outputs
 
 
 def _explanation(outputs: Sequence[tuple[str, Any]]) -> Explanation:
     predictions: list[Prediction] = []
     others: list[dict[str, Any] | None] = []
-    used = 1
+    implied = 1  # how many outputs would be written for the predictions alone
     for index, (kind, value) in enumerate(outputs):
         others.append(None if kind == "labels" else {kind: value})
         if kind == "labels" and value:
-            predictions += [_with(prediction, output=index) if index else prediction for prediction in value]
-            used = index + 1
-    own = {"outputs": others} if others != [None] * used else {}
-    # No prediction at all is what a detector says of an empty scene; a classifier always says something.
-    boxes = any(prediction.region is not None for prediction in predictions) or not predictions
-    task = "object-detection" if boxes else "image-classification"
-    return Explanation(task, Source("image"), tuple(predictions), attributes={FORMAT: own} if own else {})
-
-
-def _outputs(at: At) -> tuple[tuple[str, Any], ...]:
-    found = array(_OUTPUT)(at)
-    if len(found) > _OUTPUTS:
-        raise at.rejected(f"an array of at most {_OUTPUTS}")
-    return found
+            predictions += [_with_attributes(prediction, output=index) if index else prediction for prediction in value]
+            implied = index + 1
+    extras = {"outputs": others} if others != [None] * implied else {}
+    # A document without predictions is a detector's, of an empty scene: a classifier has a score for every label.
+    has_boxes = any(prediction.region is not None for prediction in predictions) or not predictions
+    task = "object-detection" if has_boxes else "image-classification"
+    return Explanation(task, Source("image"), tuple(predictions), attributes=attributes_of(extras))
 
 
 read_data: Reader[Explanation] = record(_explanation, outputs=_outputs)
+"""Read an inference, which is also the data of a task."""
 
 
-def _with(prediction: Prediction, **attributes: Any) -> Prediction:
+def _with_attributes(prediction: Prediction, **attributes: Any) -> Prediction:
     return replace(prediction, attributes={**prediction.attributes, **attributes})
 
 
@@ -170,53 +190,49 @@ def _with(prediction: Prediction, **attributes: Any) -> Prediction:
 
 
 def encode_data(explanation: Explanation) -> dict[str, Any]:
-    """Turn a fitted explanation into the data of a task."""
-    outputs: dict[int, list[Prediction]] = {}
+    """Write a fitted explanation as an inference."""
+    by_output: dict[int, list[Prediction]] = {}
     for prediction in explanation.predictions:
-        outputs.setdefault(_number(prediction, "output", _OUTPUTS - 1) or 0, []).append(prediction)
-    others = _others(said(explanation.attributes))
-    labels = _label_ids(explanation.predictions)
-    written = []
-    for index in range(max(len(others), *(i + 1 for i in outputs), 0)):
-        other = others[index] if index < len(others) and index not in outputs else None
-        written.append(other or {"labels": _encode_labels(outputs.get(index, []), labels)})
-    return {"outputs": written}
+        index = _number_attribute(prediction, "output", MAX_OUTPUTS - 1) or 0
+        by_output.setdefault(index, []).append(prediction)
+    others = _other_outputs(extras_of(explanation.attributes))
+    label_ids = _label_ids(explanation.predictions)
+    outputs = []
+    for index in range(max(len(others), *(i + 1 for i in by_output), 0)):
+        other = others[index] if index < len(others) and index not in by_output else None
+        outputs.append(other or {"labels": _encode_labels(by_output.get(index, []), label_ids)})
+    return {"outputs": outputs}
 
 
-def said(attributes: dict[str, Any]) -> dict[str, Any]:
-    """Return what a document of this format said beyond what the values of xplain have a place for."""
-    own = attributes.get(FORMAT)
-    return own if isinstance(own, dict) else {}
-
-
-def _others(own: dict[str, Any]) -> list[dict[str, Any] | None]:
-    """Return outputs that are no labels, each in its place among the others."""
-    found = own.get("outputs")
-    if not isinstance(found, list) or len(found) > _OUTPUTS:
+def _other_outputs(extras: dict[str, Any]) -> list[dict[str, Any] | None]:
+    """Return the outputs without predictions by index; None stands for one with predictions."""
+    outputs = extras.get("outputs")
+    if not isinstance(outputs, list) or len(outputs) > MAX_OUTPUTS:
         return [None]
-    return [other if _is_no_labels(other) else None for other in found]
+    return [output if _is_other_output(output) else None for output in outputs]
 
 
-def _is_no_labels(output: Any) -> bool:
+def _is_other_output(output: Any) -> bool:
     try:
-        exactly_one(_NO_LABELS)(At(output))
+        exactly_one(_OTHER_OUTPUTS)(At(output))
     except Rejected:
         return False
     return len(output) == 1
 
 
-def _encode_labels(predictions: list[Prediction], labels: dict[str, int]) -> dict[str, Any]:
-    """Sort predictions by whether they reach their thresholds."""
-    ordered = sorted(map(_clipped, predictions), key=lambda prediction: not _is_predicted(prediction))
+def _encode_labels(predictions: list[Prediction], label_ids: dict[str, int]) -> dict[str, Any]:
+    """Write the predictions of one output, sorted by whether they reach their thresholds."""
+    ordered = sorted(map(_clip, predictions), key=lambda prediction: not _is_predicted(prediction))
     lists: dict[str, Any] = {"predicted": [], "discarded": []}
     for prediction, region_id in zip(ordered, _region_ids(ordered), strict=True):
+        label_id = _label_id(prediction)
         entry: dict[str, Any] = {
-            "label_id": labels[prediction.name] if (own := _label_id(prediction)) is None else own,
+            "label_id": label_ids[prediction.name] if label_id is None else label_id,
             "label_name": prediction.name,
             "score": prediction.score,
             "threshold": prediction.threshold,
         }
-        entry |= _sequence(prediction)
+        entry |= _frame(prediction)
         if isinstance(prediction.region, Box):
             box = prediction.region
             corners = {"xmin": box.x0, "ymin": box.y0, "xmax": box.x1, "ymax": box.y1}
@@ -229,8 +245,8 @@ def _is_predicted(prediction: Prediction) -> bool:
     return prediction.threshold is None or prediction.score >= prediction.threshold
 
 
-def _clipped(prediction: Prediction) -> Prediction:
-    """Bring every number into its range; a prediction without a threshold has the threshold 0."""
+def _clip(prediction: Prediction) -> Prediction:
+    """Clip every number to 0..1; an unknown threshold becomes 0."""
     box = prediction.region
     if isinstance(box, Box):
         x0, y0, x1, y1 = (min(max(edge, 0.0), 1.0) for edge in (box.x0, box.y0, box.x1, box.y1))
@@ -239,51 +255,58 @@ def _clipped(prediction: Prediction) -> Prediction:
     return replace(prediction, score=score, threshold=threshold, region=box)
 
 
-def _number(prediction: Prediction, attribute: str, most: int = _LARGEST) -> int | None:
-    """Return an attribute that is a number from 0."""
-    value = prediction.attributes.get(attribute)
+def _number_attribute(prediction: Prediction, name: str, most: int = MAX_UINT32) -> int | None:
+    """Return an attribute if it is a number that a document can hold."""
+    value = prediction.attributes.get(name)
     return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= most else None
 
 
-def _sequence(prediction: Prediction) -> dict[str, Any]:
-    """Return the frame of a video that a prediction is of."""
-    index, time = _number(prediction, "sequence_index"), prediction.attributes.get("sequence_time")
-    timed = isinstance(time, (int, float)) and not isinstance(time, bool) and 0 <= time <= _LATEST
-    return ({} if index is None else {"sequence_index": index}) | ({"sequence_time": time} if timed else {})
+def _frame(prediction: Prediction) -> dict[str, Any]:
+    """Write which frame of a video a prediction is of."""
+    index, time = _number_attribute(prediction, "sequence_index"), prediction.attributes.get("sequence_time")
+    is_time = isinstance(time, (int, float)) and not isinstance(time, bool) and 0 <= time <= MAX_SECONDS
+    return ({} if index is None else {"sequence_index": index}) | ({"sequence_time": time} if is_time else {})
+
+
+# Numbers of regions and labels.
 
 
 def _region_ids(predictions: Sequence[Prediction]) -> list[int | None]:
-    """Number regions from 1, one box alike, but for predictions that say the number of theirs."""
-    known = [_number(prediction, "region_id") for prediction in predictions]
-    free = _free(1, known)
-    numbers: dict[Any, int] = {}
-    for prediction, own in zip(predictions, known, strict=True):
-        if own is None and prediction.region is not None and prediction.region not in numbers:
-            numbers[prediction.region] = next(free)
+    """Return the number of each prediction's region, or None if it has none.
+
+    Equal boxes get one number, counted from 1, unless a prediction has an attribute ``region_id``.
+    """
+    known = [_number_attribute(prediction, "region_id") for prediction in predictions]
+    free = _free_numbers(1, known)
+    by_box: dict[Any, int] = {}
+    for prediction, region_id in zip(predictions, known, strict=True):
+        if region_id is None and prediction.region is not None and prediction.region not in by_box:
+            by_box[prediction.region] = next(free)
     return [
-        None if prediction.region is None else numbers[prediction.region] if own is None else own
-        for prediction, own in zip(predictions, known, strict=True)
+        None if prediction.region is None else by_box[prediction.region] if region_id is None else region_id
+        for prediction, region_id in zip(predictions, known, strict=True)
     ]
 
 
 def _label_ids(predictions: Sequence[Prediction]) -> dict[str, int]:
-    """Number labels from 0, but for those of which a prediction says the number."""
-    free = _free(0, [prediction.id for prediction in predictions])
-    numbers: dict[str, int] = {}
+    """Return a number for each label: that of a prediction which has one, else the next free number from 0."""
+    free = _free_numbers(0, [prediction.id for prediction in predictions])
+    by_label: dict[str, int] = {}
     for prediction in predictions:
-        if (own := _label_id(prediction)) is not None:
-            numbers.setdefault(prediction.name, own)
+        label_id = _label_id(prediction)
+        if label_id is not None:
+            by_label.setdefault(prediction.name, label_id)
     for prediction in predictions:
-        if prediction.name not in numbers:
-            numbers[prediction.name] = next(free)
-    return numbers
+        if prediction.name not in by_label:
+            by_label[prediction.name] = next(free)
+    return by_label
 
 
 def _label_id(prediction: Prediction) -> int | None:
-    return prediction.id if isinstance(prediction.id, int) and 0 <= prediction.id <= _LARGEST else None
+    return prediction.id if isinstance(prediction.id, int) and 0 <= prediction.id <= MAX_UINT32 else None
 
 
-def _free(first: int, taken: Iterable[Any]) -> Iterator[int]:
-    """Count up, but for what is taken."""
+def _free_numbers(first: int, taken: Iterable[Any]) -> Iterator[int]:
+    """Count up, leaving out the numbers that are taken."""
     used = set(taken)
     return (number for number in itertools.count(first) if number not in used)

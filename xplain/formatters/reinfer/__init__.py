@@ -1,1 +1,1 @@
-"""Re:infer: predictions, requests and validation figures."""
+"""The format of Re:infer: labels, entities and comments of texts; requests and validation figures."""

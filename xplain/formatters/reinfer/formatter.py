@@ -1,4 +1,4 @@
-"""Re:infer's predictions (UiPath Communications Mining): requests, responses and the figures of a validation.
+"""The format of Re:infer (UiPath Communications Mining): responses, requests, comments and validation figures.
 
 ::
 
@@ -13,27 +13,30 @@
 
     {"status": "error", "message": "404 Not Found"}
 
-A response is the results of a job, with one item for each document: named by its uid or the id of its comment or, if
-there is none, ``documents[0]`` and so on. With ``comments``, the text of an item is that of the subject, body and
-signature of each message, as parts named ``messages[0].body``. Labels are paths, also where they are spelt ``A > B``;
-parents are predicted on their own, as a rule with a probability no smaller than their children's, which is not checked.
-Labels and entities: `xplain.formatters.reinfer.responses`; places: `xplain.formatters.reinfer.spans`. Properties of
-labels, the sentiment and what else is said of a document are in ``attributes["reinfer"]`` of its explanation.
+A response is read as the `Results` of a job with one item for each document. An item's name is the document's uid or
+the id of its comment or, if there is neither, ``documents[0]`` and so on. With ``comments``, the text of an item is the
+subject, body and signature of each message, joined, as parts named ``messages[0].body``.
 
-A vendor's client ignores keys that it does not know, and these are ours: ``threshold`` and ``id`` of a label,
-``threshold`` of an entity, ``job`` (the name of the job), and ``interpretations``, a list for each document with what
-the words of its comment say for a label::
+Labels are paths, also where a document spells them ``A > B``. A parent is a prediction of its own; that its probability
+is at least those of its children is usual but not checked. Label properties, sentiment and other fields of a document
+are kept in ``attributes["reinfer"]`` of its explanation.
+
+Clients of the vendor ignore unknown keys, so we add some: ``threshold`` and ``id`` of a label, ``threshold`` of an
+entity, ``job`` (the name of the job), and ``interpretations``, a list for each document with the word scores of its
+labels::
 
     {"name": ["Order", "Missing"], "scale": 4,
      "interpretation": [{"content_part": "body", "message_index": 0,
                          "spans": [{"char_start": 0, "char_end": 5, "utf16_byte_start": 0, "utf16_byte_end": 10,
                                     "importance": 0.25}]}]}
 
-as the platform interprets themes: an importance from -1 to 1. Scores beyond that are divided by ``scale``, the least
-power of two that is enough, so that the product is the score to the last bit.
+This is the platform's own form for themes, where importances are from -1 to 1. Larger scores are divided by ``scale``,
+the least power of two that suffices: division by a power of two is exact, so scores come back to the last bit.
 
-Requests (`PredictRequest`, raw e-mails, comments by uid), comments, the interpretation of a theme and the figures of a
-validation are records; every limit of the API reference is checked.
+Requests (`PredictRequest`, raw e-mails, comments by uid), comments, interpretations of themes and validation figures
+are records; every limit of the API reference is checked. The parts of the format: `xplain.formatters.reinfer.responses`
+and `xplain.formatters.reinfer.writing`, `xplain.formatters.reinfer.comments`, `xplain.formatters.reinfer.spans`,
+`xplain.formatters.reinfer.records`.
 """
 
 from __future__ import annotations
@@ -73,11 +76,11 @@ CAPABILITIES = {
 }
 
 DEFAULT_THRESHOLD = 0.25
-"""What counts where a request says nothing."""
+"""The vendor's default for a request without a threshold."""
 
 
 def sniff(document: Any) -> bool:
-    """Whether a document looks like one of Re:infer's."""
+    """Whether a document looks like one of Re:infer."""
     if not isinstance(document, dict):
         return False
     kind, status = kind_of(document), document.get("status")
@@ -93,13 +96,13 @@ def sniff(document: Any) -> bool:
 
 
 def encode(value: Value) -> dict[str, Any]:
-    """Turn fitted results, or an explanation as the only item of some, into a response.
+    """Write fitted results, or an explanation as a job of one item, as a response.
 
     Parameters
     ----------
     value : Explanation, Results or Record
-        What to write. Results of a job named ``predict-comments`` whose items are named by uids, and of which neither
-        texts nor words are known, are written by uid.
+        What to write. Results are written by uid if their job is named ``predict-comments``, their items are named by
+        uids, and they hold neither texts nor word scores.
 
     Returns
     -------
@@ -114,12 +117,13 @@ def encode(value: Value) -> dict[str, Any]:
 
 
 def decode(at: At) -> Results | Record:
-    """Read a response, a request, a comment or the figures of a validation."""
+    """Read a response, or an object that is a record."""
     document = mapping(at)
     kind = kind_of(document)
     if kind is not None:
         return RECORDS[kind](at)
-    if document.get("status") == "error" or (set(document) & {"message", "predictions"}) == {"message"}:
+    has_message_only = "message" in document and "predictions" not in document
+    if document.get("status") == "error" or has_message_only:
         return read_error(at)
     if "status" in document or "predictions" in document:
         return read_response(at)
@@ -127,26 +131,26 @@ def decode(at: At) -> Results | Record:
 
 
 def cut_to_request(predictions: Iterable[Prediction], request: Mapping[str, Any]) -> tuple[Prediction, ...]:
-    """Say which labels a request makes Re:infer return, each with the threshold that it meets.
+    """Return the labels that Re:infer would return for a request, each with the threshold that it meets.
 
     Parameters
     ----------
     predictions : iterable of Prediction
-        Every label that is scored.
+        All scored labels.
     request : mapping
-        Fields of a request: ``threshold`` (0.25 if left out) and ``labels``, the only ones to be returned, each with a
-        threshold of its own where it has one.
+        Fields of a request: ``threshold`` (0.25 if left out) and ``labels``, the only labels to be returned, each of
+        which may have a threshold of its own.
 
     Returns
     -------
     tuple of Prediction
-        Those that are returned, in their order. Of a threshold ``"auto"`` no number is known; a label then meets it if
-        any of its ``auto_thresholds`` is named, which is inferred: the reference does not say so.
+        The returned labels in their order. The number behind the threshold ``"auto"`` is unknown: a label meets it if
+        it has any ``auto_thresholds``. This rule is inferred; the API reference does not give one.
 
     Examples
     --------
     >>> order, refund = Prediction("Order", 0.75), Prediction("Refund", 0.3)
-    >>> [one.name for one in cut_to_request([order, refund], {"threshold": 0.5})]
+    >>> [label.name for label in cut_to_request([order, refund], {"threshold": 0.5})]
     ['Order']
     >>> request = {"threshold": 0.5, "labels": [{"name": ["Refund"], "threshold": 0.25}]}
     >>> cut_to_request([order, refund], request)[0].threshold
@@ -154,16 +158,16 @@ def cut_to_request(predictions: Iterable[Prediction], request: Mapping[str, Any]
     """
     default = request.get("threshold")
     default = DEFAULT_THRESHOLD if default is None else default
-    asked = request.get("labels")
-    thresholds = None if asked is None else {tuple(one["name"]): one.get("threshold") for one in asked}
-    found = []
+    wanted = request.get("labels")
+    thresholds = None if wanted is None else {tuple(label["name"]): label.get("threshold") for label in wanted}
+    returned = []
     for prediction in predictions:
         if thresholds is not None and prediction.label not in thresholds:
             continue
-        own = None if thresholds is None else thresholds[prediction.label]
-        threshold = default if own is None else own
+        label_threshold = None if thresholds is None else thresholds[prediction.label]
+        threshold = default if label_threshold is None else label_threshold
         if threshold == "auto":
-            found += [prediction] if prediction.attributes.get("auto_thresholds") else []
+            returned += [prediction] if prediction.attributes.get("auto_thresholds") else []
         elif prediction.score >= threshold:
-            found.append(replace(prediction, threshold=threshold))
-    return tuple(found)
+            returned.append(replace(prediction, threshold=threshold))
+    return tuple(returned)

@@ -1,4 +1,7 @@
-"""Word scores in the coordinates of the parts of a text, such as the subject and the bodies of an e-mail."""
+"""Word scores in the form of the platform's interpretations: offsets in the subject, body or signature of a message.
+
+`xplain.formatters.reinfer.spans` writes the same form into responses; here it is for word scores without a response.
+"""
 
 from __future__ import annotations
 
@@ -38,7 +41,7 @@ class ImportantSpan(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Interpretation:
-    """What the words of one part of a message say.
+    """The importances of the words of one part of a message.
 
     Parameters
     ----------
@@ -56,25 +59,25 @@ class Interpretation:
 
 
 def interpretations(scores: WordScores, source: Source) -> tuple[Interpretation, ...]:
-    r"""Place the scores of words in the messages that they come from.
+    r"""Express word scores in the messages that the words come from.
 
     Parameters
     ----------
     scores : WordScores
-        Of the words of the source's text, with their places.
+        Scores of words of the source's text, with their start and stop.
     source : Source
-        With parts named like ``"messages[0].body"``.
+        A text with parts named like ``"messages[0].body"``.
 
     Returns
     -------
     tuple of Interpretation
         One for each part that has a word, in the order of the text. Importances are the scores divided by the largest
-        magnitude of all of them, so that parts can be compared; 0 where all scores are 0.
+        magnitude of all scores, so parts can be compared; they are 0 if all scores are 0.
 
     Raises
     ------
     InputError
-        If the source has no such parts, or a word has no place or lies in no part.
+        If the source has no such parts, or a word has no start or lies in no part.
 
     Examples
     --------
@@ -82,36 +85,35 @@ def interpretations(scores: WordScores, source: Source) -> tuple[Interpretation,
     >>> parts = [Part("messages[0].subject", 0, 5), Part("messages[0].body", 7, 14)]
     >>> source = Source("text", text="Hello\n\n\U0001f600 world", parts=parts)
     >>> scores = WordScores([Word("Hello", -0.1, 0, 0, 5), Word("world", 0.2, 2, 9, 14)])
-    >>> for one in interpretations(scores, source):
-    ...     print(one.content_part, one.message_index, *map(tuple, one.spans))
+    >>> for part in interpretations(scores, source):
+    ...     print(part.content_part, part.message_index, *map(tuple, part.spans))
     subject 0 (0, 5, 0, 10, -0.5)
     body 0 (2, 7, 6, 16, 1.0)
     """
     if not source.parts:
         raise InputError("source.parts must name the parts of the messages, got none; explain a Comment")
-    places = {part.name: _place(part) for part in source.parts}
-    texts = {part.name: Utf16((source.text or "")[part.start : part.stop]) for part in source.parts}
+    content_parts = {part.name: _content_part(part) for part in source.parts}
+    utf16 = {part.name: Utf16((source.text or "")[part.start : part.stop]) for part in source.parts}
     largest = max((abs(word.score) for word in scores.words), default=0.0)
-    found: dict[str, list[ImportantSpan]] = {part.name: [] for part in source.parts}
-    for word, start, stop in sorted(map(_placed, scores.words), key=lambda one: one[1:]):
+    spans: dict[str, list[ImportantSpan]] = {part.name: [] for part in source.parts}
+    for start, stop, word in sorted(map(_with_range, scores.words), key=lambda ranged: ranged[:2]):
         span = in_part(source.parts, start, stop)
         if span is None or span.part is None:
             raise InputError(f"words must lie in the source's parts, got {word.text[:40]!r} at {start}..{stop}")
-        utf16 = texts[span.part]
         importance = word.score / largest if largest else 0.0
-        counted = (span.start, span.stop, utf16.byte(span.start), utf16.byte(span.stop))
-        found[span.part].append(ImportantSpan(*counted, importance))
-    return tuple(Interpretation(*places[name], tuple(spans)) for name, spans in found.items() if spans)
+        byte_start, byte_stop = (utf16[span.part].byte(position) for position in (span.start, span.stop))
+        spans[span.part].append(ImportantSpan(span.start, span.stop, byte_start, byte_stop, importance))
+    return tuple(Interpretation(*content_parts[name], tuple(words)) for name, words in spans.items() if words)
 
 
-def _place(part: Part) -> tuple[str, int]:
-    named = _MESSAGE_PART.fullmatch(part.name)
-    if named is None:
+def _content_part(part: Part) -> tuple[str, int]:
+    match = _MESSAGE_PART.fullmatch(part.name)
+    if match is None:
         raise _check.wrong("source.parts", "named like 'messages[0].body'", part.name)
-    return named[2], int(named[1])
+    return match[2], int(match[1])
 
 
-def _placed(word: Word) -> tuple[Word, int, int]:
+def _with_range(word: Word) -> tuple[int, int, Word]:
     if word.start is None or word.stop is None:
         raise InputError(f"words must have a start and a stop, got neither for {word.text[:40]!r}")
-    return word, word.start, word.stop
+    return word.start, word.stop, word

@@ -1,6 +1,7 @@
-"""Re:infer's objects that hold no results of a model: requests, comments and the figures of a validation.
+"""Objects of Re:infer without results of a model: requests, comments, interpretations of themes, validation figures.
 
-Each is checked and kept as it stands.
+`kind_of` recognises an object by its keys, and `RECORDS` reads it as a `Record`: its fields are checked against the
+limits of the API reference and kept unchanged.
 """
 
 from __future__ import annotations
@@ -31,22 +32,29 @@ from xplain.formatters.core.wire import (
 )
 from xplain.formatters.reinfer.comments import MAX_BATCH, MAX_TEXT, attachments, messages, or_null, properties
 from xplain.formatters.reinfer.responses import ENTITIES, FORMAT, LABELS, uid
-from xplain.formatters.reinfer.spans import INTERPRETATION, read_label
+from xplain.formatters.reinfer.spans import THEME_INTERPRETATION, read_label
 
-MAX_HTML = 33_554_432  # characters
+# Limits of the API reference.
+MAX_HTML = 33_554_432  # characters: 32 Mi
+MAX_LEVELS = 64  # of a label
+MAX_LEVEL = 64  # characters of one level
 
-_FORMAT_OF_TEXT = choice("plain", "markdown")
-_THRESHOLD = between(0, 1)
-#: What requests for predictions have in common.
-_ASKED: dict[str, Reader[Any]] = {
-    "threshold": nullable(either("a number from 0 to 1 or 'auto'", _THRESHOLD, choice("auto"))),
+_TEXT_FORMAT = choice("plain", "markdown")
+_FRACTION = between(0, 1)
+
+
+# Requests for predictions.
+
+#: Fields that all three kinds of request share.
+_REQUEST: dict[str, Reader[Any]] = {
+    "threshold": nullable(either("a number from 0 to 1 or 'auto'", _FRACTION, choice("auto"))),
     "labels": nullable(
         sized(
             array(
                 keep(
                     {
-                        "name": sized(array(sized(string, 64, least=1)), 64, least=1),
-                        "threshold": nullable(_THRESHOLD),
+                        "name": sized(array(sized(string, MAX_LEVEL, least=1)), MAX_LEVELS, least=1),
+                        "threshold": nullable(_FRACTION),
                     }
                 )
             ),
@@ -60,14 +68,14 @@ def _documents(**fields: Reader[Any]) -> Reader[Any]:
     return sized(array(keep(fields)), MAX_BATCH)
 
 
-# Raw e-mails. Of a body and of headers there is one of two forms.
+# Raw e-mails: the body and the headers each come in one of two forms.
 
 _HEADER = either("a string or a non-empty array of strings", string, sized(array(string), MAX_BATCH, least=1))
 _BODY = exactly_one({"plain": sized(string, MAX_TEXT), "html": sized(string, MAX_HTML)})
 _HEADERS = exactly_one({"raw": sized(string, MAX_TEXT), "parsed": table(_HEADER)})
 _RAW_EMAIL = keep({"body": _BODY, "headers": _HEADERS, "attachments": nullable(attachments)})
 
-# Comments as they are stored, and with what people and the model said of them.
+# Stored comments, and stored comments with the labels that people and the model gave them.
 
 _ASSIGNED = keep({"name": read_label, "sentiment": nullable(choice("positive", "negative"))})
 _CONTRIBUTIONS = array(keep({"name": read_label, "value": number}))
@@ -80,7 +88,7 @@ _COMMENT: dict[str, Reader[Any]] = {
     "source_id": nullable(string),
     "thread_id": nullable(string),
     "user_properties": nullable(properties),
-    "text_format": nullable(_FORMAT_OF_TEXT),
+    "text_format": nullable(_TEXT_FORMAT),
     "attachments": nullable(attachments),
     "created_at": nullable(time),
     "last_modified": nullable(time),
@@ -108,51 +116,56 @@ _ANNOTATED: dict[str, Reader[Any]] = {
     ),
 }
 
-# Validation.
+# Figures of a validation.
 
 _COUNT = integer(0)
 _QUALITY = or_null(choice("none", "poor", "average", "good", "excellent"))
-_PART = or_null(between(0, 1))
+_FRACTION_OR_NULL = or_null(_FRACTION)
 
 
-def _label(rest: dict[str, Any]) -> None:
+def _check_label(rest: dict[str, Any]) -> None:
+    """Check that a label's name is its parts joined."""
     name = " > ".join(rest["parts"])
     if rest["name"] != name:
         raise DocumentError(f"must be the parts joined, {name!r:.60}, got {rest['name']!r:.60}", path="$.name")
 
 
-def _figures(rest: dict[str, Any]) -> None:
+def _check_counts(rest: dict[str, Any]) -> None:
+    """Check that amber and red labels are no more than all labels: no label is both."""
     total = rest["num_labels"]
-    for first, more in (("num_amber_labels", 0), ("num_red_labels", rest["num_amber_labels"])):
-        if rest[first] + more > total:
-            those = f"num_labels, {total}" + (f", less num_amber_labels, {more}" if more else "")
-            raise DocumentError(f"must be at most {those}, got {rest[first]}", path=f"$.{first}")
+    for key, others in (("num_amber_labels", 0), ("num_red_labels", rest["num_amber_labels"])):
+        if rest[key] + others > total:
+            limit = f"num_labels, {total}" + (f", less num_amber_labels, {others}" if others else "")
+            raise DocumentError(f"must be at most {limit}, got {rest[key]}", path=f"$.{key}")
 
 
-_LABEL_OF_TAXONOMY: Reader[None] = record(
-    _label, rest={"name": string, "parts": sized(array(string), MAX_BATCH, least=1)}
+_TAXONOMY_LABEL: Reader[None] = record(
+    _check_label, rest={"name": string, "parts": sized(array(string), MAX_BATCH, least=1)}
 )
 _FIGURES: Reader[None] = record(
-    _figures,
+    _check_counts,
     rest={
         "version": _COUNT,
-        "labels": array(_LABEL_OF_TAXONOMY),
+        "labels": array(_TAXONOMY_LABEL),
         "entities": nullable(array(keep({"name": string, "title": string}))),
         "num_labels": _COUNT,
         "num_amber_labels": _COUNT,
         "num_red_labels": _COUNT,
         "num_reviewed_comments": _COUNT,
-        "mean_average_precision_safe": _PART,
+        "mean_average_precision_safe": _FRACTION_OR_NULL,
         "dataset_score": integer(0, 100),
         "dataset_quality": _QUALITY,
-        "balance": _PART,
+        "balance": _FRACTION_OR_NULL,
         "balance_quality": _QUALITY,
-        "coverage": _PART,
+        "coverage": _FRACTION_OR_NULL,
         "coverage_quality": _QUALITY,
         "all_labels_quality": _QUALITY,
         "underperforming_labels_quality": _QUALITY,
     },
 )
+
+
+# All kinds of objects.
 
 
 def _record(kind: str, **fields: Reader[Any]) -> Reader[Record]:
@@ -166,44 +179,43 @@ RECORDS: Mapping[str, Reader[Record]] = {
             messages=messages(MAX_TEXT),
             timestamp=nullable(time),
             user_properties=nullable(properties),
-            text_format=nullable(_FORMAT_OF_TEXT),
+            text_format=nullable(_TEXT_FORMAT),
         ),
-        **_ASKED,
+        **_REQUEST,
     ),
     "predict-raw-emails-request": _record(
         "predict-raw-emails-request",
         documents=_documents(raw_email=_RAW_EMAIL, user_properties=nullable(properties), comment_id=nullable(string)),
         transform_tag=string,
         include_comments=nullable(boolean),
-        **_ASKED,
+        **_REQUEST,
     ),
-    "predict-comments-request": _record("predict-comments-request", uids=sized(array(uid), MAX_BATCH), **_ASKED),
+    "predict-comments-request": _record("predict-comments-request", uids=sized(array(uid), MAX_BATCH), **_REQUEST),
     "comment": _record("comment", **_COMMENT),
     "annotated-comment": _record("annotated-comment", **_ANNOTATED),
-    "interpretation": _record("interpretation", **INTERPRETATION),
+    "interpretation": _record("interpretation", **THEME_INTERPRETATION),
     "validation": _record("validation", status=choice("ok"), validation=_FIGURES),
 }
 """Reader of each kind of object."""
 
-
-def kind_of(document: Mapping[str, Any]) -> str | None:
-    """Return the kind of object that a document looks like, None if it is none of them.
-
-    A request for raw e-mails is told by them or by its tag.
-    """
-    documents = document.get("documents")
-    if "documents" in document:
-        found = documents if isinstance(documents, list) else []
-        raw = "transform_tag" in document or any(isinstance(one, dict) and "raw_email" in one for one in found)
-        return "predict-raw-emails-request" if raw else "predict-request"
-    return next((kind for kind, keys in _TELLING.items() if all(key in document for key in keys)), None)
-
-
-#: Keys that tell what an object is.
-_TELLING = {
+#: Keys by which an object is recognised; the first kind counts of which a document has all keys.
+_SIGNATURES = {
     "predict-comments-request": ("uids",),
     "validation": ("validation",),
     "annotated-comment": ("comment",),
     "comment": ("messages",),
     "interpretation": ("content_part", "spans"),
 }
+
+
+def kind_of(document: Mapping[str, Any]) -> str | None:
+    """Return the kind of object that a document looks like, or None if it looks like none."""
+    if "documents" in document:
+        return "predict-raw-emails-request" if _has_raw_emails(document) else "predict-request"
+    return next((kind for kind, keys in _SIGNATURES.items() if all(key in document for key in keys)), None)
+
+
+def _has_raw_emails(request: Mapping[str, Any]) -> bool:
+    """Whether a request is one with raw e-mails, by its tag or, if that is missing, by an e-mail."""
+    documents = request["documents"] if isinstance(request["documents"], list) else []
+    return "transform_tag" in request or any(isinstance(item, dict) and "raw_email" in item for item in documents)

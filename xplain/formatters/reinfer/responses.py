@@ -1,4 +1,11 @@
-"""Re:infer's responses: what is predicted for each document or comment."""
+"""Responses of Re:infer: what is predicted for each document or comment, from single labels to the whole response.
+
+`read_response` and `read_error` read a response as the `Results` of a job. A response spreads what it says of one
+document over parallel lists (predictions, entities, comments...), so each list is read and checked by itself first;
+then the elements of one document are joined to an explanation. The readers of single fields are shared with
+`xplain.formatters.reinfer.writing`, which drops what a document could not hold, and with
+`xplain.formatters.reinfer.records`.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +16,7 @@ from typing import Any
 
 from xplain.errors import DocumentError
 from xplain.explanation import Attribution, Explanation, Item, Prediction, Results, Source, Span
-from xplain.formatters.core.places import MISSING, At, Rejected
+from xplain.formatters.core.places import MISSING, At, Problem, Rejected
 from xplain.formatters.core.wire import (
     Field,
     Reader,
@@ -28,14 +35,21 @@ from xplain.formatters.core.wire import (
     string,
     time,
 )
-from xplain.formatters.reinfer.comments import Comment, or_null, read_comment
-from xplain.formatters.reinfer.spans import PLACE, Place, check_place, read_interpretations, read_label
+from xplain.formatters.reinfer.comments import ParsedComment, or_null, read_comment
+from xplain.formatters.reinfer.spans import SPAN, CommentSpan, check_span, read_interpretations, read_label
 
-_THRESHOLD = re.compile("high_recall|balanced|high_precision|sampled_[0-9]+")
-_PROPERTY = re.compile("[0-9a-f]{16}")
+FORMAT = "reinfer"
+PREDICT, PREDICT_COMMENTS = "predict", "predict-comments"
+"""Names of the jobs of the two responses: for the documents of a request, and for stored comments by uid."""
+
+UID_PATTERN = re.compile(r"[0-9a-f]{16}\..+", re.DOTALL)
+_AUTO_THRESHOLD_PATTERN = re.compile("high_recall|balanced|high_precision|sampled_[0-9]+")
+_PROPERTY_ID_PATTERN = re.compile("[0-9a-f]{16}")
 
 
-# Reading.
+def default_name(index: int) -> str:
+    """Return the name of a document that has no name of its own."""
+    return f"documents[{index}]"
 
 
 def matching(pattern: re.Pattern[str], expected: str) -> Reader[str]:
@@ -49,13 +63,21 @@ def matching(pattern: re.Pattern[str], expected: str) -> Reader[str]:
     return read
 
 
+uid = matching(UID_PATTERN, "the 16 hexadecimal digits of a source, a full stop and the id of a comment")
+"""Read the uid of a comment."""
+
 _FRACTION = between(0, 1)
+
+
+# Labels.
+
 LABEL_ATTRIBUTES: dict[str, Reader[Any]] = {
     "sentiment": between(-1, 1),
     "auto_thresholds": array(
-        matching(_THRESHOLD, "one of 'high_recall', 'balanced', 'high_precision', 'sampled_<number>'")
+        matching(_AUTO_THRESHOLD_PATTERN, "one of 'high_recall', 'balanced', 'high_precision', 'sampled_<number>'")
     ),
 }
+"""Readers of the attributes of a label that are checked; others are kept as they are."""
 
 
 def _label(label: tuple[str, ...], score: float, threshold: float | None, rest: dict[str, Any]) -> Prediction:
@@ -73,15 +95,21 @@ LABELS: Reader[tuple[Prediction, ...]] = array(
         threshold=nullable(number),
     )
 )
+"""Read the labels of one document."""
+
+
+# Entities.
 
 
 @dataclass(frozen=True, slots=True)
 class Entity:
+    """An entity as a document gives it, with every place where it occurs."""
+
     id: str
     name: str
     kind: str
-    span: Place
-    spans: tuple[Place, ...]
+    span: CommentSpan
+    spans: tuple[CommentSpan, ...]
     value: str
     probability: float | None
     captures: tuple[int, ...]
@@ -91,6 +119,7 @@ class Entity:
     def __post_init__(self) -> None:
         if not self.spans:
             raise DocumentError("must hold a span, got none", path="$.spans")
+        # The vendor replaced `span` by `spans`, and still sends both.
         if self.span != self.spans[0]:
             raise DocumentError("must be the first of spans, got another one", path="$.span")
 
@@ -102,128 +131,146 @@ ENTITIES: Reader[tuple[Entity, ...]] = array(
         id=string,
         name=string,
         kind=string,
-        span=PLACE,
-        spans=array(PLACE),
+        span=SPAN,
+        spans=array(SPAN),
         value=Field(string, "formatted_value"),
         probability=or_null(_FRACTION),
         captures=Field(array(integer()), "capture_ids"),
         threshold=nullable(number),
     )
 )
+"""Read the entities of one document."""
 
 
 def _further_span(part: str, start: int, stop: int, utf16_bytes: tuple[int, int] | None) -> tuple[Span, Any]:
     return Span(start, stop, part=part), utf16_bytes
 
 
-_BYTES: Reader[Any] = pair(integer(0))
-FURTHER: Reader[tuple[tuple[Span, Any], ...]] = array(
-    record(_further_span, part=string, start=integer(0), stop=integer(0), utf16_bytes=optional(_BYTES))
+_BYTE_RANGE: Reader[Any] = pair(integer(0))
+FURTHER_SPANS: Reader[tuple[tuple[Span, Any], ...]] = array(
+    record(_further_span, part=string, start=integer(0), stop=integer(0), utf16_bytes=optional(_BYTE_RANGE))
 )
-#: Attributes of an entity that are ours or have a field of the document's; anything else is kept as it stands.
+"""Read the attribute ``further_spans``: pairs of a span and its bytes of UTF-16, or None."""
+
 ENTITY_ATTRIBUTES: dict[str, Reader[Any]] = {
     "kind": string,
     "formatted_value": string,
     "capture_ids": array(integer()),
     "unscored": boolean,
-    "utf16_bytes": _BYTES,
-    "further_spans": FURTHER,
+    "utf16_bytes": _BYTE_RANGE,
+    "further_spans": FURTHER_SPANS,
 }
+"""Readers of the attributes of an entity that have a field in a document; others are kept as they are."""
 
 
-def entity_prediction(found: Entity, comment: Comment | None) -> Prediction:
-    """Give an entity as a prediction at its first place; what follows from its name or its text is left out."""
-    known = comment is not None and comment.known
-    first = found.spans[0]
-    value = comment.texts[first.part][first.start : first.stop] if comment is not None and known else ""
-    said = {
-        "kind": None if found.kind == found.name else found.kind,
-        "formatted_value": None if found.value == value else found.value,
-        "capture_ids": list(found.captures) or None,
-        "unscored": True if found.probability is None else None,
-        "utf16_bytes": _untold(first, known),
-        "further_spans": [_as_attribute(place, known) for place in found.spans[1:]] or None,
+def entity_prediction(entity: Entity, comment: ParsedComment | None) -> Prediction:
+    """Return an entity as a prediction at its first span, without the attributes that its name or text implies."""
+    text_known = comment is not None and comment.has_messages
+    first = entity.spans[0]
+    covered = comment.texts[first.part][first.start : first.stop] if comment is not None and text_known else ""
+    optional_attributes = {
+        "kind": None if entity.kind == entity.name else entity.kind,
+        "formatted_value": None if entity.value == covered else entity.value,
+        "capture_ids": list(entity.captures) or None,
+        "unscored": True if entity.probability is None else None,
+        "utf16_bytes": _bytes_to_keep(first, text_known),
+        "further_spans": [_span_attribute(span, text_known) for span in entity.spans[1:]] or None,
     }
-    attributes = {key: value for key, value in found.rest.items() if key not in ENTITY_ATTRIBUTES}
-    attributes |= {key: value for key, value in said.items() if value is not None}
+    attributes = {key: value for key, value in entity.rest.items() if key not in ENTITY_ATTRIBUTES}
+    attributes |= {key: value for key, value in optional_attributes.items() if value is not None}
     return Prediction(
-        (found.name,),
-        1.0 if found.probability is None else found.probability,
+        (entity.name,),
+        1.0 if entity.probability is None else entity.probability,
         region=first.span,
-        threshold=found.threshold,
-        id=None if found.id == found.name else found.id,
+        threshold=entity.threshold,
+        id=None if entity.id == entity.name else entity.id,
         attributes=attributes,
     )
 
 
-def _untold(place: Place, known: bool) -> list[int] | None:
-    """Give UTF-16 bytes that neither the text nor the code points tell."""
-    return None if known or place.utf16 == (2 * place.start, 2 * place.stop) else list(place.utf16)
+def _bytes_to_keep(span: CommentSpan, text_known: bool) -> list[int] | None:
+    """Return the bytes of UTF-16 if writing could not tell them, neither from the text nor as two a code point."""
+    return None if text_known or span.utf16 == (2 * span.start, 2 * span.stop) else list(span.utf16)
 
 
-def _as_attribute(place: Place, known: bool) -> dict[str, Any]:
-    untold = _untold(place, known)
-    said = {"part": place.part, "start": place.start, "stop": place.stop}
-    return said if untold is None else {**said, "utf16_bytes": untold}
+def _span_attribute(span: CommentSpan, text_known: bool) -> dict[str, Any]:
+    utf16_bytes = _bytes_to_keep(span, text_known)
+    attribute = {"part": span.part, "start": span.start, "stop": span.stop}
+    return attribute if utf16_bytes is None else {**attribute, "utf16_bytes": utf16_bytes}
 
+
+# Other fields of a document and of a response.
 
 LABEL_PROPERTIES: Reader[tuple[dict[str, Any], ...]] = array(
-    keep({"property_id": matching(_PROPERTY, "16 hexadecimal digits"), "property_name": string, "value": number})
+    keep(
+        {
+            "property_id": matching(_PROPERTY_ID_PATTERN, "16 hexadecimal digits"),
+            "property_name": string,
+            "value": number,
+        }
+    )
 )
 SENTIMENT = keep({"total": number})
 MODEL = keep({"version": integer(0), "time": time})
 
 
-FORMAT = "reinfer"
-PREDICT, PREDICT_COMMENTS = "predict", "predict-comments"
-"""Names of the jobs of the two responses."""
-
-UID = re.compile(r"[0-9a-f]{16}\..+", re.DOTALL)
-uid = matching(UID, "the 16 hexadecimal digits of a source, a full stop and the id of a comment")
-"""Read the uid of a comment."""
+# One document.
 
 
 @dataclass(slots=True)
 class _Document:
-    """What is said of one document."""
+    """The predictions for one document; what the lists beside the predictions say of it is added later."""
 
     labels: tuple[Prediction, ...]
     entities: tuple[Entity, ...] = ()
-    own: dict[str, Any] = field(default_factory=dict)
-    comment: Comment | None = None
+    extras: dict[str, Any] = field(default_factory=dict)
+    comment: ParsedComment | None = None
 
-    def explanation(self, entities: At, interpretations: At) -> Explanation:
-        """Give what is said, checked against the text if it is known."""
-        if self.comment is not None and self.comment.known:
-            for k, entity in enumerate(self.entities):
-                for m, place in enumerate(entity.spans):
-                    check_place(entities[k]["spans"][m], place, self.comment)
+    def explanation(self, entities_at: At, interpretations_at: At) -> Explanation:
+        """Return the explanation of the document, checked against its text if that is known."""
+        self._check_entities(entities_at)
         predictions = (*self.labels, *(entity_prediction(entity, self.comment) for entity in self.entities))
         attributions: tuple[Attribution, ...] = ()
-        if interpretations.value is not MISSING:
-            attributions = read_interpretations(interpretations, self.comment, predictions)
+        if interpretations_at.value is not MISSING:
+            attributions = read_interpretations(interpretations_at, self.comment, predictions)
         source = Source("text") if self.comment is None else self.comment.source
-        own = {FORMAT: self.own} if self.own else {}
-        return Explanation("text-classification", source, predictions, attributions, attributes=own)
+        attributes = _attributes(self.extras)
+        return Explanation("text-classification", source, predictions, attributions, attributes=attributes)
+
+    def _check_entities(self, at: At) -> None:
+        if self.comment is None or not self.comment.has_messages:
+            return
+        for i, entity in enumerate(self.entities):
+            for k, span in enumerate(entity.spans):
+                check_span(at[i]["spans"][k], span, self.comment)
 
 
-def _told(**said: Any) -> dict[str, Any]:
-    return {key: value for key, value in said.items() if value}
+def _attributes(extras: dict[str, Any]) -> dict[str, Any]:
+    """Return what a document says beyond the values of xplain as their attributes."""
+    return {FORMAT: extras} if extras else {}
 
 
-def _of_comment(
+def _without_empty(**fields: Any) -> dict[str, Any]:
+    return {key: value for key, value in fields.items() if value}
+
+
+def _labels_only(at: At) -> _Document:
+    return _Document(LABELS(at))
+
+
+def _document_by_uid(
     labels: tuple[Prediction, ...],
     entities: tuple[Entity, ...],
     properties: tuple[dict[str, Any], ...],
     sentiment: dict[str, Any] | None,
     rest: dict[str, Any],
 ) -> _Document:
-    own = {**rest, **_told(label_properties=list(properties), sentiment=sentiment)}
-    return _Document(labels, entities, own)
+    extras = {**rest, **_without_empty(label_properties=list(properties), sentiment=sentiment)}
+    return _Document(labels, entities, extras)
 
 
-_COMMENT_PREDICTION: Reader[_Document] = record(
-    _of_comment,
+_DOCUMENT_BY_UID: Reader[_Document] = record(
+    _document_by_uid,
     rest={"uid": uid, "translations": nullable(listing)},
     labels=LABELS,
     entities=nullable(ENTITIES, ()),
@@ -232,67 +279,93 @@ _COMMENT_PREDICTION: Reader[_Document] = record(
 )
 
 
-def _of_document(at: At) -> _Document:
-    return _Document(LABELS(at))
+# The response.
 
 
 def _is_by_uid(predictions: list[Any]) -> bool:
+    """Whether predictions are those of stored comments: objects with a uid, where others are lists of labels."""
     return any(isinstance(prediction, dict) for prediction in predictions)
 
 
 def _predictions(at: At) -> tuple[_Document, ...]:
-    """Read the predictions of documents, which are labels, or of comments, which say what they are."""
-    return array(_COMMENT_PREDICTION if _is_by_uid(listing(at)) else _of_document)(at)
+    return array(_DOCUMENT_BY_UID if _is_by_uid(listing(at)) else _labels_only)(at)
 
 
-def _properties(at: At) -> tuple[Any, ...]:
-    """Read properties of each document or, as the reference has it, those of the only one."""
-    if any(isinstance(one, dict) for one in listing(at)):
-        return LABEL_PROPERTIES(at)
-    return array(LABEL_PROPERTIES)(at)
+def _is_flat(properties: Sequence[Any] | None) -> bool:
+    """Whether label properties are one list, not one for each document."""
+    return properties is not None and any(isinstance(element, dict) for element in properties)
+
+
+def _label_properties(at: At) -> tuple[Any, ...]:
+    """Read the properties of each document, or one flat list of properties, as in the API reference."""
+    return (LABEL_PROPERTIES if _is_flat(listing(at)) else array(LABEL_PROPERTIES))(at)
 
 
 @dataclass(frozen=True, slots=True)
 class _Response:
-    """A response, of which the lists with something for each document are as long as that of the predictions."""
+    """A response; its lists with an element for each document are as long as that of the predictions."""
 
     job: str | None
     documents: tuple[_Document, ...]
     entities: tuple[tuple[Entity, ...], ...] | None
     properties: tuple[Any, ...] | None
     sentiment: tuple[dict[str, Any], ...] | None
-    comments: tuple[Comment, ...] | None
+    comments: tuple[ParsedComment, ...] | None
     interpretations: tuple[Any, ...] | None
     rest: dict[str, Any]
 
     def __post_init__(self) -> None:
         for key in ("entities", "sentiment", "comments", "interpretations"):
-            said = getattr(self, key)
-            self._check_length(key, said)
-        if not self.is_flat:
+            self._check_length(key, getattr(self, key))
+        if not _is_flat(self.properties):
             self._check_length("label_properties", self.properties)
 
-    def _check_length(self, key: str, said: tuple[Any, ...] | None) -> None:
+    def _check_length(self, key: str, elements: tuple[Any, ...] | None) -> None:
         count = len(self.documents)
-        if said is not None and len(said) != count:
+        if elements is not None and len(elements) != count:
             raise DocumentError(
-                f"must be an array of {count}, as many as predictions, got an array of {len(said)}", path=f"$.{key}"
+                f"must be an array of {count}, as many as predictions, got an array of {len(elements)}", path=f"$.{key}"
             )
 
     @property
-    def is_flat(self) -> bool:
-        """Whether properties do not say of which document they are."""
-        return self.properties is not None and any(isinstance(one, dict) for one in self.properties)
+    def has_shared_properties(self) -> bool:
+        """Whether it is unknown to which of several documents the label properties belong."""
+        return _is_flat(self.properties) and len(self.documents) > 1
+
+    @property
+    def extras(self) -> dict[str, Any]:
+        """Fields of the response as a whole that are kept."""
+        extras = {key: value for key, value in self.rest.items() if value is not None or key != "model"}
+        if self.has_shared_properties:
+            extras["label_properties"] = list(self.properties or ())
+        return extras
+
+    def properties_of(self, index: int) -> list[dict[str, Any]]:
+        """Return the label properties of one document."""
+        if not self.properties or self.has_shared_properties:
+            return []
+        return list(self.properties if _is_flat(self.properties) else self.properties[index])
+
+    def join_lists(self) -> None:
+        """Give each document its elements of the lists beside the predictions."""
+        for i, document in enumerate(self.documents):
+            document.comment = self.comments[i] if self.comments else None
+            document.entities += self.entities[i] if self.entities else ()
+            document.extras |= _without_empty(
+                label_properties=self.properties_of(i),
+                sentiment=self.sentiment[i] if self.sentiment else None,
+                comment=document.comment and document.comment.extras,
+            )
 
 
 _RESPONSE: Reader[_Response] = record(
-    lambda status, **said: _Response(**said),
+    lambda status, **fields: _Response(**fields),
     rest={"model": or_null(MODEL)},
     status=choice("ok"),
     job=nullable(string),
     documents=Field(_predictions, "predictions"),
     entities=nullable(array(ENTITIES)),
-    properties=nullable(_properties, key="label_properties"),
+    properties=nullable(_label_properties, key="label_properties"),
     sentiment=nullable(array(SENTIMENT)),
     comments=nullable(array(read_comment)),
     interpretations=nullable(array(listing)),
@@ -301,62 +374,55 @@ _RESPONSE: Reader[_Response] = record(
 
 def read_response(at: At) -> Results:
     """Read a response to a request for predictions."""
-    found = _RESPONSE(at)
+    response = _RESPONSE(at)
     by_uid = _is_by_uid(at.value["predictions"])
-    rest = {key: value for key, value in found.rest.items() if value is not None or key != "model"}
-    properties = found.properties
-    if found.is_flat and len(found.documents) > 1:
-        rest["label_properties"], properties = list(found.properties or ()), None
-    elif found.is_flat:
-        properties = (found.properties,)
-    for i, document in enumerate(found.documents):
-        document.comment = None if found.comments is None else found.comments[i]
-        document.entities += () if found.entities is None else found.entities[i]
-        document.own |= _told(
-            label_properties=list(properties[i]) if properties else None,
-            sentiment=found.sentiment[i] if found.sentiment else None,
-            comment=document.comment and document.comment.rest,
-        )
-    names = _names(found.documents)
-    entities = [at["predictions"][i]["entities"] if by_uid else at["entities"][i] for i in range(len(names))]
-    items, wrong = [], []
-    for i, (name, document) in enumerate(zip(names, found.documents, strict=True)):
+    response.join_lists()
+    items = _items(at, response.documents, by_uid)
+    default_job = PREDICT_COMMENTS if by_uid else PREDICT
+    job = default_job if response.job is None else response.job
+    return Results(job, items, attributes=_attributes(response.extras))
+
+
+def _items(at: At, documents: Sequence[_Document], by_uid: bool) -> tuple[Item, ...]:
+    """Make an item of each document; the problems of all documents are raised together."""
+    items: list[Item] = []
+    wrong: list[Problem] = []
+    for i, (name, document) in enumerate(zip(_names(documents), documents, strict=True)):
+        entities_at = at["predictions"][i]["entities"] if by_uid else at["entities"][i]
         try:
-            explanation = document.explanation(entities[i], at["interpretations"][i])
-            items.append(Item(name, "successful", explanation=explanation))
+            explanation = document.explanation(entities_at, at["interpretations"][i])
         except Rejected as rejected:
             wrong += rejected.problems
+        else:
+            items.append(Item(name, "successful", explanation=explanation))
     if wrong:
         raise Rejected(wrong)
-    default = PREDICT_COMMENTS if by_uid else PREDICT
-    return Results(default if found.job is None else found.job, tuple(items), attributes={FORMAT: rest} if rest else {})
+    return tuple(items)
 
 
 def _names(documents: Sequence[_Document]) -> list[str]:
-    """Name each document by its uid or the id of its comment, if all have one of their own; else by its number."""
-    said = [document.own.get("uid", document.comment and document.comment.id) for document in documents]
-    names = [name for name in said if name is not None]
+    """Name documents by their uids or the ids of their comments, or by number unless every one has its own.
+
+    A uid or id that is not the name stays among the document's extras, and one that is the name is not kept twice.
+    """
+    ids = [document.extras.get("uid", document.comment and document.comment.id) for document in documents]
+    names = [id for id in ids if id is not None]
     if len(set(names)) == len(documents):
         for document in documents:
-            document.own.pop("uid", None)
+            document.extras.pop("uid", None)
         return names
     for document in documents:
         if document.comment is not None:
-            document.own["comment"] = {**document.own.get("comment", {}), "id": document.comment.id}
+            document.extras["comment"] = {**document.extras.get("comment", {}), "id": document.comment.id}
     return [default_name(i) for i in range(len(documents))]
 
 
-def default_name(index: int) -> str:
-    """Return what a document is called that has no name."""
-    return f"documents[{index}]"
-
-
-def _failed(message: str, job: str, rest: dict[str, Any]) -> Results:
-    return Results(job, (), error=message, attributes={FORMAT: rest} if rest else {})
+def _failed_job(message: str, job: str, rest: dict[str, Any]) -> Results:
+    return Results(job, (), error=message, attributes=_attributes(rest))
 
 
 read_error: Reader[Results] = record(
-    lambda status, **said: _failed(**said),
+    lambda status, **fields: _failed_job(**fields),
     rest={},
     status=choice("error"),
     message=string,

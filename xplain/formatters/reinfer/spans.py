@@ -1,12 +1,12 @@
-"""Places in Re:infer's comments: entities, and the words that speak for a label.
+"""Spans in the comments of Re:infer: those of entities, and those of the words that speak for a label.
 
 ::
 
     {"content_part": "body", "message_index": 0, "char_start": 63, "char_end": 71,
      "utf16_byte_start": 126, "utf16_byte_end": 142}
 
-Half open, counted in one part of one message, in code points and in bytes of UTF-16. Where the text is known the two
-are checked against each other and against it.
+A span is half open and lies in one part of one message. It is given twice, in code points and in bytes of UTF-16. Where
+the text is known, both are checked against it; where not, they are checked against each other.
 """
 
 from __future__ import annotations
@@ -39,37 +39,40 @@ from xplain.formatters.reinfer.comments import (
     BODY,
     CONTENT_PARTS,
     MAX_MESSAGES,
-    Comment,
+    ParsedComment,
     part_name,
     source_texts,
     split_part_name,
 )
 
-# Reading.
+MAX_EXPONENT = 1023  # of the largest power of two that a double holds
 
 
 def read_label(at: At) -> tuple[str, ...]:
-    """Read a label: its path, or the levels joined with `` > ``."""
+    """Read a label: its path, or the levels of it joined with `` > ``."""
     value = at.value
     if isinstance(value, str):
         return tuple(value.split(" > "))
-    if not isinstance(value, list) or not value or not all(isinstance(part, str) for part in value):
+    if not isinstance(value, list) or not value or not all(isinstance(level, str) for level in value):
         raise at.rejected("a string or a non-empty array of strings")
     return tuple(value)
 
 
+# Reading spans.
+
+
 @dataclass(frozen=True, slots=True)
-class Place:
-    """A place as a document gives it.
+class CommentSpan:
+    """A span as a document gives it.
 
     Parameters
     ----------
     part : str
-        Name of the part.
+        Name of the part, such as ``"messages[0].body"``.
     start, stop : int
-        Code points.
+        Code points, counted in the part.
     utf16 : (int, int)
-        Bytes of UTF-16.
+        The same range in bytes of UTF-16.
     """
 
     part: str
@@ -79,84 +82,91 @@ class Place:
 
     @property
     def span(self) -> Span:
-        """The place in code points."""
+        """The span in code points."""
         return Span(self.start, self.stop, part=self.part)
 
 
+_OFFSET = integer(0)
+
+
 def _even(value: Any) -> int:
-    found = _INTEGER.check(value)
-    return found if found is not WRONG and found % 2 == 0 else cast(int, WRONG)
+    offset = _OFFSET.check(value)
+    return offset if offset is not WRONG and offset % 2 == 0 else cast(int, WRONG)
 
 
-_INTEGER = integer(0)
-_BYTES = Scalar("an even number of bytes", _even)
+_BYTE_OFFSET = Scalar("an even number of bytes", _even)
 
 
-def _place(content_part: str, message: int, start: int, stop: int, first: int, last: int) -> Place:
+def _comment_span(
+    content_part: str, message: int, start: int, stop: int, byte_start: int, byte_stop: int
+) -> CommentSpan:
     if stop < start:
         raise DocumentError(f"must be at least char_start, {start}, got {stop}", path="$.char_end")
-    if not 2 * start <= first <= 4 * start:
-        raise DocumentError(_two_or_four(start, first), path="$.utf16_byte_start")
-    if not 2 * (stop - start) <= last - first <= 4 * (stop - start):
-        raise DocumentError(_two_or_four(stop - start, last - first, " after the start"), path="$.utf16_byte_end")
-    return Place(part_name(message, content_part), start, stop, (first, last))
+    # A code point takes two bytes of UTF-16, or four outside the basic plane.
+    if not 2 * start <= byte_start <= 4 * start:
+        raise DocumentError(_two_or_four(start, byte_start), path="$.utf16_byte_start")
+    length, byte_length = stop - start, byte_stop - byte_start
+    if not 2 * length <= byte_length <= 4 * length:
+        raise DocumentError(_two_or_four(length, byte_length, " after the start"), path="$.utf16_byte_end")
+    return CommentSpan(part_name(message, content_part), start, stop, (byte_start, byte_stop))
 
 
-def _two_or_four(count: int, found: int, where: str = "") -> str:
-    return f"must be 2 to 4 bytes for each of {count} code points{where}, got {found} bytes"
+def _two_or_four(count: int, byte_count: int, where: str = "") -> str:
+    return f"must be 2 to 4 bytes for each of {count} code points{where}, got {byte_count} bytes"
 
 
-_NUMBERS: dict[str, Reader[Any]] = {
-    "start": Field(_INTEGER, "char_start"),
-    "stop": Field(_INTEGER, "char_end"),
-    "first": Field(_BYTES, "utf16_byte_start"),
-    "last": Field(_BYTES, "utf16_byte_end"),
+_OFFSET_FIELDS: dict[str, Reader[Any]] = {
+    "start": Field(_OFFSET, "char_start"),
+    "stop": Field(_OFFSET, "char_end"),
+    "byte_start": Field(_BYTE_OFFSET, "utf16_byte_start"),
+    "byte_stop": Field(_BYTE_OFFSET, "utf16_byte_end"),
 }
 _MESSAGE_INDEX = integer(0, MAX_MESSAGES - 1)
-_WHERE: dict[str, Reader[Any]] = {
+_PART_FIELDS: dict[str, Reader[Any]] = {
     "content_part": choice(*CONTENT_PARTS),
     "message": Field(_MESSAGE_INDEX, "message_index"),
 }
-PLACE: Reader[Place] = record(_place, rest=None, **_WHERE, **_NUMBERS)
-"""Read a place, and check what can be without the text."""
+SPAN: Reader[CommentSpan] = record(_comment_span, rest=None, **_PART_FIELDS, **_OFFSET_FIELDS)
+"""Read a span, and check what can be checked without the text."""
 
 
-def check_place(at: At, place: Place, comment: Comment) -> None:
-    """Check a place against the text."""
-    text = comment.texts.get(place.part)
+def check_span(at: At, span: CommentSpan, comment: ParsedComment) -> None:
+    """Check a span against the text."""
+    text = comment.texts.get(span.part)
     if not text:
-        raise at["content_part"].rejected(f"a part of the comment that has a text, unlike {place.part}")
-    if place.stop > len(text):
-        raise at["char_end"].rejected(f"at most {len(text)}, the length of {place.part}")
-    utf16 = comment.utf16(place.part)
-    for key, position, said in zip(("start", "end"), (place.start, place.stop), place.utf16, strict=True):
-        if utf16.byte(position) != said:
+        raise at["content_part"].rejected(f"a part of the comment that has a text, unlike {span.part}")
+    if span.stop > len(text):
+        raise at["char_end"].rejected(f"at most {len(text)}, the length of {span.part}")
+    utf16 = comment.utf16(span.part)
+    for key, position, byte in zip(("start", "end"), (span.start, span.stop), span.utf16, strict=True):
+        if utf16.byte(position) != byte:
             raise at[f"utf16_byte_{key}"].rejected(f"{utf16.byte(position)}, where code point {position} begins")
 
 
-# Interpretations. A group is of one part of one message, a span of it is one word.
+# Reading interpretations: for a label, groups of spans; a group is one part of one message, a span is one word.
 
 
-def _group(content_part: str, message: int, spans: tuple[dict[str, Any], ...]) -> list[tuple[Place, float]]:
-    found = []
-    for i, span in enumerate(spans):
+def _group(content_part: str, message: int, spans: tuple[dict[str, Any], ...]) -> list[tuple[CommentSpan, float]]:
+    """Return each span with its importance."""
+    weighted = []
+    for i, offsets in enumerate(spans):
         try:
-            importance = span.pop("importance")
-            found.append((_place(content_part, message, **span), importance))
+            importance = offsets.pop("importance")
+            weighted.append((_comment_span(content_part, message, **offsets), importance))
         except DocumentError as error:
             raise DocumentError(error.message, path=f"$.spans[{i}]{error.path[1:]}") from error
-    return found
+    return weighted
 
 
 _IMPORTANCE = between(-1, 1)
-_GROUP: Reader[list[tuple[Place, float]]] = record(
-    _group, rest=None, **_WHERE, spans=array(record(dict, rest=None, **_NUMBERS, importance=_IMPORTANCE))
+_GROUP: Reader[list[tuple[CommentSpan, float]]] = record(
+    _group, rest=None, **_PART_FIELDS, spans=array(record(dict, rest=None, **_OFFSET_FIELDS, importance=_IMPORTANCE))
 )
 
 
 def _scale(at: At) -> float:
-    """Read what importances are multiplied with to be scores: a power of two, with which they are exact."""
-    value = between(1, 2.0**1023)(at)
+    """Read the factor from importances to scores: a power of two, so that the product is exact."""
+    value = between(1, 2.0**MAX_EXPONENT)(at)
     if math.frexp(value)[0] != 0.5:
         raise at.rejected("a power of two")
     return value
@@ -164,9 +174,11 @@ def _scale(at: At) -> float:
 
 @dataclass(frozen=True, slots=True)
 class _Interpretation:
+    """The importances of words for one label."""
+
     label: tuple[str, ...]
     scale: float
-    groups: tuple[list[tuple[Place, float]], ...]
+    groups: tuple[list[tuple[CommentSpan, float]], ...]
 
 
 _INTERPRETATIONS: Reader[tuple[_Interpretation, ...]] = array(
@@ -177,58 +189,61 @@ _INTERPRETATIONS: Reader[tuple[_Interpretation, ...]] = array(
         groups=Field(array(_GROUP), "interpretation"),
     )
 )
-INTERPRETATION: dict[str, Reader[Any]] = {
-    "content_part": _WHERE["content_part"],
+THEME_INTERPRETATION: dict[str, Reader[Any]] = {
+    "content_part": _PART_FIELDS["content_part"],
     "message_index": _MESSAGE_INDEX,
-    "spans": array(keep({"utf16_byte_start": _BYTES, "utf16_byte_end": _BYTES, "importance": _IMPORTANCE})),
+    "spans": array(keep({"utf16_byte_start": _BYTE_OFFSET, "utf16_byte_end": _BYTE_OFFSET, "importance": _IMPORTANCE})),
 }
-"""Readers of the fields of the platform's own interpretation of a theme, which has no code points."""
+"""Readers of the fields of the platform's own interpretation of a theme, which gives bytes of UTF-16 only."""
 
 
-def read_interpretations(at: At, comment: Comment | None, predictions: Iterable[Prediction]) -> tuple[Attribution, ...]:
-    """Read what the words of a comment say for each of some labels."""
-    found = _INTERPRETATIONS(at)
-    words = SplitText("" if comment is None else comment.source.text or "")
+def read_interpretations(
+    at: At, comment: ParsedComment | None, predictions: Iterable[Prediction]
+) -> tuple[Attribution, ...]:
+    """Read the word scores of labels; a label that is not among the predictions has score 0."""
+    interpretations = _INTERPRETATIONS(at)
+    split_text = SplitText("" if comment is None else comment.source.text or "")
     targets: dict[tuple[str, ...], Prediction] = {}
     for prediction in predictions:
         targets.setdefault(prediction.label, prediction)
     attributions: dict[tuple[str, ...], Attribution] = {}
-    for i, one in enumerate(found):
-        if one.label in attributions:
+    for i, interpretation in enumerate(interpretations):
+        label = interpretation.label
+        if label in attributions:
             raise at[i]["name"].rejected("of a label that is not there yet")
-        scores = _words(at[i]["interpretation"], one, comment, words)
-        target = targets.get(one.label) or Prediction(one.label, 0.0)
-        attributions[one.label] = Attribution(target, WordScores(scores))
+        words = _words(at[i]["interpretation"], interpretation, comment, split_text)
+        attributions[label] = Attribution(targets.get(label) or Prediction(label, 0.0), WordScores(words))
     return tuple(attributions.values())
 
 
-def _words(at: At, one: _Interpretation, comment: Comment | None, split: SplitText) -> tuple[Word, ...]:
+def _words(
+    at: At, interpretation: _Interpretation, comment: ParsedComment | None, split_text: SplitText
+) -> tuple[Word, ...]:
     words = []
-    for i, group in enumerate(one.groups):
-        if comment is None or not comment.known:
+    for i, group in enumerate(interpretation.groups):
+        if comment is None or not comment.has_messages:
             raise at.rejected("empty where comments do not hold the text that it is about")
-        for k, (place, importance) in enumerate(group):
-            where = at[i]["spans"][k]
-            _check_word(at[i], where, place, comment)
-            start = comment.starts[place.part] + place.start
-            text = comment.texts[place.part][place.start : place.stop]
-            stop = start + len(text)
-            words.append(Word(text, importance * one.scale, split.index_at(start), start, stop))
+        for k, (span, importance) in enumerate(group):
+            _check_word(at[i], at[i]["spans"][k], span, comment)
+            start = comment.starts[span.part] + span.start
+            text = comment.texts[span.part][span.start : span.stop]
+            score = importance * interpretation.scale
+            words.append(Word(text, score, split_text.index_at(start), start, start + len(text)))
     return tuple(words)
 
 
-def _check_word(group: At, span: At, place: Place, comment: Comment) -> None:
-    """Check a place whose part is said by its group."""
-    if not comment.texts.get(place.part):
-        check_place(group, place, comment)
-    check_place(span, place, comment)
+def _check_word(group_at: At, span_at: At, span: CommentSpan, comment: ParsedComment) -> None:
+    """Check a span whose part is named by its group, where an unknown part is reported."""
+    if not comment.texts.get(span.part):
+        check_span(group_at, span, comment)
+    check_span(span_at, span, comment)
 
 
 # Writing.
 
 
-class Writer:
-    """Writes places in one comment.
+class SpanWriter:
+    """Writes spans of the comment that a source becomes.
 
     Parameters
     ----------
@@ -241,40 +256,50 @@ class Writer:
         self._texts, self._parts = source_texts(source)
         self._utf16: dict[str, Utf16] = {}
 
-    def covered(self, span: Span) -> str:
-        """Return the text that a span covers, an empty one if it is not known."""
-        place = in_text(self._source, span)
-        return "" if place is None or self._source.text is None else self._source.text[slice(*place)]
+    def text_of(self, span: Span) -> str:
+        """Return the text that a span covers, or an empty string if it is unknown."""
+        position = in_text(self._source, span)
+        return "" if position is None or self._source.text is None else self._source.text[slice(*position)]
 
-    def place(self, span: Span, utf16: tuple[int, int] | None = None) -> dict[str, Any] | None:
-        """Write a span, with its UTF-16 bytes where the text is not known; None if it has no place in the comment."""
+    def write(self, span: Span, utf16: tuple[int, int] | None = None) -> dict[str, Any] | None:
+        """Write a span, or return None if it lies in no part of the comment.
+
+        Parameters
+        ----------
+        span : Span
+            In the whole text or a part of it.
+        utf16 : (int, int), optional
+            Its bytes of UTF-16, used where they cannot be counted in the text.
+        """
         if self._source.text is None:
             if span.unit != "codepoint":
                 return None
-            where = split_part_name(span.part) or (0, "body")
-            return _said(where, _numbers(span, *(utf16 or (2 * span.start, 2 * span.stop))))
-        place = in_text(self._source, span)
-        found = None if place is None else self._find(*place)
-        return None if found is None else _said(*found)
+            part = split_part_name(span.part) or (0, "body")
+            # Nearly every character takes two bytes.
+            return _in_part(part, _offsets(span, *(utf16 or (2 * span.start, 2 * span.stop))))
+        position = in_text(self._source, span)
+        located = None if position is None else self._locate(*position)
+        return None if located is None else _in_part(*located)
 
     def interpretation(self, attribution: Attribution) -> dict[str, Any]:
-        """Write what the words say for a label; those that have no place are left out."""
+        """Write the word scores of a label; words without a place in the comment are left out."""
         words = attribution.evidence.words if isinstance(attribution.evidence, WordScores) else ()
         scale = _power_of_two(max((abs(word.score) for word in words), default=0.0))
-        placed: list[tuple[tuple[int, str], dict[str, Any]]] = []
+        spans: list[tuple[tuple[int, str], dict[str, Any]]] = []
         for word in words:
-            found = None if word.start is None or word.stop is None else self._find(word.start, word.stop)
-            if found is not None:
-                where, numbers = found
-                placed.append((where, {**numbers, "importance": min(max(word.score / scale, -1.0), 1.0)}))
+            located = None if word.start is None or word.stop is None else self._locate(word.start, word.stop)
+            if located is not None:
+                part, offsets = located
+                spans.append((part, {**offsets, "importance": min(max(word.score / scale, -1.0), 1.0)}))
         groups = [
-            _said(where, {"spans": [span for _, span in group]}) for where, group in groupby(placed, lambda one: one[0])
+            _in_part(part, {"spans": [span for _, span in group]})
+            for part, group in groupby(spans, lambda part_and_span: part_and_span[0])
         ]
-        scaled = {} if scale == 1 else {"scale": scale}
-        return {"name": list(attribution.target.label), **scaled, "interpretation": groups}
+        scale_field = {} if scale == 1 else {"scale": scale}
+        return {"name": list(attribution.target.label), **scale_field, "interpretation": groups}
 
-    def _find(self, start: int, stop: int) -> tuple[tuple[int, str], dict[str, int]] | None:
-        """Find a range of the text: its message and part, and its numbers there."""
+    def _locate(self, start: int, stop: int) -> tuple[tuple[int, str], dict[str, int]] | None:
+        """Return the part of a range of the whole text, and its offsets there."""
         span = in_part(self._parts, start, stop)
         if span is None:
             return None
@@ -282,25 +307,26 @@ class Writer:
         if name not in self._utf16:
             self._utf16[name] = Utf16(self._texts[name])
         utf16 = self._utf16[name]
-        where = split_part_name(name) or (0, "body")
-        return where, _numbers(span, utf16.byte(span.start), utf16.byte(span.stop))
+        part = split_part_name(name) or (0, "body")
+        return part, _offsets(span, utf16.byte(span.start), utf16.byte(span.stop))
 
 
-def _said(where: tuple[int, str], more: Mapping[str, Any]) -> dict[str, Any]:
-    message, content_part = where
-    return {"content_part": content_part, "message_index": message, **more}
+def _in_part(part: tuple[int, str], fields: Mapping[str, Any]) -> dict[str, Any]:
+    message, content_part = part
+    return {"content_part": content_part, "message_index": message, **fields}
 
 
-def _numbers(span: Span, first: int, last: int) -> dict[str, int]:
+def _offsets(span: Span, byte_start: int, byte_stop: int) -> dict[str, int]:
     return {
         "char_start": span.start,
         "char_end": span.stop,
-        "utf16_byte_start": first,
-        "utf16_byte_end": last,
+        "utf16_byte_start": byte_start,
+        "utf16_byte_end": byte_stop,
     }
 
 
 def _power_of_two(largest: float) -> float:
-    """Return the least power of two, from 1, that is no smaller, or the largest one that there is."""
+    """Return the least power of two that is at least 1 and at least ``largest``, capped at the largest double."""
     fraction, exponent = math.frexp(largest)
-    return math.ldexp(1.0, min(max(exponent - (fraction == 0.5), 0), 1023))
+    # frexp gives a fraction in [0.5, 1): 0.5 is a power of two already.
+    return math.ldexp(1.0, min(max(exponent - (fraction == 0.5), 0), MAX_EXPONENT))

@@ -1,4 +1,9 @@
-"""Writing Re:infer's responses."""
+"""Writing the responses of Re:infer.
+
+`encode_response` spreads the items of a job over the parallel lists of a response; a list in which every element would
+be empty is left out. Attributes and extras are written only where a reader would accept them, so that every document
+that we write is valid; `xplain.formatters.core.fit` reports the others as losses.
+"""
 
 from __future__ import annotations
 
@@ -12,178 +17,196 @@ from xplain.formatters.reinfer.comments import encode_comment
 from xplain.formatters.reinfer.responses import (
     ENTITY_ATTRIBUTES,
     FORMAT,
-    FURTHER,
+    FURTHER_SPANS,
     LABEL_ATTRIBUTES,
     LABEL_PROPERTIES,
     MODEL,
     PREDICT,
     PREDICT_COMMENTS,
     SENTIMENT,
-    UID,
+    UID_PATTERN,
     default_name,
 )
-from xplain.formatters.reinfer.spans import PLACE, Writer
+from xplain.formatters.reinfer.spans import SPAN, SpanWriter
 
-_NOTHING = Explanation("text-classification", Source("text"))
+#: Stands for the explanation of an item that has none.
+_EMPTY = Explanation("text-classification", Source("text"))
 
+#: Fields of a response that extras never supply: they are written from values, or not at all.
+_NEVER_EXTRA = {"entities", "sentiment", "comments", "interpretations", "job", "message"}
 
-@dataclass(frozen=True, slots=True)
-class _Document:
-    """An item that is written."""
-
-    name: str
-    explanation: Explanation
-    own: dict[str, Any]
-    writer: Writer
-
-    @classmethod
-    def of(cls, item: Item) -> _Document:
-        explanation = item.explanation or _NOTHING
-        return cls(item.name, explanation, _own(explanation.attributes), Writer(explanation.source))
-
-    @property
-    def entities(self) -> list[dict[str, Any]]:
-        found = (_encode_entity(prediction, self.writer) for prediction in self.explanation.predictions)
-        return [entity for entity in found if entity is not None]
-
-    @property
-    def labels(self) -> list[dict[str, Any]]:
-        return [_encode_label(one) for one in self.explanation.predictions if not isinstance(one.region, Span)]
-
-    @property
-    def interpretations(self) -> list[dict[str, Any]]:
-        return [self.writer.interpretation(attribution) for attribution in self.explanation.attributions]
-
-    @property
-    def uid(self) -> str:
-        uid = self.own.get("uid")
-        return uid if isinstance(uid, str) else self.name
-
-    def kept(self, key: str, reader: Reader[Any]) -> Any:
-        """Give what a document may say under a key, else None."""
-        value = self.own.get(key)
-        return None if value is None or problems(reader, value) else value
+_LABEL_FIELDS = {"name", "probability", "threshold", "id"}
+_ENTITY_FIELDS = {*ENTITY_ATTRIBUTES, "name", "probability", "threshold", "id", "span", "spans"}
 
 
-def _own(attributes: Mapping[str, Any]) -> dict[str, Any]:
-    own = attributes.get(FORMAT)
-    return dict(own) if isinstance(own, dict) else {}
+# Responses.
 
 
 def encode_response(results: Results) -> dict[str, Any]:
-    """Turn fitted results into a response, by uid if their job says so and nothing more is known of the comments."""
-    own = _own(results.attributes)
+    """Write fitted results as a response: by uid if the job is named so and only uids are known of the comments."""
+    extras = _extras(results.attributes)
+    job = {} if results.job == PREDICT else {"job": results.job}
     if results.error is not None:
-        job = {} if results.job == PREDICT else {"job": results.job}
-        return _with({"status": "error", "message": results.error, **job}, own)
-    documents = [_Document.of(item) for item in results.items]
-    if results.job == PREDICT_COMMENTS and documents and all(map(_is_by_uid, documents)):
-        return _with({"status": "ok", "predictions": [_encode_by_uid(one) for one in documents], **_model(own)}, own)
-    response: dict[str, Any] = {"status": "ok", "predictions": [document.labels for document in documents]}
-    response |= _listed(entities=[document.entities for document in documents])
-    response |= _listed(
-        label_properties=[document.kept("label_properties", LABEL_PROPERTIES) or [] for document in documents]
-    )
-    sentiment = [document.kept("sentiment", SENTIMENT) for document in documents]
-    response |= _listed(sentiment=sentiment if None not in sentiment else [])
-    if any(_has_comment(document, default_name(i)) for i, document in enumerate(documents)):
-        response["comments"] = [
-            encode_comment(document.explanation.source, document.own.get("comment"), document.name)
+        return _with_extras({"status": "error", "message": results.error, **job}, extras)
+    documents = [_ItemWriter.of(item) for item in results.items]
+    if results.job == PREDICT_COMMENTS and documents and all(document.fits_uid for document in documents):
+        predictions = [_encode_by_uid(document) for document in documents]
+        return _with_extras({"status": "ok", "predictions": predictions, **_model(extras)}, extras)
+    response = {"status": "ok", **_parallel_lists(documents), **_model(extras), **job}
+    return _with_extras(response, extras)
+
+
+@dataclass(frozen=True, slots=True)
+class _ItemWriter:
+    """Writes the fields of one item's document."""
+
+    name: str
+    explanation: Explanation
+    extras: dict[str, Any]
+    spans: SpanWriter
+
+    @classmethod
+    def of(cls, item: Item) -> _ItemWriter:
+        explanation = item.explanation or _EMPTY
+        return cls(item.name, explanation, _extras(explanation.attributes), SpanWriter(explanation.source))
+
+    @property
+    def entities(self) -> list[dict[str, Any]]:
+        entities = (_encode_entity(prediction, self.spans) for prediction in self.explanation.predictions)
+        return [entity for entity in entities if entity is not None]
+
+    @property
+    def labels(self) -> list[dict[str, Any]]:
+        predictions = self.explanation.predictions
+        return [_encode_label(prediction) for prediction in predictions if not isinstance(prediction.region, Span)]
+
+    @property
+    def interpretations(self) -> list[dict[str, Any]]:
+        return [self.spans.interpretation(attribution) for attribution in self.explanation.attributions]
+
+    @property
+    def uid(self) -> str:
+        uid = self.extras.get("uid")
+        return uid if isinstance(uid, str) else self.name
+
+    @property
+    def fits_uid(self) -> bool:
+        """Whether the uid says all that is known of the comment: such a document has neither text nor word scores."""
+        explanation = self.explanation
+        has_uid = bool(UID_PATTERN.fullmatch(self.uid))
+        return has_uid and explanation.source.text is None and not explanation.attributions
+
+    def has_comment(self, index: int) -> bool:
+        """Whether there is more to write of the comment than its number."""
+        text_known = self.explanation.source.text is not None
+        return text_known or "comment" in self.extras or self.name != default_name(index)
+
+    def extra(self, key: str, reader: Reader[Any]) -> Any:
+        """Return an extra field if a reader accepts it, else None."""
+        value = self.extras.get(key)
+        return None if value is None or problems(reader, value) else value
+
+
+def _extras(attributes: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a document said beyond the values of xplain."""
+    extras = attributes.get(FORMAT)
+    return dict(extras) if isinstance(extras, dict) else {}
+
+
+def _parallel_lists(documents: Sequence[_ItemWriter]) -> dict[str, Any]:
+    """Write the lists with an element for each document."""
+    lists: dict[str, Any] = {"predictions": [document.labels for document in documents]}
+    lists |= _unless_empty("entities", [document.entities for document in documents])
+    properties = [document.extra("label_properties", LABEL_PROPERTIES) or [] for document in documents]
+    lists |= _unless_empty("label_properties", properties)
+    sentiment = [document.extra("sentiment", SENTIMENT) for document in documents]
+    # The list has no place for an unknown sentiment.
+    lists |= _unless_empty("sentiment", sentiment if None not in sentiment else [])
+    if any(document.has_comment(i) for i, document in enumerate(documents)):
+        lists["comments"] = [
+            encode_comment(document.explanation.source, document.extras.get("comment"), document.name)
             for document in documents
         ]
-    response |= _listed(interpretations=[document.interpretations for document in documents])
-    job = {} if results.job == PREDICT else {"job": results.job}
-    return _with({**response, **_model(own), **job}, own)
+    lists |= _unless_empty("interpretations", [document.interpretations for document in documents])
+    return lists
 
 
-def _listed(**lists: Sequence[Any]) -> dict[str, Sequence[Any]]:
-    """Leave out lists that say nothing of any document."""
-    return {key: found for key, found in lists.items() if any(found)}
+def _unless_empty(key: str, elements: Sequence[Any]) -> dict[str, Any]:
+    return {key: elements} if any(elements) else {}
 
 
-def _model(own: Mapping[str, Any]) -> dict[str, Any]:
-    model = own.get("model")
+def _model(extras: Mapping[str, Any]) -> dict[str, Any]:
+    model = extras.get("model")
     return {"model": None if problems(MODEL, model) else model}
 
 
-#: What a response says that is checked; of what is kept it is written in one place only.
-_CHECKED = {"entities", "sentiment", "comments", "interpretations", "job", "message"}
+def _with_extras(response: dict[str, Any], extras: Mapping[str, Any]) -> dict[str, Any]:
+    """Add the extra fields of the response as a whole."""
+    further = {key: value for key, value in extras.items() if key not in response and key not in _NEVER_EXTRA}
+    if "label_properties" in further and problems(LABEL_PROPERTIES, further["label_properties"]):
+        del further["label_properties"]
+    return {**response, **further}
 
 
-def _with(response: dict[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
-    """Add what a response said besides."""
-    rest = {key: value for key, value in own.items() if key not in response and key not in _CHECKED}
-    if "label_properties" in rest and problems(LABEL_PROPERTIES, rest["label_properties"]):
-        del rest["label_properties"]
-    return {**response, **rest}
-
-
-def _is_by_uid(document: _Document) -> bool:
-    explanation = document.explanation
-    return bool(UID.fullmatch(document.uid)) and explanation.source.text is None and not explanation.attributions
-
-
-def _has_comment(document: _Document, name: str) -> bool:
-    return document.explanation.source.text is not None or "comment" in document.own or document.name != name
-
-
-def _encode_by_uid(document: _Document) -> dict[str, Any]:
-    said = {
+def _encode_by_uid(document: _ItemWriter) -> dict[str, Any]:
+    optional_fields = {
         "entities": document.entities or None,
-        "label_properties": document.kept("label_properties", LABEL_PROPERTIES),
-        "sentiment": document.kept("sentiment", SENTIMENT),
-        "translations": document.kept("translations", listing),
+        "label_properties": document.extra("label_properties", LABEL_PROPERTIES),
+        "sentiment": document.extra("sentiment", SENTIMENT),
+        "translations": document.extra("translations", listing),
     }
     entry = {"uid": document.uid, "labels": document.labels}
-    entry |= {key: value for key, value in said.items() if value is not None}
-    return {**entry, **{key: value for key, value in document.own.items() if key not in {*entry, *said}}}
+    entry |= {key: value for key, value in optional_fields.items() if value is not None}
+    written = {*entry, *optional_fields}
+    return {**entry, **{key: value for key, value in document.extras.items() if key not in written}}
 
 
-_LABEL_KEYS = {"name", "probability", "threshold", "id"}
-_ENTITY_KEYS = {*ENTITY_ATTRIBUTES, "name", "probability", "threshold", "id", "span", "spans"}
+# Labels and entities.
 
 
 def _encode_label(prediction: Prediction) -> dict[str, Any]:
-    entry = {"name": list(prediction.label), "probability": _fraction(prediction.score), **_threshold(prediction)}
+    entry = {"name": list(prediction.label), "probability": _clip(prediction.score), **_threshold(prediction)}
     if isinstance(prediction.id, str):
         entry["id"] = prediction.id
-    checked = _accepted(prediction.attributes, LABEL_ATTRIBUTES)
-    rest = {key: value for key, value in prediction.attributes.items() if key not in {*LABEL_ATTRIBUTES, *_LABEL_KEYS}}
-    return {**entry, **checked, **rest}
+    written = {*LABEL_ATTRIBUTES, *_LABEL_FIELDS}
+    others = {key: value for key, value in prediction.attributes.items() if key not in written}
+    return {**entry, **_valid(prediction.attributes, LABEL_ATTRIBUTES), **others}
 
 
-def _encode_entity(prediction: Prediction, writer: Writer) -> dict[str, Any] | None:
+def _encode_entity(prediction: Prediction, spans: SpanWriter) -> dict[str, Any] | None:
+    """Write a prediction of a span, or return None if it is none or has no place in the comment."""
     if not isinstance(prediction.region, Span):
         return None
-    said = _accepted(prediction.attributes, ENTITY_ATTRIBUTES)
-    place = _place(writer, prediction.region, said.get("utf16_bytes"))
-    if place is None:
+    attributes = _valid(prediction.attributes, ENTITY_ATTRIBUTES)
+    first = _encode_span(spans, prediction.region, attributes.get("utf16_bytes"))
+    if first is None:
         return None
-    further = [_place(writer, *one) for one in read(FURTHER, said.get("further_spans", []))]
-    unscored = said.get("unscored") is True and prediction.score == 1
+    further_spans = read(FURTHER_SPANS, attributes.get("further_spans", []))
+    further = [_encode_span(spans, span, utf16_bytes) for span, utf16_bytes in further_spans]
+    unscored = attributes.get("unscored") is True and prediction.score == 1
     name = prediction.name
     entry = {
         "id": prediction.id if isinstance(prediction.id, str) else name,
         "name": name,
-        "kind": said.get("kind", name),
-        "span": place,
-        "spans": [place, *filter(None, further)],
-        "formatted_value": said.get("formatted_value", writer.covered(prediction.region)),
-        "probability": None if unscored else _fraction(prediction.score),
-        "capture_ids": said.get("capture_ids", []),
+        "kind": attributes.get("kind", name),
+        "span": first,
+        "spans": [first, *filter(None, further)],
+        "formatted_value": attributes.get("formatted_value", spans.text_of(prediction.region)),
+        "probability": None if unscored else _clip(prediction.score),
+        "capture_ids": attributes.get("capture_ids", []),
         **_threshold(prediction),
     }
-    return {**entry, **{key: value for key, value in prediction.attributes.items() if key not in _ENTITY_KEYS}}
+    return {**entry, **{key: value for key, value in prediction.attributes.items() if key not in _ENTITY_FIELDS}}
 
 
-def _place(writer: Writer, span: Span, utf16: Any = None) -> dict[str, Any] | None:
-    """Write a span, with UTF-16 bytes that are kept if they can be those."""
-    place = writer.place(span, utf16)
-    return writer.place(span) if place is not None and problems(PLACE, place) else place
+def _encode_span(spans: SpanWriter, span: Span, utf16_bytes: Any) -> dict[str, Any] | None:
+    """Write a span, with the bytes of UTF-16 that were kept unless they cannot be right."""
+    written = spans.write(span, utf16_bytes)
+    return spans.write(span) if written is not None and problems(SPAN, written) else written
 
 
-def _accepted(attributes: Mapping[str, Any], readers: Mapping[str, Reader[Any]]) -> dict[str, Any]:
-    """Give those of some attributes that a document may hold."""
+def _valid(attributes: Mapping[str, Any], readers: Mapping[str, Reader[Any]]) -> dict[str, Any]:
+    """Return the attributes that have a reader which accepts them."""
     return {
         key: attributes[key] for key in readers if key in attributes and not problems(readers[key], attributes[key])
     }
@@ -193,5 +216,5 @@ def _threshold(prediction: Prediction) -> dict[str, float]:
     return {} if prediction.threshold is None else {"threshold": prediction.threshold}
 
 
-def _fraction(score: float) -> float:
+def _clip(score: float) -> float:
     return min(max(score, 0.0), 1.0)
