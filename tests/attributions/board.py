@@ -20,7 +20,7 @@ class Board(Run):
         self.model = SimpleNamespace(channel_axis=-1 if last else 0)
         self.prepared = SimpleNamespace(array=image, geometry=geometry or Geometry.identity(height, width))
         self.rng = np.random.default_rng(seed)
-        self.quality, self.quality_each, self._known = {}, [], {}
+        self.quality, self.quality_each, self._scores_by_digest = {}, [], {}
         self.function, self.batch_size = function, batch_size
         self.own_scores = self._call(image[np.newaxis])[0]
         self.calls = 1

@@ -10,7 +10,7 @@ from tests.detectors import PLANTED, Planted, Threshold, black_box, mean_of, mod
 from tests.support import refuses
 from xplain import AttributionError, Box, InputError, Prediction
 from xplain.attributions import METHODS
-from xplain.attributions.engine.observe import _part_seen
+from xplain.attributions.engine.observe import reached_fraction
 
 SCORES = [name for name, method in METHODS.items() if "detections" in method.explains and method.needs == "scores"]
 GRADIENTS = [
@@ -304,7 +304,7 @@ def test_the_part_of_a_box_that_a_gradient_reaches():
     slope = torch.zeros(1, 2, 4, 4)
     slope[0, 1, :2, :2] = 1
     prepared = xplain.Detector(black_box()).prepare(np.zeros((8, 8, 3), np.uint8))
-    assert _part_seen(slope, np.array([0.0, 0, 4, 4]), prepared) == 1.0
-    assert _part_seen(slope, np.array([0.0, 0, 8, 4]), prepared) == 0.5
-    assert _part_seen(slope, np.array([-4.0, -4, 12, 12]), prepared) == 0.25
-    assert _part_seen(None, np.array([0.0, 0, 4, 4]), prepared) == 0.0
+    assert reached_fraction(slope, np.array([0.0, 0, 4, 4]), prepared) == 1.0
+    assert reached_fraction(slope, np.array([0.0, 0, 8, 4]), prepared) == 0.5
+    assert reached_fraction(slope, np.array([-4.0, -4, 12, 12]), prepared) == 0.25
+    assert reached_fraction(None, np.array([0.0, 0, 4, 4]), prepared) == 0.0

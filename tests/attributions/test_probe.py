@@ -10,7 +10,7 @@ from tests.attributions.networks import Pooled
 from tests.attributions.vits import TimmLike
 from tests.support import refuses
 from xplain.attributions import METHODS, refusals
-from xplain.attributions.table import KINDS, able
+from xplain.attributions.table import KINDS, method_names
 from xplain.errors import AttributionError, InputError
 from xplain.models import Detector, ImageClassifier, Preprocess, Segmenter, SignalClassifier, TextClassifier
 
@@ -51,7 +51,7 @@ def test_a_refusal_is_that_of_the_explanation(module):
     for method in METHODS:
         if KINDS[model.task] in METHODS[method].homes and METHODS[method].needs != "scores":
             assert found.get(method) == explains(model, method, PHOTO), method
-    assert set(able(model.task, "scores")).isdisjoint(found)
+    assert set(method_names(model.task, "scores")).isdisjoint(found)
     assert xplain.refusals(model, PHOTO) == found
     assert xplain.methods(model) == {name: text for name, text in xplain.methods().items() if name not in found}
 
@@ -71,7 +71,7 @@ def test_what_a_network_shows_decides():
 def test_a_black_box_answers_what_needs_scores_only():
     model = ImageClassifier(lambda images: pytest.fail("a black box is not tried"), preprocess=SIZE)
     found = refusals(model)
-    assert set(METHODS) - set(found) == set(able("image-classification", "scores"))
+    assert set(METHODS) - set(found) == set(method_names("image-classification", "scores"))
     assert "needs scores only for a black box, got 'grad-cam'" in found["grad-cam"]
     assert "must be one that explains images, got 'd-rise'" in found["d-rise"]
 
@@ -114,9 +114,9 @@ def test_other_kinds_of_models():
         return [ord(letter) % 128 for letter in text], [(i, i + 1) for i in range(len(text))]
 
     texts = refusals(TextClassifier(Letters(), tokens, baseline_id=32))
-    assert set(METHODS) - set(texts) == set(able("text-classification"))
+    assert set(METHODS) - set(texts) == set(method_names("text-classification"))
     signals = refusals(SignalClassifier(nn.Flatten(), sample_rate_hz=1, window=4))
-    assert set(METHODS) - set(signals) == set(able("signal-classification"))
+    assert set(METHODS) - set(signals) == set(method_names("signal-classification"))
 
 
 def test_a_detector_is_tried_on_an_input_where_it_finds_something():
@@ -129,7 +129,7 @@ def test_a_detector_is_tried_on_an_input_where_it_finds_something():
             ]  # fmt: skip
 
     model = Detector(Lamp(), preprocess=SIZE)
-    assert set(refusals(model)) == set(METHODS) - set(able("object-detection"))
+    assert set(refusals(model)) == set(METHODS) - set(method_names("object-detection"))
     found = xplain.refusals(model, PHOTO)
     assert "saliency" not in found
     assert "model must have a layer with feature maps" in found["hires-cam"]

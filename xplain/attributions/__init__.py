@@ -1,9 +1,12 @@
 """Attribution: which parts of an input speak for a prediction.
 
 `METHODS` lists the methods, `run` computes them, `refusals` says which of them cannot explain a model. A method is a
-function of a `Run`, which owns what all of them need: the model in evaluation mode and left as it was, gradients,
-batches that fit into memory, seeds, counts of evaluations. The table is data and importing this package does not import
-torch.
+function of a `Run`: one input, its targets, and counted passes through the model. The engine behind it owns what all
+methods need, so that each is only its formula: the model in evaluation mode and left as it was, gradients, batches that
+fit into memory, seeds.
+
+Methods are written for images. Other kinds of input become views with the members of an image classifier (see `kinds`),
+so that one method and one engine serve all. The table is data, and importing this package does not import torch.
 """
 
 from xplain.attributions.dispatch import refusals, run

@@ -1,4 +1,8 @@
-"""One call for every kind of model: each kind has a module that knows how to explain it."""
+"""The front door for every kind of model: `run` explains predictions, `refusals` says which methods cannot.
+
+Each kind of model has a module that knows how to explain it. It is imported when the first model of its kind comes, so
+that this package does not import torch.
+"""
 
 from __future__ import annotations
 
@@ -9,14 +13,14 @@ from typing import Any
 import numpy as np
 
 from xplain import _check
-from xplain.attributions import call, dispatch
+from xplain.attributions import call
 from xplain.attributions.engine.session import Progress
-from xplain.attributions.table import KINDS, METHODS, Method, able
+from xplain.attributions.table import KINDS, METHODS, Method, method_names
 from xplain.errors import AttributionError, InputError
 from xplain.explanation import Explanation
 from xplain.models import ImageClassifier, Model, Segmenter, TextClassifier
 
-#: By the kind of `KINDS`, the module whose ``run(model, inputs, targets, *, method, **arguments)`` explains it.
+#: By the kind of `KINDS`, the module whose ``explain(model, inputs, targets, *, method, **arguments)`` explains it.
 _MODULES = {
     "images": "xplain.attributions.call",
     "texts": "xplain.attributions.kinds.texts",
@@ -24,6 +28,10 @@ _MODULES = {
     "detections": "xplain.attributions.kinds.detections",
     "regions": "xplain.attributions.kinds.regions",
 }
+
+#: Options, by name, for a trial of a method: few evaluations, and without relu no map is zero because all evidence is
+#: negative.
+_TRIAL_OPTIONS = {"n_steps": 2, "n_samples": 2, "relu": False}
 
 
 def run(
@@ -43,39 +51,46 @@ def run(
     Parameters
     ----------
     model : ImageClassifier, TextClassifier, SignalClassifier, Detector or Segmenter
-        What is explained. A torch module runs in evaluation mode and is left as it was: training flags, ``.grad`` and
-        ``requires_grad`` of its parameters, hooks, also when the call fails.
+        What is explained. A torch module runs in evaluation mode. Also when the call fails, it is left as it was:
+        training flags, ``.grad`` and ``requires_grad`` of its parameters, hooks.
     inputs : sequence of Prepared, PreparedText or PreparedSignal
         Inputs from ``model.prepare``.
     targets : sequence, optional
         For each input what to explain, as ``model.targets`` takes it: None, an int, a label, "top-3", or a sequence of
-        those; of a detector and a segmenter also "all" or a `Prediction`. The best prediction of each input if left
-        out.
+        those; for a detector or a segmenter also "all" or a `Prediction`. None, and the default, is the best prediction
+        of the input.
     method : str, optional
-        A key of `METHODS`. None is the best that the model can answer: for images grad-cam where a convolution makes
-        feature maps, integrated-gradients for any other module, occlusion for a black box; for texts
-        integrated-gradients, and shapley for a black box; for signals integrated-gradients, and occlusion for a black
-        box; for detections hires-cam, whose maps tell two objects of one class apart, and d-rise for a black box; for
-        regions grad-cam, and occlusion for a black box.
+        A key of `METHODS`. None is the best that the model can answer:
+
+        ==========  ================================================================  ===============
+        kind        torch module                                                      black box
+        ==========  ================================================================  ===============
+        images      grad-cam where a convolution makes feature maps, else             occlusion
+                    integrated-gradients
+        texts       integrated-gradients                                              shapley
+        signals     integrated-gradients                                              occlusion
+        detections  hires-cam, whose maps tell two objects of one class apart         d-rise
+        regions     grad-cam                                                          occlusion
+        ==========  ================================================================  ===============
     seed : int
-        Of the method's random numbers, the same for each input. Global generators are neither used nor changed.
+        Seed of the method's random numbers, the same for each input. Global generators are neither used nor changed.
     batch_size : int, optional
         Variants of an input that are evaluated at once. None chooses by the model's activations. Batches shrink when
         memory runs out.
     memory : int, optional
-        Bytes that the activations of a batch may take; 1 GiB, or a quarter of an accelerator's memory.
+        Bytes that the activations of a batch may take. None is 1 GiB, or a quarter of an accelerator's memory.
     progress : callable, optional
         Called as ``progress(done, total)`` after each batch, in evaluations; the total grows when a method asks for
         more.
     **options
-        Options of the method; of a segmenter also ``region``, see `Segmenter.targets`.
+        Options of the method; for a segmenter also ``region``, see `Segmenter.targets`, for a signal classifier also
+        ``windows``, see `xplain.attributions.kinds.signals.explain`.
 
     Returns
     -------
     list of Explanation
         One for each input: its predictions, and for each target a heat map in original pixels, word scores, or signal
-        scores.
-        Two runs on one machine give the same bytes.
+        scores. Two calls on one machine give the same bytes.
 
     Raises
     ------
@@ -84,8 +99,8 @@ def run(
     InputError
         If an option's value or the target cannot be used.
     AttributionError
-        If the method cannot give a correct map: no gradients or layers where it needs them, a map that is zero
-        everywhere or not finite, a model whose functions it cannot follow.
+        If the method cannot give a correct map: the model has no gradients or layers where it needs them, the map is
+        zero everywhere or not finite, or it cannot follow the model's functions.
 
     Examples
     --------
@@ -103,9 +118,9 @@ def run(
     if len(targets) != len(inputs):
         raise InputError(f"targets must be {len(inputs)}, one for each input, got {len(targets)}")
     if method is not None:
-        refuse_kind(model, method)
-    engine = importlib.import_module(_MODULES[KINDS[model.task]])
-    explanations: list[Explanation] = engine.run(
+        _refuse_method(model, method)
+    kind = importlib.import_module(_MODULES[KINDS[model.task]])
+    explanations: list[Explanation] = kind.explain(
         model,
         inputs,
         targets,
@@ -119,26 +134,12 @@ def run(
     return explanations
 
 
-def refuse_kind(model: Model, method: str) -> None:
-    """Raise unless there is such a method, and it explains what a model predicts."""
-    _check.known("method", method, METHODS)
-    names = able(model.task)
-    if method not in names:
-        raise AttributionError(
-            f"method must be one that explains {KINDS[model.task]}, got {method!r}; use one of {', '.join(names)}"
-        )
-
-
-#: What makes a try short, by the option's name; a map without relu is not zero because all evidence is negative.
-_SHORT = {"n_steps": 2, "n_samples": 2, "relu": False}
-
-
 def refusals(model: Model, prepared: Any = None) -> dict[str, str]:
     """Return the methods that cannot explain a model, each with the reason.
 
     Whether a method explains such models, and whether it needs more than a black box, is known without an input. What
-    depends on the network (feature maps, attention that can be followed, gradients) is found by a short try of each
-    method that needs more than scores.
+    depends on the network (feature maps, attention that can be followed, gradients) takes a short trial of each method
+    that needs more than scores.
 
     Parameters
     ----------
@@ -153,31 +154,41 @@ def refusals(model: Model, prepared: Any = None) -> dict[str, str]:
     dict of str to str
         Name of the method to the message of its refusal.
     """
-    given = _sample(model) if prepared is None else prepared
+    trial_input = _trial_input(model) if prepared is None else prepared
     reasons = {}
     for entry in METHODS.values():
         try:
-            _refuse(model, entry, given)
+            _try_method(model, entry, trial_input)
         except AttributionError as refusal:
             reasons[entry.name] = str(refusal)
     return reasons
 
 
-def _refuse(model: Model, entry: Method, prepared: Any) -> None:
-    """Raise AttributionError if a method cannot explain a model."""
-    dispatch.refuse_kind(model, entry.name)
+def _refuse_method(model: Model, method: str) -> None:
+    """Raise unless there is such a method, and it explains what a model predicts."""
+    _check.known("method", method, METHODS)
+    names = method_names(model.task)
+    if method not in names:
+        raise AttributionError(
+            f"method must be one that explains {KINDS[model.task]}, got {method!r}; use one of {', '.join(names)}"
+        )
+
+
+def _try_method(model: Model, entry: Method, trial_input: Any) -> None:
+    """Raise AttributionError if a method cannot explain a model; without an input, only what is known without one."""
+    _refuse_method(model, entry.name)
     call.refuse_black_box(entry, model)
     call.refuse_inference_parameters(model)
-    if prepared is None or entry.needs == "scores":
+    if trial_input is None or entry.needs == "scores":
         return
-    known = entry.load(model.task).__kwdefaults__ or {}
-    options: dict[str, Any] = {name: value for name, value in _SHORT.items() if name in known}
+    accepted = entry.load(model.task).__kwdefaults__ or {}
+    options: dict[str, Any] = {name: value for name, value in _TRIAL_OPTIONS.items() if name in accepted}
     if isinstance(model, Segmenter):
-        options["region"] = "image"  # of noise, no class may cover a part
-    dispatch.run(model, [prepared], method=entry.name, **options)
+        options["region"] = "image"  # on noise, no class may be predicted anywhere
+    run(model, [trial_input], method=entry.name, **options)
 
 
-def _sample(model: Model) -> Any:
+def _trial_input(model: Model) -> Any:
     """Return a prepared input that any model of its kind takes, or None where there is none."""
     if model.module is None:
         return None

@@ -1,4 +1,7 @@
-"""The table of attribution methods: plain data, so that listing them imports nothing heavy."""
+"""The table of attribution methods: plain data, so that listing them imports nothing heavy.
+
+An entry names the function that computes a method as ``"module:function"``; `Method.load` imports it when it is needed.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-#: What a method explains of a model, by the model's task.
+#: What a method explains of a model, by the model's task. One kind has one module in `xplain.attributions.kinds`;
+#: images have `xplain.attributions.call`.
 KINDS: Mapping[str, str] = MappingProxyType(
     {
         "image-classification": "images",
@@ -25,7 +29,7 @@ KINDS: Mapping[str, str] = MappingProxyType(
 
 @dataclass(frozen=True, slots=True)
 class Method:
-    """What is known about an attribution method before it runs.
+    """An entry of the table: what is known about an attribution method before it runs.
 
     Parameters
     ----------
@@ -34,16 +38,16 @@ class Method:
     summary : str
         What it computes, in one line.
     needs : {"gradients", "layers", "attention", "scores"}
-        What it asks of a model: gradients of the input, gradients at an inner layer, the attention of a transformer
+        What it asks of a model: gradients at the input, gradients at an inner layer, the attention of a transformer
         and gradients there, or its scores only.
     cost : str
-        Single inputs through the model for one explanation, as a formula of the options; a gradient method's inputs go
-        through forwards and backwards. The predictions are one more where the method does not need them itself.
+        Evaluations for one explanation, as a formula of the options: single inputs that pass through the model (with
+        gradients, forwards and backwards). The predictions cost one more where the method does not need them itself.
     paper : str
         Where it is defined.
     homes : mapping of str to str
-        For each kind of `KINDS` that it explains, ``"module:function"``; the function takes a `Run` and keyword options
-        and returns float (T, h', w'), a map for each of T targets in the frame of the model's input, at any resolution.
+        For each kind of `KINDS` that it explains, ``"module:function"``. The function takes a `Run` and keyword options
+        and returns float (T, h', w'): for each of T targets a map of the model's input, at any resolution.
     random : bool
         Whether it draws random numbers.
     """
@@ -68,8 +72,8 @@ class Method:
         return loaded
 
 
-def able(task: str, needs: str | None = None) -> tuple[str, ...]:
-    """Return the names of the methods that explain what models of a task predict, of those with such needs."""
+def method_names(task: str, needs: str | None = None) -> tuple[str, ...]:
+    """Return the names of the methods for models of a task; with ``needs``, only those that need just that."""
     return tuple(
         name
         for name, method in METHODS.items()
@@ -77,30 +81,31 @@ def able(task: str, needs: str | None = None) -> tuple[str, ...]:
     )
 
 
-def _at(home: str, *kinds: str) -> dict[str, str]:
-    """Return homes that are one function of `xplain.attributions.methods` for several kinds."""
+#: Kinds that are explained on the pixels of an image.
+_PIXELS = ("images", "detections", "regions")
+
+
+def _home(home: str, *kinds: str) -> dict[str, str]:
+    """Return one function of `xplain.attributions.methods`, as ``"module:function"``, as the home of several kinds."""
     return dict.fromkeys(kinds, f"xplain.attributions.methods.{home}")
 
 
-def _of_texts(function: str) -> dict[str, str]:
-    return {"texts": f"xplain.attributions.methods.texts:{function}"}
+def _for_texts(function: str) -> dict[str, str]:
+    return _home(f"texts:{function}", "texts")
 
 
-def _of_signals(function: str) -> dict[str, str]:
-    return {"signals": f"xplain.attributions.methods.signals:{function}"}
+def _for_signals(function: str) -> dict[str, str]:
+    return _home(f"signals:{function}", "signals")
 
 
-#: What is explained on the pixels of an image.
-_PIXELS = ("images", "detections", "regions")
-
-_ALL = (
+_ENTRIES = (
     Method(
         "saliency",
         "Largest absolute gradient over the channels.",
         needs="gradients",
         cost="1",
         paper="Simonyan et al. 2013, arXiv:1312.6034",
-        homes=_at("gradients:saliency", *_PIXELS, "signals") | _of_texts("saliency"),
+        homes=_home("gradients:saliency", *_PIXELS, "signals") | _for_texts("saliency"),
     ),
     Method(
         "input-x-gradient",
@@ -108,9 +113,9 @@ _ALL = (
         needs="gradients",
         cost="1",
         paper="Shrikumar et al. 2016, arXiv:1605.01713",
-        homes=_at("gradients:input_x_gradient", *_PIXELS)
-        | _of_texts("input_x_gradient")
-        | _of_signals("input_x_gradient"),
+        homes=_home("gradients:input_x_gradient", *_PIXELS)
+        | _for_texts("input_x_gradient")
+        | _for_signals("input_x_gradient"),
     ),
     Method(
         "integrated-gradients",
@@ -118,9 +123,9 @@ _ALL = (
         needs="gradients",
         cost="n_steps + 1",
         paper="Sundararajan et al. 2017, arXiv:1703.01365",
-        homes=_at("gradients:integrated_gradients", *_PIXELS)
-        | _of_texts("integrated_gradients")
-        | _of_signals("integrated_gradients"),
+        homes=_home("gradients:integrated_gradients", *_PIXELS)
+        | _for_texts("integrated_gradients")
+        | _for_signals("integrated_gradients"),
     ),
     Method(
         "smoothgrad",
@@ -128,7 +133,7 @@ _ALL = (
         needs="gradients",
         cost="n_samples",
         paper="Smilkov et al. 2017, arXiv:1706.03825; Adebayo et al. 2018, arXiv:1810.03307",
-        homes=_at("gradients:smoothgrad", *_PIXELS, "signals"),
+        homes=_home("gradients:smoothgrad", *_PIXELS, "signals"),
         random=True,
     ),
     Method(
@@ -137,7 +142,7 @@ _ALL = (
         needs="gradients",
         cost="n_samples + number of baselines",
         paper="Lundberg & Lee 2017, arXiv:1705.07874; Erion et al. 2021, arXiv:1906.10670",
-        homes=_at("gradients:gradient_shap", *_PIXELS) | _of_texts("gradient_shap") | _of_signals("gradient_shap"),
+        homes=_home("gradients:gradient_shap", *_PIXELS) | _for_texts("gradient_shap") | _for_signals("gradient_shap"),
         random=True,
     ),
     Method(
@@ -146,7 +151,7 @@ _ALL = (
         needs="gradients",
         cost="2",
         paper="Shrikumar et al. 2017, arXiv:1704.02685",
-        homes=_at("propagation:deep_lift", "images", "regions") | _of_signals("deep_lift"),
+        homes=_home("propagation:deep_lift", "images", "regions") | _for_signals("deep_lift"),
     ),
     Method(
         "guided-backprop",
@@ -154,7 +159,7 @@ _ALL = (
         needs="gradients",
         cost="1",
         paper="Springenberg et al. 2014, arXiv:1412.6806",
-        homes=_at("propagation:guided_backprop", "images", "regions"),
+        homes=_home("propagation:guided_backprop", "images", "regions"),
     ),
     Method(
         "grad-cam",
@@ -162,7 +167,7 @@ _ALL = (
         needs="layers",
         cost="1",
         paper="Selvaraju et al. 2017, arXiv:1610.02391",
-        homes=_at("cams:grad_cam", *_PIXELS),
+        homes=_home("cams:grad_cam", *_PIXELS),
     ),
     Method(
         "guided-grad-cam",
@@ -170,7 +175,7 @@ _ALL = (
         needs="layers",
         cost="2",
         paper="Selvaraju et al. 2017, arXiv:1610.02391",
-        homes=_at("cams:guided_grad_cam", "images", "regions"),
+        homes=_home("cams:guided_grad_cam", "images", "regions"),
     ),
     Method(
         "hires-cam",
@@ -178,7 +183,7 @@ _ALL = (
         needs="layers",
         cost="1",
         paper="Draelos & Carin 2020, arXiv:2011.08891",
-        homes=_at("cams:hires_cam", *_PIXELS),
+        homes=_home("cams:hires_cam", *_PIXELS),
     ),
     Method(
         "attention-rollout",
@@ -186,7 +191,7 @@ _ALL = (
         needs="attention",
         cost="1",
         paper="Abnar & Zuidema 2020, arXiv:2005.00928",
-        homes=_at("rollout:attention_rollout", "images", "regions"),
+        homes=_home("rollout:attention_rollout", "images", "regions"),
     ),
     Method(
         "gradient-rollout",
@@ -194,7 +199,7 @@ _ALL = (
         needs="attention",
         cost="1",
         paper="Chefer et al. 2021, arXiv:2103.15679",
-        homes=_at("rollout:gradient_rollout", "images", "regions"),
+        homes=_home("rollout:gradient_rollout", "images", "regions"),
     ),
     Method(
         "occlusion",
@@ -202,7 +207,7 @@ _ALL = (
         needs="scores",
         cost="number of window positions + 1",
         paper="Zeiler & Fergus 2014, arXiv:1311.2901",
-        homes=_at("occlusion:occlusion", *_PIXELS) | _of_texts("occlusion") | _of_signals("occlusion"),
+        homes=_home("occlusion:occlusion", *_PIXELS) | _for_texts("occlusion") | _for_signals("occlusion"),
     ),
     Method(
         "feature-ablation",
@@ -210,7 +215,7 @@ _ALL = (
         needs="scores",
         cost="number of regions + 1",
         paper="Zeiler & Fergus 2014, arXiv:1311.2901",
-        homes=_at("occlusion:feature_ablation", *_PIXELS) | _of_signals("feature_ablation"),
+        homes=_home("occlusion:feature_ablation", *_PIXELS) | _for_signals("feature_ablation"),
     ),
     Method(
         "lime",
@@ -218,7 +223,7 @@ _ALL = (
         needs="scores",
         cost="n_samples",
         paper="Ribeiro et al. 2016, arXiv:1602.04938",
-        homes=_at("surrogate:lime", *_PIXELS) | _of_texts("lime") | _of_signals("lime"),
+        homes=_home("surrogate:lime", *_PIXELS) | _for_texts("lime") | _for_signals("lime"),
         random=True,
     ),
     Method(
@@ -227,7 +232,7 @@ _ALL = (
         needs="scores",
         cost="budget",
         paper="Lundberg & Lee 2017, arXiv:1705.07874",
-        homes=_at("surrogate:kernel_shap", *_PIXELS) | _of_texts("kernel_shap") | _of_signals("kernel_shap"),
+        homes=_home("surrogate:kernel_shap", *_PIXELS) | _for_texts("kernel_shap") | _for_signals("kernel_shap"),
         random=True,
     ),
     Method(
@@ -236,7 +241,7 @@ _ALL = (
         needs="scores",
         cost="2 ** regions if within the budget, else budget",
         paper="Shapley 1953; Castro et al. 2009, doi:10.1016/j.cor.2008.04.004; Mitchell et al. 2022, arXiv:2104.12199",
-        homes=_at("shapley:shapley", *_PIXELS) | _of_texts("shapley") | _of_signals("shapley"),
+        homes=_home("shapley:shapley", *_PIXELS) | _for_texts("shapley") | _for_signals("shapley"),
         random=True,
     ),
     Method(
@@ -245,7 +250,7 @@ _ALL = (
         needs="scores",
         cost="n_samples",
         paper="Petsiuk et al. 2018, arXiv:1806.07421",
-        homes=_at("rise:rise", "images", "regions"),
+        homes=_home("rise:rise", "images", "regions"),
         random=True,
     ),
     Method(
@@ -254,7 +259,7 @@ _ALL = (
         needs="scores",
         cost="n_samples",
         paper="Petsiuk et al. 2021, arXiv:2006.03204",
-        homes=_at("d_rise:d_rise", "detections"),
+        homes=_home("d_rise:d_rise", "detections"),
         random=True,
     ),
     Method(
@@ -263,7 +268,7 @@ _ALL = (
         needs="scores",
         cost="0",
         paper="Clark et al. 2024, arXiv:2306.12816",
-        homes=_at("controls:random", *_PIXELS, "signals") | _of_texts("random"),
+        homes=_home("controls:random", *_PIXELS, "signals") | _for_texts("random"),
         random=True,
     ),
     Method(
@@ -272,9 +277,9 @@ _ALL = (
         needs="scores",
         cost="0",
         paper="Clark et al. 2024, arXiv:2306.12816",
-        homes=_at("controls:sobel", *_PIXELS),
+        homes=_home("controls:sobel", *_PIXELS),
     ),
 )
 
-METHODS: Mapping[str, Method] = MappingProxyType({method.name: method for method in _ALL})
+METHODS: Mapping[str, Method] = MappingProxyType({method.name: method for method in _ENTRIES})
 """Every method by name."""

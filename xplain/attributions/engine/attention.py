@@ -1,4 +1,8 @@
-"""The attention matrices of a forward pass, whichever function computes them."""
+"""The attention matrices of a forward pass, whichever function computes them.
+
+Fused attention (``scaled_dot_product_attention``, ``MultiheadAttention``) never shows its matrix, so a torch function
+mode computes it step by step. Attention that is written out shows itself by its softmax.
+"""
 
 from __future__ import annotations
 
@@ -20,10 +24,10 @@ class Attention:
     Parameters
     ----------
     matrices : list of torch.Tensor
-        One (heads, tokens, tokens) for each layer, in double precision; how much of each token (last axis) a token
-        takes. Rows add up to 1.
+        One (heads, tokens, tokens) for each layer, in double precision: how much a token (second axis) takes of each
+        token (last axis). Rows add up to 1.
     slopes : list of list of torch.Tensor
-        For each score and each layer the gradient, of the same shape.
+        For each score and each layer the gradient of the score by the layer's matrix, of the same shape.
     """
 
     matrices: list[torch.Tensor]
@@ -42,34 +46,38 @@ def record_attention(model: ImageClassifier, tensor: torch.Tensor, targets: tupl
     """
     unfused = _Unfused()
     outputs, _ = autograd.record_input(model, tensor[None], lambda: unfused)
+    matrices = unfused.matrices
     slopes = [
-        torch.autograd.grad(outputs[0, target], unfused.matrices, retain_graph=True, allow_unused=True)
-        for target in targets
+        torch.autograd.grad(outputs[0, target], matrices, retain_graph=True, allow_unused=True) for target in targets
     ]
-    used = [i for i, each in enumerate(zip(*slopes, strict=True)) if any(slope is not None for slope in each)]
-    matrices = [unfused.matrices[i] for i in used]
-    _refuse_shapes([tuple(matrix.shape) for matrix in matrices])
+    used = [i for i in range(len(matrices)) if any(of_target[i] is not None for of_target in slopes)]
+    _refuse_shapes([tuple(matrices[i].shape) for i in used])
     return Attention(
-        [_heads(matrix.detach()) for matrix in matrices],
-        [[_heads(torch.zeros_like(unfused.matrices[i]) if one[i] is None else one[i]) for i in used] for one in slopes],
+        [_by_head(matrices[i].detach()) for i in used],
+        [[_by_head(_or_zeros(of_target[i], matrices[i])) for i in used] for of_target in slopes],
     )
 
 
-def _heads(matrix: torch.Tensor) -> torch.Tensor:
-    """Return a matrix of one input as (heads, tokens, tokens), in double precision."""
+def _or_zeros(slope: torch.Tensor | None, matrix: torch.Tensor) -> torch.Tensor:
+    return torch.zeros_like(matrix) if slope is None else slope
+
+
+def _by_head(matrix: torch.Tensor) -> torch.Tensor:
+    """Return the attention of one input as (heads, tokens, tokens), in double precision."""
     return autograd.wide(matrix.reshape(-1, *matrix.shape[-2:]))
 
 
 def _refuse_shapes(shapes: list[tuple[int, ...]]) -> None:
+    """Raise AttributionError unless there is attention, square and of one size in all layers."""
     if not shapes:
         raise AttributionError(
             "model's score must depend on its attention, got no gradient there; use integrated-gradients"
         )
     sizes = sorted({shape[-2:] for shape in shapes})
     if len(sizes) > 1 or sizes[0][0] != sizes[0][1]:
-        found = ", ".join(f"{queries} x {keys}" for queries, keys in sizes)
+        listed = ", ".join(f"{queries} x {keys}" for queries, keys in sizes)
         raise AttributionError(
-            f"model's attention must go from every token to every token in each layer, got {found} (windows, merged "
+            f"model's attention must go from every token to every token in each layer, got {listed} (windows, merged "
             "tokens or a pooling query); use integrated-gradients"
         )
 
@@ -77,7 +85,7 @@ def _refuse_shapes(shapes: list[tuple[int, ...]]) -> None:
 class _Unfused(autograd.Rules):
     """Computes fused attention step by step while it is entered, and keeps the matrices.
 
-    A mode belongs to its thread and ends with its block: no function is patched, nothing has to be restored.
+    A torch function mode belongs to its thread and ends with its block: no function is patched, nothing to restore.
     """
 
     def __init__(self) -> None:
@@ -99,14 +107,15 @@ class _Unfused(autograd.Rules):
         return result
 
     def _multi_head(self, func: Any, args: Any, kwargs: Any) -> tuple[torch.Tensor, torch.Tensor | None]:
+        """Make ``multi_head_attention_forward`` return its weights, and return what the caller asked for."""
         call = inspect.signature(func).bind(*args, **kwargs)
         call.apply_defaults()
-        wanted, averaged = call.arguments["need_weights"], call.arguments["average_attn_weights"]
+        need_weights, average = call.arguments["need_weights"], call.arguments["average_attn_weights"]
         call.arguments |= {"need_weights": True, "average_attn_weights": False}
         output, weights = func(*call.args, **call.kwargs)
-        # The weights are a view of the matrix that the output was computed from.
+        # The weights are a view of the matrix that the output was computed from: only that one has a gradient.
         self.matrices.append(weights if weights._base is None else weights._base)
-        return output, (weights.mean(dim=-3) if averaged else weights) if wanted else None
+        return output, (weights.mean(dim=-3) if average else weights) if need_weights else None
 
     def verify(self, outputs: torch.Tensor) -> None:
         """Raise AttributionError if no attention was seen."""
@@ -120,7 +129,7 @@ class _Unfused(autograd.Rules):
 
 
 def _is_attention(result: torch.Tensor, dim: int | None = None, *_: Any, **__: Any) -> bool:
-    """Tell attention (batch, heads, queries, keys) or (batch, tokens, tokens) from the probabilities of classes."""
+    """Whether a softmax gave attention, (batch, heads, queries, keys) or (batch, tokens, tokens); else class scores."""
     if result.ndim < 3 or dim not in (-1, result.ndim - 1):
         return False
     return result.ndim == 4 or result.shape[-1] == result.shape[-2]

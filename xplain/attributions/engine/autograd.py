@@ -1,4 +1,8 @@
-"""Gradients of a module's scores, at its input or at an inner layer."""
+"""Gradients of a module's scores, at its input or at an inner layer.
+
+Two steps: `record_input` or `record_layer` runs the module while autograd records, and `class_gradients` differentiates
+what was recorded. In between the scores are known, which decide what to differentiate.
+"""
 
 from __future__ import annotations
 
@@ -17,50 +21,52 @@ Recording = tuple[torch.Tensor, torch.Tensor]
 
 
 class Rules(TorchFunctionMode):
-    """Replaces the derivatives of some functions while it is entered."""
+    """Propagation rules: replaces the derivatives of some torch functions while it is entered."""
 
     def verify(self, outputs: torch.Tensor) -> None:
-        """Raise AttributionError unless every function was replaced that had to be."""
+        """Raise AttributionError unless every function was seen and replaced that has to be."""
         raise NotImplementedError
 
 
 def record_input(model: ImageClassifier, batch: torch.Tensor, rules: Callable[[], Rules] | None = None) -> Recording:
-    """Run a module on a batch so that its scores can be differentiated by the input."""
+    """Run a module on a batch so that its scores can be differentiated by the input.
+
+    ``rules`` makes the propagation rules that hold during the pass.
+    """
     leaf = batch.detach().requires_grad_()
-    replaced = rules() if rules else None
-    with replaced if replaced is not None else nullcontext():
+    mode = rules() if rules else None
+    with mode if mode is not None else nullcontext():
         # A clone, since a module may normalise its input in place, which autograd forbids for a leaf.
         outputs = model.forward(leaf.clone())
     _require_gradients(outputs)
-    if replaced is not None:
-        replaced.verify(outputs)
+    if mode is not None:
+        mode.verify(outputs)
     return outputs, leaf
 
 
 def record_layer(model: ImageClassifier, batch: torch.Tensor, layer: str) -> Recording:
     """Run a module on a batch so that its scores can be differentiated by a layer's output.
 
-    Nothing is recorded before the layer, which saves its memory. Of a layer that is called several times, the last call
-    counts.
+    Nothing is recorded before the layer, which saves memory. If a layer is called several times, the last call counts.
     """
-    with _captured(submodule(model, layer), layer) as found, torch.no_grad():
+    with _captured_outputs(_submodule(model, layer), layer) as leaves, torch.no_grad():
         outputs = model.forward(batch)
-    if not found:
+    if not leaves:
         raise AttributionError(
             f"layer must run in the forward pass, got no output of {layer!r}; exported modules do not call hooks: "
             "explain the module that they were made from, or use integrated-gradients"
         )
-    shape = tuple(found[-1].shape)
+    shape = tuple(leaves[-1].shape)
     if len(shape) not in (3, 4) or shape[0] != len(batch):
         raise AttributionError(
             "layer must give feature maps (batch, channels, height, width) or tokens (batch, tokens, channels), got "
             f"shape {shape} from {layer!r}"
         )
     _require_gradients(outputs)
-    return outputs, found[-1]
+    return outputs, leaves[-1]
 
 
-def slopes(recording: Recording, targets: Sequence[Sequence[int]]) -> list[torch.Tensor]:
+def class_gradients(recording: Recording, targets: Sequence[Sequence[int]]) -> list[torch.Tensor]:
     """Differentiate scores of the recorded inputs.
 
     Parameters
@@ -77,50 +83,51 @@ def slopes(recording: Recording, targets: Sequence[Sequence[int]]) -> list[torch
     """
     outputs, wrt = recording
     count = max(map(len, targets))
-    found = []
+    gradients = []
     for t in range(count):
         rows = [row for row, classes in enumerate(targets) if len(classes) > t]
-        picked = outputs[rows, [targets[row][t] for row in rows]].sum()
-        (gradient,) = torch.autograd.grad(picked, wrt, retain_graph=t + 1 < count, allow_unused=True)
+        # The sum over the batch has each input's own gradient: inputs do not influence each other's scores.
+        total = outputs[rows, [targets[row][t] for row in rows]].sum()
+        (gradient,) = torch.autograd.grad(total, wrt, retain_graph=t + 1 < count, allow_unused=True)
         if gradient is None:
             raise AttributionError(
                 "the model's output must depend on its input, got no gradient; if the model detaches or converts its "
                 "input, use a method that needs scores only, such as occlusion or rise"
             )
-        found.append(gradient)
-    return found
+        gradients.append(gradient)
+    return gradients
 
 
 def wide(tensor: torch.Tensor) -> torch.Tensor:
-    """Return a tensor in double precision, on the CPU where its device has none, so that sums lose nothing."""
+    """Return a tensor in double precision, so that sums lose nothing; on the CPU if its device has no doubles (mps)."""
     return (tensor.cpu() if tensor.device.type == "mps" else tensor).double()
 
 
 def torch_module(model: ImageClassifier) -> torch.nn.Module:
-    """Return the module of a model."""
+    """Return the module of a model, or raise AttributionError if it is a black box."""
     module: torch.nn.Module | None = model.module
     if module is None:
         raise AttributionError(f"model must be a torch module for its gradients, got the black box {model.name}")
     return module
 
 
-def submodule(model: ImageClassifier, layer: str) -> torch.nn.Module:
-    """Return a module's part by its dotted name."""
-    parts: dict[str, torch.nn.Module] = dict(torch_module(model).named_modules())
-    if layer not in parts or layer == "":
-        raise UnknownNameError("layer", layer, [name for name in parts if name])
-    if isinstance(parts[layer], torch.jit.ScriptModule):
+def _submodule(model: ImageClassifier, layer: str) -> torch.nn.Module:
+    """Return the submodule of a dotted name."""
+    submodules: dict[str, torch.nn.Module] = dict(torch_module(model).named_modules())
+    if layer not in submodules or layer == "":
+        raise UnknownNameError("layer", layer, [name for name in submodules if name])
+    if isinstance(submodules[layer], torch.jit.ScriptModule):
         raise AttributionError(
             f"layer must belong to a module that calls hooks, got {layer!r} of a scripted one; explain the module "
             "that it was made from, or use integrated-gradients"
         )
-    return parts[layer]
+    return submodules[layer]
 
 
 @contextmanager
-def _captured(part: torch.nn.Module, layer: str) -> Iterator[list[torch.Tensor]]:
-    """Collect a part's outputs as leaves of a graph that starts there."""
-    found: list[torch.Tensor] = []
+def _captured_outputs(submodule: torch.nn.Module, layer: str) -> Iterator[list[torch.Tensor]]:
+    """Collect a submodule's outputs as leaves of an autograd graph that starts there."""
+    leaves: list[torch.Tensor] = []
     owner = threading.get_ident()
 
     def hook(_: torch.nn.Module, __: object, output: object) -> torch.Tensor | None:
@@ -129,14 +136,14 @@ def _captured(part: torch.nn.Module, layer: str) -> Iterator[list[torch.Tensor]]
             return None
         if not isinstance(output, torch.Tensor):
             raise AttributionError(f"layer must return a tensor, got {type(output).__name__} from {layer!r}")
-        found.append(output.detach().requires_grad_())
+        leaves.append(output.detach().requires_grad_())
         torch.set_grad_enabled(True)  # until the no_grad around the forward pass ends
         # A clone, since the next function may work in place.
-        return found[-1].clone()
+        return leaves[-1].clone()
 
-    handle = part.register_forward_hook(hook)
+    handle = submodule.register_forward_hook(hook)
     try:
-        yield found
+        yield leaves
     finally:
         handle.remove()
 

@@ -1,4 +1,9 @@
-"""What the inputs of one call share: the model, its limits, the counts, and passes over several inputs at once."""
+"""What the inputs of one call share: the model, its limits, counts of evaluations, and passes over several inputs.
+
+A `Session` is one call. It groups its inputs into chunks: a `Chunk` is inputs of one shape that pass through the model
+together where a method looks at the inputs themselves (their scores, their gradients). A method's own variants of an
+input are evaluated by that input's `Run`. Both go through `Batches`, which shrink when memory runs out.
+"""
 
 from __future__ import annotations
 
@@ -22,45 +27,230 @@ if TYPE_CHECKING:
     from xplain.attributions.engine.observe import Observation
 
 
-#: The largest activation of a whole batch that is still fast: on a CPU it has to stay in the caches, where each of 4
-#: photos through a mobile network costs a third of each of 32; a GPU has to be filled instead.
+Result = TypeVar("Result")
+Progress = Callable[[int, int], object]
+Scores = npt.NDArray[np.float64]
+
+#: The largest activation of a whole batch, in bytes, that is still fast. On a CPU it has to stay in the caches: each of
+#: 4 photos through a mobile network costs a third of each of 32. A GPU has to be filled instead.
 _WORKING_SET = {"cpu": 24 * 2**20, "gpu": 2**30}
-_MOST = 256
+#: Inputs in the largest batch, however small their activations are.
+_MOST_INPUTS = 256
+#: Bytes that activations may take on a CPU, and on an accelerator that does not say how much memory it has (mps).
 _CPU_MEMORY = 2**30
+_OTHER_MEMORY = 4 * _CPU_MEMORY
+#: A model that hides its activations is taken for a mobile network: so many bytes of the largest activation for each
+#: number of the input, and so many times that of all activations.
+_GUESSED_PEAK_BYTES = 32
+_GUESSED_TOTAL = 4
 
 
-def batch_size(peak: int, total: int, device: str, memory: int | None) -> int:
-    """Choose how many inputs to evaluate together.
-
-    The choice depends on the model and the memory budget only. Timing a few sizes would choose a little better, but
-    sums in batches of another size differ in their last bits, and two runs are to give the same bytes.
+class Session:
+    """One call: owns the model, all inputs with what is to be explained of them, the limits, and the counts.
 
     Parameters
     ----------
-    peak, total : int
-        Bytes of the largest activation and of all activations of one input.
-    device : str
-        Where the model is: ``"cpu"``, or anything else for an accelerator.
+    model : ImageClassifier
+        What is explained.
+    inputs : sequence of Prepared
+        All inputs, at least one.
+    targets : sequence
+        For each input, what to explain, as `ImageClassifier.targets` takes it.
+    batch_size : int or None
+        Inputs in a batch; None chooses.
     memory : int or None
-        Bytes that activations may take; None is 1 GiB on a CPU and a quarter of an accelerator's memory.
+        Bytes that activations may take.
+    progress : callable or None
+        Called as ``progress(done, total)`` after each batch.
 
-    Returns
-    -------
-    int
-        At least 1; a power of two.
+    Attributes
+    ----------
+    evaluations : list of int
+        For each input, how often it or a variant of it went through the model so far.
     """
-    most = min(_MOST, _WORKING_SET["cpu" if device == "cpu" else "gpu"] // max(peak, 1))
-    if memory is None:
-        memory = _CPU_MEMORY if device == "cpu" else _quarter_of_gpu(device)
-    fitting = max(1, min(most, memory // max(total, 1)))
-    return 1 << (fitting.bit_length() - 1)
+
+    def __init__(
+        self,
+        model: ImageClassifier,
+        inputs: Sequence[Prepared],
+        targets: Sequence[Any],
+        batch_size: int | None,
+        memory: int | None,
+        progress: Progress | None,
+    ) -> None:
+        self.model = model
+        self.inputs = inputs
+        self.targets = targets
+        self.batch_size = None if batch_size is None else _check.integer("batch_size", batch_size, least=1)
+        self.memory = None if memory is None else _check.integer("memory", memory, least=1)
+        self.progress = None if progress is None else _check.function("progress", progress)
+        self.evaluations = [0] * len(inputs)
+        self._planned = [0] * len(inputs)
+
+    @cached_property
+    def observation(self) -> Observation:
+        """A watched forward pass of the first input; torch modules only."""
+        from xplain.attributions.engine.observe import observe
+
+        self.add_planned(0, 1)
+        observation = observe(self.model, self.inputs[0].array)
+        self.add_done(0, 1)
+        return observation
+
+    @property
+    def observed_scores(self) -> Scores | None:
+        """Scores of the first input if the observation was made already; it is not made for them."""
+        return self.observation.scores if "observation" in self.__dict__ else None
+
+    @cached_property
+    def batches(self) -> Batches:
+        """Batches of the size that the caller wants, or that suits the model's activations."""
+        if self.batch_size is not None:
+            return Batches(self.batch_size)
+        guess = _GUESSED_PEAK_BYTES * self.inputs[0].array.size
+        if self.model.module is None:
+            return Batches(batch_size(guess, _GUESSED_TOTAL * guess, "cpu", self.memory))
+        peak, total = self.observation.peak_bytes or guess, self.observation.total_bytes or _GUESSED_TOTAL * guess
+        device = str(self.model.placement()[0] or "cpu")
+        # Twice the activations: their gradients may take as much again.
+        return Batches(batch_size(peak, 2 * total, device, self.memory))
+
+    def batches_for(self, count: int) -> Batches:
+        """Return `batches`; choosing them takes a forward pass, which a single input can do without."""
+        return Batches(1) if count == 1 else self.batches
+
+    def add_planned(self, index: int, evaluations: int) -> None:
+        """Announce evaluations of one input."""
+        self._planned[index] += evaluations
+
+    def add_done(self, index: int, evaluations: int) -> None:
+        """Count evaluations of one input as done, and report progress."""
+        self.evaluations[index] += evaluations
+        if self.progress is not None:
+            # An input whose turn has not come yet will probably need as many as the others.
+            most = max(self._planned)
+            self.progress(sum(self.evaluations), sum(planned or most for planned in self._planned))
+
+    def chunks(self) -> list[Chunk]:
+        """Group inputs that are next to each other and of one shape and type."""
+        groups: list[tuple[int, list[Prepared]]] = []
+        most = self.batches.size if len(self.inputs) > 1 else 1
+        for index, prepared in enumerate(self.inputs):
+            last = groups[-1][1] if groups else []
+            if last and len(last) < most and _stack_together(last[0].array, prepared.array):
+                last.append(prepared)
+            else:
+                groups.append((index, [prepared]))
+        return [Chunk(self, index, group) for index, group in groups]
 
 
-def _quarter_of_gpu(device: str) -> int:
-    torch = sys.modules["torch"]
-    if not device.startswith("cuda"):
-        return 4 * _CPU_MEMORY
-    return int(torch.cuda.get_device_properties(device).total_memory) // 4
+def _stack_together(array: npt.NDArray[Any], other: npt.NDArray[Any]) -> bool:
+    return array.shape == other.shape and array.dtype == other.dtype
+
+
+class Chunk:
+    """Inputs of one shape: owns their scores and gradients, which are computed for all of them at once and kept.
+
+    Parameters
+    ----------
+    session : Session
+        The call, whose model, targets and counts are used.
+    first : int
+        The index in the session of the chunk's first input.
+    prepared : sequence of Prepared
+        The inputs; a ``row`` of the methods below is an index into them.
+    """
+
+    def __init__(self, session: Session, first: int, prepared: Sequence[Prepared]) -> None:
+        self.session = session
+        self.first = first
+        self.prepared = prepared
+        self._scores: list[Scores | None] = [None] * len(prepared)
+        self._gradients: dict[Any, list[tuple[torch.Tensor, torch.Tensor]]] = {}
+        self._take_observed_scores()
+
+    def scores(self, row: int) -> Scores:
+        """Scores (classes,) of one input."""
+        if row == 0:
+            self._take_observed_scores()  # the observation may be younger than the chunk
+        if self._scores[row] is None:
+            missing = [i for i, scores in enumerate(self._scores) if scores is None]
+            self._plan(missing)
+            score = self.session.model.scores
+            for part, scores in self._map(lambda rows: score(self._stack(rows)), missing):
+                self._record(missing[part], scores)
+        row_scores = self._scores[row]
+        assert row_scores is not None
+        return row_scores
+
+    def targets(self, row: int) -> tuple[int, ...]:
+        """Classes to explain of one input."""
+        return self.session.model.targets(self.session.targets[self.first + row], self.scores(row))
+
+    def gradients(
+        self, row: int, *, layer: str | None = None, rules: Callable[[], Rules] | None = None
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Differentiate the scores of one input's targets, with some derivatives replaced by ``rules``.
+
+        Returns
+        -------
+        torch.Tensor
+            (...), what they are differentiated by: the input, or the output of ``layer``.
+        torch.Tensor
+            (T, ...), the gradients there.
+        """
+        key = (layer, rules)
+        if key not in self._gradients:
+            rows = range(len(self.prepared))
+            self._plan(rows)
+            batches = self._map(lambda part: self._differentiate(part, layer, rules), rows)
+            self._gradients[key] = [pair for _, pairs in batches for pair in pairs]
+        return self._gradients[key][row]
+
+    def _differentiate(
+        self, rows: Sequence[int], layer: str | None, rules: Callable[[], Rules] | None
+    ) -> list[tuple[torch.Tensor, torch.Tensor]]:
+        import torch
+
+        from xplain.attributions.engine import autograd
+
+        model = self.session.model
+        batch = model.to_tensor(self._stack(rows))
+        if layer is None:
+            recording = autograd.record_input(model, batch, rules)
+        else:
+            recording = autograd.record_layer(model, batch, layer)
+        outputs, wrt = recording
+        # The targets may depend on the scores, which this pass brings along.
+        self._record(rows, model.check_scores(outputs, len(rows)))
+        targets = [self.targets(row) for row in rows]
+        gradients = autograd.class_gradients(recording, targets)
+        wrt = wrt.detach()
+        return [
+            (wrt[i], torch.stack([gradients[t][i] for t in range(len(classes))])) for i, classes in enumerate(targets)
+        ]
+
+    def _take_observed_scores(self) -> None:
+        """Use the scores of the session's watched forward pass, which has seen its first input."""
+        if self.first == 0 and self._scores[0] is None:
+            self._scores[0] = self.session.observed_scores
+
+    def _map(self, function: Callable[[Any], Result], rows: Sequence[int]) -> Iterator[tuple[slice, Result]]:
+        return self.session.batches_for(len(rows)).map(function, rows)
+
+    def _stack(self, rows: Sequence[int]) -> npt.NDArray[Any]:
+        return np.stack([self.prepared[row].array for row in rows])
+
+    def _plan(self, rows: Sequence[int]) -> None:
+        for row in rows:
+            self.session.add_planned(self.first + row, 1)
+
+    def _record(self, rows: Sequence[int], batch_scores: Scores) -> None:
+        """Count one evaluation of each row, and keep its first scores: a later pass may round them otherwise."""
+        for row, scores in zip(rows, batch_scores, strict=True):
+            if self._scores[row] is None:
+                self._scores[row] = scores
+            self.session.add_done(self.first + row, 1)
 
 
 class Batches:
@@ -101,7 +291,7 @@ class Batches:
             try:
                 result = function(batch[start:stop])
             except (MemoryError, RuntimeError) as error:
-                if not _out_of_memory(error):
+                if not _is_out_of_memory(error):
                     raise
                 if stop - start == 1:
                     raise AttributionError(
@@ -113,203 +303,54 @@ class Batches:
                 start = stop
                 continue
             # Only here, after the exception is gone, are the tensors that its traceback held free.
-            _release()
+            _release_memory()
 
 
-def _out_of_memory(error: BaseException) -> bool:
-    if isinstance(error, XplainError):
+def batch_size(peak: int, total: int, device: str, memory: int | None) -> int:
+    """Choose how many inputs to evaluate together.
+
+    The choice depends on the model and the memory budget only. Timing a few sizes would choose a little better, but
+    sums in batches of another size differ in their last bits, and two runs are to give the same bytes.
+
+    Parameters
+    ----------
+    peak, total : int
+        Bytes of the largest activation and of all activations of one input.
+    device : str
+        Where the model is: ``"cpu"``, or anything else for an accelerator.
+    memory : int or None
+        Bytes that activations may take; None is 1 GiB on a CPU and a quarter of an accelerator's memory.
+
+    Returns
+    -------
+    int
+        At least 1; a power of two.
+    """
+    most = min(_MOST_INPUTS, _WORKING_SET["cpu" if device == "cpu" else "gpu"] // max(peak, 1))
+    if memory is None:
+        memory = _CPU_MEMORY if device == "cpu" else _quarter_of_gpu(device)
+    fitting = max(1, min(most, memory // max(total, 1)))
+    return 1 << (fitting.bit_length() - 1)  # rounded down to a power of two
+
+
+def _quarter_of_gpu(device: str) -> int:
+    torch = sys.modules["torch"]
+    if not device.startswith("cuda"):
+        return _OTHER_MEMORY
+    return int(torch.cuda.get_device_properties(device).total_memory) // 4
+
+
+def _is_out_of_memory(error: BaseException) -> bool:
+    if isinstance(error, XplainError):  # which may quote any text
         return False
     text = str(error).lower()
     return isinstance(error, MemoryError) or any(
-        part in text for part in ("out of memory", "not enough memory", "can't allocate memory")
+        message in text for message in ("out of memory", "not enough memory", "can't allocate memory")
     )
 
 
-def _release() -> None:
+def _release_memory() -> None:
     gc.collect()
     torch = sys.modules.get("torch")
     if torch is not None and torch.cuda.is_initialized():
         torch.cuda.empty_cache()
-
-
-Result = TypeVar("Result")
-Progress = Callable[[int, int], object]
-Scores = npt.NDArray[np.float64]
-
-
-class Session:
-    """One call of `run`.
-
-    Parameters
-    ----------
-    model : ImageClassifier
-        What is explained.
-    inputs : sequence of Prepared
-        All inputs, at least one.
-    targets : sequence
-        For each input, what to explain, as `ImageClassifier.targets` takes it.
-    batch_size : int or None
-        Inputs in a batch; None chooses.
-    memory : int or None
-        Bytes that activations may take.
-    progress : callable or None
-        Called as ``progress(done, total)`` after each batch.
-    """
-
-    def __init__(
-        self,
-        model: ImageClassifier,
-        inputs: Sequence[Prepared],
-        targets: Sequence[Any],
-        batch_size: int | None,
-        memory: int | None,
-        progress: Progress | None,
-    ) -> None:
-        self.model = model
-        self.inputs = inputs
-        self.targets = targets
-        self.batch_size = None if batch_size is None else _check.integer("batch_size", batch_size, least=1)
-        self.memory = None if memory is None else _check.integer("memory", memory, least=1)
-        self.progress = None if progress is None else _check.function("progress", progress)
-        self.evaluations = [0] * len(inputs)
-        self._planned = [0] * len(inputs)
-
-    @cached_property
-    def observation(self) -> Observation:
-        """A watched forward pass of the first input; torch modules only."""
-        from xplain.attributions.engine.observe import observe
-
-        self.plan(0, 1)
-        found = observe(self.model, self.inputs[0].array)
-        self.count(0, 1)
-        return found
-
-    @property
-    def observed_scores(self) -> Scores | None:
-        """Scores of the first input if they are known already."""
-        return self.observation.scores if "observation" in self.__dict__ else None
-
-    @cached_property
-    def batches(self) -> Batches:
-        """How many inputs are evaluated at once."""
-        if self.batch_size is not None:
-            return Batches(self.batch_size)
-        # Of a model that hides its activations: what a mobile network takes.
-        guess = 32 * self.inputs[0].array.size
-        if self.model.module is None:
-            return Batches(batch_size(guess, 4 * guess, "cpu", self.memory))
-        seen = self.observation
-        device = str(self.model.placement()[0] or "cpu")
-        return Batches(batch_size(seen.peak or guess, 2 * (seen.total or 4 * guess), device, self.memory))
-
-    def batches_for(self, count: int) -> Batches:
-        """Return `batches`; choosing them takes a forward pass, which a single input can do without."""
-        return Batches(1) if count == 1 else self.batches
-
-    def plan(self, index: int, count: int) -> None:
-        """Announce evaluations of one input."""
-        self._planned[index] += count
-
-    def count(self, index: int, count: int) -> None:
-        """Count evaluations of one input as done."""
-        self.evaluations[index] += count
-        if self.progress is not None:
-            most = max(self._planned)
-            self.progress(sum(self.evaluations), sum(planned or most for planned in self._planned))
-
-    def chunks(self) -> list[Chunk]:
-        """Group inputs that are next to each other and of one shape and type."""
-        groups: list[tuple[int, list[Prepared]]] = []
-        most = self.batches.size if len(self.inputs) > 1 else 1
-        for index, prepared in enumerate(self.inputs):
-            last = groups[-1][1] if groups else []
-            if last and len(last) < most and _alike(last[0].array, prepared.array):
-                last.append(prepared)
-            else:
-                groups.append((index, [prepared]))
-        return [Chunk(self, index, prepared) for index, prepared in groups]
-
-
-def _alike(one: npt.NDArray[Any], other: npt.NDArray[Any]) -> bool:
-    return one.shape == other.shape and one.dtype == other.dtype
-
-
-class Chunk:
-    """Inputs that go through the model together where a method looks at nothing but the input itself."""
-
-    def __init__(self, session: Session, first: int, prepared: Sequence[Prepared]) -> None:
-        self.session = session
-        self.first = first
-        self.prepared = prepared
-        self._scores: list[Scores | None] = [None] * len(prepared)
-        if first == 0:
-            self._scores[0] = session.observed_scores
-        self._gradients: dict[Any, list[tuple[torch.Tensor, torch.Tensor]]] = {}
-
-    def scores(self, row: int) -> Scores:
-        """Scores (classes,) of one input."""
-        if self._scores[row] is None and self.first == 0 and row == 0:
-            self._scores[0] = self.session.observed_scores
-        if self._scores[row] is None:
-            missing = [i for i, scores in enumerate(self._scores) if scores is None]
-            self._plan(missing)
-            score = self.session.model.scores
-            for part, found in self._map(lambda rows: score(self._stack(rows)), missing):
-                self._keep(missing[part], found)
-        known = self._scores[row]
-        assert known is not None
-        return known
-
-    def targets(self, row: int) -> tuple[int, ...]:
-        """Classes to explain for one input."""
-        return self.session.model.targets(self.session.targets[self.first + row], self.scores(row))
-
-    def gradients(
-        self, row: int, *, layer: str | None = None, rules: Callable[[], Rules] | None = None
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return what one input's scores are differentiated by (...) and the gradients (T, ...) there.
-
-        That is the input, or the output of a layer. All inputs of the chunk are done at once, the first time.
-        """
-        key = (layer, rules)
-        if key not in self._gradients:
-            rows = range(len(self.prepared))
-            self._plan(rows)
-            found = self._map(lambda part: self._differentiate(part, layer, rules), rows)
-            self._gradients[key] = [pair for _, pairs in found for pair in pairs]
-        return self._gradients[key][row]
-
-    def _differentiate(
-        self, rows: Sequence[int], layer: str | None, rules: Callable[[], Rules] | None
-    ) -> list[tuple[torch.Tensor, torch.Tensor]]:
-        import torch
-
-        from xplain.attributions.engine import autograd
-
-        model = self.session.model
-        batch = model.to_tensor(self._stack(rows))
-        if layer is None:
-            recording = autograd.record_input(model, batch, rules)
-        else:
-            recording = autograd.record_layer(model, batch, layer)
-        self._keep(rows, model.check_scores(recording[0], len(rows)))
-        targets = [self.targets(row) for row in rows]
-        slopes = autograd.slopes(recording, targets)
-        wrt = recording[1].detach()
-        return [(wrt[i], torch.stack([slopes[t][i] for t in range(len(classes))])) for i, classes in enumerate(targets)]
-
-    def _map(self, function: Callable[[Any], Result], rows: Sequence[int]) -> Iterator[tuple[slice, Result]]:
-        return self.session.batches_for(len(rows)).map(function, rows)
-
-    def _stack(self, rows: Sequence[int]) -> npt.NDArray[Any]:
-        return np.stack([self.prepared[row].array for row in rows])
-
-    def _plan(self, rows: Sequence[int]) -> None:
-        for row in rows:
-            self.session.plan(self.first + row, 1)
-
-    def _keep(self, rows: Sequence[int], scores: Scores) -> None:
-        for row, found in zip(rows, scores, strict=True):
-            if self._scores[row] is None:
-                self._scores[row] = found
-            self.session.count(self.first + row, 1)

@@ -1,4 +1,4 @@
-"""Regions: a segmenter on one image, seen as an image classifier whose classes are the regions to explain.
+"""Regions: a segmenter on one image becomes an image classifier whose classes are the regions to explain.
 
 The score of a region is the mean, over its places, of the model's output for its class.
 """
@@ -6,15 +6,13 @@ The score of a region is the mean, over its places, of the model's output for it
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Self, cast
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import numpy.typing as npt
 
 from xplain.attributions import call
-from xplain.attributions.table import METHODS
 from xplain.errors import InputError
 from xplain.explanation import Explanation, Mask, Prediction
 from xplain.models import Prepared, RegionTarget, Segmenter, borrowing, outputs
@@ -26,7 +24,7 @@ if TYPE_CHECKING:
 Scores = npt.NDArray[np.float64]
 
 
-def run(
+def explain(
     model: Segmenter,
     inputs: Sequence[Prepared],
     targets: Sequence[Any],
@@ -35,21 +33,21 @@ def run(
     region: Any = None,
     **arguments: Any,
 ) -> list[Explanation]:
-    """Explain the regions that a segmenter finds, or ``region``; see `_dispatch.run` and `Segmenter.targets`."""
-    entry = METHODS[method or ("occlusion" if model.module is None else "grad-cam")]
-    call.refuse_black_box(entry, model)
+    """Explain regions that a segmenter finds, or classes over ``region``; see `xplain.attributions.run`.
+
+    ``region`` and the targets are those of `Segmenter.targets`.
+    """
+    entry = call.choose_method(model, method, for_module="grad-cam", for_black_box="occlusion")
     explanations = []
     for prepared, target in zip(inputs, targets, strict=True):
         view = RegionView.of(model, prepared, target, region)
-        everything = list(range(len(view.chosen)))
-        (explained,) = call.run(cast(Any, view), [prepared], [everything], method=entry.name, **arguments)
-        evaluations = (explained.provenance.evaluations or 0) + view.own_evaluations
-        explanations.append(replace(explained, provenance=replace(explained.provenance, evaluations=evaluations)))
+        count = len(view.region_targets)
+        explanations.append(call.explain_view(view, prepared, count, method=entry.name, **arguments))
     return explanations
 
 
 class RegionView:
-    """A segmenter on one image with the face of an image classifier; its classes are T regions.
+    """A segmenter on one image with the members of an image classifier; its classes are T regions.
 
     Parameters
     ----------
@@ -59,25 +57,30 @@ class RegionView:
         The image.
     maps : numpy.ndarray
         (classes, h, w), what the segmenter returns for it.
-    chosen : sequence of RegionTarget
+    region_targets : sequence of RegionTarget
         T classes over regions.
+
+    Attributes
+    ----------
+    setup_evaluations : int
+        How often the image went through the model for the view itself, beside what a method evaluates.
     """
 
     def __init__(
-        self, segmenter: Segmenter, prepared: Prepared, maps: npt.NDArray[Any], chosen: Sequence[RegionTarget]
+        self, segmenter: Segmenter, prepared: Prepared, maps: npt.NDArray[Any], region_targets: Sequence[RegionTarget]
     ) -> None:
         self.segmenter = segmenter
         self.prepared = prepared
-        self.known = segmenter.predictions(maps, prepared.geometry)
-        self.shape = maps.shape
-        self.chosen = tuple(chosen)
-        self.weights = np.stack([one.weights for one in chosen])
-        self.classes = [one.index for one in chosen]
-        self.own_evaluations = 1  # the pass that found the regions
+        self.region_targets = tuple(region_targets)
+        self.setup_evaluations = 1  # the pass that found the regions
+        self._all_predictions = segmenter.predictions(maps, prepared.geometry)
+        self._maps_shape = maps.shape
+        self._weights = np.stack([target.weights for target in region_targets])
+        self._segmenter_classes = [target.index for target in region_targets]
 
     @classmethod
     def of(cls, segmenter: Segmenter, prepared: Prepared, target: Any, region: Any = None) -> Self:
-        """Find the regions that a caller asks for, see `Segmenter.targets`."""
+        """Make a view of the regions that a caller asks for, see `Segmenter.targets`."""
         maps = segmenter.maps(prepared.array[np.newaxis])[0]
         return cls(segmenter, prepared, maps, segmenter.targets(target, maps, prepared.geometry, region))
 
@@ -89,13 +92,13 @@ class RegionView:
         """The layer for class activation maps: the model's own, or the last that sees the regions' surroundings."""
         if self.segmenter.layer is not None:
             return self.segmenter.layer
-        from xplain.attributions.engine.observe import layer_that_sees
+        from xplain.attributions.engine.observe import find_layer_for_boxes
 
-        self.own_evaluations += 1
-        return layer_that_sees(self, self.prepared, [self._surroundings(one) for one in self.chosen])
+        self.setup_evaluations += 1
+        return find_layer_for_boxes(self, self.prepared, [self._surroundings(target) for target in self.region_targets])
 
     def _surroundings(self, target: RegionTarget) -> npt.NDArray[np.float64]:
-        """The region's box in pixels of the input, twice as wide and high."""
+        """The region's box (x0, y0, x1, y1) in pixels of the input, made twice as wide and high."""
         geometry = self.prepared.geometry
         region = target.prediction.region
         box = region.bbox if isinstance(region, Mask) else None
@@ -110,21 +113,24 @@ class RegionView:
 
         maps = self.segmenter.forward(batch)
         self._check_shape(tuple(maps.shape[1:]))
-        return torch.einsum("nthw,thw->nt", maps[:, self.classes], maps.new_tensor(self.weights))
+        return torch.einsum("nthw,thw->nt", maps[:, self._segmenter_classes], maps.new_tensor(self._weights))
 
     def scores(self, batch: npt.NDArray[Any]) -> Scores:
         """Score variants of the image: float64 (n, T)."""
-        if self.segmenter.module is not None:  # only the regions leave the module's device
+        if self.segmenter.module is not None:
+            # Weighted on the module's device: T numbers leave it for each image, and not the maps of all classes.
             with borrowing.evaluation(self.segmenter.module, gradients=False):
                 return self.check_scores(self.forward(self.segmenter.to_tensor(batch)), len(batch))
         maps = self.segmenter.maps(batch)
         self._check_shape(maps.shape[1:])
-        found: Scores = np.einsum("nthw,thw->nt", maps[:, self.classes], self.weights, dtype=np.float64)
-        return found
+        scores: Scores = np.einsum("nthw,thw->nt", maps[:, self._segmenter_classes], self._weights, dtype=np.float64)
+        return scores
 
     def _check_shape(self, shape: tuple[int, ...]) -> None:
-        if shape != self.shape:
-            raise InputError(f"model output must be of one shape for every batch, got {self.shape} and then {shape}")
+        if shape != self._maps_shape:
+            raise InputError(
+                f"model output must be of one shape for every batch, got {self._maps_shape} and then {shape}"
+            )
 
     def check_scores(self, output: Any, count: int) -> Scores:
         """Return scores (n, T) as float64."""
@@ -136,8 +142,8 @@ class RegionView:
 
     def prediction(self, scores: Scores, index: int) -> Prediction:
         """Return one of the T regions."""
-        return self.chosen[index].prediction
+        return self.region_targets[index].prediction
 
     def predictions(self, scores: Scores) -> tuple[Prediction, ...]:
         """Return all regions that were found in the image."""
-        return self.known
+        return self._all_predictions

@@ -19,21 +19,21 @@ from xplain.models import Detector, ImageClassifier, Prepared, Segmenter
 #: What a score can be.
 OUTPUTS = ("probability", "logit", "similarity")
 
-Score = Callable[[npt.NDArray[Any]], npt.NDArray[np.float64]]
-ImageModels = ImageClassifier | Detector | Segmenter
+ScoreFunction = Callable[[npt.NDArray[Any]], npt.NDArray[np.float64]]
+ModelOfImages = ImageClassifier | Detector | Segmenter
 
 
-def target_of(model: ImageModels, prediction: Prediction) -> Any:
-    """Return a prediction as `models` and methods take a target."""
+def target_of(model: ModelOfImages, prediction: Prediction) -> Any:
+    """Return the target that means a prediction: a class for a classifier, the prediction itself for other models."""
     if isinstance(model, ImageClassifier):
         return prediction.id if isinstance(prediction.id, int) else prediction.name
     return prediction
 
 
 def scorer(
-    model: ImageModels, prepared: Prepared, prediction: Prediction, output: str | None, batch_size: int | None
-) -> tuple[Score, str]:
-    """Return a function that scores variants of an image for a prediction, and what its scores are.
+    model: ModelOfImages, prepared: Prepared, prediction: Prediction, output: str | None, batch_size: int | None
+) -> tuple[ScoreFunction, str]:
+    """Return a function that scores variants (n, ...) of an image for a prediction, and which output its scores are.
 
     Parameters
     ----------
@@ -44,29 +44,30 @@ def scorer(
     prediction : Prediction
         What is explained.
     output : {"probability", "logit", "similarity"}, optional
-        What the scores are to be. Left out, probabilities of a classifier, the `similarity` of a detection, and what a
-        segmenter returns.
+        What the scores are to be. If left out, the probabilities of a classifier, the `similarity` of a detection, and
+        what a segmenter returns.
     batch_size : int, optional
         Images in one call of the model; chosen by its activations if left out.
     """
     target = target_of(model, prediction)
     if isinstance(model, ImageClassifier):
-        own = {"logit": ("probability", "logit"), "probability": ("probability",)}[model.output]
+        possible = {"logit": ("probability", "logit"), "probability": ("probability",)}[model.output]
         view: Any = model
         (index,) = model.targets(target, model.scores(prepared.array[np.newaxis])[0])
     else:
-        own = (model.output,) if isinstance(model, Segmenter) else ("similarity",)
-        kind = RegionView if isinstance(model, Segmenter) else DetectionView
-        view, index = kind.of(cast(Any, model), prepared, target), 0
-    chosen = own[0] if output is None else _check.choice("output", output, OUTPUTS)
-    if chosen not in own:
-        raise InputError(f"output must be {' or '.join(map(repr, own))} for this model, got {output!r}")
-    session = Session(view, [prepared], [target], batch_size, None, None)
-    softened = isinstance(model, ImageClassifier) and chosen == "probability"
+        possible = (model.output,) if isinstance(model, Segmenter) else ("similarity",)
+        view_class = RegionView if isinstance(model, Segmenter) else DetectionView
+        view, index = view_class.of(cast(Any, model), prepared, target), 0
+    chosen = possible[0] if output is None else _check.choice("output", output, OUTPUTS)
+    if chosen not in possible:
+        raise InputError(f"output must be {' or '.join(map(repr, possible))} for this model, got {output!r}")
+    session = Session(view, [prepared], [target], batch_size, None, None)  # for its batches alone
+    as_probability = isinstance(model, ImageClassifier) and chosen == "probability"
 
     def score(batch: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
-        found = np.concatenate([scores for _, scores in session.batches_for(len(batch)).map(view.scores, batch)])
-        wanted: npt.NDArray[np.float64] = (view.probabilities(found) if softened else found)[:, index]
-        return wanted
+        batches = session.batches_for(len(batch))
+        scores = np.concatenate([batch_scores for _, batch_scores in batches.map(view.scores, batch)])
+        target_scores: npt.NDArray[np.float64] = (view.probabilities(scores) if as_probability else scores)[:, index]
+        return target_scores
 
     return score, chosen

@@ -1,6 +1,6 @@
-"""One call for signals: each window of a recording is explained, and the windows' maps are added up.
+"""Signals: each window of a recording is explained, and the windows' maps are added up.
 
-A window (axes, time) is seen as an image of one channel, so that methods and engine are those of images.
+A window (axes, time) passes for an image of one channel, so that methods and engine are those of images.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from xplain import _check
 from xplain.attributions import call
-from xplain.attributions.table import METHODS
+from xplain.attributions.table import Method
 from xplain.errors import InputError
 from xplain.explanation import Attribution, Explanation, Heatmap, Prediction, SignalScores, Source
 from xplain.models import Geometry, Prepared, PreparedSignal, SignalClassifier
@@ -25,8 +25,9 @@ if TYPE_CHECKING:
 
 Scores = npt.NDArray[np.float64]
 
-#: How notes of several windows become one; of any other note the first window's is kept.
-_COMBINED: Mapping[str, Callable[[Any], Any]] = {
+#: How the notes of several windows become one; of any other note the first window's is kept. Scores add up, as the
+#: explained score is their sum.
+_COMBINE: Mapping[str, Callable[[Any], Any]] = {
     "score": np.sum,
     "baseline_score": np.sum,
     "completeness_residual": np.sum,
@@ -37,7 +38,7 @@ _COMBINED: Mapping[str, Callable[[Any], Any]] = {
 
 
 class WindowView:
-    """A signal classifier with the face of an image classifier: its images are windows, (1, axes, time).
+    """A signal classifier with the members of an image classifier: its images are windows, (1, axes, time).
 
     Parameters
     ----------
@@ -54,7 +55,7 @@ class WindowView:
     def __getattr__(self, name: str) -> Any:
         return getattr(self.signal_model, name)
 
-    def prepared(self, window: npt.NDArray[np.float32]) -> Prepared:
+    def prepared_input(self, window: npt.NDArray[np.float32]) -> Prepared:
         """Return a window (axes, time) as the engine takes it."""
         return Prepared(Source("signal"), window[np.newaxis], Geometry.identity(*window.shape))
 
@@ -67,7 +68,7 @@ class WindowView:
         return self.signal_model.scores(batch[:, 0])
 
 
-def run(
+def explain(
     model: SignalClassifier,
     inputs: Sequence[PreparedSignal],
     targets: Sequence[Any],
@@ -76,60 +77,70 @@ def run(
     windows: Any = None,
     **arguments: Any,
 ) -> list[Explanation]:
-    """Explain the predictions of a signal classifier; see `_dispatch.run`.
+    """Explain predictions of a signal classifier; see `xplain.attributions.run`.
 
-    There is one attribution for each target, over the whole recording: what the windows' maps say of a reading is added
-    up over the windows that hold it. So it explains the sum of the class's scores over the windows, and what a method
-    shares out of a window's score it shares out of that sum. ``windows`` is the number of the only window to explain,
-    or a sequence of numbers; readings of no such window get 0. A target of None is the class with the highest mean
-    probability over the windows that are explained.
+    There is one attribution for each target, over the whole recording: the value of a reading is the sum of its values
+    in the windows that hold it. So it explains the sum of the class's scores over the windows, and if a method's values
+    add up to the change of a window's score, these add up to the change of that sum. ``windows`` is the number of the
+    only window to explain, or a sequence of numbers; readings of no such window get 0. A target of None is the class
+    with the highest mean probability over the windows that are explained.
     """
-    entry = METHODS[method or ("occlusion" if model.module is None else "integrated-gradients")]
-    call.refuse_black_box(entry, model)
-    arguments["method"] = entry.name
+    entry = call.choose_method(model, method, for_module="integrated-gradients", for_black_box="occlusion")
     return [
-        _explain(model, prepared, target, windows, arguments) for prepared, target in zip(inputs, targets, strict=True)
+        _explain_recording(model, prepared, target, windows, entry, arguments)
+        for prepared, target in zip(inputs, targets, strict=True)
     ]
 
 
-def _explain(
-    model: SignalClassifier, prepared: PreparedSignal, target: Any, windows: Any, arguments: Mapping[str, Any]
+def _explain_recording(
+    model: SignalClassifier,
+    prepared: PreparedSignal,
+    target: Any,
+    windows: Any,
+    entry: Method,
+    arguments: Mapping[str, Any],
 ) -> Explanation:
     scores = model.all_scores(prepared)
-    numbers = _numbers(windows, len(scores))
-    mean = model.probabilities(scores)[numbers].mean(axis=0)
-    targets = list(model.targets(target, mean))
+    numbers = _window_numbers(windows, len(scores))
+    mean_probabilities = model.probabilities(scores)[numbers].mean(axis=0)
+    targets = list(model.targets(target, mean_probabilities))
     view = WindowView(model)
-    cut = prepared.windows()
-    parts = call.run(
-        cast(Any, view), [view.prepared(cut[i]) for i in numbers], [targets] * len(numbers), parts=True, **arguments
+    all_windows = prepared.windows()
+    # A window without evidence is no error: only a whole recording without any is, below.
+    by_window = call.explain(
+        cast(Any, view),
+        [view.prepared_input(all_windows[number]) for number in numbers],
+        [targets] * len(numbers),
+        method=entry.name,
+        allow_zeros=True,
+        **arguments,
     )
-    sums, counts = _added(prepared, numbers, parts)
-    first = parts[0]
+    maps, counts = _add_maps(prepared, numbers, by_window)
+    first = by_window[0].provenance
     region = prepared.region(numbers[0]) if len(numbers) == 1 < len(scores) else None
     attributions = []
     for t, index in enumerate(targets):
-        explained = Prediction(model.label(index), float(mean[index]), region=region, id=index)
-        call.refuse_zeros(sums[t], explained.name, METHODS[arguments["method"]], first.provenance.options)
-        quality = _quality([part.attributions[t].quality for part in parts])
+        prediction = Prediction(model.label(index), float(mean_probabilities[index]), region=region, id=index)
+        call.refuse_zeros(maps[t], prediction.name, entry, first.options)
+        quality = _combine_quality([explanation.attributions[t].quality for explanation in by_window])
         quality |= {"windows": len(numbers), "windows_per_reading": [int(counts.min()), int(counts.max())]}
-        attributions.append(Attribution(explained, SignalScores(sums[t]), first.provenance.method, quality))
+        attributions.append(Attribution(prediction, SignalScores(maps[t]), first.method, quality))
     provenance = replace(
-        first.provenance,
-        options={**first.provenance.options, "windows": None if windows is None else numbers},
-        evaluations=len(scores) + sum(part.provenance.evaluations or 0 for part in parts),
-        seconds=sum(part.provenance.seconds or 0.0 for part in parts),
+        first,
+        options={**first.options, "windows": None if windows is None else numbers},
+        evaluations=len(scores) + sum(explanation.provenance.evaluations or 0 for explanation in by_window),
+        seconds=sum(explanation.provenance.seconds or 0.0 for explanation in by_window),
     )
     predictions = model.predictions_of(prepared, scores, top=scores.shape[1])
     return Explanation(model.task, prepared.source, predictions, tuple(attributions), provenance)
 
 
-def _numbers(windows: Any, count: int) -> list[int]:
-    """Return the numbers of the windows to explain."""
+def _window_numbers(windows: Any, count: int) -> list[int]:
+    """Return the numbers of the windows to explain, of ``count`` windows."""
     if windows is None:
         return list(range(count))
-    several = isinstance(windows, (Sequence, np.ndarray)) and not isinstance(windows, str)
-    numbers = [_check.integer("windows", number) for number in (windows if several else [windows])]
+    is_sequence = isinstance(windows, (Sequence, np.ndarray)) and not isinstance(windows, str)
+    numbers = [_check.integer("windows", number) for number in (windows if is_sequence else [windows])]
     wrong = [number for number in numbers if not 0 <= number < count]
     if wrong or not numbers or len(set(numbers)) < len(numbers):
         raise InputError(
@@ -138,28 +149,28 @@ def _numbers(windows: Any, count: int) -> list[int]:
     return numbers
 
 
-def _added(
-    prepared: PreparedSignal, numbers: Sequence[int], parts: Sequence[Explanation]
+def _add_maps(
+    prepared: PreparedSignal, numbers: Sequence[int], by_window: Sequence[Explanation]
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]:
     """Add the windows' maps up, (T, axes, time), and count the windows that hold each reading, (time,)."""
-    sums = np.zeros((len(parts[0].attributions), *prepared.values.shape))
+    sums = np.zeros((len(by_window[0].attributions), *prepared.values.shape))
     counts = np.zeros(prepared.values.shape[1], np.int64)
-    for number, part in zip(numbers, parts, strict=True):
+    for number, explanation in zip(numbers, by_window, strict=True):
         start = prepared.starts[number]
-        place = slice(start, start + prepared.length)
-        counts[place] += 1
-        for total, attribution in zip(sums, part.attributions, strict=True):
-            total[:, place] += cast(Heatmap, attribution.evidence).values
+        readings = slice(start, start + prepared.length)
+        counts[readings] += 1
+        for total, attribution in zip(sums, explanation.attributions, strict=True):
+            total[:, readings] += cast(Heatmap, attribution.evidence).values
     return sums, counts
 
 
-def _quality(each: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Combine what is noted of the windows."""
-    if len(each) == 1:
-        return dict(each[0])
+def _combine_quality(by_window: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Combine the notes about the windows' maps."""
+    if len(by_window) == 1:
+        return dict(by_window[0])
     combined = {
-        key: float(_COMBINED[key]([notes[key] for notes in each])) if key in _COMBINED else value
-        for key, value in each[0].items()
+        key: float(_COMBINE[key]([notes[key] for notes in by_window])) if key in _COMBINE else value
+        for key, value in by_window[0].items()
     }
     if "completeness_relative" in combined:
         change = abs(combined["score"] - combined["baseline_score"])

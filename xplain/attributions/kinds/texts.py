@@ -1,4 +1,4 @@
-"""One call for texts: each is explained through a view, whose values for tokens or words become word scores."""
+"""Texts: each is explained through a view of its words or of its tokens, whose values become word scores."""
 
 from __future__ import annotations
 
@@ -11,16 +11,17 @@ import numpy.typing as npt
 
 from xplain.attributions import call
 from xplain.attributions.engine.text_views import EmbeddingView, PresenceView
-from xplain.attributions.table import METHODS
+from xplain.attributions.table import Method
 from xplain.explanation import Attribution, Explanation, Heatmap, Word, WordScores
 from xplain.models import PreparedText, TextClassifier
 from xplain.models.words import shares
 
-#: What adds up over the windows of a long text, whose score is the mean over them.
-_ADDITIVE = ("score", "baseline_score", "completeness_residual")
+#: Notes that become their mean over the windows of a long text, as its score is the mean of theirs; of any other note
+#: the first window's is kept.
+_AVERAGED = ("score", "baseline_score", "completeness_residual")
 
 
-def run(
+def explain(
     model: TextClassifier,
     inputs: Sequence[PreparedText],
     targets: Sequence[Any],
@@ -28,54 +29,56 @@ def run(
     method: str | None = None,
     **arguments: Any,
 ) -> list[Explanation]:
-    """Explain the predictions of a text classifier; see `_dispatch.run`."""
-    entry = METHODS[method or ("shapley" if model.module is None else "integrated-gradients")]
-    call.refuse_black_box(entry, model)
+    """Explain predictions of a text classifier; see `xplain.attributions.run`."""
+    entry = call.choose_method(model, method, for_module="integrated-gradients", for_black_box="shapley")
     arguments["method"] = entry.name
-    found = []
+    explanations = []
     for prepared, target in zip(inputs, targets, strict=True):
         scores = model.scores([prepared.text])[0]
-        chosen = list(model.targets(target, scores))
+        classes = list(model.targets(target, scores))
         if entry.needs == "scores":
             view = PresenceView(model, prepared, scores)
-            (part,) = call.run(cast(Any, view), [view.prepared()], [chosen], **arguments)
-            parts, maps = [part], [_values(part)]
+            by_window = call.explain(cast(Any, view), [view.prepared_input()], [classes], **arguments)
+            word_values = [_map_values(by_window[0])]
         else:
-            parts, maps = _through_embeddings(model, prepared, chosen, arguments)
-        found.append(_explanation(prepared, scores, model, parts, np.mean(maps, axis=0)))
-    return found
+            by_window, word_values = _explain_windows(model, prepared, classes, arguments)
+        explanations.append(_explanation(prepared, scores, model, entry, by_window, np.mean(word_values, axis=0)))
+    return explanations
 
 
-def _through_embeddings(
-    model: TextClassifier, prepared: PreparedText, targets: list[int], arguments: Mapping[str, Any]
+def _explain_windows(
+    model: TextClassifier, prepared: PreparedText, classes: list[int], arguments: Mapping[str, Any]
 ) -> tuple[list[Explanation], list[npt.NDArray[np.float64]]]:
     """Explain each window of tokens, and share out its tokens' values among the words: (T, words) for each window."""
-    parts, maps = [], []
+    by_window, word_values = [], []
     for window in prepared.windows:
         view = EmbeddingView(model, prepared, window)
-        (part,) = call.run(cast(Any, view), [view.prepared()], [targets], **arguments)
-        tokens, owners, portions = shares(prepared.words, window.spans)
-        values = np.zeros((len(targets), len(prepared.words)))
-        for row, found in zip(values, _values(part), strict=True):
-            np.add.at(row, owners, found[tokens] * portions)
-        parts.append(part)
-        maps.append(values)
-    return parts, maps
+        (explanation,) = call.explain(cast(Any, view), [view.prepared_input()], [classes], **arguments)
+        tokens, owners, token_shares = shares(prepared.words, window.spans)
+        values = np.zeros((len(classes), len(prepared.words)))
+        for row, token_values in zip(values, _map_values(explanation), strict=True):
+            np.add.at(row, owners, token_values[tokens] * token_shares)
+        by_window.append(explanation)
+        word_values.append(values)
+    return by_window, word_values
 
 
-def _values(part: Explanation) -> npt.NDArray[np.float64]:
-    """Return the maps of a view as (T, columns)."""
-    return np.stack([cast(Heatmap, a.evidence).values[0] for a in part.attributions]).astype(np.float64)
+def _map_values(explanation: Explanation) -> npt.NDArray[np.float64]:
+    """Return the maps of a view (T, columns), each of which is an image of one row."""
+    maps = [cast(Heatmap, attribution.evidence).values[0] for attribution in explanation.attributions]
+    return np.stack(maps).astype(np.float64)
 
 
 def _explanation(
     prepared: PreparedText,
     scores: npt.NDArray[np.float64],
     model: TextClassifier,
-    parts: Sequence[Explanation],
+    entry: Method,
+    by_window: Sequence[Explanation],
     values: npt.NDArray[np.float64],
 ) -> Explanation:
-    first = parts[0]
+    """Make one explanation of those of the windows and of the words' values (T, words)."""
+    first = by_window[0]
     attributions = []
     for t, attribution in enumerate(first.attributions):
         words = tuple(
@@ -83,19 +86,19 @@ def _explanation(
             for word, score in zip(prepared.words, values[t], strict=True)
         )
         quality = dict(attribution.quality)
-        if len(parts) > 1:
-            each = [part.attributions[t].quality for part in parts]
-            quality |= {key: float(np.mean([q[key] for q in each])) for key in _ADDITIVE if key in quality}
+        if len(by_window) > 1:
+            qualities = [explanation.attributions[t].quality for explanation in by_window]
+            quality |= {key: float(np.mean([q[key] for q in qualities])) for key in _AVERAGED if key in quality}
         if prepared.windows:
             quality["windows"] = len(prepared.windows)
         target = model.prediction(scores, cast(int, attribution.target.id))
         attributions.append(Attribution(target, WordScores(words), attribution.method, quality))
-    evaluations = sum(part.provenance.evaluations or 0 for part in parts)
-    if METHODS[cast(str, first.provenance.method)].needs != "scores":
-        evaluations += len(parts)  # the text's own scores, which a view of its words takes over
+    evaluations = sum(explanation.provenance.evaluations or 0 for explanation in by_window)
+    if entry.needs != "scores":
+        evaluations += len(by_window)  # for the scores of the text; a `PresenceView` counts them as its own input's
     provenance = replace(
         first.provenance,
         evaluations=evaluations,
-        seconds=sum(part.provenance.seconds or 0.0 for part in parts),
+        seconds=sum(explanation.provenance.seconds or 0.0 for explanation in by_window),
     )
     return Explanation(model.task, prepared.source, model.predictions(scores), tuple(attributions), provenance)
