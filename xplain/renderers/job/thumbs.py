@@ -25,7 +25,7 @@ from xplain.renderers.image.labels import arrange, paint
 from xplain.renderers.image.maps import Style, coloured, ready
 from xplain.renderers.image.marks import regional
 from xplain.renderers.image.panels import Panel, panels
-from xplain.renderers.signal.timeline import Block, blocks, merged, timeline
+from xplain.renderers.signal.timeline import Block, draw_timeline, merge, window_blocks
 
 UInt8 = npt.NDArray[np.uint8]
 
@@ -126,9 +126,9 @@ def of_signal(explanation: Explanation, colours: Mapping[str, Colour]) -> Thumb 
     length = max((p.region.end_ms for p in explanation.predictions if isinstance(p.region, Window)), default=0.0)
     if not length > 0:
         return None
-    parts = merged(blocks([p for p in explanation.predictions if isinstance(p.region, Window)], length))
+    parts = merge(window_blocks([p for p in explanation.predictions if isinstance(p.region, Window)], length))
     width, height, size = _STRIP
-    data = png.encode(timeline(parts, colours, length, width, height, size))
+    data = png.encode(draw_timeline(parts, colours, length, width, height, size))
     said = "; ".join(map(_stretch, parts[:_SAID])) + ("; …" if len(parts) > _SAID else "")
     return Thumb(_url("png", data), f"along time: {said}", width // 2, height // 2)
 
