@@ -1,6 +1,7 @@
 """Explain predictions: compute attributions, keep them as documents, draw them.
 
-Every public name is imported on first use, so ``import xplain`` costs nothing and needs neither torch nor matplotlib.
+Every public name is imported on first use (`__getattr__`), so ``import xplain`` costs nothing and needs neither torch
+nor matplotlib.
 """
 
 from __future__ import annotations
@@ -75,7 +76,8 @@ if TYPE_CHECKING:
     from xplain.vendors.deepomatic import postprocess, trace
     from xplain.vendors.reinfer import answer
 
-_HOMES = {
+# Where each public name is defined. `rle` is a module, see `__getattr__`.
+_NAMES_OF_MODULES = {
     "xplain.vendors.reinfer": "answer",
     "xplain.api": (
         "convert explain explain_batch formats from_document methods predict read read_items refusals render schema "
@@ -96,7 +98,7 @@ _HOMES = {
         "comment_from_email comment_from_raw_email pretrained"
     ),
 }
-_HOME = {name: module for module, names in _HOMES.items() for name in names.split()}
+_HOME = {name: module for module, names in _NAMES_OF_MODULES.items() for name in names.split()}
 
 __version__ = "0.1.0"
 

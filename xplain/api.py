@@ -1,7 +1,8 @@
-"""The verbs: predict, explain, write, read, convert, validate, render.
+"""The verbs of the package: predict, explain, write, read, convert, validate, render.
 
-Models, methods and pictures are loaded when a verb needs them, so that reading and drawing a saved explanation does not
-import torch.
+Models, methods and pictures are imported when a verb needs them, so that reading and drawing a saved explanation does
+not wait for torch. This module also tells explanations how to show themselves in a notebook, since they are defined
+further left (see ``tests/test_layers.py``) than what draws them.
 """
 
 from __future__ import annotations
@@ -52,7 +53,7 @@ class Explanations(Sequence[Explanation]):
     Parameters
     ----------
     items : iterable of Explanation
-        What it holds.
+        Kept in their order.
     """
 
     def __init__(self, items: Iterable[Explanation]) -> None:
@@ -86,8 +87,8 @@ def predict(model: Model, input: Any, top: int | None = None) -> tuple[Predictio
 
     If ``top`` is left out, a classifier gives its five best, a detector and a segmenter all that they find.
     """
-    checked = _check_model(model)
-    return checked.predict(input) if top is None else checked.predict(input, top)
+    model = _check_model(model)
+    return model.predict(input) if top is None else model.predict(input, top)
 
 
 def explain(
@@ -107,7 +108,7 @@ def explain(
     Parameters
     ----------
     model : ImageClassifier, TextClassifier, SignalClassifier, Detector or Segmenter
-        What predicts: one of those around a torch module or a callable, or `xplain.pretrained`.
+        One of those around a torch module or a callable, or `xplain.pretrained`.
     input : path, bytes, PIL.Image.Image, numpy.ndarray, torch.Tensor, or str for a text
         An image; arrays are (height, width, channels), tensors (channels, height, width). For a text classifier, the
         text. For a signal classifier, a recording: numbers (axes, time), or a ``.npy`` or ``.csv`` file.
@@ -157,10 +158,10 @@ def explain(
     >>> e.attributions[0].evidence.values[0, [0, 7]].astype(float).round(3).tolist()
     [0.098, 0.0]
     """
-    explained = _explain(
+    [explanation] = _explain(
         model, [input], [target], method, seed=seed, batch_size=batch_size, memory=memory, progress=progress, **options
     )
-    return explained[0]
+    return explanation
 
 
 def explain_batch(
@@ -203,10 +204,10 @@ def explain_batch(
     targets = list(target) if isinstance(target, (list, tuple)) else [target] * len(items)
     if len(targets) != len(items):
         raise InputError(f"target must have one entry for each of the {len(items)} inputs, got {len(targets)}")
-    explained = _explain(
+    explanations = _explain(
         model, items, targets, method, seed=seed, batch_size=batch_size, memory=memory, progress=progress, **options
     )
-    return Explanations(explained)
+    return Explanations(explanations)
 
 
 def _explain(
@@ -215,7 +216,7 @@ def _explain(
     from xplain import attributions
 
     prepare = _check_model(model).prepare
-    return attributions.run(model, [prepare(one) for one in inputs], targets, method=method, **arguments)
+    return attributions.run(model, [prepare(each) for each in inputs], targets, method=method, **arguments)
 
 
 def _check_model(model: Model) -> Model:
@@ -273,8 +274,8 @@ def refusals(model: Model, input: Any = None) -> Mapping[str, str]:
     """
     from xplain import attributions
 
-    checked = _check_model(model)
-    return attributions.refusals(checked, None if input is None else checked.prepare(input))
+    model = _check_model(model)
+    return attributions.refusals(model, None if input is None else model.prepare(input))
 
 
 def formats() -> Mapping[str, str]:
@@ -324,8 +325,8 @@ def read(path: str | os.PathLike[str] | io.IOBase, format: str | None = None) ->
 def read_items(path: str | os.PathLike[str], format: str | None = None) -> Iterator[Item]:
     """Read the items of a job one at a time, however large its file is.
 
-    Memory grows with the largest item, what stands beside the items, and their names. Nothing is said of the job as a
-    whole: what is wrong with it (its counts, say) is found by `read` and `validate`.
+    Memory grows with the largest item, the fields beside the items, and the items' names. The job as a whole is not
+    checked: `read` and `validate` find what is wrong with it, such as counts that do not fit.
 
     Parameters
     ----------
@@ -358,8 +359,8 @@ def read_items(path: str | os.PathLike[str], format: str | None = None) -> Itera
     a.png waiting
     >>> folder.cleanup()
     """
-    named = files.as_path(path)
-    return formatters.read_items(lambda: files.opened(named), format)
+    file = files.as_path(path)
+    return formatters.read_items(lambda: files.opened(file), format)
 
 
 def convert(document: Any, to: str, format: str | None = None, *, lossy: bool = False, **options: Any) -> Any:
@@ -436,17 +437,17 @@ def render(
         from xplain.renderers.job import page as job_page
 
         options = {"target": target, "cmap": cmap, "scale": scale, **style}
-        given = [name for name, value in options.items() if value is not None]
-        if not given:
+        name = next((name for name, value in options.items() if value is not None), None)
+        if name is None:
             return job_page.draw(subject, image)
         if kind is not None:
-            raise InputError(f"{given[0]} must be left out for a page, got {options[given[0]]!r}")
+            raise InputError(f"{name} must be left out for a page, got {options[name]!r}")
     pixels = None if image is None else images.load(image, digest=False).pixels
     return draw(subject, pixels, kind=kind, target=target, cmap=cmap, scale=scale, **style)
 
 
 def _notebook_display(value: Any) -> dict[str, Any]:
-    """Text always, and the picture where one can be drawn: a display hook that raises would fail the cell."""
+    """The value as text and, if it can be drawn, as a picture; a display hook that raised would fail the cell."""
     bundle: dict[str, Any] = {"text/plain": repr(value)}
     try:
         return bundle | render(value).mimebundle()

@@ -104,9 +104,9 @@ def test_texts_come_from_the_command_line_a_file_and_lines(folder, capsys):
     Path("texts.jsonl").write_text('{"text": "bad day", "target": "bad"}\n')
     arguments = ["--text", "a good <b>day</b>", "--text-file", "review.txt", "texts.jsonl", *model]
     assert main(["explain", *arguments, "-o", "out.jsonl"]) == 0
-    found = [xplain.from_document(json.loads(line)) for line in Path("out.jsonl").read_text().splitlines()]
-    assert [e.source.text for e in found] == ["bad day", "a good <b>day</b>", "good good"]
-    assert [word.score for word in found[1].attributions[0].evidence.words] == [0, 1, 0]
+    explanations = [xplain.from_document(json.loads(line)) for line in Path("out.jsonl").read_text().splitlines()]
+    assert [e.source.text for e in explanations] == ["bad day", "a good <b>day</b>", "good good"]
+    assert [word.score for word in explanations[1].attributions[0].evidence.words] == [0, 1, 0]
     assert main(["explain", "--text", "good day", *model, "-o", "page.html"]) == 0
     assert "good" in Path("page.html").read_text(encoding="utf-8")
     assert main(["explain", "--text", "good day", *model, "-o", "good.json"]) == 0

@@ -88,9 +88,9 @@ def test_pictures_are_made_of_the_same_figures_and_are_the_same_bytes_without_ti
     assert Path("a.png").read_bytes() == Path("b.png").read_bytes()
     with Image.open("a.png") as picture:
         assert picture.width >= 960
-    said = Path("a.txt").read_text(encoding="utf-8")
-    assert "sobel" in said
-    assert "seconds" not in said
+    text = Path("a.txt").read_text(encoding="utf-8")
+    assert "sobel" in text
+    assert "seconds" not in text
 
 
 def test_without_an_output_the_table_is_printed(folder, capsys):

@@ -1,3 +1,5 @@
+"""``xplain methods``: which methods can explain a model, and why the others cannot."""
+
 import json
 
 import pytest
@@ -29,7 +31,7 @@ def folder(tmp_path, monkeypatch):
     return tmp_path
 
 
-def rows(capsys):
+def printed_json(capsys):
     return json.loads(capsys.readouterr().out)
 
 
@@ -45,11 +47,11 @@ def test_the_methods_of_a_model_are_listed_with_reasons(folder, capsys):
 
 def test_as_json(folder, capsys):
     assert main(["methods", "--model", "probed:network", "--json"]) == 0
-    found = rows(capsys)
-    assert list(found) == list(xplain.methods())
-    assert found["grad-cam"] == {"able": True, "reason": None}
-    assert not found["attention-rollout"]["able"]
-    assert "got none of them" in found["attention-rollout"]["reason"]
+    rows = printed_json(capsys)
+    assert list(rows) == list(xplain.methods())
+    assert rows["grad-cam"] == {"able": True, "reason": None}
+    assert not rows["attention-rollout"]["able"]
+    assert "got none of them" in rows["attention-rollout"]["reason"]
 
 
 def test_an_input_is_tried(folder, capsys):
@@ -58,9 +60,9 @@ def test_an_input_is_tried(folder, capsys):
     Image.effect_noise((9, 9), 50).save("photo.png")
     (folder / "text.txt").write_text("a few words")
     assert main(["methods", "--model", "probed:network", "--input", "photo.png", "--json"]) == 0
-    assert rows(capsys)["saliency"]["able"]
+    assert printed_json(capsys)["saliency"]["able"]
     assert main(["methods", "--model", "probed:words", "--input", "text.txt", "--json"]) == 0
-    assert rows(capsys)["lime"]["able"]
+    assert printed_json(capsys)["lime"]["able"]
 
 
 @pytest.mark.parametrize(

@@ -47,8 +47,8 @@ def test_a_job_as_a_whole(written, capsys):
     items = [Item("a", "successful", explanation=CAT), Item("b", "failed", error="no image")]
     document = written(Results("nightly", items))
     assert main(["render", document, "--kind", "progress"]) == 0
-    said = "Job nightly: 1 of 2 inputs successful, 1 failed. Failed: b (no image).\n"
-    assert capsys.readouterr().out == said
+    summary = "Job nightly: 1 of 2 inputs successful, 1 failed. Failed: b (no image).\n"
+    assert capsys.readouterr().out == summary
 
 
 def test_a_record_has_no_place_beside_others(written, capsys):

@@ -13,6 +13,11 @@ from xplain.renderers.job import charts as job_charts
 BLUE, _, GREEN, _, RED, *_ = COLOURS
 
 
+def judged(*outcomes):
+    """A job with a single item, see `windows`."""
+    return Results("t", [Item("a", "successful", explanation=windows(*outcomes))])
+
+
 def windows(*outcomes):
     """A signal whose windows are (predicted, expected, score)."""
     return Explanation(
@@ -50,7 +55,7 @@ MIXED = Results(
 
 
 def share(picture, colour):
-    """Widest row of a colour."""
+    """Pixels of a colour in the row that has the most of them."""
     return (picture.pixels == np.array(colour)).all(axis=2).sum(axis=1).max()
 
 
@@ -78,8 +83,8 @@ class TestProgress:
         assert "and 60 more" in picture.alt
         assert picture.pixels.shape[0] < 1300
 
-    def test_a_part_that_is_small_is_still_seen(self):
-        items = [Item(str(i), "successful") for i in range(1)]
+    def test_a_small_part_of_the_strip_can_be_seen(self):
+        items = [Item("0", "successful")]
         picture = job_charts.draw(Results("nightly", items, total=100_000), "progress")
         strip = picture.pixels[78:98]
         assert (strip == np.array(GREEN)).all(axis=2).any()
@@ -93,12 +98,12 @@ class TestAccuracy:
         assert "walk: recall 66.7 %, precision 100.0 %" in alt
 
     def test_figures_of_the_model_alone(self):
-        said = [
+        metrics = [
             {"learnBlockName": "Keras", "additionalMetrics": [{"name": "AUC", "value": "0.99"}, {"name": 3}]},
             {"learnBlockName": "empty", "additionalMetrics": []},
         ]
         scores = {"accuracyScore": 40.0, "balancedAccuracyScore": "x", "mseScore": 0.53125, "totalSummary": {"good": 1}}
-        attributes = {"edge-impulse": {"additionalMetricsByLearnBlock": said, "accuracy": scores}}
+        attributes = {"edge-impulse": {"additionalMetricsByLearnBlock": metrics, "accuracy": scores}}
         results = Results("tested", [], attributes=attributes)
         alt = "Job tested: The job's own figures: accuracy 40.0 %, mse 0.531. Keras: AUC 0.99."
         assert job_charts.draw(results, "accuracy").alt == alt
@@ -116,8 +121,7 @@ class TestAccuracy:
 
 class TestMatrix:
     def test_rows_are_true_and_columns_predicted(self):
-        counts = job_charts._tally(JUDGED)
-        rows, columns, cells = job_charts.cells_of(counts)
+        rows, columns, cells = job_charts.confusion_matrix(job_charts.tally_of(JUDGED))
         assert (rows, columns) == (["run", "walk"], ["run", "walk", "uncertain"])
         assert cells == [[1, 0, 1], [1, 2, 0]]
         alt = job_charts.draw(JUDGED, "matrix").alt
@@ -125,20 +129,17 @@ class TestMatrix:
 
     def test_the_larger_the_share_the_darker_the_cell(self):
         pixels = job_charts.draw(JUDGED, "matrix").pixels
-        full = job_charts.draw(
-            Results("t", [Item("a", "successful", explanation=windows(("a", "a", 1.0)))]), "matrix"
-        ).pixels
-        assert (full == np.array(job_charts._STRONG)).all(axis=2).any()
-        assert not (pixels == np.array(job_charts._STRONG)).all(axis=2).any()
+        full = job_charts.draw(judged(("a", "a", 1.0)), "matrix").pixels
+        assert (full == np.array(job_charts.FULL_CELL)).all(axis=2).any()
+        assert not (pixels == np.array(job_charts.FULL_CELL)).all(axis=2).any()
 
     def test_labels_that_are_too_many_become_one(self):
         pairs = [(f"label {i % 30}", f"label {i % 30}", 0.9) for i in range(60)] + [("label 29", "label 0", 0.9)]
-        counts = job_charts._tally(Results("t", [Item("a", "successful", explanation=windows(*pairs))]))
-        rows, columns, cells = job_charts.cells_of(counts)
-        assert len(rows) == len(columns) == job_charts._MOST_LABELS
+        rows, columns, cells = job_charts.confusion_matrix(job_charts.tally_of(judged(*pairs)))
+        assert len(rows) == len(columns) == job_charts.MAX_LABELS
         assert rows[-1] == columns[-1] == "other labels"
         assert sum(map(sum, cells)) == 61
-        picture = job_charts.draw(Results("t", [Item("a", "successful", explanation=windows(*pairs))]), "matrix")
+        picture = job_charts.draw(judged(*pairs), "matrix")
         assert (picture.pixels[:, -20:] == 255).all()  # all of it is in the picture
 
 

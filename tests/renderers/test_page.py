@@ -1,4 +1,4 @@
-"""A whole job as one page: what it says, what filters it, and that nothing in it acts."""
+"""A whole job as one page: its words, its filters, and that nothing in it acts."""
 
 import base64
 import io
@@ -91,9 +91,9 @@ def hidden(reader, text, kind):
     return [a["id"] for a in reader.of("article") if kind not in a["class"].split()]
 
 
-def test_the_head_says_how_far_the_job_is_and_how_often_it_is_right():
+def test_the_head_shows_how_far_the_job_is_and_how_often_it_is_right():
     text = job_page.draw(job()).html().decode()
-    for said in (
+    for words in (
         "<title>Job nightly</title>",
         "3 of 8 inputs successful, 1 failed, 1 running, 3 waiting; not finished",
         "The job failed: out of money",
@@ -101,7 +101,7 @@ def test_the_head_says_how_far_the_job_is_and_how_often_it_is_right():
         "2 right, 1 wrong, accuracy 66.7 %",
         "Of 2 more inputs nothing is known yet.",
     ):
-        assert said in text
+        assert words in text
     assert '<tr><th scope="row" dir="auto">dog</th><td>2</td><td>1</td><td>1</td><td>50.0 %</td>' in text
     # Half of the dogs were taken for cats.
     assert re.search(
@@ -122,14 +122,14 @@ def test_items_are_filtered_by_status_by_label_and_by_what_is_wrong_without_scri
 
 
 def test_each_item_has_its_prediction_truth_status_and_error():
-    said = read(job()).articles
-    assert "cat 0.9" in said["i0"]
-    assert "right" in said["i0"]
-    assert "wrong: dog is true" in said["i1"]
-    assert "failed" in said["i3"]
-    assert "no image" in said["i3"]
-    assert "running · by gpu-1 · started 2026-01-01T00:00:00Z" in said["i4"]
-    assert "rest0.01" in said["i0"].replace("\n", "")
+    articles = read(job()).articles
+    assert "cat 0.9" in articles["i0"]
+    assert "right" in articles["i0"]
+    assert "wrong: dog is true" in articles["i1"]
+    assert "failed" in articles["i3"]
+    assert "no image" in articles["i3"]
+    assert "running · by gpu-1 · started 2026-01-01T00:00:00Z" in articles["i4"]
+    assert "rest0.01" in articles["i0"].replace("\n", "")
 
 
 def test_labels_that_are_too_many_share_a_filter():
@@ -171,7 +171,7 @@ def test_no_name_leads_out_of_the_folder(tmp_path, name):
     assert sorted(path.name for path in tmp_path.rglob("*")) == ["link.png", "photos", "secret.png"]
 
 
-def test_what_cannot_be_drawn_is_said_and_the_page_goes_on(tmp_path):
+def test_an_item_that_cannot_be_drawn_says_why_and_the_page_goes_on(tmp_path):
     Image.fromarray(np.zeros((2, 2, 3), np.uint8)).save(tmp_path / "a.png")
     (tmp_path / "b.png").write_bytes(b"no image")
     boxes = (Prediction("cat", 0.9, region=Box(0, 0, 1, 1)),)
@@ -185,7 +185,7 @@ def test_what_cannot_be_drawn_is_said_and_the_page_goes_on(tmp_path):
             (Attribution(boxes[0], Mask(np.array([1 << 26]), 1 << 13, 1 << 13)),),
         ),
     ]
-    items = [Item(f"{name}.png", "successful", explanation=one) for name, one in zip("abc", explained, strict=True)]
+    items = [Item(f"{name}.png", "successful", explanation=e) for name, e in zip("abc", explained, strict=True)]
     reader = read(Results("j", [*items, Item("d", "waiting")]), tmp_path)
     assert "No picture: image must be 4x4 (height x width) as the explained image, got 2x2" in reader.articles["i0"]
     assert "No picture: image must be an image that Pillow can decode, got 'b.png'" in reader.articles["i1"]
@@ -201,7 +201,7 @@ def test_evidence_is_drawn_over_the_photo_or_alone():
         "image-classification", Source("image"), (cat,), (Attribution(cat, Heatmap(heat), "mine"),)
     )
     grid = Explanation("image-classification", Source("image"), (cat,), (Attribution(cat, Grid(np.eye(3))),))
-    items = [Item(str(i), "successful", explanation=one) for i, one in enumerate((explanation, grid))]
+    items = [Item(str(i), "successful", explanation=e) for i, e in enumerate((explanation, grid))]
     alone = read(Results("j", items))
     assert [image["alt"] for image in alone.of("img")] == [
         "0: evidence for cat by mine, without the photo",
@@ -222,7 +222,7 @@ def test_windows_are_a_strip_in_the_colours_of_the_job():
         return Explanation("signal-classification", Source("signal"), predictions)
 
     explained = [windows("wave", "idle", "wave"), windows("idle")]
-    items = [Item(str(i), "successful", explanation=one) for i, one in enumerate(explained)]
+    items = [Item(str(i), "successful", explanation=e) for i, e in enumerate(explained)]
     text = job_page.draw(Results("j", items)).html().decode()
     reader = Reader(text)
     first, second = reader.of("img")
@@ -238,17 +238,16 @@ def test_windows_are_a_strip_in_the_colours_of_the_job():
     assert sum(tuple(map(int, swatch)) in colours[1] for swatch in swatches) == 1
 
 
-def test_texts_are_snippets_with_words_or_finds_on_colour():
+def test_texts_are_snippets_with_words_or_entities_on_colour():
     good = Prediction("good", 0.9)
     text = "not <bad> at all " + "and so on " * 100
     words = WordScores([Word("bad", -0.5, start=5, stop=8), Word("not", 0.25, start=0, stop=3)])
     scored = Explanation("text-classification", Source("text", text=text), (good,), (Attribution(good, words),))
     person = Prediction("person", 1.0, region=Span(5, 8), attributes={"unscored": True})
     labels = (Prediction("hot", 0.7, threshold=0.5), Prediction("cold", 0.3, threshold=0.5), person)
-    found = Explanation("text-classification", Source("text", text="call <Al> now"), labels)
-    items = [Item(str(i), "successful", explanation=one) for i, one in enumerate((scored, found))]
-    whole = job_page.draw(Results("j", items)).html().decode()
-    reader = Reader(whole)
+    marked = Explanation("text-classification", Source("text", text="call <Al> now"), labels)
+    items = [Item(str(i), "successful", explanation=e) for i, e in enumerate((scored, marked))]
+    reader = read(Results("j", items))
     assert reader.articles["i0"].split("\n")[2].startswith("not <bad> at all and so on")
     assert len(reader.articles["i0"]) < 500
     titles = [span["title"] for span in reader.of("span") if "title" in span and "rgba" in span.get("style", "")]
@@ -300,19 +299,19 @@ def test_a_page_can_be_read_by_machines_and_with_keys():
 
 
 def test_render_makes_the_page_and_its_other_files_are_pictures(tmp_path):
-    drawn = xplain.render(job())
-    assert isinstance(drawn, JobPage)
-    assert drawn.alt == "Job nightly: 3 of 8 inputs successful, 1 failed, 1 running, 3 waiting; not finished."
-    drawn.save(tmp_path / "page.html")
-    assert (tmp_path / "page.html").read_bytes() == drawn.html()
+    page = xplain.render(job())
+    assert isinstance(page, JobPage)
+    assert page.alt == "Job nightly: 3 of 8 inputs successful, 1 failed, 1 running, 3 waiting; not finished."
+    page.save(tmp_path / "page.html")
+    assert (tmp_path / "page.html").read_bytes() == page.html()
     with refuses(InputError, "path must be a new file"):
-        drawn.save(tmp_path / "page.html", overwrite=False)
-    drawn.save(tmp_path / "page.png")
-    assert np.array_equal(np.asarray(Image.open(tmp_path / "page.png")), drawn.pixels)
-    assert drawn.svg().startswith(b"<svg")
-    assert drawn.text().decode().strip() == drawn.mimebundle()["text/plain"]
+        page.save(tmp_path / "page.html", overwrite=False)
+    page.save(tmp_path / "page.png")
+    assert np.array_equal(np.asarray(Image.open(tmp_path / "page.png")), page.pixels)
+    assert page.svg().startswith(b"<svg")
+    assert page.text().decode().strip() == page.mimebundle()["text/plain"]
     with refuses(InputError, "path must be a name that ends in .png, .html, .svg, .txt"):
-        drawn.save(tmp_path / "page.pdf")
+        page.save(tmp_path / "page.pdf")
 
 
 def test_what_does_not_go_with_a_page_is_refused(tmp_path):
@@ -341,9 +340,9 @@ def test_memory_does_not_grow_with_the_job(tmp_path):
     peaks = []
     for count in (50, 2000):
         outline = Results("big", [Item(f"{i}.png", "successful") for i in range(count)])
-        drawn = job_page.draw(outline, None, items(count))
+        page = job_page.draw(outline, None, items(count))
         tracemalloc.start()
-        drawn.save(tmp_path / "page.html")
+        page.save(tmp_path / "page.html")
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
     assert (tmp_path / "page.html").stat().st_size > 1e6

@@ -12,6 +12,7 @@ from tests.support import refuses
 from xplain.errors import InputError, UnknownNameError
 from xplain.explanation import Attribution, Explanation, Heatmap, Prediction, Provenance, SignalScores, Source, Window
 from xplain.renderers import draw
+from xplain.renderers.canvas.typography import LINE
 from xplain.renderers.signal import curves, page
 from xplain.renderers.signal.drawing import KINDS
 
@@ -44,21 +45,21 @@ def colours_of(picture):
 
 def plots(picture):
     """Where the frames of the axes begin and end: rows in which the left edge of a frame is drawn."""
-    edge = (picture.pixels[:, page._LEFT - 1] == page.LINE).all(axis=1)
+    edge = (picture.pixels[:, page.LEFT - 1] == LINE).all(axis=1)
     changes = np.flatnonzero(np.diff(np.concatenate([[0], edge, [0]])))
     return [(top, stop) for top, stop in changes.reshape(-1, 2).tolist() if stop - top > 10]
 
 
 def column(reading):
-    return page._LEFT + round((reading + 0.5) * page.PLOT / TIME)
+    return page.LEFT + round((reading + 0.5) * page.PLOT_WIDTH / TIME)
 
 
 def ground(picture, axis, reading):
-    """The colour that is seen most in a column of an axis."""
+    """The most frequent colour in a column of an axis."""
     top, stop = plots(picture)[axis]
     pixels = picture.pixels[top + 2 : stop - 2, column(reading)]
-    found, counts = np.unique(pixels, axis=0, return_counts=True)
-    return tuple(found[counts.argmax()].tolist())
+    colours, counts = np.unique(pixels, axis=0, return_counts=True)
+    return tuple(colours[counts.argmax()].tolist())
 
 
 def test_evidence_colours_the_ground_of_its_axis_and_time():
@@ -81,26 +82,26 @@ def test_the_line_goes_through_the_readings():
         low, high = READINGS[axis].min(), READINGS[axis].max()
         for reading in (20, 80, 170, 280):
             strip = picture.pixels[top + 2 : stop - 2, column(reading)].sum(axis=1)
-            part = (high - READINGS[axis, reading]) / (high - low)
-            assert strip.argmin() / len(strip) == pytest.approx(0.06 + part * 0.88, abs=0.06)
+            depth = (high - READINGS[axis, reading]) / (high - low)
+            assert strip.argmin() / len(strip) == pytest.approx(0.06 + depth * 0.88, abs=0.06)
 
 
 def test_a_line_keeps_the_peaks_of_more_readings_than_there_are_pixels():
     readings = np.zeros(100_000, np.float32)
     readings[77_777] = 1
-    pixels = curves.plot(readings, None, None, 400, 50)
+    pixels = curves.draw_axis(readings, None, None, 400, 50)
     dark = (pixels < 128).all(axis=2)
     assert np.flatnonzero(dark[:25].any(axis=0)).tolist() == pytest.approx([311], abs=1)
 
 
 def test_colours_of_many_readings_are_means_and_so_is_the_scale():
-    values = np.zeros((1, 4 * page.PLOT), np.float32)
+    values = np.zeros((1, 4 * page.PLOT_WIDTH), np.float32)
     values[0, 400:402] = 8
-    assert curves.columns(values, page.PLOT)[0, 100] == 4
-    assert curves.columns(values, page.PLOT).sum() == 4
-    assert np.array_equal(curves.columns(SCORES, TIME), SCORES)
+    assert curves.average_columns(values, page.PLOT_WIDTH)[0, 100] == 4
+    assert curves.average_columns(values, page.PLOT_WIDTH).sum() == 4
+    assert np.array_equal(curves.average_columns(SCORES, TIME), SCORES)
     odd = np.random.default_rng(0).normal(size=(2, 1001)).astype(np.float32)
-    assert curves.columns(odd, 10)[1, 9] == pytest.approx(odd[1, 900:].mean())
+    assert curves.average_columns(odd, 10)[1, 9] == pytest.approx(odd[1, 900:].mean())
     picture = draw(explain(values, content=None))
     assert "values 0 to 4 a reading" in picture.alt
     assert "Full colour stands for 4 or more" in picture.alt
@@ -115,7 +116,7 @@ def test_attributions_share_one_scale_that_can_be_given():
     assert "Full colour stands for 0.1 or more." in same.alt
 
 
-def test_without_readings_the_colours_stand_alone():
+def test_without_readings_the_colours_are_drawn_alone():
     picture = draw(explain(SCORES, content=None))
     assert [stop - top for top, stop in plots(picture)] == [23, 23]
     assert ground(picture, 0, 125) == ground(draw(explain(SCORES)), 0, 125)
@@ -140,7 +141,7 @@ def test_without_evidence_readings_and_labels_are_drawn():
     assert "walk from 0 s to 1 s, rest from 1 s to 3 s" in labels.alt
 
 
-def test_nothing_to_see_is_said():
+def test_no_evidence_is_named():
     picture = draw(explain(0 * SCORES))
     assert ground(picture, 0, 125) == (255, 255, 255)
     assert "no evidence: all values are 0" in picture.alt
@@ -187,9 +188,9 @@ def test_any_shape_is_drawn(shape, length):
 
 def test_more_than_can_be_drawn_is_counted():
     tall = draw(explain(np.ones((60, 40)), content=None))
-    assert len(plots(tall)) == page._MOST_AXES
+    assert len(plots(tall)) == page.MAX_AXES
     many = draw([explain(SCORES, content=None)] * 30)
-    assert len(plots(many)) == 2 * page._MOST_SECTIONS
+    assert len(plots(many)) == 2 * page.MAX_SECTIONS
     assert many.pixels.shape[0] < 24 * 360
 
 

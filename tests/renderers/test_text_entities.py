@@ -1,4 +1,4 @@
-"""What is found in texts, and labels as trees."""
+"""Entities in texts, and labels as trees."""
 
 import re
 
@@ -9,8 +9,8 @@ from xplain.explanation.parts import join
 from xplain.renderers import draw
 from xplain.renderers.canvas.colours import COLOURS
 from xplain.renderers.text import wording
-from xplain.renderers.text.entities import found_in, passages
-from xplain.renderers.text.scene import Part
+from xplain.renderers.text.entities import find_entities, passages
+from xplain.renderers.text.scene import ExplainedText
 
 BODY = "messages[0].body"
 TEXT, PARTS = join([("messages[0].subject", "Order 7"), (BODY, "Sent on 3 March 2026, 🙂 by Ann")])
@@ -21,13 +21,14 @@ def explain(*predictions, text=TEXT, parts=PARTS, **attributes):
     return Explanation("text-classification", source, predictions, attributes=attributes)
 
 
-def found(label, word, part=BODY, **more):
+def entity(label, word, part=BODY, **more):
+    """A prediction that marks a word of a part."""
     start = {p.name: TEXT[p.start : p.stop] for p in PARTS}[part].index(word)
     return Prediction(label, 0.5, region=Span(start, start + len(word), part=part), **more)
 
 
-DATE = found("date", "3 March 2026", attributes={"formatted_value": "2026-03-03", "kind": "when"})
-YEAR = found("number", "2026", attributes={"unscored": True})
+DATE = entity("date", "3 March 2026", attributes={"formatted_value": "2026-03-03", "kind": "when"})
+YEAR = entity("number", "2026", attributes={"unscored": True})
 
 
 class TestEntities:
@@ -51,11 +52,11 @@ class TestEntities:
         for colour in COLOURS[:2]:
             mask = (pixels == np.array(colour)).all(axis=2)
             assert mask.any(axis=1).sum() > 16  # the line below it, and its square in the list
-        only = draw(explain(YEAR)).html().decode()
-        assert only.count("box-shadow: 0 2px 0 rgb(86, 180, 233)") == 1
+        page = draw(explain(YEAR)).html().decode()
+        assert page.count("box-shadow: 0 2px 0 rgb(86, 180, 233)") == 1
 
     def test_further_places_are_marked_too(self):
-        twice = found("person", "Ann", attributes={"further_spans": [{"part": BODY, "start": 0, "stop": 4}, {"x": 1}]})
+        twice = entity("person", "Ann", attributes={"further_spans": [{"part": BODY, "start": 0, "stop": 4}, {"x": 1}]})
         assert "[Sent]{person} on" in draw(explain(twice)).ansi(color=False)
 
     def test_without_the_text_they_are_listed_by_place(self):
@@ -65,20 +66,21 @@ class TestEntities:
 
     def test_a_place_that_is_not_in_the_text_is_listed(self):
         beyond = Prediction("x", 0.5, region=Span(0, 9999))
-        (entity,) = found_in(explain(beyond), TEXT)
-        assert entity.ranges == ()
-        assert passages(Source("text"), None, [entity]) == ()
+        (found,) = find_entities(explain(beyond), TEXT)
+        assert found.ranges == ()
+        assert passages(Source("text"), None, [found]) == ()
 
     def test_stretches_cover_each_part_once(self):
-        explanation = explain(DATE, YEAR, found("x", "Order 7", "messages[0].subject"))
-        for passage, part in zip(passages(explanation.source, TEXT, found_in(explanation, TEXT)), PARTS, strict=True):
+        explanation = explain(DATE, YEAR, entity("x", "Order 7", "messages[0].subject"))
+        divided = passages(explanation.source, TEXT, find_entities(explanation, TEXT))
+        for passage, part in zip(divided, PARTS, strict=True):
             assert passage.stretches[0].start == part.start
             assert passage.stretches[-1].stop == part.stop
             assert all(a.stop == b.start for a, b in zip(passage.stretches, passage.stretches[1:], strict=False))
 
     def test_markup_stays_text(self):
         label = "<script>alert(1)</script>"
-        page = draw(explain(found(label, "Ann", attributes={"formatted_value": "<b>"}))).html().decode()
+        page = draw(explain(entity(label, "Ann", attributes={"formatted_value": "<b>"}))).html().decode()
         assert "<script" not in page
         assert "<b>" not in page
 
@@ -93,7 +95,7 @@ class TestLabels:
     )
 
     def bars(self):
-        return wording.classes(Part(explain(*self.LABELS), TEXT, ()), None)
+        return wording.label_bars(ExplainedText(explain(*self.LABELS), TEXT, ()), None)
 
     def test_children_stand_below_their_parents(self):
         assert [(bar.label, bar.depth) for bar in self.bars()] == [
@@ -104,27 +106,31 @@ class TestLabels:
             ("Threat > Leave", 0),
         ]
 
-    def test_thresholds_and_badges_are_said(self):
+    def test_thresholds_and_badges_are_written(self):
         text = draw(explain(*self.LABELS)).ansi(color=False)
         assert re.search(r"^Chaser +0.7  #+ +balanced$", text, re.MULTILINE)
         assert re.search(r"^  Late +0.4  #+ +< 0.5$", text, re.MULTILINE)
         assert "Order 0.9 (>= 0.25)" in draw(explain(*self.LABELS)).alt
 
     def test_a_tick_stands_at_the_threshold_in_every_form(self):
-        one = explain(Prediction("Order", 1.0, threshold=0.25))
-        assert "margin-left: -75.0%" in draw(one).html().decode()
+        ticked = draw(explain(Prediction("Order", 1.0, threshold=0.25)))
+        assert "margin-left: -75.0%" in ticked.html().decode()
         without = draw(explain(Prediction("Order", 1.0)))
-        assert not np.array_equal(draw(one).pixels, without.pixels)
-        assert draw(one).svg() != without.svg()
+        assert not np.array_equal(ticked.pixels, without.pixels)
+        assert ticked.svg() != without.svg()
 
-    def test_a_label_that_is_there_twice(self):
-        bars = wording.classes(Part(explain(*self.LABELS, self.LABELS[2]), TEXT, ()), None)
+    def test_a_label_that_is_predicted_twice(self):
+        bars = wording.label_bars(ExplainedText(explain(*self.LABELS, self.LABELS[2]), TEXT, ()), None)
         assert [bar.label for bar in bars].count("Late") == 1
 
 
 def test_properties_are_bars_around_zero():
-    said = [{"property_name": "quality_of_service", "value": 0.5}, {"property_name": "tone", "value": -1}, {"x": 1}]
-    attributes = {"reinfer": {"label_properties": said, "sentiment": {"total": -0.25}}}
+    properties = [
+        {"property_name": "quality_of_service", "value": 0.5},
+        {"property_name": "tone", "value": -1},
+        {"x": 1},
+    ]
+    attributes = {"reinfer": {"label_properties": properties, "sentiment": {"total": -0.25}}}
     picture = draw(explain(Prediction("Order", 0.9), **attributes))
     assert picture.alt.endswith("Properties: quality of service 0.5; tone -1; sentiment -0.25.")
     assert "Properties" in picture.ansi(color=False)

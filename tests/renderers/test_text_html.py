@@ -1,4 +1,4 @@
-"""Explained texts as HTML: what stands in it, and what is left when notebooks have cleaned it."""
+"""Explained texts as HTML: what it holds, and what remains after notebooks have cleaned it."""
 
 import importlib
 import re
@@ -16,7 +16,7 @@ COLOUR = r"rgba\((\d+), (\d+), (\d+), (0|0\.\d+)\)"
 
 
 class Tree(HTMLParser):
-    """Elements as (tag, attributes, text inside); the tags must nest."""
+    """The elements of a page as (tag, attributes, list of texts inside); its tags must nest."""
 
     def __init__(self, page):
         super().__init__()
@@ -41,6 +41,10 @@ class Tree(HTMLParser):
 
     def handle_comment(self, data):
         raise AssertionError(data)
+
+    def words(self):
+        """All text of the page."""
+        return "".join(self.elements[0][2])
 
     def texts(self):
         """Elements that hold an explained text."""
@@ -103,25 +107,25 @@ def test_all_sections_have_one_scale_that_is_printed():
     page = tree([explain(FILM, {3: -0.1}), explain(FILM, {3: 0.2}, {3: 0.4})])
     opacities = [colour[1] for _, _, colour in page.scored() if colour]
     assert opacities == pytest.approx([0.155, 0.31, 0.62], abs=0.006)
-    said = "".join(page.elements[0][2])
-    assert "speaks against -0.4" in said
-    assert "+0.4 speaks for" in said
-    assert "scale: 99.5th percentile, one for all sections" in said
+    words = page.words()
+    assert "speaks against -0.4" in words
+    assert "+0.4 speaks for" in words
+    assert "scale: 99.5th percentile, one for all sections" in words
 
 
 def test_a_given_scale_clips_and_says_so():
     page = tree(explain(FILM, {3: -0.4, 8: 0.2}), scale=0.1)
     assert [colour[1] for _, _, colour in page.scored() if colour] == [0.62, 0.62]
-    said = "".join(page.elements[0][2])
-    assert "speaks against <= -0.1" in said
-    assert ">= +0.1 speaks for" in said
-    assert "scale: given" in said
+    words = page.words()
+    assert "speaks against <= -0.1" in words
+    assert ">= +0.1 speaks for" in words
+    assert "scale: given" in words
 
 
 def test_without_negative_scores_the_legend_starts_at_zero():
-    said = "".join(tree(explain(FILM, {3: 0.4})).elements[0][2])
-    assert "speaks against" not in said
-    assert re.search(r"\b0\s+\+0.4 speaks for", said)
+    words = tree(explain(FILM, {3: 0.4})).words()
+    assert "speaks against" not in words
+    assert re.search(r"\b0\s+\+0.4 speaks for", words)
 
 
 @pytest.mark.parametrize("cmap", [name for name, cmap in CMAPS.items() if cmap.diverging])
@@ -148,15 +152,15 @@ def test_classes_and_strongest_words_are_bars_with_numbers():
 
 
 def test_of_a_repeated_word_the_list_says_which_one():
-    said = "".join(tree(explain("good or not good", {0: 0.5, 3: -0.25})).elements[0][2])
-    assert "good (word 1)" in said
-    assert "good (word 4)" in said
+    words = tree(explain("good or not good", {0: 0.5, 3: -0.25})).words()
+    assert "good (word 1)" in words
+    assert "good (word 4)" in words
 
 
 def test_bars_alone_leave_the_text_out():
     page = tree(explain(), kind="bars")
     assert page.texts() == []
-    assert "-0.42" in "".join(page.elements[0][2])
+    assert "-0.42" in page.words()
 
 
 def test_a_page_is_self_contained_and_nothing_in_it_comes_from_the_text():
@@ -264,7 +268,7 @@ def test_on_github_words_and_numbers_remain(subject):
     result, dropped = cleaned(fragment, *GITHUB)
     assert set(dropped) == {"style"}
     before, after = Tree(fragment), Tree(result)
-    assert "".join(after.elements[0][2]) == "".join(before.elements[0][2])
+    assert after.words() == before.words()
     assert [word for word, _, _ in after.scored()] == [word for word, _, _ in before.scored()]
     assert [title for _, title, _ in after.scored()] == [title for _, title, _ in before.scored()]
 
@@ -282,7 +286,7 @@ def test_an_explanation_without_attributions_shows_the_text_and_the_classes():
     page = tree(plain)
     assert "".join(page.texts()[0][2]) == FILM
     assert page.scored() == []
-    assert "0.61" in "".join(page.elements[0][2])
+    assert "0.61" in page.words()
 
 
 def test_a_long_text_is_there_in_full():

@@ -1,4 +1,4 @@
-"""Explained texts as pixels, SVG and letters on a terminal; what is said of them, and what is refused."""
+"""Explained texts as pixels, as SVG and on a terminal; their text alternative, and what is refused."""
 
 import io
 import re
@@ -9,7 +9,7 @@ import xml.etree.ElementTree as ET
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageFont
 
 from tests.renderers.texts import FILM, NASTY, POSITIVE, SCORES, explain
 from tests.support import refuses
@@ -17,29 +17,20 @@ from xplain import api
 from xplain.errors import InputError, UnknownNameError
 from xplain.explanation import Attribution, Explanation, Heatmap, Item, Prediction, Results, Source, Word, WordScores
 from xplain.renderers import TextPicture, draw
-from xplain.renderers.canvas import typography
 
 ALL = dict.fromkeys(range(20), 0.5)
 
 
-@pytest.fixture
-def no_system_fonts(monkeypatch):
-    monkeypatch.setattr(typography, "FALLBACK_FONTS", ())
-    typography.choose_font.cache_clear()
-    clear_measures()
-    yield
-    typography.choose_font.cache_clear()
-    clear_measures()
-
-
-def clear_measures():
-    from xplain.renderers.text import page
-
-    page._measured.cache_clear()
+@pytest.fixture(scope="module")
+def latin_font(tmp_path_factory):
+    """Pillow's own font as a file: the caller's font is the only one that is used, and this one knows Latin alone."""
+    path = tmp_path_factory.mktemp("fonts") / "latin.ttf"
+    path.write_bytes(ImageFont.load_default(18).path.getvalue())
+    return path
 
 
 def svg(subject, **options):
-    """Texts as (x, y, width, text) and boxes with a tip as (x, y, width, height, fill, tip)."""
+    """The texts of an SVG as (x, y, width, text), its boxes with a tip as (x, y, width, height, fill, tip)."""
     root = ET.fromstring(draw(subject, **options).svg())
     space = "{http://www.w3.org/2000/svg}"
     texts = [
@@ -62,17 +53,17 @@ class TestPixels:
         """Where the SVG says that a word stands, the PNG has its colour."""
         pixels = draw(explain()).pixels.astype(int)
         _, boxes = svg(explain())
-        found = {}
+        colours = {}
         for x, y, width, height, fill, tip in boxes:
             region = pixels[round(y) + 1 : round(y + height) - 1, round(x) + 1 : round(x + width) - 1].reshape(-1, 3)
             values, counts = np.unique(region, axis=0, return_counts=True)
-            found[tip] = tuple(values[counts.argmax()])
-            assert "#" + bytes(found[tip]).hex() == fill
-        assert set(found) == {"0", "+0.02", "-0.42", "+0.21", "+0.38"}
-        assert found["0"] == (255, 255, 255)
-        assert found["-0.42"] == pytest.approx(on_white((33, 102, 172), 0.62), abs=2)  # the blue end of RdBu_r
-        assert found["+0.38"][0] > found["+0.38"][2] + 60
-        assert sum(found["+0.21"]) > sum(found["+0.38"])
+            colours[tip] = tuple(values[counts.argmax()])
+            assert "#" + bytes(colours[tip]).hex() == fill
+        assert set(colours) == {"0", "+0.02", "-0.42", "+0.21", "+0.38"}
+        assert colours["0"] == (255, 255, 255)
+        assert colours["-0.42"] == pytest.approx(on_white((33, 102, 172), 0.62), abs=2)  # the blue end of RdBu_r
+        assert colours["+0.38"][0] > colours["+0.38"][2] + 60
+        assert sum(colours["+0.21"]) > sum(colours["+0.38"])
 
     def test_letters_are_dark_on_their_colour(self):
         pixels = draw(explain()).pixels
@@ -100,17 +91,17 @@ class TestPixels:
         assert pixels.shape[0] < 120 * 32 + 500
         texts = [text for *_, text in svg(explain(text, {0: 1.0}))[0]]
         (note,) = (text for text in texts if "more characters, which are not drawn here" in text)
-        left = int(re.search(r"[\d,]+", note)[0].replace(",", ""))
-        assert left == len(text) - 5 * (texts.count("word") - 1)  # one is in the list of the strongest
+        omitted = int(re.search(r"[\d,]+", note)[0].replace(",", ""))
+        assert omitted == len(text) - 5 * (texts.count("word") - 1)  # one is in the list of the strongest
 
     def test_more_explanations_than_fit_are_counted(self):
         texts = [text for *_, text in svg([explain()] * 30)[0]]
         assert "and 6 more, which are not drawn here" in texts
         assert texts.count("Strongest words") == 24
 
-    def test_characters_without_a_letter_are_boxes_with_their_code_points(self, no_system_fonts):
+    def test_characters_without_a_letter_are_boxes_with_their_code_points(self, latin_font):
         def band(text):
-            return draw(explain(text, {0: 1.0}, method=None)).pixels[100:200]
+            return draw(explain(text, {0: 1.0}, method=None), font=latin_font).pixels[100:200]
 
         assert not np.array_equal(band("好"), band("的"))
         assert not np.array_equal(band("a好"), band("a?"))
@@ -138,8 +129,8 @@ class TestSvg:
             there = [text for text in texts if text[3] == word and y < text[1] < y + height]
             assert any(abs(text[0] - x - 1) < 0.2 and abs(text[2] + 2 - width) < 0.2 for text in there)
 
-    def test_letters_that_the_font_lacks_stay_letters(self, no_system_fonts):
-        texts = [text for *_, text in svg(explain("שלום 好", ALL))[0]]
+    def test_letters_that_the_font_lacks_stay_letters(self, latin_font):
+        texts = [text for *_, text in svg(explain("שלום 好", ALL), font=latin_font)[0]]
         assert "שלום" in texts
         assert "好" in texts
 
@@ -175,17 +166,17 @@ class TestTerminal:
         codes = re.findall(r"48;5;(\d+)", legend)
         assert len(codes) == 6
         assert codes[0] != codes[-1]
-        said = " ".join(re.sub(r"\x1b\[[\d;]*m", "", legend).split())
-        assert said == "speaks against -0.42 0 +0.42 speaks for (scale: 99.5th percentile)"
+        plain = " ".join(re.sub(r"\x1b\[[\d;]*m", "", legend).split())
+        assert plain == "speaks against -0.42 0 +0.42 speaks for (scale: 99.5th percentile)"
 
     @pytest.mark.parametrize("color", [True, False])
     def test_nothing_of_the_text_acts_on_the_terminal(self, color):
         e = explain(NASTY, ALL, name="\x1b]0;title\x07", labels=(Prediction("\x1b[8m", 0.5),), method="\x9b5n")
-        said = draw(e).ansi(color=color)
-        own = re.sub(r"\x1b\[(0|1|48;5;\d+;38;5;\d+)m", "", said) if color else said
-        assert not [c for c in own if unicodedata.category(c) in ("Cc", "Cs") and c not in "\n\t"]
-        assert not set("\u202a\u202b\u202d\u202e\u2066\u2067\u2068") & set(own)
-        assert "␛[31mred" in own
+        written = draw(e).ansi(color=color)
+        uncoloured = re.sub(r"\x1b\[(0|1|48;5;\d+;38;5;\d+)m", "", written) if color else written
+        assert not [c for c in uncoloured if unicodedata.category(c) in ("Cc", "Cs") and c not in "\n\t"]
+        assert not set("\u202a\u202b\u202d\u202e\u2066\u2067\u2068") & set(uncoloured)
+        assert "␛[31mred" in uncoloured
 
     def test_no_colour_runs_over_the_end_of_a_line(self):
         e = Explanation(
@@ -199,9 +190,9 @@ class TestTerminal:
         assert "b\nc[+0.5]" in draw(e).ansi(color=False)
 
     def test_without_colours_the_strongest_words_have_scores(self):
-        said = draw(explain()).ansi(color=False)
-        assert "\x1b" not in said
-        assert "The film[+0.02] was not[-0.42] good,[+0.21] but the music saved[+0.38] it.\n" in said
+        written = draw(explain()).ansi(color=False)
+        assert "\x1b" not in written
+        assert "The film[+0.02] was not[-0.42] good,[+0.21] but the music saved[+0.38] it.\n" in written
         many = draw(explain("w " * 50, {i: i / 50 for i in range(50)})).ansi(color=False)
         assert len(re.findall(r"\[\+[\d.]+\]", many)) == 10
 
@@ -215,17 +206,17 @@ class TestTerminal:
         assert FILM not in "\n".join(lines)
 
     def test_columns_stand_below_each_other_in_every_script(self):
-        said = draw(explain("好的好的 e\u0301 x" + "y" * 100_000, ALL)).ansi(color=False)
+        written = draw(explain("好的好的 e\u0301 x" + "y" * 100_000, ALL)).ansi(color=False)
         columns = [
             sum(0 if unicodedata.combining(c) else 1 + (unicodedata.east_asian_width(c) == "W") for c in line[:i])
-            for line in said.splitlines()
+            for line in written.splitlines()
             if (i := line.find("+0.5  +")) > 0
         ]
         assert len(columns) == 3
         assert len(set(columns)) == 1
 
 
-class TestWhatIsSaid:
+class TestWords:
     def test_the_alternative_names_method_class_score_and_the_strongest_words(self):
         assert draw(explain(name="review.txt")).alt == (
             "Explanation of review.txt: words for 'positive' (score 0.61) by shapley: strongest 'not' -0.42, "
@@ -260,21 +251,21 @@ class TestWhatIsSaid:
         assert draw(explain(FILM, {}), scale=2).alt.endswith("Full colour stands for 2 or more.")
 
     def test_words_without_a_place_are_named(self):
-        found = (Word("not", -0.4), *(Word(f"zebra{i}", 0.3) for i in range(7)))
+        words = (Word("not", -0.4), *(Word(f"zebra{i}", 0.3) for i in range(7)))
         e = Explanation(
-            "text-classification", Source("text", text=FILM), (), (Attribution(POSITIVE, WordScores(found)),)
+            "text-classification", Source("text", text=FILM), (), (Attribution(POSITIVE, WordScores(words)),)
         )
-        said = draw(e).ansi(color=False)
-        assert "was not[-0.4] good" in said
-        assert "Not found in the text: 'zebra0' +0.3, " in said
-        assert "'zebra4' +0.3 and 2 more." in said
+        written = draw(e).ansi(color=False)
+        assert "was not[-0.4] good" in written
+        assert "Not found in the text: 'zebra0' +0.3, " in written
+        assert "'zebra4' +0.3 and 2 more." in written
 
     def test_without_the_text_the_words_stand_alone_until_it_is_given(self):
-        found = WordScores((Word("saved", 0.3, 8), Word("not", -0.4, 3)))
-        e = Explanation("text-classification", Source("text"), (), (Attribution(POSITIVE, found),))
-        said = draw(e).ansi(color=False)
-        assert "… not[-0.4] … saved[+0.3]" in said
-        assert "The text is not in the document: only the scored words are shown." in said
+        scores = WordScores((Word("saved", 0.3, 8), Word("not", -0.4, 3)))
+        e = Explanation("text-classification", Source("text"), (), (Attribution(POSITIVE, scores),))
+        written = draw(e).ansi(color=False)
+        assert "… not[-0.4] … saved[+0.3]" in written
+        assert "The text is not in the document: only the scored words are shown." in written
         assert "was not[-0.4] good, but the music saved[+0.3] it." in draw(e, text=FILM).ansi(color=False)
         assert api.render(e, text=FILM).alt == draw(e).alt
         both = draw([e, explain()], text=[FILM, None]).ansi(color=False)
@@ -283,21 +274,21 @@ class TestWhatIsSaid:
     def test_classes_beyond_the_tenth_are_counted(self):
         labels = tuple(Prediction(f"class {i}", 0.5 - i / 100) for i in range(13))
         picture = draw(explain(FILM, SCORES, labels=labels))
-        for said in (picture.ansi(color=False), picture._repr_html_(), picture.svg().decode()):
-            assert "class 9" in said
-            assert "class 10" not in said
-            assert "and 3 more" in said
+        for written in (picture.ansi(color=False), picture._repr_html_(), picture.svg().decode()):
+            assert "class 9" in written
+            assert "class 10" not in written
+            assert "and 3 more" in written
 
-    def test_words_of_no_score_are_said_to_have_none(self):
+    def test_without_scored_words_there_is_no_evidence(self):
         e = Explanation("text-classification", Source("text", text=FILM), (), (Attribution(POSITIVE, WordScores(())),))
         assert "no evidence: no word has a score" in draw(e).alt
         assert FILM in draw(e).ansi(color=False)
 
 
 def test_scores_are_written_as_precisely_as_the_largest_one():
-    said = draw(explain(FILM, {1: 0.0006, 3: -0.33812, 4: 0.08379, 8: 0.0004})).ansi(color=False)
-    assert "film[+0.001] was not[-0.338] good,[+0.084] but the music saved it." in said
-    assert said.splitlines()[0].startswith("-0.339 speaks against")
+    written = draw(explain(FILM, {1: 0.0006, 3: -0.33812, 4: 0.08379, 8: 0.0004})).ansi(color=False)
+    assert "film[+0.001] was not[-0.338] good,[+0.084] but the music saved it." in written
+    assert written.splitlines()[0].startswith("-0.339 speaks against")
 
 
 def test_a_target_picks_sections():

@@ -1,4 +1,4 @@
-"""Where scored words stand in a text, and which characters are made visible."""
+"""Finding scored words in a text, and making characters visible."""
 
 import sys
 import unicodedata
@@ -9,14 +9,14 @@ from hypothesis import strategies as st
 
 from xplain.explanation import Word
 from xplain.explanation.characters import HIDDEN, one_line, visible
-from xplain.renderers.text.scene import joined, place
+from xplain.renderers.text.scene import find_words, join_words
 
 TEXT = "Good, good and not GOOD"
 
 
-def shown(text, words):
-    """Placed words as (characters, score), and the missing ones."""
-    runs, missing = place(text, words)
+def found(text, words):
+    """The words in a text as (characters, score), and those that are missing."""
+    runs, missing = find_words(text, words)
     return (
         [(text[run.start : run.stop], run.word.score) for run in runs if run.word is not None],
         [word.text for word in missing],
@@ -24,7 +24,7 @@ def shown(text, words):
 
 
 @pytest.mark.parametrize(
-    ("words", "found", "missing"),
+    ("words", "expected", "missing"),
     [
         ([Word("good", 0.5, 1, 6, 10)], [("good", 0.5)], []),
         ([Word("good", 0.5, start=0, stop=4)], [("Good", 0.5)], []),
@@ -47,15 +47,15 @@ def shown(text, words):
         ([], [], []),
     ],
 )
-def test_words_are_found_by_range_then_index_then_spelling(words, found, missing):
-    assert shown(TEXT, words) == (found, missing)
+def test_words_are_found_by_range_then_index_then_spelling(words, expected, missing):
+    assert found(TEXT, words) == (expected, missing)
 
 
 def test_characters_of_one_word_follow_each_other():
     text = "so 好的好 fine"
     words = [Word("好", 0.1, index=1), Word("的", 0.2, index=1), Word("好", 0.3, index=1)]
-    assert shown(text, words)[0] == [("好", 0.1), ("的", 0.2), ("好", 0.3)]
-    assert shown(text, [Word("好", 0.4)])[0] == [("好", 0.4), ("好", 0.4)]
+    assert found(text, words)[0] == [("好", 0.1), ("的", 0.2), ("好", 0.3)]
+    assert found(text, [Word("好", 0.4)])[0] == [("好", 0.4), ("好", 0.4)]
 
 
 words = st.builds(
@@ -70,33 +70,33 @@ words = st.builds(
 
 
 @given(st.text("abAB \n好.", max_size=20), st.lists(words, max_size=6))
-def test_runs_cover_the_text_and_no_word_is_lost(text, found):
-    runs, missing = place(text, found)
+def test_runs_cover_the_text_and_no_word_is_lost(text, scored):
+    runs, missing = find_words(text, scored)
     assert "".join(text[run.start : run.stop] for run in runs) == text
     assert [run.start for run in runs[1:]] == [run.stop for run in runs[:-1]]
     assert all(run.start < run.stop for run in runs)
-    assert set(map(id, missing)) <= set(map(id, found))
+    assert set(map(id, missing)) <= set(map(id, scored))
 
 
-def test_without_a_text_the_words_stand_in_their_order_with_gaps():
+def test_without_a_text_words_are_joined_in_their_order_with_ellipses():
     by_index = [Word("saved", 0.3, 7), Word("not", -0.4, 3), Word("good,", 0.2, 4)]
-    assert joined(by_index)[0] == "… not good, … saved"
-    assert joined([Word("The", 0.1, 0), Word("film", 0.1, 1)])[0] == "The film"
+    assert join_words(by_index)[0] == "… not good, … saved"
+    assert join_words([Word("The", 0.1, 0), Word("film", 0.1, 1)])[0] == "The film"
     by_range = [Word("b", 0.1, start=4, stop=5), Word("a", 0.1, start=2, stop=3), Word("c", 0.1, start=5, stop=6)]
-    assert joined(by_range)[0] == "… a bc"
-    assert joined([Word("a", 0.1), Word("b", 0.1)])[0] == "… a … b"
-    assert joined([]) == ("", ())
-    text, placed = joined(by_index)
-    assert shown(text, placed) == ([("not", -0.4), ("good,", 0.2), ("saved", 0.3)], [])
+    assert join_words(by_range)[0] == "… a bc"
+    assert join_words([Word("a", 0.1), Word("b", 0.1)])[0] == "… a … b"
+    assert join_words([]) == ("", ())
+    text, ordered = join_words(by_index)
+    assert found(text, ordered) == ([("not", -0.4), ("good,", 0.2), ("saved", 0.3)], [])
 
 
 def test_no_character_that_acts_is_left():
     everything = "".join(map(chr, range(sys.maxunicode + 1)))
-    left = visible(everything)
-    left.encode("utf-8")
+    result = visible(everything)
+    result.encode("utf-8")
     bad = {"Cc", "Cs", "Zl", "Zp"}
-    assert {c for c in left if unicodedata.category(c) in bad} == {"\t", "\n"}
-    assert not set("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\ufffe\uffff\U0001ffff") & set(left)
+    assert {c for c in result if unicodedata.category(c) in bad} == {"\t", "\n"}
+    assert not set("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\ufffe\uffff\U0001ffff") & set(result)
     # Joiners, without which emoji and some scripts fall apart, stay.
     assert visible("👩\u200d🚀 می\u200cخواهم") == "👩\u200d🚀 می\u200cخواهم"
 

@@ -14,18 +14,18 @@ NASTY = (
 
 
 def words(text, scores):
-    """Words between white space with their places; what has no score gets 0."""
-    found = (
+    """The words between white space, with index and range; those without a score get 0."""
+    scored = (
         Word(match[0], scores.get(i, 0.0), i, match.start(), match.end())
         for i, match in enumerate(re.finditer(r"\S+", text))
     )
-    return WordScores(tuple(found))
+    return WordScores(tuple(scored))
 
 
 def explain(text=FILM, *scores, name=None, labels=(POSITIVE, NEGATIVE), method="shapley"):
-    """One attribution for each mapping from word to score."""
+    """An explanation with one attribution for each mapping from the index of a word to its score."""
     attributions = tuple(
-        Attribution(label, words(text, given), method)
-        for label, given in zip(labels, scores or (SCORES,), strict=False)
+        Attribution(label, words(text, by_index), method)
+        for label, by_index in zip(labels, scores or (SCORES,), strict=False)
     )
     return Explanation("text-classification", Source("text", text=text, name=name), labels, attributions)

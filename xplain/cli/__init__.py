@@ -1,8 +1,9 @@
-"""The ``xplain`` command.
+"""The ``xplain`` command: its arguments, its exit status, and how it fails.
 
 Data goes to standard output and everything else to standard error. The exit status is 0 if all is well, 1 if some
 inputs failed, 2 for wrong usage or a bad document, and 130 after Ctrl-C. A file is never overwritten without
-``--force``. The work of each sub-command is in a module of its own, which is imported when the sub-command is called.
+``--force``. Sub-commands are functions of other modules, named in strings and imported when they are called, so that
+``xplain --help`` waits for no other package.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     int
         The exit status.
     """
-    if not _streams_are_open():
+    if not _prepare_streams():
         return 2
     arguments = _parser().parse_args(argv)
     module, _, function = arguments.run.partition(":")
@@ -54,17 +55,17 @@ def main(argv: Sequence[str] | None = None) -> int:
         print("xplain: interrupted", file=sys.stderr)
         return 130
     except BrokenPipeError:  # the reader has gone, as in `xplain ... | head`
-        _drop_output()
+        _discard_output()
         return 0
-    except OSError as error:  # a full disk, say: xplain's own files are refused in detail
-        _drop_output()
+    except OSError as error:  # a full disk, say; what is wrong with a named file was an XplainError
+        _discard_output()
         streams.note(f"error: input and output must be files that can be used, got {error}")
         return 2
 
 
-def _streams_are_open() -> bool:
-    """Prepare the standard streams: what they cannot encode is escaped."""
-    if sys.stderr is None:
+def _prepare_streams() -> bool:
+    """Have the standard streams escape what they cannot encode; False if there is no standard output."""
+    if sys.stderr is None:  # closed by the caller
         sys.stderr = io.StringIO()  # else messages would go to standard output
     if sys.stdout is None:
         streams.note("error: standard output must be open, got a closed one; use > /dev/null to ignore it")
@@ -74,9 +75,9 @@ def _streams_are_open() -> bool:
     return True
 
 
-def _drop_output() -> None:
-    """Discard what is left in the buffer of standard output, of which Python would complain once more at exit."""
-    with suppress(io.UnsupportedOperation):  # a stream in memory
+def _discard_output() -> None:
+    """Discard the buffer of standard output: Python would fail once more to write it at exit."""
+    with suppress(io.UnsupportedOperation):  # a stream in memory has no file number
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,7 @@ from xplain.errors import InputError
 from xplain.explanation import Box
 from xplain.inputs import images
 
-Options = dict[str, dict[str, Any]]
+Options = dict[str, dict[str, Any]]  # by the name of a method or a measure
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -28,61 +27,60 @@ def run(arguments: argparse.Namespace) -> int:
     suffix = ".png" if output in (None, "-") else Path(output).suffix.lower()
     if suffix not in streams.PICTURES:
         raise InputError(f"output must end in {', '.join(streams.PICTURES)}, got {output!r}")
-    methods, measures = _named("methods", arguments.methods), _named("measures", arguments.measures)
+    methods, measures = _options("methods", arguments.methods), _options("measures", arguments.measures)
     for text in arguments.option:
         _set_option(text, {**measures, **methods})
     model = load_model(arguments.model)
-    compared = evaluation.compare(
+    comparison = evaluation.compare(
         model,
         streams.read_bytes("-") if arguments.input == "-" else arguments.input,
         methods,
-        None if arguments.target is None else streams.target(arguments.target),
+        None if arguments.target is None else streams.parse_target(arguments.target),
         measures=measures,
         region=_region(arguments),
         seed=arguments.seed,
         batch_size=arguments.batch_size,
-        progress=_show if sys.stderr.isatty() else None,
+        progress=_show_method if sys.stderr.isatty() else None,
     )
     if output is not None:
-        streams.write_bytes(output, api.render(compared, time=arguments.time).encoded(suffix), force=arguments.force)
-    for method, reason in compared.refused.items():
+        streams.write_bytes(output, api.render(comparison, time=arguments.time).encoded(suffix), force=arguments.force)
+    for method, reason in comparison.refused.items():
         streams.note(f"error: {method}: {reason}")
     if arguments.json:
-        for row in compared.rows(time=arguments.time):
+        for row in comparison.rows(time=arguments.time):
             streams.print_json(row | {"status": "successful"})
-        for method, reason in compared.refused.items():
+        for method, reason in comparison.refused.items():
             streams.print_json({"method": method, "status": "failed", "error": reason})
     elif output is None:
-        print(compared.table(time=arguments.time))
-    return 1 if compared.refused else 0
+        print(comparison.table(time=arguments.time))
+    return 1 if comparison.refused else 0
 
 
-def _show(method: str) -> None:
+def _show_method(method: str) -> None:
     streams.note(f"{method} ...")
 
 
-def _named(what: str, text: str) -> Options:
+def _options(argument: str, text: str) -> Options:
+    """Return no options yet for each of the names that an argument lists."""
     names = [name.strip() for name in text.split(",")]
     if not all(names):
-        raise InputError(f"{what} must be names with commas between them, got {text!r}")
+        raise InputError(f"{argument} must be names with commas between them, got {text!r}")
     return {name: {} for name in names}
 
 
 def _set_option(text: str, options: Options) -> None:
     """Set NAME.OPTION=VALUE among the options of methods and measures."""
-    place, equals, value = text.partition("=")
-    name, dot, option = place.partition(".")
+    key, equals, value = text.partition("=")
+    name, dot, option = key.partition(".")
     if not (equals and dot and option):
         raise InputError(f"option must be NAME.OPTION=VALUE, got {text!r}")
     if name not in options:
         raise InputError(f"option must be one of a method or measure that is asked for, got {text!r}")
-    try:
-        options[name][option.replace("-", "_")] = json.loads(value)
-    except (ValueError, RecursionError):
-        options[name][option.replace("-", "_")] = value
+    options[name][option.replace("-", "_")] = streams.parse_value(value)
 
 
 def _region(arguments: argparse.Namespace) -> Any:
+    """Where the thing to find is: a box, a mask (height, width), or None."""
     if arguments.box is not None and arguments.mask is not None:
         raise InputError("mask must be left out when box is given, got both")
     if arguments.box is not None:

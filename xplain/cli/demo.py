@@ -1,4 +1,4 @@
-"""``xplain demo``: a real photo and a real text explained by real networks, as documents and pictures."""
+"""``xplain demo``: a real photo and a real text, explained by pretrained networks, as documents and pictures."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import Any
 from xplain import api
 from xplain._lazy import require
 from xplain.cli import streams
-from xplain.cli.documents import encoded
+from xplain.cli.documents import encode
 from xplain.cli.explain import load_model, progress
 from xplain.explanation import Explanation
 from xplain.inputs.files import make_folder
 
-Files = dict[str, tuple[bytes, str]]
+Files = dict[str, tuple[bytes, str]]  # name to content and what it is
 
 # One of each kind: gradients, class activation, path integral, black box.
 METHODS: dict[str, dict[str, int]] = {
@@ -32,41 +32,41 @@ def run(arguments: argparse.Namespace) -> int:
     """Explain the photo of a cat and a review, and write documents and pictures to a folder."""
     folder = Path(arguments.output)
     make_folder(folder)
-    for files in (_photo(), _text()):
-        for name, (data, what) in files.items():
+    for files in (_explain_photo(), _explain_text()):
+        for name, (data, description) in files.items():
             streams.write_bytes(str(folder / name), data, force=arguments.force)
-            print(f"  {folder / name!s:<28} {what}")
+            print(f"  {folder / name!s:<28} {description}")
     print(f"draw it again without the model: xplain render {folder}/cat.json --image {folder}/cat.png -o again.png")
     return 0
 
 
-def _photo() -> Files:
+def _explain_photo() -> Files:
     photo = Path(str(require("skimage.data", extra="torch").__file__)).with_name("chelsea.png")
     model = load_model("efficientnet-lite0")
-    explained = {method: _explain(model, photo, method, **options) for method, options in METHODS.items()}
-    grad_cam = explained["grad-cam"]
+    explanations = {method: _explain(model, photo, method, **options) for method, options in METHODS.items()}
+    grad_cam = explanations["grad-cam"]
     _announce(photo.name, model, grad_cam)
     mask = grad_cam.with_masks(keep=0.1)
     return {
         "cat.png": (photo.read_bytes(), "the photo"),
-        "cat.json": (encoded(grad_cam, "native"), "grad-cam, lossless"),
-        "cat.modzy.json": (encoded(mask, "modzy"), "its top tenth as a run-length mask"),
+        "cat.json": (encode(grad_cam, "native"), "grad-cam, lossless"),
+        "cat.modzy.json": (encode(mask, "modzy"), "its top tenth as a run-length mask"),
         "cat-overlay.png": (api.render(grad_cam).encoded(".png"), "grad-cam over the photo"),
         "cat-mask.png": (api.render(mask).encoded(".png"), "the mask's outline"),
         "cat-methods.png": (
-            api.render(list(explained.values()), shared=False).encoded(".png"),
+            api.render(list(explanations.values()), shared=False).encoded(".png"),
             "several methods side by side",
         ),
     }
 
 
-def _text() -> Files:
+def _explain_text() -> Files:
     model = load_model("sentiment-cnn")
     e = _explain(model, REVIEW, "shapley")
     _announce(f'"{REVIEW}"', model, e)
     return {
-        "review.json": (encoded(e, "native"), "Shapley values of the words, lossless"),
-        "review.modzy.json": (encoded(e, "modzy"), "the same as word importances"),
+        "review.json": (encode(e, "native"), "Shapley values of the words, lossless"),
+        "review.modzy.json": (encode(e, "modzy"), "the same as word importances"),
         "review.html": (api.render(e).encoded(".html"), "the words in colour, as a page"),
         "review.png": (api.render(e).encoded(".png"), "the same as a picture"),
     }

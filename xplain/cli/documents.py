@@ -1,4 +1,7 @@
-"""Commands on saved documents: render, convert, validate."""
+"""Commands on saved documents: render, convert, validate.
+
+A job in a file is read item by item where that is enough, since jobs can be larger than memory.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from xplain import api
 from xplain.cli import streams
@@ -21,7 +24,7 @@ if TYPE_CHECKING:
     from xplain.renderers import JobPage, Picture, TextPicture
 
 
-_STYLE = ("alpha", "text", "signal")
+_STYLE = ("alpha", "text", "signal")  # arguments of `render` that are passed on as they are
 
 
 def load(name: str, format: str | None = None) -> Explanation | Results | Record:
@@ -31,16 +34,16 @@ def load(name: str, format: str | None = None) -> Explanation | Results | Record
 
 def outline(name: str, format: str | None = None) -> Results | None:
     """Read a job without its explanations, item by item; None if the document is no job in a file."""
-    if name == "-" or name.lower().endswith(".jsonl") or not Path(name).is_file():  # a pipe can be read once only
+    if name == "-" or name.lower().endswith(".jsonl") or not Path(name).is_file():  # a pipe can be read only once
         return None
 
-    def opened() -> AbstractContextManager[BinaryIO]:
+    def open_file() -> AbstractContextManager[BinaryIO]:
         return files.opened(name)
 
-    return read_outline(opened, format) if holds_items(opened, format) else None
+    return read_outline(open_file, format) if holds_items(open_file, format) else None
 
 
-def encoded(subject: Explanation | Results | Record, format: str, *, lossy: bool = False) -> bytes:
+def encode(subject: Explanation | Results | Record, format: str, *, lossy: bool = False) -> bytes:
     """Return a document as a line of JSON."""
     return (dumps(to_document(subject, format, lossy=lossy)) + "\n").encode("utf-8")
 
@@ -48,7 +51,7 @@ def encoded(subject: Explanation | Results | Record, format: str, *, lossy: bool
 def _with_masks(
     subject: Explanation | Results | Record, keep: float | None, threshold: float | None
 ) -> Explanation | Results | Record:
-    """Turn heat maps into masks where the command line asks for it."""
+    """Turn heat maps into masks if the command line asks for it."""
     if isinstance(subject, Record) or (keep is None and threshold is None):
         return subject
     if isinstance(subject, Explanation):
@@ -62,7 +65,7 @@ def _with_masks(
 
 def render(arguments: argparse.Namespace) -> int:
     """Draw the explanations of one or more documents as one picture, or a job as a page."""
-    jit.one_shot()
+    jit.one_shot()  # importing Numba takes longer than to draw once without it
     output = arguments.output
     if output not in (None, "-") and Path(output).suffix.lower() not in streams.PICTURES:
         raise InputError(f"output must end in {', '.join(streams.PICTURES)}, got {output!r}")
@@ -77,11 +80,12 @@ def render(arguments: argparse.Namespace) -> int:
 
 
 def _page(arguments: argparse.Namespace) -> JobPage | None:
-    """The page of a job that is read item by item; None if that is not what is asked for."""
+    """The page of a job that is read item by item; None if something else is asked for."""
     names, format = arguments.documents, arguments.format
-    styled = any(getattr(arguments, name) is not None for name in ("target", "cmap", "scale", *_STYLE))
-    asked = arguments.kind == "page" or (arguments.kind is None and str(arguments.output).lower().endswith(".html"))
-    if len(names) > 1 or styled or not asked:
+    is_html = str(arguments.output).lower().endswith(".html")
+    is_page = arguments.kind == "page" or (arguments.kind is None and is_html)
+    has_style = any(getattr(arguments, name) is not None for name in ("target", "cmap", "scale", *_STYLE))
+    if len(names) > 1 or has_style or not is_page:
         return None
     results = outline(names[0], format)
     if results is None:
@@ -97,15 +101,14 @@ def _picture(arguments: argparse.Namespace) -> Picture | TextPicture | JobPage:
         raise InputError("document must hold something to draw, got none")
     scale = arguments.scale
     if scale is not None and scale not in ("max", "robust"):
-        scale = _number("scale", scale)
+        scale = _parse_scale(scale)
     target = arguments.target
-    given = {name: getattr(arguments, name) for name in _STYLE}
-    style = {name: value for name, value in given.items() if value is not None}
+    style = {name: getattr(arguments, name) for name in _STYLE if getattr(arguments, name) is not None}
     return api.render(
         subjects[0] if len(subjects) == 1 else _explanations(subjects),
         arguments.image,
         kind=arguments.kind,
-        target=None if target is None else streams.target(target),
+        target=None if target is None else streams.parse_target(target),
         cmap=arguments.cmap,
         scale=scale,
         **style,
@@ -115,29 +118,29 @@ def _picture(arguments: argparse.Namespace) -> Picture | TextPicture | JobPage:
 def convert(arguments: argparse.Namespace) -> int:
     """Write a document in another format."""
     subject = _with_masks(load(arguments.document, arguments.format), arguments.keep, arguments.threshold)
-    streams.write_bytes(arguments.output, encoded(subject, arguments.to, lossy=arguments.lossy), force=arguments.force)
+    streams.write_bytes(arguments.output, encode(subject, arguments.to, lossy=arguments.lossy), force=arguments.force)
     return 0
 
 
 def validate(arguments: argparse.Namespace) -> int:
     """Print the problems of each document; 2 if there are any."""
-    bad = False
+    any_invalid = False
     for name in arguments.documents:
         problems = validate_text(streams.read_bytes(name), arguments.format)
-        bad = bad or bool(problems)
+        any_invalid = any_invalid or bool(problems)
         if arguments.json:
-            found = [{"path": problem.path, "message": problem.message} for problem in problems]
-            streams.print_json({"document": name, "valid": not problems, "problems": found})
+            listed = [{"path": problem.path, "message": problem.message} for problem in problems]
+            streams.print_json({"document": name, "valid": not problems, "problems": listed})
         else:
             for problem in problems:
                 print(f"{name}: {problem.path}: {problem.message}")
             if not problems:
                 print(f"{name}: valid")
-    return 2 if bad else 0
+    return 2 if any_invalid else 0
 
 
 def _subjects(name: str, format: str | None) -> Iterator[Explanation | Results | Record]:
-    """Yield what a document or the lines of a .jsonl file hold."""
+    """Yield the value of a document, or of each line of a .jsonl file."""
     data = streams.read_bytes(name)
     documents = data.splitlines() if name.lower().endswith(".jsonl") else [data]
     for document in documents:
@@ -146,20 +149,20 @@ def _subjects(name: str, format: str | None) -> Iterator[Explanation | Results |
 
 
 def _explanations(subjects: Sequence[Explanation | Results | Record]) -> list[Explanation]:
-    """Return what several documents explain."""
-    found: list[Explanation] = []
+    """Return the explanations of several documents, those of jobs among them."""
+    explanations: list[Explanation] = []
     for subject in subjects:
         if isinstance(subject, Record):
             raise InputError(f"document must hold explanations to be drawn with others, got a record: {subject.kind}")
         if isinstance(subject, Explanation):
-            found.append(subject)
+            explanations.append(subject)
         else:
-            found += [item.explanation for item in subject.items if item.explanation is not None]
-    return found
+            explanations += [item.explanation for item in subject.items if item.explanation is not None]
+    return explanations
 
 
-def _number(name: str, text: Any) -> float:
+def _parse_scale(text: str) -> float:
     try:
         return float(text)
     except ValueError:
-        raise InputError(f"{name} must be a number, 'max' or 'robust', got {text!r}") from None
+        raise InputError(f"scale must be a number, 'max' or 'robust', got {text!r}") from None

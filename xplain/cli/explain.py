@@ -1,4 +1,7 @@
-"""``xplain explain``: images or texts in, documents or pictures out."""
+"""``xplain explain``: images, texts or recordings in, documents or pictures out.
+
+One input that cannot be explained does not stop the others: it is reported, and the exit status is 1.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,6 @@ import argparse
 import glob
 import importlib
 import inspect
-import json
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -17,17 +19,17 @@ from typing import Any, BinaryIO
 
 from xplain import api
 from xplain.cli import streams
-from xplain.cli.documents import encoded
+from xplain.cli.documents import encode
 from xplain.errors import DocumentError, InputError, XplainError
 from xplain.explanation import Explanation
 from xplain.formatters import loads
 from xplain.inputs import files
 
-Sink = Callable[[str, Explanation], str]
+Writer = Callable[[str, Explanation], str]  # from a name and an explanation to where it was written
 
 
 @dataclass(frozen=True, slots=True)
-class _Job:
+class _Input:
     """One input.
 
     Parameters
@@ -52,26 +54,26 @@ def run(arguments: argparse.Namespace) -> int:
     """Explain each input; 1 if some failed."""
     if arguments.json and arguments.output == "-":
         raise InputError("output must be a file or a folder with --json, got -; add -o OUT")
-    jobs = _all_jobs(arguments)
-    options = dict(_option(text) for text in arguments.option)
+    inputs = _inputs(arguments)
+    options = dict(_parse_option(text) for text in arguments.option)
     failed = 0
-    texts = any(job.text is not None for job in jobs) or bool(arguments.text_file)
-    model = load_model(arguments.model or ("sentiment-cnn" if texts else "efficientnet-lite0"))
-    with _sink(arguments, jobs) as write:
-        for job in jobs:
+    has_texts = any(each.text is not None for each in inputs) or bool(arguments.text_file)
+    model = load_model(arguments.model or ("sentiment-cnn" if has_texts else "efficientnet-lite0"))
+    with _writer(arguments, len(inputs)) as write:
+        for each in inputs:
             try:
-                explanation = _explain(model, job, options, arguments)
-                output = write(job.name, explanation)
-                line: dict[str, Any] = {"input": job.name, "status": "successful", "output": output}
+                explanation = _explain(model, each, options, arguments)
+                output = write(each.name, explanation)
+                line: dict[str, Any] = {"input": each.name, "status": "successful", "output": output}
                 line |= {"label": explanation.predictions[0].name, "score": explanation.predictions[0].score}
             except XplainError as error:
                 failed += 1
-                line = {"input": job.name, "status": "failed", "error": str(error)}
-                streams.note(f"error: {job.name}: {error}")
+                line = {"input": each.name, "status": "failed", "error": str(error)}
+                streams.note(f"error: {each.name}: {error}")
             if arguments.json:
                 streams.print_json(line)
-    if failed and len(jobs) > 1:
-        streams.note(f"{failed} of {len(jobs)} inputs failed")
+    if failed and len(inputs) > 1:
+        streams.note(f"{failed} of {len(inputs)} inputs failed")
     return 1 if failed else 0
 
 
@@ -106,30 +108,30 @@ def progress(name: str) -> Iterator[Callable[[int, int], None] | None]:
         yield None
         return
     start = last = time.monotonic()
-    shown = False
+    is_shown = False
 
     def show(done: int, total: int) -> None:
-        nonlocal last, shown
+        nonlocal last, is_shown
         now = time.monotonic()
         if now - start > 1 and now - last > 0.1:
-            last, shown = now, True
+            last, is_shown = now, True
             sys.stderr.write(f"\r{name}: {done}/{total} evaluations")
             sys.stderr.flush()
 
     try:
         yield show
     finally:
-        if shown:
+        if is_shown:
             sys.stderr.write("\r\x1b[K")
 
 
-def _explain(model: Any, job: _Job, options: dict[str, Any], arguments: argparse.Namespace) -> Explanation:
-    with progress(job.name) as show:
+def _explain(model: Any, each: _Input, options: dict[str, Any], arguments: argparse.Namespace) -> Explanation:
+    with progress(each.name) as show:
         explanation = api.explain(
             model,
-            job.text if job.file is None else read_input(job.file, model.task),
+            each.text if each.file is None else read_input(each.file, model.task),
             arguments.method,
-            job.target,
+            each.target,
             seed=arguments.seed,
             batch_size=arguments.batch_size,
             progress=show,
@@ -143,7 +145,7 @@ def _explain(model: Any, job: _Job, options: dict[str, Any], arguments: argparse
 
 
 def read_input(file: str, task: str) -> Any:
-    """Return what `api.explain` takes of a model of a task for a file: its text, or where an image is."""
+    """Return a file as `api.explain` takes it: the text for a model of texts, else the file's name or its bytes."""
     if task == "text-classification":
         try:
             return streams.read_bytes(file).decode("utf-8-sig")
@@ -152,35 +154,35 @@ def read_input(file: str, task: str) -> Any:
     return streams.read_bytes("-") if file == "-" else file
 
 
-def _all_jobs(arguments: argparse.Namespace) -> list[_Job]:
+def _inputs(arguments: argparse.Namespace) -> list[_Input]:
     """Return the inputs that the command line names."""
-    target = _targets(arguments.target)
-    jobs = [job for text in arguments.inputs for job in _jobs(text, target)]
-    jobs += [_Job("text", target, text=text) for text in arguments.text]
-    jobs += [_Job(file, target, file=file) for file in arguments.text_file]
-    if not jobs:
+    target = _parse_targets(arguments.target)
+    inputs = [each for text in arguments.inputs for each in _inputs_of(text, target)]
+    inputs += [_Input("text", target, text=text) for text in arguments.text]
+    inputs += [_Input(file, target, file=file) for file in arguments.text_file]
+    if not inputs:
         raise InputError("input must be given, got none; name an image, or use --text or --text-file")
-    return jobs
+    return inputs
 
 
-def _jobs(text: str, target: Any) -> Iterator[_Job]:
+def _inputs_of(text: str, target: Any) -> Iterator[_Input]:
     """Yield the inputs that one argument names."""
     if text == "-":
-        yield _Job("stdin", target, file="-")
+        yield _Input("stdin", target, file="-")
     elif text.lower().endswith(".jsonl"):
-        yield from _lines(text, target)
+        yield from _inputs_of_lines(text, target)
     elif glob.has_magic(text) and not Path(text).exists():
-        found = sorted(glob.glob(text, recursive=True))  # noqa: PTH207 - absolute patterns too
-        if not found:
+        names = sorted(glob.glob(text, recursive=True))  # noqa: PTH207 - absolute patterns too
+        if not names:
             raise InputError(f"input must match at least one file, got {text!r}, which matches none")
-        yield from (_Job(name, target, file=name) for name in found)
+        yield from (_Input(name, target, file=name) for name in names)
     elif Path(text).is_dir():
         raise InputError(f"input must be a file, got the folder {text!r}; name its files: '{text}/*.jpg'")
     else:
-        yield _Job(text, target, file=text)
+        yield _Input(text, target, file=text)
 
 
-def _lines(file: str, target: Any) -> Iterator[_Job]:
+def _inputs_of_lines(file: str, target: Any) -> Iterator[_Input]:
     """Yield the inputs of a .jsonl file: a path, or an object with ``image`` or ``text``, and maybe ``target``."""
     for number, line in enumerate(streams.read_bytes(file).splitlines(), start=1):
         if not line.strip():
@@ -190,84 +192,87 @@ def _lines(file: str, target: Any) -> Iterator[_Job]:
         except DocumentError as error:
             raise InputError(f"{file}, line {number}, {error.message}") from error
         entry = {"image": value} if isinstance(value, str) else value
-        found = [entry.get(key) for key in ("image", "text")] if isinstance(entry, dict) else []
-        if sum(isinstance(one, str) for one in found) != 1:
+        image_and_text = [entry.get(key) for key in ("image", "text")] if isinstance(entry, dict) else []
+        if sum(isinstance(string, str) for string in image_and_text) != 1:
             raise InputError(
                 f'{file}, line {number}, must be a path, {{"image": path}} or {{"text": text}}, got {value!r}'
             )
-        image, text = found
-        yield _Job(image or f"line-{number}", entry.get("target", target), file=image, text=text)
+        image, text = image_and_text
+        yield _Input(image or f"line-{number}", entry.get("target", target), file=image, text=text)
 
 
-def _targets(texts: list[str] | None) -> Any:
+def _parse_targets(texts: list[str] | None) -> Any:
     """Return the targets of the command line: whole numbers are classes, anything else a label."""
     if texts is None:
         return None
-    targets = [streams.target(text) for text in texts]
+    targets = [streams.parse_target(text) for text in texts]
     return targets[0] if len(targets) == 1 else targets
 
 
-def _option(text: str) -> tuple[str, Any]:
+def _parse_option(text: str) -> tuple[str, Any]:
+    """Return name and value of an option of the method."""
     name, equals, value = text.partition("=")
     if not equals:
         raise InputError(f"option must be NAME=VALUE, got {text!r}")
     name = name.replace("-", "_")
     if name in inspect.signature(api.explain).parameters:
         raise InputError(f"option must be one of the method, got {name!r}; see xplain explain --help for that")
-    try:
-        return name, json.loads(value)
-    except (ValueError, RecursionError):
-        return name, value
+    return name, streams.parse_value(value)
 
 
 @contextmanager
-def _sink(arguments: argparse.Namespace, jobs: list[_Job]) -> Iterator[Sink]:
-    """Yield what writes one explanation and returns where it went: a stream, one file, or one file an input."""
+def _writer(arguments: argparse.Namespace, count: int) -> Iterator[Writer]:
+    """Yield what writes each of ``count`` explanations: to a stream, to one file, or to a file each."""
     output = arguments.output
-    suffix = Path(output).suffix.lower()
-    if output == "-" or suffix == ".jsonl":
-        if output != "-" and Path(output).exists() and not arguments.force:
-            raise InputError(f"output must be a new file, got {output!r}, which exists; --force overwrites it")
-        with nullcontext(sys.stdout.buffer) if output == "-" else _opened(output, arguments.force) as stream:
-
-            def append(name: str, explanation: Explanation) -> str:
-                stream.write(_encoded(explanation, ".json", arguments))
-                stream.flush()
-                return str(output)
-
-            yield append
+    if output != "-" and Path(output).suffix.lower() != ".jsonl":
+        yield _file_writer(arguments, count)
         return
-    one_each = "{name}" in output or not suffix or Path(output).is_dir()
-    if not one_each and len(jobs) > 1:
-        raise InputError(
-            f"output must be a folder, a .jsonl file, or hold {{name}} for {len(jobs)} inputs, got {output!r}; "
-            "for pictures: -o 'folder/{name}.png'"
-        )
-    template = output if "{name}" in output or not one_each else str(Path(output) / "{name}.json")
-    suffix = Path(template).suffix.lower()
-    if suffix not in (*streams.PICTURES, ".json"):
-        raise InputError(f"output must end in .json, .jsonl, {', '.join(streams.PICTURES)}, got {output!r}")
-    taken: set[str] = set()
+    if output != "-" and Path(output).exists() and not arguments.force:
+        raise InputError(f"output must be a new file, got {output!r}, which exists; --force overwrites it")
+    with nullcontext(sys.stdout.buffer) if output == "-" else _open_stream(output, arguments.force) as stream:
 
-    def write(name: str, explanation: Explanation) -> str:
-        path = template.replace("{name}", _unique(Path(name).stem, taken))
-        files.make_folder(Path(path).parent)
-        streams.write_bytes(path, _encoded(explanation, suffix, arguments), force=arguments.force)
-        return path
+        def append(name: str, explanation: Explanation) -> str:
+            stream.write(_encode(explanation, ".json", arguments))
+            stream.flush()  # a reader need not wait for the next explanation
+            return str(output)
 
-    yield write
+        yield append
 
 
-def _opened(output: str, force: bool) -> BinaryIO:
-    """Open a stream's file; one that came up meanwhile is not overwritten either."""
+def _open_stream(output: str, force: bool) -> BinaryIO:
+    """Open the file of a stream; one that was made in the meantime is not overwritten either."""
     try:
         return Path(output).open("wb" if force else "xb")
     except OSError as error:
         raise files.refusal("output must be a file that can be written", output, error) from error
 
 
-def _unique(stem: str, taken: set[str]) -> str:
-    """Return the stem, numbered if another input had the same; dots alone would lead to another folder."""
+def _file_writer(arguments: argparse.Namespace, count: int) -> Writer:
+    """Return what writes one file, or a file for each explanation to a folder or by a pattern with ``{name}``."""
+    output = arguments.output
+    file_each = "{name}" in output or not Path(output).suffix or Path(output).is_dir()
+    if not file_each and count > 1:
+        raise InputError(
+            f"output must be a folder, a .jsonl file, or hold {{name}} for {count} inputs, got {output!r}; "
+            "for pictures: -o 'folder/{name}.png'"
+        )
+    pattern = output if "{name}" in output or not file_each else str(Path(output) / "{name}.json")
+    suffix = Path(pattern).suffix.lower()
+    if suffix not in (*streams.PICTURES, ".json"):
+        raise InputError(f"output must end in .json, .jsonl, {', '.join(streams.PICTURES)}, got {output!r}")
+    taken: set[str] = set()
+
+    def write(name: str, explanation: Explanation) -> str:
+        path = pattern.replace("{name}", _unique_name(Path(name).stem, taken))
+        files.make_folder(Path(path).parent)
+        streams.write_bytes(path, _encode(explanation, suffix, arguments), force=arguments.force)
+        return path
+
+    return write
+
+
+def _unique_name(stem: str, taken: set[str]) -> str:
+    """Return the stem, with a number if it is taken; stems of dots get a prefix, or they would name another folder."""
     name, number = stem if stem.strip(".") else f"_{stem}", 1
     while name in taken:
         number += 1
@@ -276,8 +281,9 @@ def _unique(stem: str, taken: set[str]) -> str:
     return name
 
 
-def _encoded(explanation: Explanation, suffix: str, arguments: argparse.Namespace) -> bytes:
+def _encode(explanation: Explanation, suffix: str, arguments: argparse.Namespace) -> bytes:
+    """Return the bytes of a picture or a document."""
     if suffix in streams.PICTURES:
         data: bytes = api.render(explanation).encoded(suffix)
         return data
-    return encoded(explanation, arguments.format, lossy=arguments.lossy)
+    return encode(explanation, arguments.format, lossy=arguments.lossy)

@@ -1,4 +1,8 @@
-"""Where the command reads from and writes to."""
+"""Input and output of the command: files, standard streams, pictures and messages on the terminal, values as text.
+
+``-`` names standard input or standard output. What is printed was partly written by other people, so nothing is that
+would act on the terminal.
+"""
 
 from __future__ import annotations
 
@@ -43,7 +47,7 @@ def print_json(value: Any) -> None:
     text = json.dumps(value, ensure_ascii=False, allow_nan=False)
     try:
         text.encode(sys.stdout.encoding or "utf-8")
-    except UnicodeEncodeError:  # other encodings, and names of files that are no UTF-8
+    except UnicodeEncodeError:  # another encoding, or the name of a file that is not UTF-8
         text = json.dumps(value, allow_nan=False)
     print(text)
 
@@ -62,20 +66,29 @@ def print_picture(picture: Picture | TextPicture | JobPage) -> None:
 
 
 def note(message: str) -> None:
-    """Tell the person at the terminal something."""
+    """Print a message on standard error."""
     print(f"xplain: {visible(message)}", file=sys.stderr)
 
 
 def visible(text: str) -> str:
-    """Put symbols for what would act on the terminal: labels and names are other people's."""
+    """Replace by symbols what would act on the terminal, see `xplain.explanation.characters.visible`."""
     if text.isprintable():
         return text
+    # Its table of characters takes a while to make, and is seldom needed.
     from xplain.explanation import characters
 
     return characters.visible(text)
 
 
-def target(text: str) -> int | str:
-    """Return a whole number as a class or an attribution, anything else as a label."""
-    # Python reads no number of thousands of digits, and there is no such class.
+def parse_target(text: str) -> int | str:
+    """Return a whole number as the index of a class or an attribution, anything else as a label."""
+    # Python refuses to read thousands of digits; no index has more than 18.
     return int(text) if text.isdecimal() and len(text) <= 18 else text
+
+
+def parse_value(text: str) -> Any:
+    """Return the value of an option: JSON, or the text itself if it is none."""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return text

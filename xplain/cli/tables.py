@@ -1,4 +1,4 @@
-"""Commands that list things: info, methods, formats, schema."""
+"""Commands that print tables: info, methods, formats, schema."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def methods(arguments: argparse.Namespace) -> int:
     from xplain.attributions import METHODS
 
     if arguments.model is not None:
-        _print_answers(arguments.model, arguments.input, arguments.json)
+        _print_abilities(arguments.model, arguments.input, arguments.json)
     elif arguments.input is not None:
         raise InputError("input must come with a model to try it on, got none; add --model MODEL")
     elif arguments.json:
@@ -44,17 +44,22 @@ def methods(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _print_answers(name: str, file: str | None, as_json: bool) -> None:
+def _print_abilities(model_name: str, file: str | None, as_json: bool) -> None:
     """Print for each method whether it can explain a model, and why not."""
-    model = load_model(name)
+    model = load_model(model_name)
     refused = api.refusals(model, None if file is None else read_input(file, model.task))
-    every = api.methods()
+    summaries = api.methods()
     if as_json:
-        streams.print_json({method: {"able": method not in refused, "reason": refused.get(method)} for method in every})
+        streams.print_json(
+            {method: {"able": method not in refused, "reason": refused.get(method)} for method in summaries}
+        )
         return
     _print_table(
         ("method", "able", "what it shows, or why not"),
-        [(method, "no" if method in refused else "yes", refused.get(method, every[method])) for method in every],
+        [
+            (method, "no" if method in refused else "yes", refused.get(method, summaries[method]))
+            for method in summaries
+        ],
     )
 
 
@@ -73,14 +78,14 @@ def formats(arguments: argparse.Namespace) -> int:
 def _print_conversions(name: str, as_json: bool) -> None:
     """Print, for each format, whether a document can be written in it: equal, lossy with the losses, or refused."""
     document = loads(streams.read_bytes(name))
-    value, own = from_document(document), sniff(document)
-    cells = {format: conversion(value, format) for format in api.formats()}
+    value, source_format = from_document(document), sniff(document)
+    outcomes = {format: conversion(value, format) for format in api.formats()}
     if as_json:
-        streams.print_json({"document": name, "format": own, "to": cells})
+        streams.print_json({"document": name, "format": source_format, "to": outcomes})
         return
-    print(f"{streams.visible(name)} ({own})")
-    for format, cell in cells.items():
-        print(f"  {format:<14} {streams.visible(cell)}")
+    print(f"{streams.visible(name)} ({source_format})")
+    for format, outcome in outcomes.items():
+        print(f"  {format:<14} {streams.visible(outcome)}")
 
 
 def schema(arguments: argparse.Namespace) -> int:
@@ -92,15 +97,15 @@ def schema(arguments: argparse.Namespace) -> int:
 def info(arguments: argparse.Namespace) -> int:
     """Describe a document, or the installation."""
     name = arguments.document
-    facts = _installation() if name is None else _contents(outline(name) or load(name))
+    facts = _installation() if name is None else _describe(outline(name) or load(name))
     if arguments.json:
         streams.print_json(facts)
         return 0
     for key, value in facts.items():
         lines = value if isinstance(value, list) else [value]
         for i, line in enumerate(lines):
-            shown = " ".join(streams.visible(str(line)).split("\n"))
-            print(f"{key if i == 0 else '':<16} {shown}")
+            text = streams.visible(str(line)).replace("\n", " ")
+            print(f"{key if i == 0 else '':<16} {text}")
     return 0
 
 
@@ -115,15 +120,15 @@ def _installation() -> dict[str, Any]:
     return facts
 
 
-def _contents(subject: Value) -> dict[str, Any]:
+def _describe(subject: Value) -> dict[str, Any]:
     if isinstance(subject, Record):
         return {"format": subject.format, "kind": subject.kind, "field": sorted(subject.fields)}
     if isinstance(subject, Results):
-        states = [f"{item.name}: {item.status}" + (f" ({item.error})" if item.error else "") for item in subject.items]
+        items = [f"{item.name}: {item.status}" + (f" ({item.error})" if item.error else "") for item in subject.items]
         return {
             "job": subject.job,
             "items": f"{subject.total}, {subject.completed} successful, {subject.failed} failed",
-            "item": states,
+            "item": items,
         }
     source, provenance = subject.source, subject.provenance
     size = f" {source.height}x{source.width}" if source.height is not None else ""
@@ -139,10 +144,10 @@ def _contents(subject: Value) -> dict[str, Any]:
     return {key: value for key, value in facts.items() if value != []}
 
 
-def _print_table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
+def _print_table(header: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
     """Print columns; the last one is cut at the terminal's edge, but never when piped."""
-    widths = [max(len(row[i]) for row in [head, *rows]) for i in range(len(head) - 1)]
+    widths = [max(len(row[i]) for row in [header, *rows]) for i in range(len(header) - 1)]
     limit = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
-    for row in [head, *rows]:
+    for row in [header, *rows]:
         cells = [cell.ljust(width) for cell, width in zip(row[:-1], widths, strict=True)]
         print("  ".join([*cells, row[-1]])[:limit].rstrip())

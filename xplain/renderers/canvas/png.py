@@ -20,6 +20,7 @@ import numpy.typing as npt
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _NONE, _UP = 0, 2  # filter types
 _BLOCK = 1 << 18  # bytes of rows that are filtered and compressed at once, while they are in the cache
+_HEAD = 16  # bytes that ISA-L compresses by themselves
 
 
 def encode(pixels: npt.NDArray[np.uint8], description: str = "") -> bytes:
@@ -49,8 +50,16 @@ def encode(pixels: npt.NDArray[np.uint8], description: str = "") -> bytes:
     rows = np.ascontiguousarray(pixels).reshape(height, 3 * width)
     step = max(1, _BLOCK // (3 * width))
     for start in range(0, height, step):
-        data = compressor.compress(_filter(rows, start, min(start + step, height)))
-        file.writelines(_chunk(b"IDAT", data, deflate))
+        block = _filter(rows, start, min(start + step, height)).reshape(-1)
+        if start == 0 and deflate is not zlib:
+            # Where ISA-L 2.31 begins a stream in its fast loop, it takes the address of the stream for data and enters
+            # its hash as that of the second byte (`.write_first_byte` in igzip_icf_body_h1_gr_bt.asm), so that a match
+            # may be found, or not, depending on where the compressor lies in memory. A few bytes that are flushed do
+            # not reach that loop.
+            head, block = block[:_HEAD], block[_HEAD:]
+            data = compressor.compress(head) + compressor.flush(deflate.Z_SYNC_FLUSH)
+            file.writelines(_chunk(b"IDAT", data, deflate))
+        file.writelines(_chunk(b"IDAT", compressor.compress(block), deflate))
     file.writelines(_chunk(b"IDAT", compressor.flush(), deflate))
     file.writelines(_chunk(b"IEND", b""))
     return file.getvalue()

@@ -1,4 +1,4 @@
-"""What has to be known of all items of a job before the first of them is shown: labels, colours, and what was right."""
+"""Counts over all items of a job, which its page needs before it shows the first of them: labels, colours, outcomes."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ class Counts:
     Parameters
     ----------
     tally : Tally
-        Of what was decided where the truth is known.
+        Of the outcomes whose truth is known.
     labels : dict of str to int
-        In how many items each label is, the most frequent first.
+        Number of items of each label, the most frequent first.
     wrong : int
-        In how many items something is wrong.
+        Number of items with a wrong outcome.
     colours : dict of str to RGB
         Of labels along time.
     """
@@ -34,42 +34,47 @@ class Counts:
     colours: dict[str, Colour]
 
 
-def count(items: Iterable[Item]) -> Counts:
-    """Go through items once; what is kept of them grows with the number of labels."""
-    decided: Counter[Outcome] = Counter()
-    found: Counter[str] = Counter()
+def count_items(items: Iterable[Item]) -> Counts:
+    """Go through items once; memory grows with the number of labels only."""
+    outcome_times: Counter[Outcome] = Counter()
+    label_times: Counter[str] = Counter()
+    window_times: Counter[str] = Counter()
     wrong = 0
-    lasting: Counter[str] = Counter()
     for item in items:
         if item.explanation is None:
             continue
-        found.update(labels(item.explanation))
+        label_times.update(labels_of(item.explanation))
         wrong += is_wrong(item.explanation)
-        for one in outcomes(item.explanation):
-            if one.expected is not None:
-                decided[replace(one, region=None)] += 1
-            if one.region is not None:
-                lasting[one.predicted] += 1
-                lasting.update([one.expected] if one.expected is not None else [])
-    colours = palette([Block(0, times, label) for label, times in sorted(lasting.items())])
-    return Counts(tally(list(decided.elements())), dict(found.most_common()), wrong, colours)
+        for outcome in outcomes(item.explanation):
+            if outcome.expected is not None:
+                outcome_times[replace(outcome, region=None)] += 1  # equal ones are kept once, whatever their windows
+            if outcome.region is not None:
+                window_times[outcome.predicted] += 1
+                window_times.update([outcome.expected] if outcome.expected is not None else [])
+    colours = palette(Block(0, times, label) for label, times in sorted(window_times.items()))
+    return Counts(tally(list(outcome_times.elements())), dict(label_times.most_common()), wrong, colours)
 
 
-def labels(explanation: Explanation) -> tuple[str, ...]:
-    """Return the labels under which an item is found: what is decided for it, or what is found in it."""
+def labels_of(explanation: Explanation) -> tuple[str, ...]:
+    """Return the labels by which an item is filtered: what is decided for it, or found in it."""
     if explanation.task in ("image-classification", "signal-classification"):
-        names = [one.predicted for one in outcomes(explanation)]
+        names = [outcome.predicted for outcome in outcomes(explanation)]
     elif explanation.task == "text-classification":
-        whole = [p for p in explanation.predictions if p.region is None]
-        limited = [p for p in whole if p.threshold is not None]
-        best = choose(whole)
-        names = [p.name for p in limited if p.score >= (p.threshold or 0.0)]
-        names = names if limited else [best.name] if best is not None else []
+        names = _labels_of_text(explanation)
     else:
         names = [p.name for p in explanation.predictions if p.threshold is None or p.score >= p.threshold]
     return tuple(dict.fromkeys(names))
 
 
+def _labels_of_text(explanation: Explanation) -> list[str]:
+    """Labels of the whole text that reach their thresholds; the best label if there are no thresholds."""
+    predictions = [p for p in explanation.predictions if p.region is None]
+    if any(p.threshold is not None for p in predictions):
+        return [p.name for p in predictions if p.threshold is not None and p.score >= p.threshold]
+    best = choose(predictions)
+    return [] if best is None else [best.name]
+
+
 def is_wrong(explanation: Explanation) -> bool:
-    """Whether anything that was decided is known to be wrong."""
-    return any(one.correct is False for one in outcomes(explanation))
+    """Whether any outcome is known to be wrong."""
+    return any(outcome.correct is False for outcome in outcomes(explanation))

@@ -1,4 +1,4 @@
-"""Jobs as pictures: the explanations of their inputs, and below them how far the job is and how often it is right."""
+"""A job as a picture: the explanations of its inputs, and below them how far it is and how often it is right."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from xplain.renderers.job import charts
 if TYPE_CHECKING:
     from xplain.renderers.text.drawing import TextPicture
 
-_MOST_ITEMS = 24  # of a job that are drawn unless a kind is asked for
+_MAX_ITEMS = 24  # that are drawn unless a kind is asked for
 
 
 def draw(results: Results, image: Any = None, **options: Any) -> Picture | TextPicture:
@@ -23,32 +23,35 @@ def draw(results: Results, image: Any = None, **options: Any) -> Picture | TextP
     if isinstance(kind, str) and kind in charts.KINDS:
         return charts.draw(results, kind, **check_options(("font",), {**options, "kind": None}))
     font = {"font": options["font"]} if "font" in options else {}
-    found = [_named(item) for item in results.items if item.explanation is not None]
-    if kind is not None and found:
-        return draw_explanations(found, image, options)
-    drawn = _drawn_apart(found[:_MOST_ITEMS], image, options)
-    well = results.finished and results.completed == results.total and 0 < len(found) <= _MOST_ITEMS
-    if len(drawn) == 1 and not isinstance(drawn[0], Picture):
-        return drawn[0] if well else drawn[0].with_note(f"{charts.title(results)}: {charts.summary(results)}.")
-    below = [] if well and drawn else [charts.draw(results, "progress", **font)]
-    below += [charts.draw(results, part, **font) for part in charts.judging(results)]
-    return stack([*(Picture(one.pixels, one.alt) for one in drawn), *below])
+    explanations = [_with_name(item) for item in results.items if item.explanation is not None]
+    if kind is not None and explanations:
+        return draw_explanations(explanations, image, options)
+    pictures = _draw_by_source(explanations[:_MAX_ITEMS], image, options)
+    all_shown = results.finished and results.completed == results.total and 0 < len(explanations) <= _MAX_ITEMS
+    if len(pictures) == 1 and not isinstance(pictures[0], Picture):
+        picture = pictures[0]
+        return picture if all_shown else picture.with_note(f"{charts.title(results)}: {charts.summary(results)}.")
+    below = [] if all_shown and pictures else [charts.draw(results, "progress", **font)]
+    below += [charts.draw(results, judging, **font) for judging in charts.judging_kinds(results)]
+    return stack([*(Picture(picture.pixels, picture.alt) for picture in pictures), *below])
 
 
-def _named(item: Item) -> Explanation:
-    """The explanation of an input, with its name if the source has none."""
+def _with_name(item: Item) -> Explanation:
+    """The explanation of an input, with the item's name if its source has none."""
     explanation = item.explanation
     assert explanation is not None
     source = explanation.source
     return explanation if source.name is not None else replace(explanation, source=replace(source, name=item.name))
 
 
-def _drawn_apart(subjects: Sequence[Explanation], image: Any, options: dict[str, Any]) -> list[Picture | TextPicture]:
-    """A picture for each kind of source; explanations that hold nothing to draw are left to the job's own pictures."""
+def _draw_by_source(
+    subjects: Sequence[Explanation], image: Any, options: dict[str, Any]
+) -> list[Picture | TextPicture]:
+    """A picture for each kind of source of which there is something to draw."""
     kinds = dict.fromkeys(explanation.source.kind for explanation in subjects)
     groups = [[explanation for explanation in subjects if explanation.source.kind == kind] for kind in kinds]
     return [
         draw_explanations(group, image if group[0].source.kind == "image" else None, options)
         for group in groups
-        if any(one.predictions or one.attributions or one.task == "object-detection" for one in group)
+        if any(e.predictions or e.attributions or e.task == "object-detection" for e in group)
     ]

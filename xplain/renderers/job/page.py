@@ -1,7 +1,7 @@
 """A whole job as one page: how far it is, how often it was right, and an entry for each item, with filters.
 
-The page is one file of HTML without script, written item by item: what is held is an outline of the job, and the item
-that is being written.
+The page is one file of HTML without script, written item by item, so that memory holds an outline of the job and one
+item, however large the job is. The items are gone through twice: for counts, and to write them.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from xplain.errors import InputError
 from xplain.explanation import Item, Results
 from xplain.renderers.canvas.picture import Drawing, Picture
 from xplain.renderers.job import charts, drawing
-from xplain.renderers.job.counts import count
-from xplain.renderers.job.html import classes, entry, head
+from xplain.renderers.job.counts import count_items
+from xplain.renderers.job.html import entry, head, label_classes
 from xplain.renderers.job.thumbs import Photos
 from xplain.renderers.text.drawing import TextPicture
 
@@ -39,18 +39,18 @@ class JobPage(Drawing):
     _photos: Photos = field(repr=False)
 
     def chunks(self) -> Iterator[bytes]:
-        """Write the page piece by piece, an item at a time; the items are gone through twice."""
-        counts = count(self._items())
-        own = classes(counts)
-        for part in head(self._results, counts, own):
-            yield _encoded(part)
+        """Write the page piece by piece, an item at a time."""
+        counts = count_items(self._items())
+        classes = label_classes(counts)
+        for text in head(self._results, counts, classes):
+            yield _encode(text)
         yield b"<main>\n"
         for index, item in enumerate(self._items()):
-            yield _encoded(entry(index, item, counts, own, self._photos))
+            yield _encode(entry(index, item, counts, classes, self._photos))
         yield b"</main>\n"
-        unknown = self._results.total - len(self._results.items)
-        if unknown:
-            yield f"<p>Of {unknown:,} more inputs nothing is known yet.</p>\n".encode()
+        unlisted = self._results.total - len(self._results.items)
+        if unlisted:
+            yield f"<p>Of {unlisted:,} more inputs nothing is known yet.</p>\n".encode()
         yield b"</body>\n</html>\n"
 
     def parts(self, suffix: str) -> Iterable[bytes]:
@@ -59,10 +59,10 @@ class JobPage(Drawing):
 
     def picture(self) -> Picture | TextPicture:
         """Draw the job as a picture: see `xplain.renderers.draw`."""
-        if len(self._results.items) and self._whole:
+        # The outline of a job that is read item by item has no explanations.
+        if any(item.explanation is not None for item in self._results.items):
             return drawing.draw(self._results, self._photos.one)
-        drawn: Picture = charts.draw(self._results, "progress")
-        return drawn
+        return charts.draw(self._results, "progress")
 
     def html(self) -> bytes:
         """Write the page."""
@@ -88,11 +88,6 @@ class JobPage(Drawing):
     def mimebundle(self) -> dict[str, Any]:
         """What a notebook shows, by MIME type."""
         return self.picture().mimebundle()
-
-    @property
-    def _whole(self) -> bool:
-        """Whether the explanations are at hand."""
-        return any(item.explanation is not None for item in self._results.items)
 
 
 def draw(results: Results, image: Any = None, items: Callable[[], Iterable[Item]] | None = None) -> JobPage:
@@ -132,5 +127,5 @@ def draw(results: Results, image: Any = None, items: Callable[[], Iterable[Item]
     return JobPage(alt, results, (lambda: results.items) if items is None else items, Photos(image))
 
 
-def _encoded(text: str) -> bytes:
+def _encode(text: str) -> bytes:
     return text.encode("utf-8", "replace")

@@ -1,4 +1,8 @@
-"""Small pictures of the items of a job."""
+"""Small pictures of the items of a job for its page, and the photos that they are made of.
+
+Images become JPEG and strips of labels PNG, as data URLs, so that the page is one file. `Photos` finds the photo of an
+item in a folder by base name alone: a document must not lead to a file outside of it.
+"""
 
 from __future__ import annotations
 
@@ -25,15 +29,16 @@ from xplain.renderers.image.labels import arrange_labels, draw_marks
 from xplain.renderers.image.maps import Style, colour_tiles, prepare
 from xplain.renderers.image.marks import has_regions
 from xplain.renderers.image.panels import Panel, panels
-from xplain.renderers.signal.timeline import Block, blocks, merged, timeline
+from xplain.renderers.signal.timeline import Block, draw_timeline, merge, window_blocks
 
 UInt8 = npt.NDArray[np.uint8]
 
-_WIDTH, _HEIGHT = 420, 320  # pixels of a picture at most; pages show it smaller where there is less room
-_MOST = 1 << 25  # pixels from which it is made: a small document can claim any number of them
-_QUALITY = 82
-_STRIP = (640, 64, 28)  # width, height and size of text of a strip along time, shown half as large
-_SAID = 8  # stretches of time in words
+_MAX_WIDTH, _MAX_HEIGHT = 420, 320  # pixels; pages show a picture smaller where there is less room
+_MAX_PIXELS = 1 << 25  # of which a picture is made: a small document can claim any number of them
+_JPEG_QUALITY = 82
+# Width, height and size of text of a strip along time; it is shown half as large, sharp on screens of high density.
+_STRIP = (640, 64, 28)
+_MAX_BLOCKS = 8  # in words
 _STYLE = Style(alpha=0.8, keep=0.1, cmap=None, font=None)
 
 
@@ -48,9 +53,9 @@ class Thumb:
     alt : str
         What it shows, in words.
     width, height : int
-        At which it is shown, in CSS pixels.
+        Size at which it is shown, in CSS pixels.
     caption : str
-        What has to be said below it.
+        Written below it.
     """
 
     url: str
@@ -70,54 +75,54 @@ def of_image(explanation: Explanation, photo: UInt8 | None) -> Thumb | None:
     """
     photo = explanation.source.content if photo is None else photo
     if not explanation.attributions and not has_regions(explanation):
-        return None if photo is None else _encoded(_small(_checked(photo)), "the photo")
+        return None if photo is None else _thumb(_shrink(_check_photo(photo)), "the photo")
     [panel] = panels([explanation], photo, 0 if explanation.attributions else None)[:1]
-    _check(panel.height, panel.width)
-    pixels = _small(_painted(panel))
+    _check_size(panel.height, panel.width)
+    pixels = _shrink(_paint_panel(panel))
     if panel.marks is not None:
         height, width, _ = pixels.shape
         pixels = draw_marks(panel.marks, arrange_labels(panel.marks, width, height, None), pixels, None)
-    on = "" if panel.photo is not None else ", without the photo"
+    ground = "" if panel.photo is not None else ", without the photo"
     if panel.attribution is None:
-        return _encoded(pixels, f"regions{on}", on.removeprefix(", "))
+        return _thumb(pixels, f"regions{ground}", ground.removeprefix(", "))
     by = "" if panel.attribution.method is None else f" by {one_line(panel.attribution.method)}"
-    shows = f"evidence for {one_line(panel.attribution.target.name)}{by}{on}"
-    return _encoded(pixels, shows, shows)
+    alt = f"evidence for {one_line(panel.attribution.target.name)}{by}{ground}"
+    return _thumb(pixels, alt, caption=alt)
 
 
-def _checked(photo: UInt8) -> UInt8:
-    _check(*photo.shape[:2])
+def _check_photo(photo: UInt8) -> UInt8:
+    _check_size(*photo.shape[:2])
     return photo
 
 
-def _check(height: int, width: int) -> None:
-    if height * width > _MOST:
-        raise InputError(f"picture must have at most {_MOST} pixels to be made small, got {height}x{width}")
+def _check_size(height: int, width: int) -> None:
+    if height * width > _MAX_PIXELS:
+        raise InputError(f"picture must have at most {_MAX_PIXELS} pixels to be made small, got {height}x{width}")
 
 
-def _painted(panel: Panel) -> UInt8:
+def _paint_panel(panel: Panel) -> UInt8:
     [piece] = colour_tiles([prepare(panel, None, _STYLE)], None, shared=False)
     pixels = np.empty((panel.height, panel.width, 3), np.uint8)
     piece.paint(pixels)
     return pixels
 
 
-def _small(pixels: UInt8) -> UInt8:
+def _shrink(pixels: UInt8) -> UInt8:
     height, width, _ = pixels.shape
-    factor = min(_WIDTH / width, _HEIGHT / height)
+    factor = min(_MAX_WIDTH / width, _MAX_HEIGHT / height)
     size = max(1, round(width * factor)), max(1, round(height * factor))
     method = Image.Resampling.BOX if factor < 1 else Image.Resampling.NEAREST
     return np.asarray(Image.fromarray(pixels).resize(size, method))
 
 
-def _encoded(pixels: UInt8, alt: str, caption: str = "") -> Thumb:
+def _thumb(pixels: UInt8, alt: str, caption: str = "") -> Thumb:
     file = io.BytesIO()
-    Image.fromarray(pixels).save(file, "JPEG", quality=_QUALITY)
+    Image.fromarray(pixels).save(file, "JPEG", quality=_JPEG_QUALITY)
     height, width, _ = pixels.shape
-    return Thumb(_url("jpeg", file.getvalue()), alt, width, height, caption)
+    return Thumb(_data_url("jpeg", file.getvalue()), alt, width, height, caption)
 
 
-def _url(kind: str, data: bytes) -> str:
+def _data_url(kind: str, data: bytes) -> str:
     return f"data:image/{kind};base64,{base64.b64encode(data).decode('ascii')}"
 
 
@@ -126,19 +131,19 @@ def of_signal(explanation: Explanation, colours: Mapping[str, Colour]) -> Thumb 
     length = max((p.region.end_ms for p in explanation.predictions if isinstance(p.region, Window)), default=0.0)
     if not length > 0:
         return None
-    parts = merged(blocks([p for p in explanation.predictions if isinstance(p.region, Window)], length))
+    decided = merge(window_blocks([p for p in explanation.predictions if isinstance(p.region, Window)], length))
     width, height, size = _STRIP
-    data = png.encode(timeline(parts, colours, length, width, height, size))
-    said = "; ".join(map(_stretch, parts[:_SAID])) + ("; …" if len(parts) > _SAID else "")
-    return Thumb(_url("png", data), f"along time: {said}", width // 2, height // 2)
+    data = png.encode(draw_timeline(decided, colours, length, width, height, size))
+    listed = "; ".join(map(_in_words, decided[:_MAX_BLOCKS])) + ("; …" if len(decided) > _MAX_BLOCKS else "")
+    return Thumb(_data_url("png", data), f"along time: {listed}", width // 2, height // 2)
 
 
-def _stretch(block: Block) -> str:
+def _in_words(block: Block) -> str:
     times = f"{block.start / 1000:.4g} to {block.stop / 1000:.4g} s: {one_line(block.label)}"
     return f"{times} (wrong, {one_line(block.expected or 'another')} is true)" if block.wrong else times
 
 
-def find(folder: Path, name: str) -> Path | None:
+def find_photo(folder: Path, name: str) -> Path | None:
     """Return the file in a folder that has the base name of a path; whatever the path, none outside of the folder.
 
     Examples
@@ -146,7 +151,7 @@ def find(folder: Path, name: str) -> Path | None:
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     _ = Path(folder, "cat.png").write_bytes(b"")
-    ...     [find(Path(folder), name) is not None for name in ("a/cat.png", "../cat.png", "..", "/etc/passwd")]
+    ...     [find_photo(Path(folder), name) is not None for name in ("a/cat.png", "../cat.png", "..", "/etc/passwd")]
     [True, True, False, False]
     """
     base = re.split(r"[/\\]", name)[-1]
@@ -195,7 +200,7 @@ class Photos:
         if self._folder is None or item.explanation is None:
             return self.one
         for name in (item.name, item.explanation.source.name):
-            path = None if name is None else find(self._folder, name)
+            path = None if name is None else find_photo(self._folder, name)
             if path is not None:
                 return images.load(path, digest=False).pixels
         return None

@@ -1,7 +1,4 @@
-"""Explanations of signals as pictures: readings on the colours of what they speak for, and labels along time.
-
-`xplain.renderers.signal.timeline` has the strip of labels for other pictures along time.
-"""
+"""Explanations of signals as pictures: readings on the colours of what they speak for, and labels along time."""
 
 from __future__ import annotations
 
@@ -24,7 +21,7 @@ KINDS = {
     "signal": "the axes as lines on the colours of what they speak for, and the labels of the windows along time",
     "bars": "the mean scores of the classes over the windows",
 }
-_DIVERGING = "RdBu_r"
+_DEFAULT_CMAP = "RdBu_r"
 
 
 def draw(
@@ -54,7 +51,7 @@ def draw(
     image : None
         Signals have none.
     kind : str, optional
-        One of `KINDS`. Left out: "signal", or "bars" where nothing is known of the time.
+        One of `KINDS`. Left out: "signal", or "bars" if there is nothing to draw along time.
     target : int or str, optional
         Index of the attribution, or the label that it explains.
     cmap : str, optional
@@ -102,34 +99,31 @@ def draw(
     if kind is not None:
         _check.known("kind", kind, KINDS)
     font = None if font is None else str(files.as_path(font, "font"))
-    chosen = find_cmap(_DIVERGING if cmap is None else cmap)
-    scene = build(subjects, signal, axes, expected, span, target, chosen, scale, page.PLOT)
-    empty = [i for i, part in enumerate(scene.parts) if not part.drawable]
+    colour_map = find_cmap(_DEFAULT_CMAP if cmap is None else cmap)
+    scene = build(subjects, signal, axes, expected, span, target, colour_map, scale, page.PLOT_WIDTH)
+    empty = [i for i, explained in enumerate(scene.signals) if not explained.drawable]
     if kind == "bars" or (kind is None and empty):
-        return chart.draw_bars([_overall(explanation) for explanation in subjects], font)
+        return chart.draw_bars([_averaged(explanation) for explanation in subjects], font)
     if empty:
         raise InputError(
             f"subject[{empty[0]}] must hold an attribution, a recording or windows to be drawn along time, got none"
         )
-    return Picture(page.page(scene, font), describe(scene))
+    return Picture(page.draw_page(scene, font), describe(scene))
 
 
-def _overall(explanation: Explanation) -> Explanation:
-    """An explanation whose predictions are the mean scores over the windows, by decreasing score."""
+def _averaged(explanation: Explanation) -> Explanation:
+    """The explanation with the mean scores over the windows as its predictions, by decreasing score."""
     scores: dict[tuple[str, ...], list[float]] = {}
     for prediction in explanation.predictions:
         scores.setdefault(prediction.label, []).append(prediction.score)
     explained = {attribution.target.label: attribution.target for attribution in explanation.attributions}
-    means = [
-        replace(explained[label], score=sum(each) / len(each), region=None)
+    means = {
+        label: replace(explained[label], score=sum(of_windows) / len(of_windows), region=None)
         if label in explained
-        else Prediction(label, sum(each) / len(each))
-        for label, each in scores.items()
-    ]
-    attributions = tuple(
-        replace(a, target=next((mean for mean in means if mean.label == a.target.label), a.target))
-        for a in explanation.attributions
-    )
-    return replace(
-        explanation, predictions=tuple(sorted(means, key=lambda mean: -mean.score)), attributions=attributions
-    )
+        else Prediction(label, sum(of_windows) / len(of_windows))
+        for label, of_windows in scores.items()
+    }
+    # The bar of a label is red if it is the target of an attribution, so targets become means as well.
+    attributions = tuple(replace(a, target=means.get(a.target.label, a.target)) for a in explanation.attributions)
+    predictions = tuple(sorted(means.values(), key=lambda mean: -mean.score))
+    return replace(explanation, predictions=predictions, attributions=attributions)

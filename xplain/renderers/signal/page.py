@@ -1,4 +1,8 @@
-"""The page that shows explained signals: axes, time, labels, legend, from top to bottom."""
+"""The page that shows explained signals: axes, time, labels, legend, from top to bottom.
+
+It is made of strips as wide as the page, which are put below each other at the end: none has to know how high the
+others are.
+"""
 
 from __future__ import annotations
 
@@ -8,139 +12,159 @@ import numpy as np
 import numpy.typing as npt
 
 from xplain.explanation.outcomes import UNCERTAIN
-from xplain.renderers.canvas.colours import Colour
+from xplain.renderers.canvas.colours import OTHERS, Colour
 from xplain.renderers.canvas.legend import Message, strip
 from xplain.renderers.canvas.scale import number
 from xplain.renderers.canvas.typography import INK, LINE, PAPER, QUIET, Sheet
 from xplain.renderers.image.maps import ramp
-from xplain.renderers.signal.curves import curves, plot, reach
-from xplain.renderers.signal.scene import Part, Scene, Section, heading, origin, rule, ticks
-from xplain.renderers.signal.timeline import OTHERS, Block, palette, timeline
+from xplain.renderers.signal.curves import draw_axis, draw_confidences, value_range
+from xplain.renderers.signal.scene import (
+    ExplainedSignal,
+    Scene,
+    Section,
+    caption,
+    heading,
+    legend_lines,
+    time_ticks,
+)
+from xplain.renderers.signal.timeline import Block, draw_timeline, palette
 
 UInt8 = npt.NDArray[np.uint8]
 
-_WIDTH, _SIZE, _MARGIN = 960, 15, 24
-_LEFT = 148  # of the plots: names and numbers of axes stand there
+_WIDTH, _SIZE, _MARGIN = 960, 15, 24  # of the page, height of its text, around it: in pixels
+#: Where plots begin: names and numbers of axes are written at their left.
+LEFT = 148
 #: Width of a plot in pixels.
-PLOT = _WIDTH - _LEFT - _MARGIN
-_MOST_SECTIONS, _MOST_AXES = 24, 48
+PLOT_WIDTH = _WIDTH - LEFT - _MARGIN
+MAX_SECTIONS, MAX_AXES = 24, 48
 # Heights in pixels.
-_AXES, _TALLEST, _LOWEST = 480, 84, 22  # of all axes together; of one
-_BARE = 22  # of an axis without a line
+_ALL_AXES, _MAX_AXIS, _MIN_AXIS = 480, 84, 22  # of all axes together; of one
+_BARE_AXIS = 22  # without a line
 _GAP = 6
-_STRIP = 24
+_TIMELINE = 24
+_MAX_TICKS = 10
 
 
-def page(scene: Scene, font: str | None) -> UInt8:
+def draw_page(scene: Scene, font: str | None) -> UInt8:
     """Draw as uint8 (height, width, 3)."""
-    colours = palette(block for part in scene.parts for block in part.blocks)
+    blocks = [block for explained in scene.signals for block in explained.blocks]
+    colours = palette(blocks)
     strips = [_blank(_MARGIN // 2)]
-    drawn = 0
-    for part in scene.parts:
-        if drawn >= _MOST_SECTIONS:
+    count = 0  # a signal without sections counts as one
+    for explained in scene.signals:
+        if count >= MAX_SECTIONS:
             break
-        shown = part.sections[: _MOST_SECTIONS - drawn]
-        if drawn:
+        sections = explained.sections[: MAX_SECTIONS - count]
+        if count:
             strips.append(_blank(_SIZE))
-        strips += _part(scene, part, shown, colours, font)
-        drawn += max(1, len(shown))
-    total = sum(max(1, len(part.sections)) for part in scene.parts)
-    if total > drawn:
-        strips.append(_lines([f"and {total - drawn} more, which are not drawn here"], font))
-    if any(part.blocks for part in scene.parts):
-        wrong = any(block.hatched for part in scene.parts for block in part.blocks)
-        strips.append(_swatches(colours, wrong, font))
+        strips += _signal(scene, explained, sections, colours, font)
+        count += max(1, len(sections))
+    total = sum(max(1, len(explained.sections)) for explained in scene.signals)
+    if total > count:
+        strips.append(_lines([f"and {total - count} more, which are not drawn here"], font))
+    if blocks:
+        strips.append(_swatches(colours, any(block.hatched for block in blocks), font))
     if scene.sections:
         strips.append(_legend(scene, font))
     return np.concatenate([*strips, _blank(_MARGIN // 2)])
 
 
-def _part(
-    scene: Scene, part: Part, sections: Sequence[Section], colours: dict[str, Colour], font: str | None
+def _signal(
+    scene: Scene, explained: ExplainedSignal, sections: Sequence[Section], colours: dict[str, Colour], font: str | None
 ) -> Iterator[UInt8]:
-    yield _lines([heading(part)], font)
+    yield _lines([heading(explained)], font)
     for section in sections:
         target = section.attribution.target
         title = (target.name, number(target.score))
-        yield strip(_WIDTH, _SIZE, title, [origin(part, section)], None, font, pad=_MARGIN)
-        yield _plots(scene, part, section, font)
-        yield _time(part, font)
-    if not sections and part.readings is not None:
-        yield _plots(scene, part, None, font)
-        yield _time(part, font)
-    if part.blocks and part.length:
+        yield strip(_WIDTH, _SIZE, title, [caption(section)], None, font, pad=_MARGIN)
+        yield _axes(scene, explained, section, font)
+        yield _time_axis(explained, font)
+    if not sections and explained.readings is not None:
+        yield _axes(scene, explained, None, font)
+        yield _time_axis(explained, font)
+    if explained.blocks and explained.length:
+        yield from _labels(explained, explained.length, colours, font)
+
+
+def _labels(explained: ExplainedSignal, length: float, colours: dict[str, Colour], font: str | None) -> Iterator[UInt8]:
+    """What was predicted when, what was expected, and how sure that was."""
+    blocks = explained.blocks
+    yield _blank(_GAP)
+    yield _timeline("predicted", blocks, length, colours, font)
+    truths = [Block(block.start, block.stop, block.expected) for block in blocks if block.expected is not None]
+    if truths:
+        yield _blank(_GAP // 2)
+        yield _timeline("expected", truths, length, colours, font)
+    confidences = draw_confidences(
+        explained.explanation.predictions, colours, explained.begin, length, PLOT_WIDTH, font
+    )
+    if confidences:
         yield _blank(_GAP)
-        yield _labelled("predicted", part.blocks, part.length, colours, font)
-        if any(block.expected is not None for block in part.blocks):
-            truth = [Block(b.start, b.stop, b.expected) for b in part.blocks if b.expected is not None]
-            yield _blank(_GAP // 2)
-            yield _labelled("expected", truth, part.length, colours, font)
-        if drawn := curves(part.explanation.predictions, colours, part.begin, part.length, PLOT, font):
-            yield _blank(_GAP)
-            yield _beside("confidence", *drawn, font)
-        if not part.time:
-            yield _time(part, font)
+        yield _beside("confidence", *confidences, font)
+    if not explained.time:
+        yield _time_axis(explained, font)
 
 
-def _plots(scene: Scene, part: Part, section: Section | None, font: str | None) -> UInt8:
+def _axes(scene: Scene, explained: ExplainedSignal, section: Section | None, font: str | None) -> UInt8:
     """The axes, one below the other."""
-    shown = min(len(part.axes), _MOST_AXES)
-    tallest = _TALLEST if part.readings is not None else _BARE
-    height = max(_LOWEST, min(tallest, _AXES // shown))
-    more = len(part.axes) - shown
-    sheet = Sheet(_WIDTH, shown * (height + _GAP) + 2 * _SIZE * bool(more), _SIZE, font)
+    count = min(len(explained.axes), MAX_AXES)
+    highest = _MAX_AXIS if explained.readings is not None else _BARE_AXIS
+    height = max(_MIN_AXIS, min(highest, _ALL_AXES // count))
+    more = len(explained.axes) - count
+    sheet = Sheet(_WIDTH, count * (height + _GAP) + 2 * _SIZE * bool(more), _SIZE, font)
     colouring = None if section is None else scene.colouring_of(section)
-    for i in range(shown):
+    for i in range(count):
         top = i * (height + _GAP)
-        readings = None if part.readings is None else part.readings[i]
+        readings = None if explained.readings is None else explained.readings[i]
         evidence = None if section is None else section.values[i]
-        sheet.box(_LEFT - 1, top, _LEFT + PLOT + 1, top + height + 1, None, LINE)
-        sheet.paste(_LEFT, top + 1, plot(readings, evidence, colouring, PLOT, height - 1))
-        numbers = 0.0
+        sheet.box(LEFT - 1, top, LEFT + PLOT_WIDTH + 1, top + height + 1, None, LINE)
+        sheet.paste(LEFT, top + 1, draw_axis(readings, evidence, colouring, PLOT_WIDTH, height - 1))
+        numbers_width = 0.0
         if readings is not None and height >= 3 * _SIZE:
-            low, high = reach(readings)
+            low, high = value_range(readings)
             for value, base in ((high, top + _SIZE), (low, top + height - 3)):
-                text = number(value)
-                taken = sheet.text((_LEFT - 8, base), text, room=60, scale=0.8, colour=QUIET, anchor="rs")
-                numbers = max(numbers, taken)
-        room = _LEFT - _MARGIN - numbers - 16
-        sheet.text((_MARGIN, top + height / 2 + 0.36 * _SIZE), part.axes[i], room=room)
+                width = sheet.text((LEFT - 8, base), number(value), room=60, scale=0.8, colour=QUIET, anchor="rs")
+                numbers_width = max(numbers_width, width)
+        room = LEFT - _MARGIN - numbers_width - 16
+        sheet.text((_MARGIN, top + height / 2 + 0.36 * _SIZE), explained.axes[i], room=room)
     if more:
-        sheet.text((_LEFT, sheet.pixels().shape[0] - 8), f"and {more} more axes", room=PLOT, colour=QUIET)
+        sheet.text((LEFT, sheet.pixels().shape[0] - 8), f"and {more} more axes", room=PLOT_WIDTH, colour=QUIET)
     return sheet.pixels()
 
 
-def _time(part: Part, font: str | None) -> UInt8:
-    """Ticks and numbers of the time axis."""
+def _time_axis(explained: ExplainedSignal, font: str | None) -> UInt8:
+    """Ticks and numbers."""
     sheet = Sheet(_WIDTH, round(1.7 * _SIZE), _SIZE, font)
-    unit, places = ticks(part, 10)
-    sheet.text((_LEFT - 8, 1.3 * _SIZE), unit, room=_LEFT - _MARGIN, scale=0.85, colour=QUIET, anchor="rs")
-    for place, text in places:
-        x = _LEFT + place * PLOT
+    unit, ticks = time_ticks(explained, _MAX_TICKS)
+    sheet.text((LEFT - 8, 1.3 * _SIZE), unit, room=LEFT - _MARGIN, scale=0.85, colour=QUIET, anchor="rs")
+    for position, text in ticks:
+        x = LEFT + position * PLOT_WIDTH
         sheet.box(x, 0, x + 1, 5, LINE)
-        sheet.text((x, 1.3 * _SIZE), text, room=90, scale=0.85, colour=QUIET, anchor="ms" if place else "ls")
+        # At the left end a number in the middle of its tick would touch the unit.
+        sheet.text((x, 1.3 * _SIZE), text, room=90, scale=0.85, colour=QUIET, anchor="ms" if position else "ls")
     return sheet.pixels()
 
 
-def _labelled(name: str, blocks: Sequence[Block], length: float, colours: dict[str, Colour], font: str | None) -> UInt8:
-    sheet = Sheet(_WIDTH, _STRIP, _SIZE, font)
-    sheet.text((_MARGIN, _STRIP / 2 + 0.36 * _SIZE), name, room=_LEFT - _MARGIN - 8)
-    sheet.paste(_LEFT, 0, timeline(blocks, colours, length, PLOT, _STRIP, round(0.85 * _SIZE), font))
+def _timeline(name: str, blocks: Sequence[Block], length: float, colours: dict[str, Colour], font: str | None) -> UInt8:
+    sheet = Sheet(_WIDTH, _TIMELINE, _SIZE, font)
+    sheet.text((_MARGIN, _TIMELINE / 2 + 0.36 * _SIZE), name, room=LEFT - _MARGIN - 8)
+    pixels = draw_timeline(blocks, colours, length, PLOT_WIDTH, _TIMELINE, round(0.85 * _SIZE), font)
+    sheet.paste(LEFT, 0, pixels)
     return sheet.pixels()
 
 
-def _beside(name: str, pixels: UInt8, marks: Sequence[tuple[str, int]], font: str | None) -> UInt8:
-    """A plot with its name and numbers at the left."""
+def _beside(name: str, pixels: UInt8, numbers: Sequence[tuple[str, int]], font: str | None) -> UInt8:
+    """A plot with its name and the numbers of its scale at the left."""
     sheet = Sheet(_WIDTH, len(pixels), _SIZE, font)
-    sheet.text((_MARGIN, len(pixels) / 2 + 0.36 * _SIZE), name, room=_LEFT - _MARGIN - 40)
-    for text, y in marks:
+    sheet.text((_MARGIN, len(pixels) / 2 + 0.36 * _SIZE), name, room=LEFT - _MARGIN - 40)
+    for text, y in numbers:
         base = min(max(y + 0.3 * _SIZE, 0.8 * _SIZE), len(pixels) - 2)
-        sheet.text((_LEFT - 8, base), text, room=40, scale=0.8, colour=QUIET, anchor="rs")
-    sheet.paste(_LEFT, 0, pixels)
+        sheet.text((LEFT - 8, base), text, room=40, scale=0.8, colour=QUIET, anchor="rs")
+    sheet.paste(LEFT, 0, pixels)
     return sheet.pixels()
 
 
-def _swatches(colours: dict[str, Colour], wrong: bool, font: str | None) -> UInt8:
+def _swatches(colours: dict[str, Colour], hatched: bool, font: str | None) -> UInt8:
     """What the colours of the labels mean, in as many lines as it takes."""
     entries = [(label, colour) for label, colour in colours.items() if colour != OTHERS]
     if UNCERTAIN in colours:
@@ -148,33 +172,33 @@ def _swatches(colours: dict[str, Colour], wrong: bool, font: str | None) -> UInt
     if len(entries) < len(colours):
         entries.append(("other labels", OTHERS))
     measure = Sheet(1, 1, _SIZE, font)
-    box, most = 1.5 * _SIZE, PLOT - 1.5 * _SIZE
-    x, line, places = 0.0, 0, []
-    for text, colour in entries:
-        width = min(box + measure.width_of(text) + 1.5 * _SIZE, PLOT)
-        if x + width > PLOT:
+    indent = 1.5 * _SIZE  # of a text behind its swatch
+    x, line, positions = 0.0, 0, []
+    for text, _ in entries:
+        width = min(indent + measure.width_of(text) + 1.5 * _SIZE, PLOT_WIDTH)
+        if x + width > PLOT_WIDTH:
             x, line = 0.0, line + 1
-        places.append((x, line, text, colour))
+        positions.append((x, line))
         x += width
-    lines = line + 1 + wrong
+    lines = line + 1 + hatched
     sheet = Sheet(_WIDTH, round((1.5 * lines + 0.8) * _SIZE), _SIZE, font)
-    for x, line, text, colour in places:
+    for (text, colour), (x, line) in zip(entries, positions, strict=True):
         base = (1.5 * line + 1.5) * _SIZE
-        sheet.box(_LEFT + x, base - 0.85 * _SIZE, _LEFT + x + _SIZE, base + 0.15 * _SIZE, colour)
-        sheet.text((_LEFT + x + box, base), text, room=most, colour=INK)
-    if wrong:
-        said = "hatched: another label was expected, or no score reaches the threshold"
-        sheet.text((_LEFT, 1.5 * lines * _SIZE), said, room=PLOT, colour=QUIET)
+        sheet.box(LEFT + x, base - 0.85 * _SIZE, LEFT + x + _SIZE, base + 0.15 * _SIZE, colour)
+        sheet.text((LEFT + x + indent, base), text, room=PLOT_WIDTH - indent, colour=INK)
+    if hatched:
+        meaning = "hatched: another label was expected, or no score reaches the threshold"
+        sheet.text((LEFT, 1.5 * lines * _SIZE), meaning, room=PLOT_WIDTH, colour=QUIET)
     return sheet.pixels()
 
 
 def _legend(scene: Scene, font: str | None) -> UInt8:
-    lines = rule(scene)
+    lines = legend_lines(scene)
     if scene.scale is None or scene.colouring is None:
         return strip(_WIDTH, _SIZE, None, [], Message(lines[0]), font, pad=_MARGIN)
     methods = [section.attribution.method for section in scene.sections]
-    diverging = scene.cmap.diverging
-    return strip(_WIDTH, _SIZE, None, lines, ramp(scene.colouring, scene.scale, diverging, methods), font, pad=_MARGIN)
+    key = ramp(scene.colouring, scene.scale, scene.cmap.diverging, methods)
+    return strip(_WIDTH, _SIZE, None, lines, key, font, pad=_MARGIN)
 
 
 def _lines(lines: Sequence[str], font: str | None) -> UInt8:

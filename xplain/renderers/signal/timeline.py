@@ -1,7 +1,7 @@
 """Labels along time as a strip: what was predicted when, and whether that was right.
 
-`blocks` takes the best label of each window from predictions, `palette` gives labels their colours, `timeline` draws
-the strip. Whoever draws other things along time can put such a strip below them.
+`window_blocks` takes the best label of each window from predictions, `palette` gives labels their colours,
+`draw_timeline` draws the strip. Pictures of signals and of jobs share it.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ import numpy.typing as npt
 
 from xplain.explanation import Prediction, Window
 from xplain.explanation.outcomes import UNCERTAIN, choose, outcome
-from xplain.renderers.canvas.colours import Colour
+from xplain.renderers.canvas.colours import OTHERS, Colour
 from xplain.renderers.canvas.typography import PAPER, Sheet, readable_on
 
 UInt8 = npt.NDArray[np.uint8]
 
-# P. Tol's "muted" scheme, Colour Schemes, SRON/EPS/TN/09-002: told apart with colour-blind eyes.
-_COLOURS: tuple[Colour, ...] = (
+#: P. Tol's "muted" scheme, Colour Schemes, SRON/EPS/TN/09-002: told apart with colour-blind eyes.
+LABEL_COLOURS: tuple[Colour, ...] = (
     (51, 34, 136),
     (221, 204, 119),
     (68, 170, 153),
@@ -32,10 +32,8 @@ _COLOURS: tuple[Colour, ...] = (
     (153, 153, 51),
     (170, 68, 153),
 )
-#: Colour of all labels for which there is none of their own.
-OTHERS: Colour = (200, 203, 208)
 _HATCH, _STRIPE = 9, 3  # period and width of the stripes in pixels
-_HAIR = 3  # pixels of the widest block that has no line at its left
+_MIN_SEPARATED = 3  # pixels of the widest block without a line at its left: that would hide most of it
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +45,11 @@ class Block:
     start, stop : float
         In milliseconds.
     label : str
-        What it is.
+        What is predicted.
     expected : str, optional
-        What it should be, where that is known.
+        The true label, where it is known.
     correct : bool, optional
-        Whether whoever judged it took it for right; left out, it is if it is what is expected.
+        Whether the document judges it right; left out, it is right if it is what is expected.
     """
 
     start: float
@@ -73,7 +71,7 @@ class Block:
         return self.wrong or self.label == UNCERTAIN
 
 
-def blocks(predictions: Sequence[Prediction], length: float) -> list[Block]:
+def window_blocks(predictions: Sequence[Prediction], length: float) -> list[Block]:
     """Return what is decided for each window, in the order of time: see `xplain.explanation.outcomes`.
 
     Windows that overlap meet in the middle of what they share; where there is no window, there is no block.
@@ -85,18 +83,19 @@ def blocks(predictions: Sequence[Prediction], length: float) -> list[Block]:
     length : float
         The whole time, in milliseconds.
     """
-    windows: dict[Window, list[Prediction]] = {}
+    by_window: dict[Window, list[Prediction]] = {}
     for prediction in predictions:
-        region = prediction.region if isinstance(prediction.region, Window) else Window(0, length)
-        windows.setdefault(region, []).append(prediction)
-    ordered = sorted(windows, key=lambda window: window.start_ms + window.end_ms)
-    found = [_block(window, windows[window]) for window in ordered]
-    for i, (before, after) in enumerate(pairwise(ordered)):
+        window = prediction.region if isinstance(prediction.region, Window) else Window(0, length)
+        by_window.setdefault(window, []).append(prediction)
+    windows = sorted(by_window, key=lambda window: window.start_ms + window.end_ms)
+    blocks = [_block(window, by_window[window]) for window in windows]
+    for i, (before, after) in enumerate(pairwise(windows)):
         if after.start_ms < before.end_ms:
             middle = (after.start_ms + before.end_ms) / 2
-            found[i] = replace(found[i], stop=max(middle, found[i].start))
-            found[i + 1] = replace(found[i + 1], start=min(middle, found[i + 1].stop))
-    return found
+            # A window may lie inside another one: no block stops before it starts.
+            blocks[i] = replace(blocks[i], stop=max(middle, blocks[i].start))
+            blocks[i + 1] = replace(blocks[i + 1], start=min(middle, blocks[i + 1].stop))
+    return blocks
 
 
 def _block(window: Window, predictions: Sequence[Prediction]) -> Block:
@@ -104,46 +103,45 @@ def _block(window: Window, predictions: Sequence[Prediction]) -> Block:
     return Block(window.start_ms, window.end_ms, decided.predicted, decided.expected, decided.correct)
 
 
-def clipped(parts: Iterable[Block], begin: float, end: float) -> list[Block]:
-    """Return what lies between two times, counted from the first."""
+def clip(blocks: Iterable[Block], begin: float, end: float) -> list[Block]:
+    """Return the blocks, or parts of them, between two times, which are then counted from the first of these."""
     return [
         replace(block, start=max(block.start, begin) - begin, stop=min(block.stop, end) - begin)
-        for block in parts
+        for block in blocks
         if block.start < end and block.stop > begin
     ]
 
 
-def merged(parts: Iterable[Block]) -> list[Block]:
+def merge(blocks: Iterable[Block]) -> list[Block]:
     """Join blocks of one label and one expected label that follow each other without a gap."""
-    found: list[Block] = []
-    for block in parts:
-        last = found[-1] if found else None
+    merged: list[Block] = []
+    for block in blocks:
+        last = merged[-1] if merged else None
         if last and replace(last, start=block.start, stop=block.stop) == block and last.stop == block.start:
-            found[-1] = replace(last, stop=block.stop)
+            merged[-1] = replace(last, stop=block.stop)
         else:
-            found.append(block)
-    return found
+            merged.append(block)
+    return merged
 
 
-def palette(parts: Iterable[Block]) -> dict[str, Colour]:
-    """Give labels, also expected ones, colours: those that last longest their own, the rest `OTHERS`.
+def palette(blocks: Iterable[Block]) -> dict[str, Colour]:
+    """Give colours to labels, expected ones too: to those that last longest one each, to the rest `OTHERS`.
 
-    What is uncertain has no label, so no colour of its own.
+    "uncertain" is no label, so it has no colour of its own.
     """
-    lasting: dict[str, float] = {}
-    for block in parts:
+    durations: dict[str, float] = {}
+    for block in blocks:
         for label in {block.label: None, block.expected: None}:
             if label is not None:
-                lasting[label] = lasting.get(label, 0.0) + block.stop - block.start
-    lasting_labels = [label for label in lasting if label != UNCERTAIN]
-    longest = sorted(lasting_labels, key=lambda label: -lasting[label])[: len(_COLOURS)]
-    owners = [label for label in lasting if label in longest]
-    own = dict(zip(owners, _COLOURS, strict=False))
-    return {label: own.get(label, OTHERS) for label in lasting}
+                durations[label] = durations.get(label, 0.0) + block.stop - block.start
+    labels = [label for label in durations if label != UNCERTAIN]
+    longest = set(sorted(labels, key=lambda label: -durations[label])[: len(LABEL_COLOURS)])
+    colours = dict(zip([label for label in labels if label in longest], LABEL_COLOURS, strict=False))
+    return {label: colours.get(label, OTHERS) for label in durations}
 
 
-def timeline(
-    parts: Sequence[Block],
+def draw_timeline(
+    blocks: Sequence[Block],
     colours: Mapping[str, Colour],
     length: float,
     width: int,
@@ -155,7 +153,7 @@ def timeline(
 
     Parameters
     ----------
-    parts : sequence of Block
+    blocks : sequence of Block
         In the order of time, not overlapping.
     colours : mapping of str to RGB
         From `palette`.
@@ -164,7 +162,7 @@ def timeline(
     width, height : int
         Of the strip in pixels.
     size : int
-        Height of text in pixels. A label stands on blocks that have room for it.
+        Height of text in pixels. A label is written on blocks that have room for it.
     font : str, optional
         A font file.
 
@@ -175,24 +173,24 @@ def timeline(
     pixels = np.full((height, width, 3), PAPER, np.uint8)
     rows, columns = np.mgrid[:height, :width]
     stripes = (rows + columns) % _HATCH < _STRIPE
-    places = []
-    for block in merged(parts):
-        left, right = (round(width * min(max(at / length, 0.0), 1.0)) for at in (block.start, block.stop))
+    edges = []
+    for block in merge(blocks):
+        left, right = (round(width * min(max(time / length, 0.0), 1.0)) for time in (block.start, block.stop))
         pixels[:, left:right] = colours[block.label]
         if block.hatched:
             pixels[:, left:right][stripes[:, left:right]] = PAPER
-        if left and right - left > _HAIR:
+        if left and right - left > _MIN_SEPARATED:
             pixels[:, left] = PAPER  # a line between neighbours
-        places.append((block, left, right))
+        edges.append((block, left, right))
     sheet = Sheet(width, height, size, font)
     sheet.paste(0, 0, pixels)
-    for block, left, right in places:
-        taken = sheet.width_of(block.label) + size
-        if taken > right - left:
+    for block, left, right in edges:
+        label_width = sheet.width_of(block.label) + size
+        if label_width > right - left:
             continue
         middle, base = (left + right) / 2, height / 2 + 0.36 * size
         if block.hatched:  # stripes would run through the letters
-            sheet.box(middle - taken / 2, 0, middle + taken / 2, height, colours[block.label])
+            sheet.box(middle - label_width / 2, 0, middle + label_width / 2, height, colours[block.label])
         ink = readable_on(colours[block.label])
         sheet.text((middle, base), block.label, room=right - left, colour=ink, anchor="ms")
     return sheet.pixels()

@@ -1,4 +1,8 @@
-"""Explanations of texts as pictures: words on the colour of what they speak for."""
+"""Explanations of texts as pictures: words on the colour of what they speak for.
+
+A `TextPicture` keeps a scene and lays it out when it is asked for a file, because HTML, pixels and terminal break lines
+each in their own way.
+"""
 
 from __future__ import annotations
 
@@ -25,16 +29,15 @@ KINDS = {
     "the labels as bars",
     "bars": "the strongest words and the labels as bars",
 }
-_DIVERGING = "RdBu_r"
+_DEFAULT_CMAP = "RdBu_r"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TextPicture(Drawing):
     """A picture of explained texts; a notebook shows it as HTML.
 
-    It keeps what it shows, and is written when it is asked for: HTML in full, PNG and SVG up to a fixed number of
-    lines. Control characters, halves of surrogate pairs and characters that turn the direction of the text around them
-    are written as symbols everywhere.
+    HTML holds the whole text, PNG and SVG up to a fixed number of lines. Control characters, halves of surrogate pairs
+    and characters that turn the direction of the text around them are written as symbols everywhere.
 
     Parameters
     ----------
@@ -178,13 +181,13 @@ def draw(
     if kind is not None:
         _check.known("kind", kind, KINDS)
     font = None if font is None else str(files.as_path(font, "font"))
-    chosen = find_cmap(_DIVERGING if cmap is None else cmap)
-    if not chosen.diverging:
-        diverging = ", ".join(name for name, known in CMAPS.items() if known.diverging)
+    colour_map = find_cmap(_DEFAULT_CMAP if cmap is None else cmap)
+    if not colour_map.diverging:
+        diverging = ", ".join(name for name, other in CMAPS.items() if other.diverging)
         raise InputError(f"cmap must be diverging for a text ({diverging}), got {cmap!r}")
     if not any(explanation.attributions or explanation.predictions for explanation in subjects):
         raise InputError("subject must hold an attribution or a prediction to be drawn, got neither")
-    return _picture(build(subjects, text, kind or "text", target, chosen, scale), font)
+    return _picture(build(subjects, text, kind or "text", target, colour_map, scale), font)
 
 
 def _picture(scene: Scene, font: str | None) -> TextPicture:

@@ -1,35 +1,42 @@
-"""What predictions find in a text: names, amounts, dates; they may overlap."""
+"""Entities: what predictions with spans mark in a text, such as names, amounts and dates; they may overlap.
+
+`find_entities` locates them, `passages` divides a text where they begin and end, so that whatever draws the text goes
+through it once from start to end.
+"""
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from xplain.explanation import Explanation, Part, Source, Span
+from xplain.explanation import Explanation, Part, Prediction, Source, Span
 from xplain.explanation.characters import one_line
 from xplain.explanation.parts import in_text
 from xplain.renderers import notes
 from xplain.renderers.canvas.colours import Colour, colours_of
 from xplain.renderers.canvas.scale import number
 
-_LONGEST = 60  # characters of what is found, in a list
+#: Opacity of an entity's colour behind its text.
+ENTITY_OPACITY = 0.3
+
+_MAX_LENGTH = 60  # characters of a word or an entity in a list
 
 
 @dataclass(frozen=True, slots=True)
 class Entity:
-    """Something that is found.
+    """What one prediction marks in a text.
 
     Parameters
     ----------
     name : str
         Its label.
     facts : tuple of str
-        What it reads, where, and how sure that is.
+        What it reads, where it is if that is not in the text, and its score.
     ranges : tuple of (int, int)
-        Where it stands, in code points of the whole text; empty if that is not known.
+        Half-open ranges of code points in the whole text; empty if they are not known.
     colour : tuple of int
-        Of its label.
+        RGB of its label.
     """
 
     name: str
@@ -40,11 +47,11 @@ class Entity:
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
-    """A range of the text, the entities that cover it, and those that end with it."""
+    """A half-open range of code points, the entities that cover it, and those of them that end with it."""
 
     start: int
     stop: int
-    over: tuple[Entity, ...]
+    covering: tuple[Entity, ...]
     ending: tuple[Entity, ...]
 
 
@@ -57,56 +64,73 @@ class Passage:
     stretches: tuple[Stretch, ...]
 
 
-def found_in(explanation: Explanation, text: str | None) -> tuple[Entity, ...]:
-    """Return what predictions with spans find, in the order of the text."""
-    known = explanation.source.text
-    source = explanation.source if text == known else replace(explanation.source, text=text, parts=())
-    found = [prediction for prediction in explanation.predictions if isinstance(prediction.region, Span)]
-    colours = colours_of(one_line(prediction.name) for prediction in found)
-    entities = []
-    for prediction in found:
-        span = prediction.region
-        assert isinstance(span, Span)
-        spans = [span, *(Span(start, stop, part=part) for part, start, stop in notes.spans(prediction))]
-        ranges = dict.fromkeys(place for one in spans if (place := in_text(source, one)) is not None)
-        covered = text[slice(*next(iter(ranges)))] if text is not None and ranges else ""
-        said = [notes.text_at(prediction.attributes, "kind"), f"{_short(covered)!r}" if covered else None]
-        value = notes.text_at(prediction.attributes, "formatted_value")
-        said.append(f"= {_short(value)}" if value is not None and value != covered else None)
-        if not ranges:
-            said.append(f"{span.part or 'text'} {span.start} to {span.stop}")
-        if prediction.attributes.get("unscored") is not True:
-            said.append(number(prediction.score))
-        name = one_line(prediction.name)
-        facts = tuple(fact for fact in said if fact)
-        entities.append(Entity(name, facts, tuple(place for place in ranges if place[0] < place[1]), colours[name]))
-    return tuple(sorted(entities, key=lambda entity: entity.ranges[:1] or ((len(text or ""), 0),)))
+def find_entities(explanation: Explanation, text: str | None) -> tuple[Entity, ...]:
+    """Return what predictions with spans mark in a text, in the order of the text; those that are not in it last."""
+    source = explanation.source
+    if text != source.text:  # the caller's own text: the document's division into parts need not fit it
+        source = replace(source, text=text, parts=())
+    marking = [prediction for prediction in explanation.predictions if isinstance(prediction.region, Span)]
+    colours = colours_of(one_line(prediction.name) for prediction in marking)
+    entities = [_entity(prediction, source, colours) for prediction in marking]
+    end = len(text or "")
+    return tuple(sorted(entities, key=lambda entity: entity.ranges[:1] or ((end, 0),)))
+
+
+def _entity(prediction: Prediction, source: Source, colours: dict[str, Colour]) -> Entity:
+    ranges = _ranges(prediction, source)
+    covered = source.text[slice(*ranges[0])] if source.text is not None and ranges else ""
+    name = one_line(prediction.name)
+    facts = tuple(_facts(prediction, covered, located=bool(ranges)))
+    return Entity(name, facts, tuple((start, stop) for start, stop in ranges if start < stop), colours[name])
+
+
+def _ranges(prediction: Prediction, source: Source) -> list[tuple[int, int]]:
+    """Where a prediction's span and its further spans are in the text, each once."""
+    spans = [prediction.region, *(Span(start, stop, part=part) for part, start, stop in notes.spans(prediction))]
+    ranges = (in_text(source, span) for span in spans if isinstance(span, Span))
+    return list(dict.fromkeys(range_ for range_ in ranges if range_ is not None))
+
+
+def _facts(prediction: Prediction, covered: str, *, located: bool) -> Iterator[str]:
+    """An entity's kind, the text that it covers, its value, its span if that is not in the text, and its score."""
+    if kind := notes.text_at(prediction.attributes, "kind"):
+        yield kind
+    if covered:
+        yield f"{shorten(covered)!r}"
+    value = notes.text_at(prediction.attributes, "formatted_value")
+    if value is not None and value != covered:
+        yield f"= {shorten(value)}"
+    if not located and isinstance(span := prediction.region, Span):
+        yield f"{span.part or 'text'} {span.start} to {span.stop}"
+    if prediction.attributes.get("unscored") is not True:
+        yield number(prediction.score)
 
 
 def passages(source: Source, text: str | None, entities: Sequence[Entity]) -> tuple[Passage, ...]:
-    """Divide a text by its parts, and these where entities begin and end."""
+    """Divide a text by its named parts, and these where entities begin and end."""
     if text is None:
         return ()
-    named = source.parts if text == source.text and source.parts else (Part("", 0, len(text)),)
-    return tuple(_passage(part, entities) for part in named)
+    parts = source.parts if text == source.text and source.parts else (Part("", 0, len(text)),)
+    return tuple(_passage(part, entities) for part in parts)
 
 
 def _passage(part: Part, entities: Sequence[Entity]) -> Passage:
-    inside = [
+    clipped = [
         (max(start, part.start), min(stop, part.stop), entity)
         for entity in entities
         for start, stop in entity.ranges
         if start < part.stop and stop > part.start
     ]
-    edges = sorted({part.start, part.stop, *(at for start, stop, _ in inside for at in (start, stop))})
+    edges = sorted({part.start, part.stop, *(edge for start, stop, _ in clipped for edge in (start, stop))})
     stretches = []
     for start, stop in itertools.pairwise(edges):
-        over = tuple(entity for first, last, entity in inside if first <= start and stop <= last)
-        ending = tuple(entity for _, last, entity in inside if last == stop and entity in over)
-        stretches.append(Stretch(start, stop, over, ending))
+        covering = tuple(entity for first, last, entity in clipped if first <= start and stop <= last)
+        ending = tuple(entity for _, last, entity in clipped if last == stop and entity in covering)
+        stretches.append(Stretch(start, stop, covering, ending))
     return Passage(one_line(part.name), part.start, tuple(stretches))
 
 
-def _short(text: str) -> str:
+def shorten(text: str) -> str:
+    """Write a text on one line of at most 60 characters."""
     line = one_line(text)
-    return line if len(line) <= _LONGEST else line[: _LONGEST - 1] + "…"
+    return line if len(line) <= _MAX_LENGTH else line[: _MAX_LENGTH - 1] + "…"
