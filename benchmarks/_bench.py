@@ -67,7 +67,8 @@ def main(doc: str | None, sections: Mapping[str, Section], packages: Sequence[st
     parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="tiny sizes and one round, in seconds: only to see it run")
     parser.add_argument("--rounds", type=int, metavar="N", help=f"interleaved rounds of a row (default: {rounds})")
-    parser.add_argument("--only", nargs="+", choices=sections, default=list(sections), help="sections (default: all)")
+    names = f"sections: {', '.join(sections)} (default: all)"
+    parser.add_argument("--only", nargs="+", choices=sections, default=list(sections), metavar="SECTION", help=names)
     arguments = parser.parse_args()
     warnings.simplefilter("ignore")  # rivals warn a lot
     jit.one_shot(0)  # else the first call of a process would take the NumPy twins of our kernels
@@ -223,31 +224,36 @@ class Table:
         return f"{times[name] / times[OURS]:.2f}" if name in times else ""
 
 
-def peak_memory(prepare: Callable[..., Call], *arguments: Any) -> int:
+def peak_memory(effort: Effort, prepare: Callable[..., Call], *arguments: Any) -> int:
     """Return the bytes that a call adds at its peak to what its process held before; on Linux only.
 
     Parameters
     ----------
+    effort : Effort
+        A quick run measures in this process, which saves imports, but may reuse memory that earlier calls have left.
     prepare : callable
         A function at the top of a module. It runs in a new process, does there what shall not count, such as loading a
         model and scoring once, and returns the call that is measured.
     *arguments
         Of ``prepare``.
     """
+    if effort.quick:
+        return peak_here(prepare, *arguments)
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
-        return pool.submit(_peak_here, prepare, *arguments).result()
+        return pool.submit(peak_here, prepare, *arguments).result()
 
 
-def _peak_here(prepare: Callable[..., Call], *arguments: Any) -> int:
+def peak_here(prepare: Callable[..., Call], *arguments: Any) -> int:
+    """Return what a call adds to this process, see `peak_memory`."""
     warnings.simplefilter("ignore")
     call = prepare(*arguments)
-    before = _process_memory("VmRSS")
+    before = process_memory("VmRSS")
     Path("/proc/self/clear_refs").write_text("5")  # resets VmHWM, the highest resident memory
     call()
-    return _process_memory("VmHWM") - before
+    return process_memory("VmHWM") - before
 
 
-def _process_memory(name: str) -> int:
+def process_memory(name: str) -> int:
     """Return a figure of this process in bytes."""
     lines = Path("/proc/self/status").read_text().splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith(name)) * 1024

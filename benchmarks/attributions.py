@@ -150,8 +150,8 @@ def memory(effort: Effort) -> None:
     print_head("method", *(f"{count} evaluations" for count in counts))
     model = classifier(effort.quick)
     names = [name for name in methods(model) if options(name, EVALUATIONS, 224)]
-    for name in effort.choose(names[:1], names):
-        print_row(name, *(mebibytes(peak_memory(explainer, name, count, effort.quick)) for count in counts))
+    for name in names:
+        print_row(name, *(mebibytes(peak_memory(effort, explainer, name, count, effort.quick)) for count in counts))
 
 
 if __name__ == "__main__":

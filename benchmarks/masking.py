@@ -225,11 +225,11 @@ def memory(effort: Effort) -> None:
     size = effort.choose(160, 640)
     heading(f"Peak memory of {count} masks, {size}x{size}, above the network's own")
     print_head("method", OURS, "rivals")
-    for method in effort.choose(("rise",), ("rise", "d-rise")):
-        mine = peak_memory(masked_call, method, OURS, size, count)
+    for method in ("rise", "d-rise"):
+        mine = peak_memory(effort, masked_call, method, OURS, size, count)
         cells = []
         for name in rivals(method, patch_task(method, 64)[0]):
-            low, high = (peak_memory(masked_call, method, name, size, n) for n in (few, some))
+            low, high = (peak_memory(effort, masked_call, method, name, size, n) for n in (few, some))
             growth = max(0.0, (high - low) / (some - few))
             total = high + growth * (count - some)
             cells.append(f"{name} {mebibytes(total)} ({mebibytes(high)} at {some})")

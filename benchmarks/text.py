@@ -163,11 +163,9 @@ def memory(effort: Effort) -> None:
     """Print the peak memory of integrated gradients."""
     words, steps = effort.choose((30, 20), (254, 1000))
     heading(f"Peak memory of integrated gradients above scoring: BERT, 2 layers of width 128, {words + 2} tokens")
-    # A quick run starts one process only: each imports torch and transformers.
-    rivals = [] if effort.quick or rival("captum.attr") is None else ["captum", "captum-8"]
-    names = [OURS, *rivals]
+    names = [OURS, *([] if rival("captum.attr") is None else ["captum", "captum-8"])]
     print_head("steps", *names)
-    print_row(steps, *(mebibytes(peak_memory(scored_text, name, words, steps)) for name in names))
+    print_row(steps, *(mebibytes(peak_memory(effort, scored_text, name, words, steps)) for name in names))
 
 
 if __name__ == "__main__":

@@ -1,11 +1,12 @@
 """Each benchmark runs in its quick form and prints ratios; the figures themselves are not judged."""
 
-import importlib.util
+import importlib
 import os
 import re
 import shutil
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -29,12 +30,12 @@ def run(script: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.fixture
-def bench():
+def bench(monkeypatch):
     """The module that the scripts share."""
-    spec = importlib.util.spec_from_file_location("_bench", FOLDER / "_bench.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    monkeypatch.syspath_prepend(FOLDER)
+    module = importlib.import_module("_bench")
+    yield module
+    del sys.modules["_bench"]
 
 
 @pytest.mark.parametrize("name", SCRIPTS)
@@ -90,3 +91,10 @@ def test_a_rival_that_fails_is_left_out_with_its_reason_but_ours_must_run(bench)
     assert bench.notes == ["shap fails: ValueError: too old"]
     with pytest.raises(ValueError, match="too"):
         bench.running({"ours-8": broken})
+
+
+def test_peak_memory_is_that_of_a_call_in_a_process_of_its_own(bench):
+    block = bytearray(200_000_000)  # of this process, so it must not count
+    peak = bench.peak_memory(bench.Effort(quick=False, rounds=1), partial(partial, bytearray), 50_000_000)
+    assert 49_000_000 < peak < 60_000_000
+    del block
