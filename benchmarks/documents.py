@@ -1,6 +1,6 @@
 """Documents of results: read, check and write them, next to the parsers alone, pydantic and msgspec.
 
-    python benchmarks/documents.py [--quick] [--items 1000]
+    python benchmarks/documents.py [--quick]
 
 A job of many image explanations: five classes and a mask each, in our own format and in Modzy's. pydantic and msgspec
 get models of the same documents with the same rules (types, ranges, statuses; run lengths that add up to the size), but
@@ -10,23 +10,21 @@ ratios rival / ours; below 1 we lose.
 
 from __future__ import annotations
 
-import argparse
 import json
-from collections.abc import Callable
-from functools import partial
-from typing import Annotated, Any, Literal
 
 import numpy as np
-from _bench import Table, machine, rival
+from _bench import Call, Effort, Table, heading, main, rival
+from _document_models import msgspec_job, pydantic_job
 
 from xplain import formatters
 from xplain.explanation import Attribution, Explanation, Item, Mask, Prediction, Results, Source
 
 PYDANTIC, MSGSPEC = rival("pydantic"), rival("msgspec")
-Runs = dict[str, Callable[[], Any] | None]
+PACKAGES = ("pydantic", "msgspec")
 
 
 def job(items: int) -> Results:
+    """Return a job of so many explained images."""
     rng = np.random.default_rng(0)
 
     def item(index: int) -> Item:
@@ -39,177 +37,58 @@ def job(items: int) -> Results:
     return Results("job", tuple(item(i) for i in range(items)))
 
 
-def check_runs(counts: list[int], height: int, width: int) -> None:
-    if min(counts, default=0) < 0 or sum(counts) != height * width:
-        raise ValueError(f"run lengths must add up to {height * width}")
-
-
-def msgspec_models(format: str) -> Any:
-    """Types of a whole document, for `msgspec.json.decode`."""
-    m: Any = MSGSPEC
-    whole = Annotated[int, m.Meta(ge=0)]
-
-    def runs_add_up(self: Any) -> None:
-        for counts in self.maskRLE:
-            check_runs(counts, self.dimensions.height, self.dimensions.width)
-
-    def mask_adds_up(self: Any) -> None:
-        check_runs(self.counts, self.height, self.width)
-
-    struct = partial(m.defstruct, kw_only=True)
-    if format == "modzy":
-        size = struct("Size", [("height", whole), ("width", whole)])
-        named = struct("Named", [("class_", str, m.field(name="class")), ("score", float)])
-        result = struct("Result", [("classPredictions", list[named])])
-        explained = struct(
-            "Explained",
-            [("maskRLE", list[list[int]]), ("dimensions", size)],
-            namespace={"__post_init__": runs_add_up},
-        )
-        kind = Literal["imageClassification", "imageSegmentation", "objectDetection"]
-        whole_object = struct("Object", [("modelType", kind), ("result", result), ("explanation", explained)])
-        output = struct("Output", [("data", whole_object)])
-        status = Literal["FETCHING_DATA", "PROCESSING", "SUCCESSFUL", "FAILED"]
-        entry = struct(
-            "Entry", [("status", status), ("startTime", str), ("output", output, m.field(name="results.json"))]
-        )
-        counts = [(name, whole) for name in ("total", "completed", "failed")]
-        fields = [("jobIdentifier", str), ("finished", bool), ("explained", bool), ("failures", dict[str, entry])]
-        return struct("Job", [*fields, *counts, ("results", dict[str, entry])])
-    prediction = struct("Prediction", [("label", Annotated[list[str], m.Meta(min_length=1)]), ("score", float)])
-    evidence = struct(
-        "Evidence",
-        [("kind", Literal["mask"]), ("height", whole), ("width", whole), ("counts", list[int])],
-        namespace={"__post_init__": mask_adds_up},
-    )
-    attribution = struct("Attribution", [("target", whole), ("evidence", evidence)])
-    source = struct("Source", [("kind", Literal["image", "text", "signal"]), ("height", whole), ("width", whole)])
-    explanation = struct(
-        "Explanation",
-        [
-            ("task", str),
-            ("source", source),
-            ("predictions", list[prediction]),
-            ("attributions", list[attribution]),
-        ],
-    )
-    status = Literal["waiting", "running", "successful", "failed"]
-    entry = struct("Entry", [("name", str), ("status", status), ("started", str), ("explanation", explanation)])
-    return struct("Job", [("xplain", int), ("type", Literal["results"]), ("job", str), ("items", list[entry])])
-
-
-def pydantic_models(format: str) -> Any:
-    """The same types as models of pydantic."""
-    p: Any = PYDANTIC
-    whole = Annotated[int, p.Field(ge=0, strict=True)]
-    score = Annotated[float, p.Field(strict=True, allow_inf_nan=False)]
-    make = p.create_model
-
-    def runs_add_up(self: Any) -> Any:
-        for counts in self.maskRLE:
-            check_runs(counts, self.dimensions.height, self.dimensions.width)
-        return self
-
-    def mask_adds_up(self: Any) -> Any:
-        check_runs(self.counts, self.height, self.width)
-        return self
-
-    after = p.model_validator(mode="after")
-    if format == "modzy":
-        size = make("Size", height=whole, width=whole)
-        named = make("Named", class_=Annotated[str, p.Field(alias="class")], score=score)
-        explained = make(
-            "Explained",
-            maskRLE=list[list[int]],
-            dimensions=size,
-            __validators__={"sums": after(runs_add_up)},
-        )
-        kind = Literal["imageClassification", "imageSegmentation", "objectDetection"]
-        result = make("Result", classPredictions=list[named])
-        whole_object = make("Object", modelType=kind, result=result, explanation=explained)
-        entry = make(
-            "Entry",
-            status=Literal["FETCHING_DATA", "PROCESSING", "SUCCESSFUL", "FAILED"],
-            startTime=str,
-            output=Annotated[make("Output", data=whole_object), p.Field(alias="results.json")],
-        )
-        counts = dict.fromkeys(("total", "completed", "failed"), whole)
-        flags = dict.fromkeys(("finished", "explained"), bool)
-        return make("Job", jobIdentifier=str, results=dict[str, entry], failures=dict[str, entry], **counts, **flags)
-    prediction = make("Prediction", label=Annotated[list[str], p.Field(min_length=1)], score=score)
-    evidence = make(
-        "Evidence",
-        kind=Literal["mask"],
-        height=whole,
-        width=whole,
-        counts=list[int],
-        __validators__={"sums": after(mask_adds_up)},
-    )
-    source = make("Source", kind=Literal["image", "text", "signal"], height=whole, width=whole)
-    explanation = make(
-        "Explanation",
-        task=str,
-        source=source,
-        predictions=list[prediction],
-        attributions=list[make("Attribution", target=whole, evidence=evidence)],
-    )
-    status = Literal["waiting", "running", "successful", "failed"]
-    entry = make("Entry", name=str, status=status, started=str, explanation=explanation)
-    return make("Job", xplain=int, type=Literal["results"], job=str, items=list[entry])
-
-
-def readers(format: str, data: bytes) -> Runs:
-    runs: Runs = {"json": lambda: json.loads(data)}
+def readers(format: str, data: bytes) -> dict[str, Call]:
+    """Return what rivals do to read a document."""
+    calls: dict[str, Call] = {"json": lambda: json.loads(data)}
     if MSGSPEC:
-        decode = MSGSPEC.json.Decoder(msgspec_models(format)).decode
-        runs["msgspec"] = lambda: decode(data)
+        decode = MSGSPEC.json.Decoder(msgspec_job(MSGSPEC, format)).decode
+        calls["msgspec"] = lambda: decode(data)
     if PYDANTIC:
-        model = pydantic_models(format)
-        runs["pydantic"] = lambda: model.model_validate_json(data)
-    return runs
+        model = pydantic_job(PYDANTIC, format)
+        calls["pydantic"] = lambda: model.model_validate_json(data)
+    return calls
 
 
-def writers(format: str, data: bytes) -> Runs:
+def writers(format: str, data: bytes) -> dict[str, Call]:
+    """Return what rivals do to write a document that each has read."""
     document = json.loads(data)
-    runs: Runs = {"json": lambda: json.dumps(document)}
+    calls: dict[str, Call] = {"json": lambda: json.dumps(document)}
     if MSGSPEC:
-        typed = MSGSPEC.json.decode(data, type=msgspec_models(format))
-        runs["msgspec"] = lambda: MSGSPEC.json.encode(typed)
+        struct = MSGSPEC.json.decode(data, type=msgspec_job(MSGSPEC, format))
+        calls["msgspec"] = lambda: MSGSPEC.json.encode(struct)
     if PYDANTIC:
-        model = pydantic_models(format).model_validate_json(data)
-        runs["pydantic"] = lambda: model.model_dump_json(by_alias=True)
-    return runs
+        model = pydantic_job(PYDANTIC, format).model_validate_json(data)
+        calls["pydantic"] = lambda: model.model_dump_json(by_alias=True)
+    return calls
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--quick", action="store_true", help="3 rounds instead of 15")
-    parser.add_argument("--items", type=int, default=1000)
-    arguments = parser.parse_args()
-    print(machine("pydantic", "msgspec"))
-    results = job(arguments.items)
-    print(f"\nA job of {arguments.items} explanations of images\n")
-    table = Table(["json", "msgspec", "pydantic"], 3 if arguments.quick else 15)
+def in_turn(first: Call, second: Call) -> Call:
+    """Return a call of both."""
+    return lambda: (first(), second())
+
+
+def results(effort: Effort) -> None:
+    """Print the times of reading and writing."""
+    items = effort.choose(20, 1000)
+    heading(f"A job of {items} explanations of images")
+    table = Table(effort, ["json", "msgspec", "pydantic"])
     for format in ("native", "modzy"):
-        data = formatters.dumps(formatters.to_document(results, format)).encode()
+        data = formatters.dumps(formatters.to_document(job(items), format)).encode()
         value = formatters.from_document(formatters.loads(data), format)
-        size = f"{format}, {len(data) / 1e6:.1f} MB"
 
-        def read(data: bytes = data, format: str = format) -> Any:
+        def read(data: bytes = data, format: str = format) -> object:
             return formatters.from_document(formatters.loads(data), format)
 
-        def write(value: Any = value, format: str = format) -> str:
+        def write(value: Results = value, format: str = format) -> str:
             return formatters.dumps(formatters.to_document(value, format))
 
-        reads, writes = readers(format, data), writers(format, data)
-        table.row(f"read and check: {size}", read, **reads)
-        table.row(f"check and write: {size}", write, **writes)
-        table.row(
-            f"both: {size}",
-            lambda read=read, write=write: (read(), write()),
-            **{name: lambda one=one, other=writes[name]: (one(), other()) for name, one in reads.items()},
-        )
+        size = f"{format}, {len(data) / 1e6:.1f} MB"
+        their_reads, their_writes = readers(format, data), writers(format, data)
+        table.row(f"read and check: {size}", read, their_reads)
+        table.row(f"check and write: {size}", write, their_writes)
+        both = {name: in_turn(call, their_writes[name]) for name, call in their_reads.items()}
+        table.row(f"both: {size}", in_turn(read, write), both)
 
 
 if __name__ == "__main__":
-    main()
+    main(__doc__, {"results": results}, PACKAGES, rounds=15)
