@@ -14,6 +14,7 @@ import pytest
 import xplain
 
 ROOT = Path(xplain.__file__).parent
+TESTS = Path(__file__).parent
 ORDER = [
     {"errors"},
     {"_check", "_lazy"},
@@ -167,6 +168,16 @@ def test_no_module_takes_what_another_keeps_to_itself():
         if re.search(r"\._[a-z]", module.removeprefix("xplain").removeprefix("._check").removeprefix("._lazy"))
     }
     assert taken | hidden == set()
+
+
+def test_tests_look_at_behaviour_and_not_at_what_a_module_keeps_to_itself():
+    taken = {
+        f"{path.relative_to(TESTS)} takes {part} from {module}"
+        for path in sorted(TESTS.rglob("*.py"))
+        for module, part in imported(path.stem, path.read_text(encoding="utf-8"), set(SOURCES))
+        if part.startswith("_") and not part.startswith("__")
+    }
+    assert taken == set()
 
 
 class TestTheRules:
