@@ -55,8 +55,8 @@ def test_batches_shrink_for_good_when_memory_runs_out(error):
         return list(rows)
 
     batches = Batches(12)
-    found = [row for _, rows in batches.map(function, range(14)) for row in rows]
-    assert found == list(range(14))
+    rows_seen = [row for _, rows in batches.map(function, range(14)) for row in rows]
+    assert rows_seen == list(range(14))
     assert tried == [12, 6, 3, 3, 3, 3, 2]
     assert batches.size == 3
 

@@ -51,13 +51,13 @@ def test_two_classes_on_one_box_have_maps_of_their_own(method, probabilities):
     left, right = (0, 0, 12, 24), (20, 0, 32, 24)
 
     def find(images):
-        found = []
-        for one in images.astype(np.float64)[:, np.newaxis]:
-            scores = [mean_of(one, left).item(), mean_of(one, right).item()]
-            found.append({"boxes": [[0, 0, 32, 24]] * 2, "labels": [0, 1], "scores": scores})
+        detections = []
+        for image in images.astype(np.float64)[:, np.newaxis]:
+            scores = [mean_of(image, left).item(), mean_of(image, right).item()]
+            detections.append({"boxes": [[0, 0, 32, 24]] * 2, "labels": [0, 1], "scores": scores})
             if probabilities:
-                found[-1]["probabilities"] = [scores, scores]
-        return found
+                detections[-1]["probabilities"] = [scores, scores]
+        return detections
 
     explanation = xplain.explain(xplain.Detector(find), photo(), method, target="all", **SMALL.get(method, {}))
     by_label = {a.target.label[0]: a.evidence.values for a in explanation.attributions}
@@ -65,10 +65,10 @@ def test_two_classes_on_one_box_have_maps_of_their_own(method, probabilities):
     assert by_label["1"][:, 20:].mean() > 5 * abs(by_label["1"][:, :12].mean())
 
 
-def naive_similarity(target, found):
+def naive_similarity(target, detection):
     """The paper's product for two detections (box, class, probabilities), one number after the other."""
     (ax0, ay0, ax1, ay1), label, ours = target
-    (bx0, by0, bx1, by1), theirs = found
+    (bx0, by0, bx1, by1), theirs = detection
     width, height = min(ax1, bx1) - max(ax0, bx0), min(ay1, by1) - max(ay0, by0)
     shared = max(width, 0) * max(height, 0)
     union = (ax1 - ax0) * (ay1 - ay0) + (bx1 - bx0) * (by1 - by0) - shared
@@ -84,10 +84,10 @@ def test_d_rise_is_the_paper_literally(centred):
     corners = rng.uniform(0, 10, (7, 2))
     boxes = np.hstack([corners, corners + rng.uniform(2, 8, (7, 2))])
     weights = rng.uniform(0.1, 1, (7, 4, 12 * 18))
-    seen = []
+    inputs = []
 
     def find(images):
-        seen.extend(images[..., 0].astype(np.float64))
+        inputs.extend(images[..., 0].astype(np.float64))
         flat = images[..., 0].reshape(len(images), -1).astype(np.float64)
         classes = np.einsum("np,mcp->nmc", flat, weights) / weights.sum(axis=2)
         return [
@@ -98,12 +98,12 @@ def test_d_rise_is_the_paper_literally(centred):
     ones = np.ones((12, 18, 3), np.float32)
     options = {"cells": 4, "n_samples": 80, "p": 0.4, "centred": centred, "batch_size": 7}
     explanation = xplain.explain(xplain.Detector(find), ones, "d-rise", target=[0, 3], **options)
-    masks = [mask for mask in seen if not (mask == 1).all()]
+    masks = [mask for mask in inputs if not (mask == 1).all()]
     assert len(masks) == 80
-    (found,) = find(ones[np.newaxis])
-    order = np.argsort(-found["scores"], kind="stable")
+    (detections,) = find(ones[np.newaxis])
+    order = np.argsort(-detections["scores"], kind="stable")
     for attribution, index in zip(explanation.attributions, order[[0, 3]], strict=True):
-        target = (boxes[index], found["labels"][index], found["probabilities"][index])
+        target = (boxes[index], detections["labels"][index], detections["probabilities"][index])
         scores = []
         for mask in masks:
             (there,) = find(np.repeat(mask[np.newaxis, :, :, np.newaxis], 3, axis=3))
@@ -120,13 +120,13 @@ def test_d_rise_is_the_paper_literally(centred):
 
 def test_d_rise_says_how_sure_it_is_and_stops_early():
     model = xplain.Detector(black_box())
-    found = xplain.explain(model, photo(), "d-rise", target="all", cells=6, n_samples=4000, tolerance=0.2)
-    quality = found.attributions[0].quality
+    explanation = xplain.explain(model, photo(), "d-rise", target="all", cells=6, n_samples=4000, tolerance=0.2)
+    quality = explanation.attributions[0].quality
     assert quality["n_samples"] < 4000
-    assert 0 < quality["standard_error"] <= 0.2 * np.abs(maps(found)[0]).max() * 1.1
-    assert 4000 > found.provenance.evaluations >= quality["n_samples"] + 2
+    assert 0 < quality["standard_error"] <= 0.2 * np.abs(maps(explanation)[0]).max() * 1.1
+    assert 4000 > explanation.provenance.evaluations >= quality["n_samples"] + 2
     again = xplain.explain(model, photo(), "d-rise", target="all", cells=6, n_samples=4000, tolerance=0.2)
-    assert again == found
+    assert again == explanation
 
 
 def test_masks_are_never_all_in_memory():
@@ -165,11 +165,11 @@ def test_gradient_methods_see_nothing_but_the_evidence(method, candidates):
 
 def test_candidates_keep_a_score_alive_below_the_threshold():
     """On the straight path from black the detection is below its threshold half of the way."""
-    found = xplain.explain(module_detector(least=0.5), photo(), "integrated-gradients", n_steps=4)
-    assert abs(found.attributions[0].quality["completeness_residual"]) < 1e-6
+    explanation = xplain.explain(module_detector(least=0.5), photo(), "integrated-gradients", n_steps=4)
+    assert abs(explanation.attributions[0].quality["completeness_residual"]) < 1e-6
     dropped = xplain.Detector(Planted(raw=True), postprocess=lambda scores: Threshold(least=0.5)(scores))
-    found = xplain.explain(dropped, photo(), "integrated-gradients", n_steps=4)
-    assert found.attributions[0].quality["completeness_relative"] > 0.2
+    explanation = xplain.explain(dropped, photo(), "integrated-gradients", n_steps=4)
+    assert explanation.attributions[0].quality["completeness_relative"] > 0.2
 
 
 def test_a_box_that_was_not_detected_can_be_explained():
@@ -178,9 +178,9 @@ def test_a_box_that_was_not_detected_can_be_explained():
         xplain.explain(model, photo(), "occlusion")
     asked = Prediction("dog", 1.0, region=Box(18 / 32, 10 / 24, 30 / 32, 22 / 24))
     for model in (xplain.Detector(black_box(), labels=["cat", "dog"]), module_detector(labels=["cat", "dog"], least=1)):
-        found = xplain.explain(model, photo(), "occlusion", target=asked)
-        assert found.attributions[0].target == asked
-        assert inside(maps(found)[0], (17, 11, 31, 23))
+        explanation = xplain.explain(model, photo(), "occlusion", target=asked)
+        assert explanation.attributions[0].target == asked
+        assert inside(maps(explanation)[0], (17, 11, 31, 23))
     values = maps(xplain.explain(model, photo(), "saliency", target=asked))[0]
     assert inside(values, PLANTED[1][2])
     elsewhere = Prediction("dog", 1.0, region=Box(0, 0, 3, 3, "pixel"))
@@ -196,8 +196,8 @@ def test_maps_and_boxes_are_in_pixels_of_the_photo():
 
     large = np.kron(photo()[:, :24], np.ones((10, 10, 1), np.uint8))  # 240 x 240, so 4 columns of padding on each side
     model = xplain.Detector(find, preprocess=preprocess)
-    found = xplain.explain(model, large, "occlusion", target="all", window=2, stride=1)
-    first = next(a for a in found.attributions if a.target.name == "0")
+    explanation = xplain.explain(model, large, "occlusion", target="all", window=2, stride=1)
+    first = next(a for a in explanation.attributions if a.target.name == "0")
     assert first.target.region == Box(0.0, 20.0, 80.0, 120.0, "pixel")  # cut at the photo's left edge
     assert first.evidence.values.shape == (240, 240)
     assert inside(first.evidence.values, (0, 40, 60, 100))
@@ -240,14 +240,14 @@ class Places:
         classes, rows, columns = maps.shape[1:]
         y, x = torch.meshgrid(torch.arange(rows) * 2.0, torch.arange(columns) * 2.0, indexing="ij")
         boxes = torch.stack([x - 2, y - 2, x + 4, y + 4], -1).reshape(-1, 4)
-        found = []
-        for one in maps:
-            p = one.reshape(classes, -1).T
-            found.append({"boxes": boxes, "labels": p.argmax(1), "scores": p.max(1).values, "probabilities": p})
-        return found
+        candidates = []
+        for image_maps in maps:
+            p = image_maps.reshape(classes, -1).T
+            candidates.append({"boxes": boxes, "labels": p.argmax(1), "scores": p.max(1).values, "probabilities": p})
+        return candidates
 
     def __call__(self, maps):
-        return [{key: value[[60, 90]] for key, value in one.items()} for one in self.candidates(maps)]
+        return [{key: value[[60, 90]] for key, value in detections.items()} for detections in self.candidates(maps)]
 
 
 def test_the_layer_for_cams_sees_the_whole_box_and_leaves_no_hook():
@@ -273,7 +273,10 @@ def test_a_module_without_feature_maps_is_told_so():
     with refuses(AttributionError, "must have gradients"):
 
         def detached(scores):
-            return [{key: value.detach() for key, value in one.items()} for one in Threshold(least=0.1)(scores)]
+            return [
+                {key: value.detach() for key, value in detections.items()}
+                for detections in Threshold(least=0.1)(scores)
+            ]
 
         xplain.explain(xplain.Detector(Planted(raw=True), postprocess=detached), photo(), "saliency")
 
@@ -290,9 +293,11 @@ def test_methods_that_do_not_explain_detections_are_refused():
 def test_candidates_must_be_as_many_for_every_image():
     class Growing(Threshold):
         def candidates(self, scores):
-            found = super().candidates(scores)
+            candidates = super().candidates(scores)
+            counts = [1 if image["scores"][0].item() < 0.5 else 2 for image in candidates]
             return [
-                {key: value[: 1 if one["scores"][0].item() < 0.5 else 2] for key, value in one.items()} for one in found
+                {key: value[:count] for key, value in image.items()}
+                for image, count in zip(candidates, counts, strict=True)
             ]
 
     model = xplain.Detector(Planted(raw=True), postprocess=Growing())

@@ -59,14 +59,14 @@ def footprint(module):
     }
 
 
-def same(one, other):
-    if isinstance(one, torch.Tensor):
-        return torch.equal(one, other)
-    if isinstance(one, dict):
-        return one.keys() == other.keys() and all(same(one[key], other[key]) for key in one)
-    if isinstance(one, list):
-        return len(one) == len(other) and all(map(same, one, other))
-    return one == other
+def is_same(value, other):
+    if isinstance(value, torch.Tensor):
+        return torch.equal(value, other)
+    if isinstance(value, dict):
+        return value.keys() == other.keys() and all(is_same(value[key], other[key]) for key in value)
+    if isinstance(value, list):
+        return len(value) == len(other) and all(map(is_same, value, other))
+    return value == other
 
 
 @pytest.mark.parametrize("method", GRADIENT_METHODS)
@@ -77,7 +77,7 @@ def test_the_module_is_left_as_it_was(method):
     module.head.bias.grad = torch.ones(3)
     before = footprint(module)
     explain(module, method)
-    assert same(footprint(module), before)
+    assert is_same(footprint(module), before)
 
 
 @pytest.mark.parametrize("method", GRADIENT_METHODS)
@@ -96,7 +96,7 @@ def test_the_module_is_left_as_it_was_when_it_fails(method):
     before = footprint(module)
     with pytest.raises(ZeroDivisionError):
         explain(module, method)
-    assert same(footprint(module), before)
+    assert is_same(footprint(module), before)
     assert torch.is_grad_enabled()
     assert not torch.is_inference_mode_enabled()
 
@@ -109,10 +109,10 @@ def test_services_may_call_inside_inference_mode_with_frozen_parameters(method, 
     for parameter in module.parameters():
         parameter.requires_grad_(False)
     with context():
-        found = values(explain(module, method))
+        maps = values(explain(module, method))
         assert torch.is_inference_mode_enabled() == (context is torch.inference_mode)
         assert not torch.is_grad_enabled()
-    np.testing.assert_array_equal(found, expected)
+    np.testing.assert_array_equal(maps, expected)
 
 
 @pytest.mark.parametrize("method", GRADIENT_METHODS)
@@ -152,10 +152,10 @@ def test_an_input_that_the_model_changes_stays_as_it_is(module):
             return self.inner((x - 0.5) / 0.25)
 
     for method in ("integrated-gradients", "saliency", "deep-lift"):
-        one = prepared(IMAGE.copy())
-        found = values(run(ImageClassifier(InPlace()), [one], method=method))
-        np.testing.assert_array_equal(one.array, IMAGE)
-        np.testing.assert_array_equal(found, values(explain(Plain(), method)))
+        image_input = prepared(IMAGE.copy())
+        maps = values(run(ImageClassifier(InPlace()), [image_input], method=method))
+        np.testing.assert_array_equal(image_input.array, IMAGE)
+        np.testing.assert_array_equal(maps, values(explain(Plain(), method)))
 
 
 def test_compiled_modules_are_unwrapped():
@@ -184,12 +184,12 @@ def test_scores_are_found_inside_tuples_and_mappings(wrap):
 
 
 def test_the_best_method_is_what_the_model_can_answer():
-    def chosen(module):
+    def best_method(module):
         return explain(module)[0].attributions[0].method
 
-    assert chosen(Pooled()) == "grad-cam"
-    assert chosen(ImageClassifier(convolutional(), layer="1")) == "grad-cam"
-    assert chosen(Linear(noise(3, 2, 6, 6))) == "integrated-gradients"
+    assert best_method(Pooled()) == "grad-cam"
+    assert best_method(ImageClassifier(convolutional(), layer="1")) == "grad-cam"
+    assert best_method(Linear(noise(3, 2, 6, 6))) == "integrated-gradients"
     black_box = ImageClassifier(lambda images: images[:, 0, 0] / 255)
     photo = np.random.default_rng(0).integers(0, 255, (8, 8, 3), dtype=np.uint8)
     assert run(black_box, [black_box.prepare(photo)])[0].attributions[0].method == "occlusion"
@@ -347,10 +347,10 @@ def test_provenance_has_all_it_takes_to_do_it_again():
 )
 def test_evaluations_are_what_goes_through_the_model(method, options, evaluations):
     module = convolutional()
-    seen = []
-    module.register_forward_pre_hook(lambda _, inputs: seen.append(len(inputs[0])))
+    batch_sizes = []
+    module.register_forward_pre_hook(lambda _, inputs: batch_sizes.append(len(inputs[0])))
     (explanation,) = explain(module, method, **options)
-    assert explanation.provenance.evaluations == sum(seen) == evaluations
+    assert explanation.provenance.evaluations == sum(batch_sizes) == evaluations
 
 
 def test_progress_ends_at_the_number_of_evaluations():
@@ -373,22 +373,22 @@ def test_progress_ends_at_the_number_of_evaluations():
 def test_a_batch_of_inputs_shares_passes_through_the_model():
     images = [noise(2, 6, 6, seed=s) for s in range(7)]
     module = convolutional()
-    seen = []
-    module.register_forward_pre_hook(lambda _, inputs: seen.append(len(inputs[0])))
+    batch_sizes = []
+    module.register_forward_pre_hook(lambda _, inputs: batch_sizes.append(len(inputs[0])))
     together = explain(module, "saliency", images=images, batch_size=4, targets=[None, 1, [0, 2], "top-3", 2, None, 0])
-    assert seen == [4, 3]
-    for image, target, found in zip(images, [None, 1, [0, 2], "top-3", 2, None, 0], together, strict=True):
+    assert batch_sizes == [4, 3]
+    for image, target, explanation in zip(images, [None, 1, [0, 2], "top-3", 2, None, 0], together, strict=True):
         (alone,) = explain(convolutional(), "saliency", images=[image], targets=[target])
-        assert [a.target.label for a in found.attributions] == [a.target.label for a in alone.attributions]
-        np.testing.assert_allclose(values([found]), values([alone]), rtol=1e-6)
-        assert found.provenance.evaluations == 1
+        assert [a.target.label for a in explanation.attributions] == [a.target.label for a in alone.attributions]
+        np.testing.assert_allclose(values([explanation]), values([alone]), rtol=1e-6)
+        assert explanation.provenance.evaluations == 1
 
 
 def test_inputs_of_different_sizes_are_explained_in_their_order():
     images = [IMAGE, noise(2, 8, 9), noise(2, 8, 9, seed=1), IMAGE * 2]
-    found = explain(Pooled(), "grad-cam", images=images, relu=False)
-    assert [values([e])[0].shape for e in found] == [(6, 6), (8, 9), (8, 9), (6, 6)]
-    for image, explanation in zip(images, found, strict=True):
+    explanations = explain(Pooled(), "grad-cam", images=images, relu=False)
+    assert [values([e])[0].shape for e in explanations] == [(6, 6), (8, 9), (8, 9), (6, 6)]
+    for image, explanation in zip(images, explanations, strict=True):
         np.testing.assert_allclose(
             values([explanation]), values(explain(Pooled(), "grad-cam", images=[image], relu=False)), rtol=1e-5
         )
@@ -408,18 +408,18 @@ def test_every_input_gets_the_same_random_numbers_as_alone():
 def test_batches_shrink_when_memory_runs_out():
     expected = values(explain(convolutional(), "integrated-gradients", n_steps=40))
     module = convolutional()
-    seen = []
+    batch_sizes = []
 
     def limited(_, inputs):
-        seen.append(len(inputs[0]))
+        batch_sizes.append(len(inputs[0]))
         if len(inputs[0]) > 3:
             raise torch.OutOfMemoryError("CUDA out of memory")
 
     module.register_forward_pre_hook(limited)
     (explanation,) = explain(module, "integrated-gradients", n_steps=40, batch_size=32)
     np.testing.assert_allclose(values([explanation]), expected, rtol=1e-6)
-    assert seen[1:5] == [32, 16, 8, 4]
-    assert max(seen[5:]) == 2
+    assert batch_sizes[1:5] == [32, 16, 8, 4]
+    assert max(batch_sizes[5:]) == 2
     assert explanation.provenance.evaluations == 42
 
 
@@ -427,18 +427,18 @@ def test_many_steps_stay_in_small_batches():
     class Wide(nn.Module):
         """An activation of 3 MB for an input of 288 bytes."""
 
-        seen = 0
+        largest_batch = 0
 
         def forward(self, x):
-            self.seen = max(self.seen, len(x))
+            self.largest_batch = max(self.largest_batch, len(x))
             return x.flatten(1)[:, :3] + x.flatten(1).repeat(1, 11_000).square().mean(dim=1, keepdim=True)
 
     module = Wide()
     explain(module, "integrated-gradients", n_steps=150)
-    assert module.seen == 4
-    module.seen = 0
+    assert module.largest_batch == 4
+    module.largest_batch = 0
     explain(module, "integrated-gradients", n_steps=20, memory=8 * 2**20)
-    assert module.seen == 1
+    assert module.largest_batch == 1
 
 
 def test_nothing_is_left_behind_by_many_calls():
@@ -473,11 +473,11 @@ def test_maps_lie_on_the_original_photo():
     model = ImageClassifier(Linear(weights), preprocess=Preprocess(size=24))
     photo = np.full((12, 20, 3), 200, np.uint8)
     (explanation,) = run(model, [model.prepare(photo)], method="input-x-gradient")
-    found = explanation.attributions[0].evidence.values
-    assert found.shape == (12, 20)
-    assert np.unravel_index(found.argmax(), found.shape) == (1, 6)
-    assert not found[:, :4].any()
-    assert not found[:, 16:].any()
+    evidence = explanation.attributions[0].evidence.values
+    assert evidence.shape == (12, 20)
+    assert np.unravel_index(evidence.argmax(), evidence.shape) == (1, 6)
+    assert not evidence[:, :4].any()
+    assert not evidence[:, 16:].any()
     assert isinstance(explanation, Explanation)
     assert explanation.source.content is not None
 
@@ -486,18 +486,18 @@ def test_uint8_inputs_of_a_black_box_are_rounded():
     from xplain.attributions import Run
     from xplain.attributions.engine.session import Session
 
-    seen = []
+    batches = []
 
     def function(images):
-        seen.append(images)
+        batches.append(images)
         return images.reshape(len(images), -1)[:, :2].astype(float)
 
     model = ImageClassifier(function)
-    one = model.prepare(np.full((2, 2, 3), 100, np.uint8))
-    run_ = Run(Session(model, [one], [0], None, None, None).chunks()[0], 0, 0)
+    uint8_input = model.prepare(np.full((2, 2, 3), 100, np.uint8))
+    run_ = Run(Session(model, [uint8_input], [0], None, None, None).chunks()[0], 0, 0)
     variants = np.array([[-3.0, 300.0], [1.4, 1.6]])[:, :, None, None, None] * np.ones((2, 2, 2, 2, 3))
     scores = np.concatenate([s for _, s in run_.evaluate(lambda a, b: variants[a:b, 0], 2)])
-    assert seen[-1].dtype == np.uint8
+    assert batches[-1].dtype == np.uint8
     assert scores.tolist() == [[0.0], [1.0]]
     with refuses(InputError, "variants must be of the input's shape (2, 2, 3), got (4,)"):
         list(run_.evaluate(lambda a, b: np.zeros((b - a, 4)), 1))

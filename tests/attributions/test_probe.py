@@ -33,12 +33,12 @@ class Pictures(nn.Module):
         return maps if self.dense else maps.mean(dim=(2, 3))
 
 
-def explains(model, method, given):
+def explains(model, method, input):
     """Whether `explain` answers, with few evaluations."""
-    known = METHODS[method].load(model.task).__kwdefaults__ or {}
-    options = {name: value for name, value in (("n_steps", 2), ("n_samples", 2), ("relu", False)) if name in known}
+    accepted = METHODS[method].load(model.task).__kwdefaults__ or {}
+    options = {name: value for name, value in (("n_steps", 2), ("n_samples", 2), ("relu", False)) if name in accepted}
     try:
-        xplain.explain(model, given, method, **options)
+        xplain.explain(model, input, method, **options)
     except AttributionError as error:
         return str(error)
     return None
@@ -47,13 +47,13 @@ def explains(model, method, given):
 @pytest.mark.parametrize("module", [Pictures(), nn.Sequential(nn.Flatten(), nn.Linear(192, 2))], ids=["conv", "dense"])
 def test_a_refusal_is_that_of_the_explanation(module):
     model = ImageClassifier(module, preprocess=SIZE)
-    found = refusals(model)
+    reasons = refusals(model)
     for method in METHODS:
         if KINDS[model.task] in METHODS[method].homes and METHODS[method].needs != "scores":
-            assert found.get(method) == explains(model, method, PHOTO), method
-    assert set(method_names(model.task, "scores")).isdisjoint(found)
-    assert xplain.refusals(model, PHOTO) == found
-    assert xplain.methods(model) == {name: text for name, text in xplain.methods().items() if name not in found}
+            assert reasons.get(method) == explains(model, method, PHOTO), method
+    assert set(method_names(model.task, "scores")).isdisjoint(reasons)
+    assert xplain.refusals(model, PHOTO) == reasons
+    assert xplain.methods(model) == {name: text for name, text in xplain.methods().items() if name not in reasons}
 
 
 def test_what_a_network_shows_decides():
@@ -70,10 +70,10 @@ def test_what_a_network_shows_decides():
 
 def test_a_black_box_answers_what_needs_scores_only():
     model = ImageClassifier(lambda images: pytest.fail("a black box is not tried"), preprocess=SIZE)
-    found = refusals(model)
-    assert set(METHODS) - set(found) == set(method_names("image-classification", "scores"))
-    assert "needs scores only for a black box, got 'grad-cam'" in found["grad-cam"]
-    assert "must be one that explains images, got 'd-rise'" in found["d-rise"]
+    reasons = refusals(model)
+    assert set(METHODS) - set(reasons) == set(method_names("image-classification", "scores"))
+    assert "needs scores only for a black box, got 'grad-cam'" in reasons["grad-cam"]
+    assert "must be one that explains images, got 'd-rise'" in reasons["d-rise"]
 
 
 def test_gradients_that_are_off_are_said():
@@ -81,8 +81,8 @@ def test_gradients_that_are_off_are_said():
         def forward(self, x):
             return super().forward(x).detach()
 
-    found = refusals(ImageClassifier(Detached(), preprocess=SIZE))
-    assert "model's output must have gradients" in found["saliency"]
+    reasons = refusals(ImageClassifier(Detached(), preprocess=SIZE))
+    assert "model's output must have gradients" in reasons["saliency"]
     with torch.inference_mode():
         frozen = Pictures()
     assert set(refusals(ImageClassifier(frozen, preprocess=SIZE))) == set(METHODS)
@@ -91,9 +91,9 @@ def test_gradients_that_are_off_are_said():
 def test_scripted_modules_have_no_layers():
     with warnings.catch_warnings(action="ignore"):
         scripted = torch.jit.script(Pictures())
-    found = refusals(ImageClassifier(scripted, preprocess=SIZE))
-    assert "scripted and exported modules hide theirs" in found["grad-cam"]
-    assert "saliency" not in found
+    reasons = refusals(ImageClassifier(scripted, preprocess=SIZE))
+    assert "scripted and exported modules hide theirs" in reasons["grad-cam"]
+    assert "saliency" not in reasons
 
 
 def test_other_kinds_of_models():
@@ -130,9 +130,9 @@ def test_a_detector_is_tried_on_an_input_where_it_finds_something():
 
     model = Detector(Lamp(), preprocess=SIZE)
     assert set(refusals(model)) == set(METHODS) - set(method_names("object-detection"))
-    found = xplain.refusals(model, PHOTO)
-    assert "saliency" not in found
-    assert "model must have a layer with feature maps" in found["hires-cam"]
+    reasons = xplain.refusals(model, PHOTO)
+    assert "saliency" not in reasons
+    assert "model must have a layer with feature maps" in reasons["hires-cam"]
     with refuses(InputError, "target must be a detection, got none in this image"):
         xplain.refusals(model, np.zeros_like(PHOTO))
 

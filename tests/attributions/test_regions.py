@@ -101,14 +101,14 @@ def test_linear_evidence_is_exact():
     weights = module.head.weight.detach().numpy()[0, :, 0, 0]
     expected = np.where(region, np.einsum("c,chw->hw", weights, x), 0) / region.sum()
     for method in ("input-x-gradient", "integrated-gradients"):
-        found = xplain.explain(model, photo(), method, target=0, region=region)
-        np.testing.assert_allclose(values(found), expected, atol=1e-7)
-    found = xplain.explain(
+        explanation = xplain.explain(model, photo(), method, target=0, region=region)
+        np.testing.assert_allclose(values(explanation), expected, atol=1e-7)
+    explanation = xplain.explain(
         xplain.Segmenter(black_box), photo(), "occlusion", target=0, region=region, window=2, stride=2
     )
     x = x.reshape(3, 8, 2, 12, 2).sum(axis=(2, 4)).repeat(2, 1).repeat(2, 2)
     expected = np.where(region, 2 * x[0] - x[2], 0) / region.sum()
-    np.testing.assert_allclose(values(found), expected, atol=1e-6)
+    np.testing.assert_allclose(values(explanation), expected, atol=1e-6)
 
 
 def test_point_component_class_and_image_differ():
@@ -116,12 +116,12 @@ def test_point_component_class_and_image_differ():
     image = photo()
     image[13:16, 0:3] = (220, 10, 10)  # a second red part
     whole = values(xplain.explain(model, image, "occlusion", target="red", window=1, stride=1))
-    parts = [one for one in model.predict(image, components=True) if one.name == "red" and one.region.area < 100]
-    found = {
-        one.region.area: values(xplain.explain(model, image, "occlusion", target=one, window=1, stride=1))
-        for one in parts
+    parts = [p for p in model.predict(image, components=True) if p.name == "red" and p.region.area < 100]
+    by_area = {
+        part.region.area: values(xplain.explain(model, image, "occlusion", target=part, window=1, stride=1))
+        for part in parts
     }
-    large, small = found[64], found[9]
+    large, small = by_area[64], by_area[9]
     assert (large[14, 1], small[14, 1] > 0, whole[14, 1] > 0) == (0, True, True)
     assert (large[5, 5] > 0, small[5, 5], whole[5, 5] > 0) == (True, 0, True)
     point = values(xplain.explain(model, image, "occlusion", target="red", region=(5, 6), window=1, stride=1))
@@ -132,23 +132,23 @@ def test_point_component_class_and_image_differ():
 
 
 def test_one_attribution_for_each_region_and_the_score_is_that_of_the_model():
-    found = xplain.explain(xplain.Segmenter(Encoder(), ["red", "blue"]), photo(), target="all")
-    assert found.provenance.method == "grad-cam"
-    assert [a.target for a in found.attributions] == list(found.predictions)
-    assert sorted(p.name for p in found.predictions) == ["blue", "red"]
-    assert not np.array_equal(values(found), values(found, 1))
-    again = xplain.from_document(json.loads(json.dumps(xplain.to_document(found))))
-    assert again == found
-    assert again.predictions[0].region == found.predictions[0].region
+    explanation = xplain.explain(xplain.Segmenter(Encoder(), ["red", "blue"]), photo(), target="all")
+    assert explanation.provenance.method == "grad-cam"
+    assert [a.target for a in explanation.attributions] == list(explanation.predictions)
+    assert sorted(p.name for p in explanation.predictions) == ["blue", "red"]
+    assert not np.array_equal(values(explanation), values(explanation, 1))
+    again = xplain.from_document(json.loads(json.dumps(xplain.to_document(explanation))))
+    assert again == explanation
+    assert again.predictions[0].region == explanation.predictions[0].region
 
 
 def test_the_layer_for_cams_sees_the_surroundings():
     module = Encoder()
     region = np.zeros((16, 24), bool)
     region[6:8, 5:7] = True  # twice as large is 4 x 4, which one 3 x 3 convolution sees
-    found = xplain.explain(xplain.Segmenter(module), photo(), "grad-cam", target=0, region=region)
-    assert found.attributions[0].quality["layer"] == "first.1"
-    assert found.provenance.evaluations == 3
+    explanation = xplain.explain(xplain.Segmenter(module), photo(), "grad-cam", target=0, region=region)
+    assert explanation.attributions[0].quality["layer"] == "first.1"
+    assert explanation.provenance.evaluations == 3
     assert all(not part._forward_hooks for part in module.modules())
 
 
@@ -160,9 +160,9 @@ def test_every_image_through_the_model_is_counted():
         count += len(images)
         return black_box(images)
 
-    found = xplain.explain(xplain.Segmenter(counted), photo(), window=4, stride=4)
-    assert found.provenance.method == "occlusion"
-    assert found.provenance.evaluations == count
+    explanation = xplain.explain(xplain.Segmenter(counted), photo(), window=4, stride=4)
+    assert explanation.provenance.method == "occlusion"
+    assert explanation.provenance.evaluations == count
 
 
 def test_refusals():

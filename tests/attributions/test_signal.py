@@ -224,14 +224,14 @@ def test_every_method_for_signals_gives_a_map_of_the_recording():
 
 
 def test_provenance_counts_the_windows_that_were_scored():
-    seen = []
+    batch_sizes = []
 
     def count(windows):
-        seen.append(len(windows))
+        batch_sizes.append(len(windows))
         return linear(windows)
 
     e = xplain.explain(classifier(count), RECORDING, "occlusion", length=4)
-    assert e.provenance.evaluations == sum(seen) == 3 + 3 * (1 + 2 * 3)
+    assert e.provenance.evaluations == sum(batch_sizes) == 3 + 3 * (1 + 2 * 3)
     assert e.provenance.preprocessing["window"] == WINDOW
 
 

@@ -91,14 +91,14 @@ def test_repeated_words_stay_distinct():
 
 
 def test_absent_words_take_their_space_with_them_and_line_breaks_stay():
-    seen = set()
+    scored_texts = set()
 
     def record(texts):
-        seen.update(texts)
+        scored_texts.update(texts)
         return np.array([[float(len(t))] for t in texts])
 
     xplain.explain(TextClassifier(record), "  one\n\ntwo  three ", "occlusion")
-    assert seen == {"  one\n\ntwo  three ", "two  three", "one  three", "one\n\ntwo"}
+    assert scored_texts == {"  one\n\ntwo  three ", "two  three", "one  three", "one\n\ntwo"}
 
 
 def test_equal_texts_are_evaluated_once():

@@ -29,10 +29,10 @@ def iou(box, other):
 
 def test_a_real_network_finds_and_explains_people(yolo, table):
     image, persons = table
-    found = yolo.predict(image)
-    people = [np.array([p.region.x0, p.region.y0, p.region.x1, p.region.y1]) for p in found if p.name == "person"]
+    predictions = yolo.predict(image)
+    people = [np.array([p.region.x0, p.region.y0, p.region.x1, p.region.y1]) for p in predictions if p.name == "person"]
     assert len(people) >= 5
-    assert max(iou(people[0], one) for one in persons) > 0.6
+    assert max(iou(people[0], person) for person in persons) > 0.6
     explanation = xplain.explain(yolo, image, target="top-3")
     assert explanation.provenance.method == "hires-cam"
     for attribution in explanation.attributions:

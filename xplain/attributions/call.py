@@ -1,4 +1,4 @@
-"""Computes one method for images, or for views that other kinds of input put on as images.
+"""Explains images, and views of other kinds of input that pass for images, by one method.
 
 Every map is checked before it becomes an explanation: one that is not finite, or zero everywhere, is refused with the
 likely cause. The steps that the modules of `xplain.attributions.kinds` share are here too.
@@ -142,7 +142,7 @@ def _with_defaults(entry: Method, task: str, options: Mapping[str, Any]) -> Opti
 def _explain_chunk(
     chunk: Chunk, entry: Method, options: Options, origin: Options, seed: int, allow_zeros: bool
 ) -> list[Explanation]:
-    """Run a method on each input of a chunk; ``origin`` holds what `Provenance` says of all of them."""
+    """Run a method on each input of a chunk; ``origin`` holds the fields of `Provenance` that all inputs share."""
     compute = entry.load(chunk.session.model.task)
     started = time.perf_counter()
     results = []

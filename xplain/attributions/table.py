@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-#: What a method explains of a model, by the model's task. One kind has one module in `xplain.attributions.kinds`;
-#: images have `xplain.attributions.call`.
+#: What a method explains of a model, by the model's task. Each kind has a module that explains it, see
+#: `xplain.attributions.dispatch`.
 KINDS: Mapping[str, str] = MappingProxyType(
     {
         "image-classification": "images",

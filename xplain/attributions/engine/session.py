@@ -177,8 +177,8 @@ class Chunk:
             missing = [i for i, scores in enumerate(self._scores) if scores is None]
             self._plan(missing)
             score = self.session.model.scores
-            for part, scores in self._map(lambda rows: score(self._stack(rows)), missing):
-                self._record(missing[part], scores)
+            for span, scores in self._map(lambda rows: score(self._stack(rows)), missing):
+                self._record(missing[span], scores)
         row_scores = self._scores[row]
         assert row_scores is not None
         return row_scores
@@ -203,7 +203,7 @@ class Chunk:
         if key not in self._gradients:
             rows = range(len(self.prepared))
             self._plan(rows)
-            batches = self._map(lambda part: self._differentiate(part, layer, rules), rows)
+            batches = self._map(lambda batch_rows: self._differentiate(batch_rows, layer, rules), rows)
             self._gradients[key] = [pair for _, pairs in batches for pair in pairs]
         return self._gradients[key][row]
 

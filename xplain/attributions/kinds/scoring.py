@@ -58,11 +58,11 @@ def scorer(
         possible = (model.output,) if isinstance(model, Segmenter) else ("similarity",)
         view_class = RegionView if isinstance(model, Segmenter) else DetectionView
         view, index = view_class.of(cast(Any, model), prepared, target), 0
-    chosen = possible[0] if output is None else _check.choice("output", output, OUTPUTS)
-    if chosen not in possible:
+    score_output = possible[0] if output is None else _check.choice("output", output, OUTPUTS)
+    if score_output not in possible:
         raise InputError(f"output must be {' or '.join(map(repr, possible))} for this model, got {output!r}")
     session = Session(view, [prepared], [target], batch_size, None, None)  # for its batches alone
-    as_probability = isinstance(model, ImageClassifier) and chosen == "probability"
+    as_probability = isinstance(model, ImageClassifier) and score_output == "probability"
 
     def score(batch: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
         batches = session.batches_for(len(batch))
@@ -70,4 +70,4 @@ def scorer(
         target_scores: npt.NDArray[np.float64] = (view.probabilities(scores) if as_probability else scores)[:, index]
         return target_scores
 
-    return score, chosen
+    return score, score_output
