@@ -136,7 +136,7 @@ def draw_cells(
 
 
 def enlargement(count: int, size: int, shifts: int) -> Float64:
-    """Weights that enlarge one axis of a cell grid bilinearly, one matrix for each shift.
+    """Return the weights that enlarge one axis of a cell grid bilinearly, one matrix for each shift.
 
     Without a shift, `count` cells are stretched over `size` pixels. With shifts, they are stretched over one cell more
     than is needed, and the matrices are the crops of `size` pixels that start at 0, 1, ..., shifts - 1. Beyond the
@@ -174,7 +174,7 @@ def neighbours(rows: Float64) -> tuple[Int, Float32]:
     first : int64 array (shifts, height)
         The upper cell.
     weights : float32 array (shifts, height, 2)
-        Of the upper cell and of the one below; 0 for one that does not exist.
+        Weights of that cell and of the one below; 0 if there is none.
     """
     first = (rows > 0).argmax(axis=1)
     # One more cell, of weight 0, below the last.

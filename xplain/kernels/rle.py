@@ -432,7 +432,7 @@ def _union(a: Counts, b: Counts) -> Counts:
 
 
 def _flip(runs: Counts) -> Counts:
-    """Return the complement, by one empty run more or less in front; it is canonical if the runs are."""
+    """Return the complement, which has one empty run more or less in front; it is canonical if the runs are."""
     if runs.size and runs[0]:
         return np.concatenate([_EMPTY_RUN, runs])
     return runs[1:].copy() if runs.size > 1 else runs

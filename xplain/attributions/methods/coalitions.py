@@ -84,7 +84,7 @@ class Game:
         float64 array (n, T)
         """
         keys = [row.tobytes() for row in np.packbits(coalitions, axis=1)]
-        # Where each new coalition comes first: of several rows with one key, the last that is put in wins.
+        # The first row of each new coalition; in reverse, since of equal keys a dict keeps the last.
         first = {key: i for i, key in reversed(list(enumerate(keys))) if key not in self._scores}
         rows = np.array(sorted(first.values()), dtype=np.intp)
         if len(rows):

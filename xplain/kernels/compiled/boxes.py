@@ -96,7 +96,7 @@ def suppress(boxes: Float64, order: Int64, starts: Int64, threshold: float, by: 
             # The middle cells: where every kept box that could suppress this one is filed.
             c0, c1 = _cells(x, x0 + margin * width, x1 - margin * width)
             r0, r1 = _cells(y, y0 + margin * height, y1 - margin * height)
-            best = group.size  # place in the group of the best box that suppresses this one; none yet
+            best = group.size  # index in the group of the best box that suppresses this one; none yet
             for r in range(r0, r1 + 1):
                 for c in range(c0, c1 + 1):
                     link = newest[r * columns + c]
