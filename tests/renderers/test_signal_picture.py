@@ -120,14 +120,14 @@ def test_without_readings_the_colours_are_drawn_alone():
     picture = draw(explain(SCORES, content=None))
     assert [stop - top for top, stop in plots(picture)] == [23, 23]
     assert ground(picture, 0, 125) == ground(draw(explain(SCORES)), 0, 125)
-    given = draw(explain(SCORES, content=None), signal=READINGS)
-    assert np.array_equal(given.pixels, draw(explain(SCORES)).pixels)
+    with_signal = draw(explain(SCORES, content=None), signal=READINGS)
+    assert np.array_equal(with_signal.pixels, draw(explain(SCORES)).pixels)
 
 
 def test_a_recording_is_read_from_a_file(tmp_path):
     np.save(tmp_path / "walk.npy", READINGS)
-    given = xplain.render(explain(SCORES, content=None), signal=tmp_path / "walk.npy")
-    assert np.array_equal(given.pixels, draw(explain(SCORES)).pixels)
+    from_file = xplain.render(explain(SCORES, content=None), signal=tmp_path / "walk.npy")
+    assert np.array_equal(from_file.pixels, draw(explain(SCORES)).pixels)
     several = xplain.render([explain(SCORES, content=None), explain(SCORES)], signal=[READINGS, None])
     assert len(plots(several)) == 4
 
