@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 from hypothesis import settings
 
-WORKERS = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
-# Workers that take all cores each wait for one another: tests of networks ran four times as long.
-os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // WORKERS)))
+# Workers that take all cores each wait for one another: tests of networks run ten times as long. Set before torch is
+# imported, in the workers alone, since these inherit what their parent sets.
+if workers := os.environ.get("PYTEST_XDIST_WORKER_COUNT"):
+    os.environ["OMP_NUM_THREADS"] = str(max(1, (os.cpu_count() or 1) // int(workers)))
 
 settings.register_profile("quick", max_examples=25, deadline=None, derandomize=True)
 settings.register_profile("ci", max_examples=100, deadline=None, derandomize=True)

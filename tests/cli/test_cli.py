@@ -364,7 +364,7 @@ def test_render_of_a_1080p_photo_is_light(tmp_path):
 
 @pytest.mark.network
 def test_demo(tmp_path, capsys, monkeypatch):
-    monkeypatch.setitem(demo.METHODS, "rise", {"n_samples": 20})  # most of the time goes into it
+    monkeypatch.setitem(demo.METHODS, "rise", {"n_samples": 40})  # most of the time goes into it
     assert main(["demo", "-o", str(tmp_path / "demo")]) == 0
     assert "cat" in capsys.readouterr().out
     names = {path.name for path in (tmp_path / "demo").iterdir()}

@@ -10,8 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from xplain.kernels import jit, rle
-from xplain.kernels.compiled import rle_counts
+from xplain.kernels import jit, rle, rle_counts
 from xplain.kernels.plain import rle as plain
 
 ROOT = Path(__file__).parents[2]

@@ -15,8 +15,8 @@ import numpy.typing as npt
 
 from xplain.errors import InputError
 from xplain.kernels import jit
-from xplain.kernels.compiled.rle_counts import as_finite, format_value
 from xplain.kernels.plain import boxes as plain
+from xplain.kernels.rle_counts import as_finite, format_value
 
 Float64 = npt.NDArray[np.float64]
 Int64 = npt.NDArray[np.int64]

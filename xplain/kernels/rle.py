@@ -33,8 +33,9 @@ import numpy.typing as npt
 
 from xplain.errors import DocumentError, InputError
 from xplain.kernels import jit
-from xplain.kernels.compiled.rle_coco import from_coco, to_coco
-from xplain.kernels.compiled.rle_counts import (
+from xplain.kernels.plain import rle as plain
+from xplain.kernels.rle_coco import from_coco, to_coco
+from xplain.kernels.rle_counts import (
     LIMIT,
     PIXEL_KERNELS,
     RUN_KERNELS,
@@ -50,7 +51,6 @@ from xplain.kernels.compiled.rle_counts import (
     freeze,
     refuse_too_large,
 )
-from xplain.kernels.plain import rle as plain
 
 __all__ = [
     "LIMIT",

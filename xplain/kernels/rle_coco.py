@@ -10,8 +10,8 @@ import numpy.typing as npt
 
 from xplain.errors import DocumentError
 from xplain.kernels import jit
-from xplain.kernels.compiled.rle_counts import RUN_KERNELS, Counts, as_length, as_runs, canonical, check, format_value
 from xplain.kernels.plain import rle as plain
+from xplain.kernels.rle_counts import RUN_KERNELS, Counts, as_length, as_runs, canonical, check, format_value
 
 
 def to_coco(counts: npt.ArrayLike, height: int, width: int) -> dict[str, Any]:
