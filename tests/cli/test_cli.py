@@ -193,7 +193,7 @@ def test_inputs_from_lines(folder):
     assert targets == ["left", "right"]
 
 
-def test_masks_for_dialects_that_hold_no_heat_map(folder, capsys):
+def test_masks_for_formats_that_hold_no_heat_map(folder, capsys):
     assert explain("photo0.png", "-o", "a.json", "--format", "modzy") == 1
     assert "format 'modzy' cannot hold all of it" in capsys.readouterr().err
     assert explain("photo0.png", "-o", "a.json", "--format", "modzy", "--keep", "0.05") == 0
