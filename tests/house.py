@@ -13,6 +13,7 @@ import io
 import re
 import sys
 import tokenize
+from collections.abc import Container
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
@@ -78,7 +79,8 @@ def figures(root: Path) -> str:
     for folder in sorted({path.parent for path in modules}):
         here = {path: text for path, text in modules.items() if path.parent == folder}
         counts = [len(here), *(sum(column) for column in zip(*map(lines_of, here.values()), strict=True))]
-        arrows = {(path, other) for path, text in here.items() for other in imported(text, named) if other != path}
+        arrows = {(path, named[module]) for path, text in here.items() for module, _ in imported(text, named)}
+        arrows = {(path, other) for path, other in arrows if path != other}
         inside = sum(other.parent == folder for _, other in arrows)
         row = [*counts, inside, len(arrows) - inside]
         totals = [total + value for total, value in zip(totals, row, strict=True)]
@@ -93,16 +95,23 @@ def module_name(path: Path, root: Path) -> str:
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
-def imported(text: str, named: dict[str, Path]) -> set[Path]:
-    """Return the modules of the package that a module imports."""
-    found = set()
-    for node in ast.walk(ast.parse(text)):
+def imported(source: str, known: Container[str]) -> set[tuple[str, str]]:
+    """Return the (module, name) pairs that a source imports from known modules, also inside functions.
+
+    The name is empty for a module as a whole. Only absolute imports count: the house has no others.
+    """
+    pairs = set()
+    for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
-            found |= {named[alias.name] for alias in node.names if alias.name in named}
-        elif isinstance(node, ast.ImportFrom) and node.module in named:
-            full = (f"{node.module}.{alias.name}" for alias in node.names)
-            found |= {named.get(name, named[node.module]) for name in full}
-    return found
+            pairs |= {(alias.name, "") for alias in node.names if alias.name in known}
+        elif isinstance(node, ast.ImportFrom):
+            for alias in node.names:
+                full = f"{node.module}.{alias.name}"
+                if full in known:
+                    pairs.add((full, ""))
+                elif node.module is not None and node.module in known:
+                    pairs.add((node.module, alias.name))
+    return pairs
 
 
 def lines_of(text: str) -> tuple[int, int, int, int, int]:

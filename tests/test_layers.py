@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 import xplain
+from tests import house
 
 ROOT = Path(xplain.__file__).parent
 TESTS = Path(__file__).parent
@@ -37,12 +38,7 @@ FULL = 18  # modules beside sub-folders
 LONG = 500  # lines of a module
 
 
-def name_of(path: Path) -> str:
-    parts = path.relative_to(ROOT.parent).with_suffix("").parts
-    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
-
-
-SOURCES = {name_of(path): path for path in sorted(ROOT.rglob("*.py"))}
+SOURCES = {house.module_name(path, ROOT.parent): path for path in sorted(ROOT.rglob("*.py"))}
 PACKAGES = {name for name, path in SOURCES.items() if path.name == "__init__.py"}
 
 
@@ -51,20 +47,11 @@ def named_by(text: str, known: set[str]) -> set[tuple[str, str]]:
 
 
 def imported(name: str, source: str, known: set[str]) -> set[tuple[str, str]]:
-    """Return the (module, name) pairs that a module imports of ours; the name is empty for a module as a whole."""
-    found = set()
+    """Return the (module, name) pairs that a module imports of ours, those that strings name included."""
+    found = house.imported(source, known)
     for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.Import):
-            found |= {(alias.name, "") for alias in node.names if alias.name in known}
-        elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f"{name}: relative import"
-            for alias in node.names:
-                full = f"{node.module}.{alias.name}"
-                if full in known:
-                    found.add((full, ""))
-                elif node.module in known:
-                    found.add((node.module, alias.name))
-        elif isinstance(node, ast.JoinedStr) and isinstance(node.values[0], ast.Constant):
+        assert not isinstance(node, ast.ImportFrom) or node.level == 0, f"{name}: relative import"
+        if isinstance(node, ast.JoinedStr) and isinstance(node.values[0], ast.Constant):
             found |= named_by(str(node.values[0].value).rpartition(".")[0], known)
         elif isinstance(node, ast.Constant) and isinstance(node.value, str):
             found |= named_by(node.value.partition(":")[0], known)

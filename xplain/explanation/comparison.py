@@ -59,9 +59,12 @@ class Comparison(Sequence[Explanation]):
 
     def table(self, *, time: bool = True) -> str:
         """Return the figures as a text table, with the meanings of headings and the refused methods below it."""
-        refused = [(method, f"refused: {reason}") for method, reason in self.refused.items()]
-        notes = [f"{one_line(name)}: {one_line(note)}" for name, note in [*self.notes, *refused]]
-        return "\n".join([*align_columns(self.rows(time=time)), *notes])
+        return "\n".join([*align_columns(self.rows(time=time)), *(f"{name}: {note}" for name, note in self.remarks())])
+
+    def remarks(self) -> list[tuple[str, str]]:
+        """Return what stands below the table, each on one line: the notes, and the refused methods with the reasons."""
+        refused = ((method, f"refused: {reason}") for method, reason in self.refused.items())
+        return [(one_line(name), one_line(note)) for name, note in (*self.notes, *refused)]
 
     def __str__(self) -> str:
         return self.table()

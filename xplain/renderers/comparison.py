@@ -14,7 +14,6 @@ import numpy as np
 
 from xplain import _check
 from xplain.explanation import Attribution, Comparison, Explanation, Heatmap
-from xplain.explanation.characters import one_line
 from xplain.explanation.comparison import align_columns, cell
 from xplain.renderers.canvas.page import Page
 from xplain.renderers.canvas.picture import Picture, stack
@@ -114,9 +113,7 @@ def draw(comparison: Comparison, image: Any = None, *, time: bool = True, **styl
     figures = [{**row, _FULL_COLOUR: limit} for row, limit in zip(comparison.rows(time=time), limits, strict=True)]
     header = tuple(figures[0])
     cells = tuple(tuple(cell(value) for value in row.values()) for row in figures)
-    refused = ((method, f"refused: {reason}") for method, reason in comparison.refused.items())
-    all_notes = [*comparison.notes, *refused, _FULL_COLOUR_NOTE]
-    notes = tuple((one_line(name), one_line(note)) for name, note in all_notes)
+    notes = (*comparison.remarks(), _FULL_COLOUR_NOTE)
     page = Page(style.get("font"))
     for columns in _split_columns(header, cells):
         page.table([header[i] for i in columns], [[row[i] for i in columns] for row in cells])
