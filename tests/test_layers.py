@@ -13,6 +13,7 @@ import pytest
 
 import xplain
 from tests import house
+from xplain import formatters
 
 ROOT = Path(xplain.__file__).parent
 TESTS = Path(__file__).parent
@@ -167,7 +168,55 @@ def test_tests_look_at_behaviour_and_not_at_what_a_module_keeps_to_itself():
     assert taken == set()
 
 
+LOOKUPS = {name for module, name in IMPORTS["xplain.formatters.cognite.notes"] if module.endswith(".lookup")} | {
+    name for module, name in IMPORTS["xplain.formatters.edge_impulse.notes"] if module.endswith(".lookup")
+}
+#: Keys of vendors that are words of captions, kinds and options too.
+PLAIN_WORDS = {"accuracy", "axis", "expected", "kind", "label", "predicted", "scale", "start", "truth", "value", "x"}
+
+
+def keys_read(source: str) -> set[str]:
+    """Return the keys by which a module looks something up in JSON of any form."""
+    calls = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call)]
+    looked_up = [call.args[1:] for call in calls if isinstance(call.func, ast.Name) and call.func.id in LOOKUPS]
+    return {arg.value for args in looked_up for arg in args if isinstance(arg, ast.Constant) and type(arg.value) is str}
+
+
+def vendors_words(source: str, keys: set[str]) -> set[str]:
+    """Return what a module says of vendors: their keys and their formats in strings, and accesses to `attributes`."""
+    words = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Constant) and node.value in keys:
+            words.add(str(node.value))
+        elif isinstance(node, ast.Attribute) and node.attr == "attributes":
+            words.add(".attributes")
+    return words
+
+
+def test_renderers_know_no_vendor():
+    notes = [path for name, path in SOURCES.items() if re.match(r"xplain\.formatters\.\w+\.", name)]
+    keys = {key for path in notes for key in keys_read(path.read_text(encoding="utf-8"))} - PLAIN_WORDS
+    assert {"assetRef", "auto_thresholds", "region_id", "objectDetectionLastLayer", "boundingBoxes"} <= keys
+    keys |= set(formatters.FORMATS) - {"native"}
+    renderers = {name: path for name, path in SOURCES.items() if name.startswith("xplain.renderers")}
+    words = {name: vendors_words(path.read_text(encoding="utf-8"), keys) for name, path in renderers.items()}
+    assert {name: found for name, found in words.items() if found} == {}
+
+
+def test_values_know_no_vendor():
+    values = {path.name: path for name, path in SOURCES.items() if name.startswith("xplain.explanation")}
+    texts = {name: path.read_text(encoding="utf-8").casefold() for name, path in values.items()}
+    vendors = {"cognite", "deepomatic", "edge-impulse", "edge impulse", "modzy", "reinfer", "re:infer"}
+    said = {f"{name}: {vendor}" for name, text in texts.items() for vendor in vendors if vendor in text}
+    assert said == {"secrets.py: modzy", "secrets.py: edge impulse"}  # why a name is secret, in a comment
+
+
 class TestTheRules:
+    def test_keys_of_vendors_are_caught(self):
+        read = "number_at(prediction.attributes, 'scale', name, 'min')\nf('other')\n"
+        assert keys_read(read) == {"scale", "min"}
+        assert vendors_words("x = p.attributes.get('min', 'max')\n", {"min"}) == {"min", ".attributes"}
+
     def test_a_sibling_and_a_right_neighbour_are_caught(self):
         assert violations("renderers", {"formatters"}) == ["formatters"]
         assert violations("attributions", {"models", "renderers"}) == ["renderers"]

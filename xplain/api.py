@@ -439,11 +439,11 @@ def render(
         options = {"target": target, "cmap": cmap, "scale": scale, **style}
         name = next((name for name, value in options.items() if value is not None), None)
         if name is None:
-            return job_page.draw(subject, image)
+            return job_page.draw(subject, image, notes=formatters.notes)
         if kind is not None:
             raise InputError(f"{name} must be left out for a page, got {options[name]!r}")
     pixels = None if image is None else images.load(image, digest=False).pixels
-    return draw(subject, pixels, kind=kind, target=target, cmap=cmap, scale=scale, **style)
+    return draw(subject, pixels, formatters.notes, kind=kind, target=target, cmap=cmap, scale=scale, **style)
 
 
 def _notebook_display(value: Any) -> dict[str, Any]:

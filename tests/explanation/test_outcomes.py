@@ -3,23 +3,28 @@
 import pytest
 
 from xplain.explanation import Box, Explanation, Prediction, Source, Window
+from xplain.explanation.notes import Notes, PredictionNotes
 from xplain.explanation.outcomes import Outcome, choose, decide, outcomes, tally
 
 FIRST, SECOND = Window(0, 1000), Window(500, 1500)
 
 
-def windows(*predictions, task="signal-classification"):
-    return outcomes(Explanation(task, Source("signal"), predictions))
+def windows(*predictions, task="signal-classification", **notes):
+    """The outcomes of predictions, with notes on the one whose label is the name of an argument."""
+    said = {p: PredictionNotes(**notes[p.name]) for p in predictions if p.name in notes}
+    return outcomes(Explanation(task, Source("signal"), predictions), Notes(said))
 
 
 def test_each_window_has_the_outcome_of_its_best_score():
     decided = windows(
         Prediction("idle", 0.25, region=FIRST),
-        Prediction("wave", 0.75, region=FIRST, attributes={"expected": "idle", "correct": False}),
+        Prediction("wave", 0.75, region=FIRST),
         Prediction("anomaly", 5.0, region=FIRST),
-        Prediction("idle", 0.5, region=SECOND, threshold=0.5, attributes={"expected": "idle"}),
+        Prediction("still", 0.5, region=SECOND, threshold=0.5),
+        wave={"expected": "idle", "correct": False},
+        still={"expected": "still"},
     )
-    assert decided == (Outcome("wave", "idle", False, FIRST), Outcome("idle", "idle", True, SECOND))
+    assert decided == (Outcome("wave", "idle", False, FIRST), Outcome("still", "still", True, SECOND))
 
 
 @pytest.mark.parametrize(
@@ -33,19 +38,18 @@ def test_each_window_has_the_outcome_of_its_best_score():
     ],
 )
 def test_a_score_counts_from_its_threshold_on(prediction, predicted):
-    assert decide(prediction) == predicted
+    assert decide(prediction, PredictionNotes()) == predicted
     assert windows(prediction) == (Outcome(predicted),)
 
 
 def test_what_was_said_goes_before_what_follows():
     judged = {"predicted": "12.5", "expected": "12", "correct": True}
-    assert windows(Prediction("value", 12.48, attributes=judged)) == (Outcome("12.5", "12", True),)
-    assert windows(Prediction("wave", 1, attributes={"expected": 3, "correct": "yes"})) == (Outcome("wave"),)
+    assert windows(Prediction("value", 12.48), value=judged) == (Outcome("12.5", "12", True),)
 
 
 def test_parts_are_never_chosen():
     box = Prediction("cat", 0.75, region=Box(0, 0, 1, 1))
-    assert choose([box]) is None
+    assert choose([box], Notes().of) is None
     assert windows(box) == ()
     assert windows(Prediction("cat", 0.5), task="object-detection") == ()
 

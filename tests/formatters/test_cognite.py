@@ -8,9 +8,9 @@ from tests.formatters import golden
 from tests.support import refuses
 from xplain.errors import DocumentError, FidelityError, InputError
 from xplain.explanation import Box, Explanation, Item, Polygon, Prediction, Record, Results, Source
-from xplain.explanation.gauges import read_gauge
-from xplain.explanation.matches import align
 from xplain.formatters import fit, from_document, sniff, to_document, validate
+from xplain.formatters.cognite.gauges import read_gauge
+from xplain.formatters.cognite.matches import align
 
 CREATED, STARTED, CHANGED = "2024-10-29T12:19:06.000Z", "2024-10-29T12:19:06.500Z", "2024-10-29T12:19:09.120Z"
 RECTANGLE = {"xMin": 0.25, "xMax": 0.5, "yMin": 0.5, "yMax": 1.0}
@@ -66,7 +66,8 @@ def test_texts_and_asset_tags_have_their_places_and_thresholds():
     assert danger.attributes == {"feature": "text", "regionConfidence": 0.75}
     assert linked.attributes["assetRef"] == {"externalId": "21-PT-1019"}
     assert list(linked.attributes["objectRegion"]) == ["polygon"]
-    assert align(linked.name, linked.attributes["assetRef"]["externalId"]).matched == 7
+    stretches = align(linked.name, linked.attributes["assetRef"]["externalId"])
+    assert [stretch.name for stretch in stretches if stretch.kind == "same"] == ["21", "PT", "1", "19"]
     assert (other.score, other.attributes["unscored"], other.attributes["assetRef"]) == (1.0, True, {"id": 77})
 
 

@@ -14,9 +14,13 @@ from tests.support import refuses
 from xplain.errors import DocumentError, FidelityError, InputError, XplainError
 from xplain.explanation import Attribution, Box, Explanation, Grid, Item, Prediction, Record, Results, Source, Window
 from xplain.explanation.outcomes import outcomes
-from xplain.formatters import dumps, from_document, read_items, sniff, to_document, validate
+from xplain.formatters import dumps, from_document, notes, read_items, sniff, to_document, validate
 
 FORMAT = "edge-impulse"
+
+
+def outcomes_of(explanation):
+    return outcomes(explanation, notes(explanation))
 
 
 def load(name):
@@ -75,7 +79,7 @@ def test_windows_are_joined_by_sample_in_whatever_order_they_are_listed():
 
 
 def test_the_outcome_of_a_window_may_be_uncertain():
-    decisions = outcomes(item("job").explanation)
+    decisions = outcomes_of(item("job").explanation)
     assert [(o.predicted, o.expected, o.correct) for o in decisions] == [
         ("wave", "wave", True),
         ("uncertain", "wave", False),
@@ -136,7 +140,7 @@ def test_an_error_is_a_failed_job():
 def test_the_result_of_one_sample_has_windows_of_its_own():
     value = from_document(load("sample"))
     assert {p.region for p in value.predictions} == {Window(0, 64), Window(32, 96)}
-    assert [o.correct for o in outcomes(value)] == [True, False]
+    assert [o.correct for o in outcomes_of(value)] == [True, False]
     assert value.source.content.shape == (3, 6)
     assert value.source.content[:, 5].tolist() == [5, -5, 9.5]
 
@@ -182,7 +186,7 @@ def test_the_end_of_an_expected_label_is_included(last, truths):
         {"startIndex": 0, "endIndex": last, "label": "wave"},
         {"startIndex": 1, "endIndex": 1, "label": "idle"},
     ]
-    assert [o.expected for o in outcomes(from_document(document))] == truths
+    assert [o.expected for o in outcomes_of(from_document(document))] == truths
 
 
 def test_expected_labels_are_written_as_runs():
@@ -276,7 +280,7 @@ def test_a_grid_explains_the_anomaly_score():
         Box(0.3333, 0.3333, 0.3333 + 0.3333, 0.3333 + 0.3333),
         Box(0.6667, 0.3333, 0.6667 + 0.3333, 0.3333 + 0.3333),
     ]
-    (passed,) = outcomes(item("visual-anomaly", 1).explanation)
+    (passed,) = outcomes_of(item("visual-anomaly", 1).explanation)
     assert (passed.predicted, passed.correct) == ("no anomaly", True)
 
 

@@ -4,10 +4,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.formatters.strategies import explanations, json_objects, json_values, records, results
+from tests.renderers.noted import draw
 from tests.support import examples
 from xplain.errors import XplainError
 from xplain.explanation import Box, Explanation, Prediction, Source, Span
-from xplain.renderers import draw
 
 LENIENT = examples(60)
 VENDOR_KEYS = (

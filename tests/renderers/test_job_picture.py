@@ -3,14 +3,20 @@
 import numpy as np
 import pytest
 
+from tests.renderers.noted import draw
 from tests.support import refuses
+from xplain import formatters
 from xplain.errors import InputError, UnknownNameError
 from xplain.explanation import Box, Explanation, Item, Prediction, Record, Results, Source, Window
-from xplain.renderers import TextPicture, draw
+from xplain.renderers import TextPicture
 from xplain.renderers.canvas.colours import COLOURS, OTHERS
 from xplain.renderers.job import charts as job_charts
 
 BLUE, _, GREEN, _, RED, *_ = COLOURS
+
+
+def chart(results, kind):
+    return job_charts.draw(results, kind, notes_of=formatters.notes)
 
 
 def judged(*outcomes):
@@ -63,36 +69,36 @@ class TestProgress:
     def test_parts_are_as_long_as_their_counts(self):
         items = [Item(str(i), status) for i, status in enumerate(["running"] * 3 + ["waiting"] * 1)]
         items += [Item(f"ok {i}", "successful", explanation=image()) for i in range(6)]
-        picture = job_charts.draw(Results("nightly", items, total=12), "progress")
+        picture = chart(Results("nightly", items, total=12), "progress")
         widths = [share(picture, colour) for colour in (GREEN, BLUE, OTHERS)]
         assert np.allclose(np.array(widths) / sum(widths), [6 / 12, 3 / 12, 3 / 12], atol=0.01)
         assert picture.alt == "Job nightly: 6 of 12 inputs successful, 3 running, 3 waiting; not finished."
 
     def test_what_failed_is_hatched_and_listed_with_its_error(self):
-        picture = job_charts.draw(Results("nightly", [Item("b.png", "failed", error="no image")]), "progress")
+        picture = chart(Results("nightly", [Item("b.png", "failed", error="no image")]), "progress")
         assert picture.alt == "Job nightly: 1 of 1 input failed. Failed: b.png (no image)."
         assert 0.5 * 912 < share(picture, RED) < 0.9 * 912
 
     def test_a_job_that_failed_as_a_whole(self):
-        picture = job_charts.draw(Results("", [], error="quota"), "progress")
+        picture = chart(Results("", [], error="quota"), "progress")
         assert picture.alt == "A job without a name: no inputs. The job failed: quota."
 
     def test_of_many_failed_inputs_some_are_listed(self):
         items = [Item(str(i), "failed", error="no") for i in range(100)]
-        picture = job_charts.draw(Results("nightly", items), "progress")
+        picture = chart(Results("nightly", items), "progress")
         assert "and 60 more" in picture.alt
         assert picture.pixels.shape[0] < 1300
 
     def test_a_small_part_of_the_strip_can_be_seen(self):
         items = [Item("0", "successful")]
-        picture = job_charts.draw(Results("nightly", items, total=100_000), "progress")
+        picture = chart(Results("nightly", items, total=100_000), "progress")
         strip = picture.pixels[78:98]
         assert (strip == np.array(GREEN)).all(axis=2).any()
 
 
 class TestAccuracy:
     def test_figures(self):
-        alt = job_charts.draw(JUDGED, "accuracy").alt
+        alt = chart(JUDGED, "accuracy").alt
         assert "Job tested: 3 right, 2 wrong: accuracy 60.0 %." in alt
         assert "run: recall 50.0 %, precision 50.0 %" in alt  # one of two true ones, one of two predicted
         assert "walk: recall 66.7 %, precision 100.0 %" in alt
@@ -106,40 +112,40 @@ class TestAccuracy:
         attributes = {"edge-impulse": {"additionalMetricsByLearnBlock": metrics, "accuracy": scores}}
         results = Results("tested", [], attributes=attributes)
         alt = "Job tested: The job's own figures: accuracy 40.0 %, mse 0.531. Keras: AUC 0.99."
-        assert job_charts.draw(results, "accuracy").alt == alt
+        assert chart(results, "accuracy").alt == alt
         assert draw(results).alt.endswith(alt)
 
     @pytest.mark.parametrize("kind", ["accuracy", "matrix"])
     def test_without_truths_there_is_nothing_to_judge(self, kind):
         with refuses(InputError, "results must know the true label of an input to be judged, got none that does"):
-            job_charts.draw(MIXED, kind)
+            chart(MIXED, kind)
 
     def test_no_such_kind(self):
         with refuses(UnknownNameError, "kind must be one of progress, accuracy, matrix", "'graph'"):
-            job_charts.draw(MIXED, "graph")
+            chart(MIXED, "graph")
 
 
 class TestMatrix:
     def test_rows_are_true_and_columns_predicted(self):
-        rows, columns, cells = job_charts.confusion_matrix(job_charts.tally_of(JUDGED))
+        rows, columns, cells = job_charts.confusion_matrix(job_charts.tally_of(JUDGED, formatters.notes))
         assert (rows, columns) == (["run", "walk"], ["run", "walk", "uncertain"])
         assert cells == [[1, 0, 1], [1, 2, 0]]
-        alt = job_charts.draw(JUDGED, "matrix").alt
+        alt = chart(JUDGED, "matrix").alt
         assert "run: run 1 (50.0 %), uncertain 1 (50.0 %); walk: run 1 (33.3 %), walk 2 (66.7 %)." in alt
 
     def test_the_larger_the_share_the_darker_the_cell(self):
-        pixels = job_charts.draw(JUDGED, "matrix").pixels
-        full = job_charts.draw(judged(("a", "a", 1.0)), "matrix").pixels
+        pixels = chart(JUDGED, "matrix").pixels
+        full = chart(judged(("a", "a", 1.0)), "matrix").pixels
         assert (full == np.array(job_charts.FULL_CELL)).all(axis=2).any()
         assert not (pixels == np.array(job_charts.FULL_CELL)).all(axis=2).any()
 
     def test_labels_that_are_too_many_become_one(self):
         pairs = [(f"label {i % 30}", f"label {i % 30}", 0.9) for i in range(60)] + [("label 29", "label 0", 0.9)]
-        rows, columns, cells = job_charts.confusion_matrix(job_charts.tally_of(judged(*pairs)))
+        rows, columns, cells = job_charts.confusion_matrix(job_charts.tally_of(judged(*pairs), formatters.notes))
         assert len(rows) == len(columns) == job_charts.MAX_LABELS
         assert rows[-1] == columns[-1] == "other labels"
         assert sum(map(sum, cells)) == 61
-        picture = job_charts.draw(judged(*pairs), "matrix")
+        picture = chart(judged(*pairs), "matrix")
         assert (picture.pixels[:, -20:] == 255).all()  # all of it is in the picture
 
 

@@ -12,6 +12,7 @@ from PIL import Image
 
 import xplain
 from tests.support import refuses
+from xplain import formatters
 from xplain.errors import InputError, UnknownNameError
 from xplain.explanation import (
     Attribution,
@@ -34,6 +35,10 @@ from xplain.renderers.job import page as job_page
 
 HOSTILE = "</style><script>alert(1)</script>\"'><img src=x onerror=alert(1)>\x1b[31m\u202e\ud800"
 VOID = {"meta", "img"}
+
+
+def page_of(results, *arguments):
+    return job_page.draw(results, *arguments, notes=formatters.notes)
 
 
 class Reader(HTMLParser):
@@ -63,7 +68,7 @@ class Reader(HTMLParser):
 
 
 def read(results, image=None):
-    return Reader(job_page.draw(results, image).html().decode())
+    return Reader(page_of(results, image).html().decode())
 
 
 def image_item(name, label, score=0.9, **attributes):
@@ -92,7 +97,7 @@ def hidden(reader, text, kind):
 
 
 def test_the_head_shows_how_far_the_job_is_and_how_often_it_is_right():
-    text = job_page.draw(job()).html().decode()
+    text = page_of(job()).html().decode()
     for words in (
         "<title>Job nightly</title>",
         "3 of 8 inputs successful, 1 failed, 1 running, 3 waiting; not finished",
@@ -110,7 +115,7 @@ def test_the_head_shows_how_far_the_job_is_and_how_often_it_is_right():
 
 
 def test_items_are_filtered_by_status_by_label_and_by_what_is_wrong_without_script():
-    text = job_page.draw(job()).html().decode()
+    text = page_of(job()).html().decode()
     reader = Reader(text)
     links = {a["href"] for a in reader.of("a")}
     assert {"#show-s-successful", "#show-s-failed", "#show-wrong", "#show-l0", "#show-l1", "#top"} <= links
@@ -134,7 +139,7 @@ def test_each_item_has_its_prediction_truth_status_and_error():
 
 def test_labels_that_are_too_many_share_a_filter():
     items = [image_item(f"{i}", f"label {i}") for i in range(85)]
-    text = job_page.draw(Results("many", items)).html().decode()
+    text = page_of(Results("many", items)).html().decode()
     assert "5 other labels" in text
     assert len(hidden(Reader(text), text, "lx")) == 80
 
@@ -223,7 +228,7 @@ def test_windows_are_a_strip_in_the_colours_of_the_job():
 
     explained = [windows("wave", "idle", "wave"), windows("idle")]
     items = [Item(str(i), "successful", explanation=e) for i, e in enumerate(explained)]
-    text = job_page.draw(Results("j", items)).html().decode()
+    text = page_of(Results("j", items)).html().decode()
     reader = Reader(text)
     first, second = reader.of("img")
     assert first["alt"] == "0: along time: 0 to 1 s: wave; 1 to 2 s: idle (wrong, wave is true); 2 to 3 s: wave"
@@ -274,7 +279,7 @@ def test_nothing_that_others_wrote_acts():
     )
     secret = {"modzy": {"submittedByKey": "TOP-SECRET"}}
     results = Results(HOSTILE, items, error=HOSTILE, submitted=HOSTILE, attributes=secret)
-    text = job_page.draw(results).html().decode()
+    text = page_of(results).html().decode()
     reader = Reader(text)
     assert not reader.of("script")
     assert all(image["src"].startswith("data:") for image in reader.of("img"))
@@ -318,9 +323,9 @@ def test_what_does_not_go_with_a_page_is_refused(tmp_path):
     with refuses(InputError, "cmap must be left out for a page, got 'inferno'"):
         xplain.render(job(), kind="page", cmap="inferno")
     with refuses(InputError, "results must be Results, got Explanation"):
-        job_page.draw(job().items[0].explanation)
+        page_of(job().items[0].explanation)
     with refuses(InputError, "image must be a folder with the photos of the job, or a photo, got", "none"):
-        job_page.draw(job(), tmp_path / "none")
+        page_of(job(), tmp_path / "none")
     with refuses(UnknownNameError, "kind"):
         xplain.render(job().items[0].explanation, kind="page")
 
@@ -340,7 +345,7 @@ def test_memory_does_not_grow_with_the_job(tmp_path):
     peaks = []
     for count in (50, 2000):
         outline = Results("big", [Item(f"{i}.png", "successful") for i in range(count)])
-        page = job_page.draw(outline, None, items(count))
+        page = page_of(outline, None, items(count))
         tracemalloc.start()
         page.save(tmp_path / "page.html")
         peaks.append(tracemalloc.get_traced_memory()[1])

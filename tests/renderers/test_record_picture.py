@@ -3,11 +3,12 @@
 import numpy as np
 import pytest
 
+from tests.renderers.noted import draw
 from xplain.explanation import Box, Explanation, Prediction, Record, Source
+from xplain.explanation.notes import Breakdown, Measure
 from xplain.explanation.secrets import is_secret, without_secrets
-from xplain.renderers import draw
+from xplain.formatters import notes
 from xplain.renderers.canvas.colours import COLOURS
-from xplain.renderers.notes import breakdowns
 
 BLUE, ORANGE, GREEN, _, RED, *_ = COLOURS
 
@@ -102,9 +103,10 @@ def test_contributions_add_up_to_their_total():
         "other_group_contributions": [{"name": "Channel", "value": 0.25}],
     }
     fields = {"label_properties": [{"name": "tone", "value": -1.0, "breakdown": contributions}]}
-    (breakdown,) = breakdowns(fields)
-    assert breakdown == ("tone", -1.0, [("Order > Late", -1.0), ("Channel", 0.25), ("everything else", -0.25)])
-    picture = draw(Record("reinfer", "annotated-comment", fields))
+    record = Record("reinfer", "annotated-comment", fields)
+    parts = (Measure("Order > Late", -1.0), Measure("Channel", 0.25), Measure("everything else", -0.25))
+    assert notes(record).charts == (Breakdown(Measure("tone", -1.0), parts),)
+    picture = draw(record)
     assert has(picture, (178, 24, 44))
     assert has(picture, (33, 102, 172))
 

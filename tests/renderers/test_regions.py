@@ -6,10 +6,12 @@ import sys
 import numpy as np
 import pytest
 
+from tests.renderers.noted import draw
 from tests.support import refuses
 from xplain.errors import InputError, UnknownNameError
 from xplain.explanation import Attribution, Box, Explanation, Grid, Heatmap, Mask, Polygon, Prediction, Source
-from xplain.renderers import draw
+from xplain.explanation.notes import Notes
+from xplain.formatters import notes
 from xplain.renderers.canvas.colours import COLOURS
 from xplain.renderers.canvas.typography import INK, dashes
 from xplain.renderers.image.labels import LabelRequest, arrange_labels, place_labels
@@ -86,7 +88,7 @@ class TestOutlines:
 
     def test_of_very_many_regions_the_best_are_drawn(self):
         predictions = [Prediction("cat", i / 2000, region=Box(0, 0, i / 2000, 1)) for i in range(1200)]
-        marks = mark_regions(scene(), predictions, (HEIGHT, WIDTH))
+        marks = mark_regions(predictions, Notes(), (HEIGHT, WIDTH))
         assert len(marks.marks) == 1000
         assert marks.more == 200
         assert marks.marks[0].rows[0].score == 1199 / 2000
@@ -121,7 +123,7 @@ class TestLabels:
             Prediction(f"label {i}", rng.random(), region=Box(x, y, x + 0.15, y + 0.15))
             for i, (x, y) in enumerate(corners)
         ]
-        marks = mark_regions(scene(), predictions, (1080, 1920))
+        marks = mark_regions(predictions, Notes(), (1080, 1920))
         labels = arrange_labels(marks, 1920, 1080, None).labels
         assert len(labels) == 60
         taken = np.zeros((1080, 1920), int)
@@ -137,7 +139,7 @@ class TestLabels:
     def test_labels_without_room_are_counted(self):
         predictions = [Prediction(f"label {i}", 0.5, region=Box(0, 0, 1, 1)) for i in range(300)]
         predictions = [Prediction(p.label, 0.5, region=Box(i / 1e4, 0, 1, 1)) for i, p in enumerate(predictions)]
-        marks = mark_regions(scene(), predictions, (HEIGHT, WIDTH))
+        marks = mark_regions(predictions, Notes(), (HEIGHT, WIDTH))
         arrangement = arrange_labels(marks, WIDTH, HEIGHT, None)
         assert arrangement.missing > 0
         assert arrangement.missing + len(arrangement.labels) == 300
@@ -146,7 +148,7 @@ class TestLabels:
     def test_the_bar_is_as_long_as_the_score_and_has_a_tick_at_the_threshold(self):
         def label(score, threshold):
             prediction = Prediction("mmmmmmmmmm", score, region=box(100, 200, 400, 400), threshold=threshold)
-            marks = mark_regions(scene(), [prediction], (HEIGHT, WIDTH))
+            marks = mark_regions([prediction], Notes(), (HEIGHT, WIDTH))
             (placed,) = arrange_labels(marks, WIDTH, HEIGHT, None).labels
             x, y = int(placed.place.x), int(placed.place.y)
             pixels = bare(scene(prediction))[y : y + int(placed.height), x : x + int(placed.width)]
@@ -164,19 +166,13 @@ class TestLabels:
 
     def test_alternatives_for_one_region_share_a_label_and_those_that_count_come_first(self):
         region = box(100, 200, 400, 400)
-        marks = mark_regions(
-            scene(),
-            [
-                Prediction("sunglasses", 0.31, region=region, threshold=0.347, attributes={"region_id": 3}),
-                Prediction("glasses", 0.2, region=region, threshold=0.139, attributes={"region_id": 3}),
-                Prediction("face", 0.7, region=region, attributes={"region_id": 4}),
-            ],
-            (HEIGHT, WIDTH),
-        )
+        predictions = [
+            Prediction("sunglasses", 0.31, region=region, threshold=0.347, attributes={"region_id": 3}),
+            Prediction("glasses", 0.2, region=region, threshold=0.139, attributes={"region_id": 3}),
+            Prediction("face", 0.7, region=region, attributes={"region_id": 4}),
+        ]
+        marks = mark_regions(predictions, notes(scene(*predictions)), (HEIGHT, WIDTH))
         assert [[row.text for row in mark.rows] for mark in marks.marks] == [
-            ["glasses 0.2", "sunglasses 0.31"],
-            ["face 0.7"],
-        ] or [[row.text for row in mark.rows] for mark in marks.marks] == [
             ["face 0.7"],
             ["glasses 0.2", "sunglasses 0.31"],
         ]
@@ -197,7 +193,7 @@ class TestWhatIsReadAndMeasured:
             region=box(100, 200, 200, 230),
             attributes={"feature": "assetTag", "assetRef": {"externalId": "21-PT-1019"}},
         )
-        (mark,) = mark_regions(scene(), [tag], (HEIGHT, WIDTH)).marks
+        (mark,) = mark_regions([tag], notes(scene(tag)), (HEIGHT, WIDTH)).marks
         assert mark.rows[0].text == "21PT1O19 = 21-PT-1019 0.75"
         assert "".join(text for text, marked in mark.rows[0].runs if marked) == "O--0"
 
@@ -245,7 +241,8 @@ class TestWhatIsReadAndMeasured:
             attributes={"assetRef": 3, "keypoints": [1], "attributes": "x", "auto_thresholds": 5, "region_id": "a"},
         )
         attributes = {"edge-impulse": {"sample": {"boundingBoxes": [3, {"x": 1}]}, "centroids": [], "blocks": 1}}
-        assert draw(scene(odd, attributes=attributes)).alt == "Regions of an image: 1 region: P-1 0.5 at the top left."
+        alt = draw(scene(odd, attributes=attributes)).alt
+        assert alt.startswith("Regions of an image: 1 region: P-1 0.5 at the top left. mAP 0,")
 
 
 CENTROIDS = {
@@ -276,6 +273,21 @@ class TestTruths:
         assert "2 truths" in picture.alt
         assert "truth: label 2 at the bottom right" in picture.alt
 
+    def test_each_block_is_drawn_as_what_it_finds_centres_or_boxes(self):
+        def marks(first, second):
+            blocks = [{"objectDetectionLastLayer": layer} for layer in (first, second)]
+            car = Prediction("car", 0.9, region=Box(0.3, 0.2, 0.4, 0.3))
+            bus = Prediction("bus", 0.8, region=Box(0.6, 0.6, 0.9, 0.9), attributes={"block": 1})
+            explanation = scene(car, bus, attributes={"edge-impulse": {"classifications": blocks}})
+            return mark_regions([car, bus], notes(explanation), (HEIGHT, WIDTH)).marks
+
+        def drawn(marks):
+            return ["box" if mark.strokes else "dot" for mark in marks]
+
+        assert drawn(marks("mobilenet-ssd", "fomo")) == ["box", "dot"]
+        assert drawn(marks("fomo", "mobilenet-ssd")) == ["dot", "box"]
+        assert drawn(marks("fomo", "fomo")) == ["dot", "dot"]
+
     def test_figures_of_the_agreement(self):
         figures = {"mAP": 0.4, "f1": 0.5, "precision": "x", "recall": True}
         attributes = {"edge-impulse": {"classifications": [{"structuredResult": [figures]}]}}
@@ -285,7 +297,9 @@ class TestTruths:
         boxes = [{"label": "bus", "x": 320, "y": 240, "width": 160, "height": 120}]
         picture = draw(scene(attributes={"edge-impulse": {"sample": {"boundingBoxes": boxes}}}), legend=False)
         assert is_colour(picture.pixels[300, 319:322], PLAIN).any()
-        assert picture.alt == "Regions of an image: no regions, 1 truth: truth: bus at the centre."
+        assert picture.alt == (
+            "Regions of an image: no regions, 1 truth: truth: bus at the centre. mAP 0, F1 0, precision 0, recall 0."
+        )
 
 
 class TestWithEvidence:
@@ -348,7 +362,7 @@ class TestGround:
         assert picture.pixels.shape[1] == 600
 
     def test_a_region_as_large_as_the_image_has_its_label_in_a_corner(self):
-        marks = mark_regions(scene(), [Prediction("cat", 0.9, region=Box(0, 0, 1, 1))], (HEIGHT, WIDTH))
+        marks = mark_regions([Prediction("cat", 0.9, region=Box(0, 0, 1, 1))], Notes(), (HEIGHT, WIDTH))
         (label,) = arrange_labels(marks, WIDTH, HEIGHT, None).labels
         assert (label.place.x, label.place.y) == (0, 0)
 

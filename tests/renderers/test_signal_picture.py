@@ -8,10 +8,10 @@ import pytest
 from PIL import Image
 
 import xplain
+from tests.renderers.noted import draw
 from tests.support import refuses
 from xplain.errors import InputError, UnknownNameError
 from xplain.explanation import Attribution, Explanation, Heatmap, Prediction, Provenance, SignalScores, Source, Window
-from xplain.renderers import draw
 from xplain.renderers.canvas.typography import LINE
 from xplain.renderers.signal import curves, page
 from xplain.renderers.signal.drawing import KINDS

@@ -4,9 +4,11 @@ import re
 
 import numpy as np
 
+from tests.renderers.noted import draw
 from xplain.explanation import Explanation, Prediction, Source, Span
+from xplain.explanation.notes import Notes
 from xplain.explanation.parts import join
-from xplain.renderers import draw
+from xplain.formatters import notes
 from xplain.renderers.canvas.colours import COLOURS
 from xplain.renderers.text import wording
 from xplain.renderers.text.entities import find_entities, passages
@@ -66,13 +68,13 @@ class TestEntities:
 
     def test_a_place_that_is_not_in_the_text_is_listed(self):
         beyond = Prediction("x", 0.5, region=Span(0, 9999))
-        (found,) = find_entities(explain(beyond), TEXT)
+        (found,) = find_entities(explain(beyond), Notes(), TEXT)
         assert found.ranges == ()
         assert passages(Source("text"), None, [found]) == ()
 
     def test_stretches_cover_each_part_once(self):
         explanation = explain(DATE, YEAR, entity("x", "Order 7", "messages[0].subject"))
-        divided = passages(explanation.source, TEXT, find_entities(explanation, TEXT))
+        divided = passages(explanation.source, TEXT, find_entities(explanation, notes(explanation), TEXT))
         for passage, part in zip(divided, PARTS, strict=True):
             assert passage.stretches[0].start == part.start
             assert passage.stretches[-1].stop == part.stop

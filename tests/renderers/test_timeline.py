@@ -3,6 +3,7 @@
 import numpy as np
 
 from xplain.explanation import Prediction, Window
+from xplain.explanation.notes import Notes, PredictionNotes
 from xplain.renderers.canvas.colours import OTHERS
 from xplain.renderers.canvas.typography import PAPER
 from xplain.renderers.signal.curves import draw_confidences
@@ -15,18 +16,23 @@ def predictions(*windows):
 
 def test_the_best_label_of_each_window_and_the_time_between_centres():
     blocks = window_blocks(
-        predictions(("b", 0.9, 50, 150), ("a", 0.4, 0, 100), ("b", 0.6, 0, 100), ("a", 0.1, 50, 150)), length=150
+        predictions(("b", 0.9, 50, 150), ("a", 0.4, 0, 100), ("b", 0.6, 0, 100), ("a", 0.1, 50, 150)),
+        notes=Notes(),
+        length=150,
     )
     assert blocks == [Block(0, 75, "b"), Block(75, 150, "b")]
     assert merge(blocks) == [Block(0, 150, "b")]
 
 
 def test_gaps_stay_and_the_whole_time_is_one_window():
-    assert window_blocks(predictions(("a", 1, 0, 10), ("a", 1, 50, 60)), 60) == [Block(0, 10, "a"), Block(50, 60, "a")]
-    assert len(merge(window_blocks(predictions(("a", 1, 0, 10), ("a", 1, 50, 60)), 60))) == 2
-    assert window_blocks([Prediction("a", 0.2), Prediction("b", 0.8)], 70) == [Block(0, 70, "b")]
-    assert window_blocks([], 10) == []
-    nested = window_blocks(predictions(("a", 1, 0, 100), ("b", 1, 40, 50)), 100)
+    assert window_blocks(predictions(("a", 1, 0, 10), ("a", 1, 50, 60)), Notes(), 60) == [
+        Block(0, 10, "a"),
+        Block(50, 60, "a"),
+    ]
+    assert len(merge(window_blocks(predictions(("a", 1, 0, 10), ("a", 1, 50, 60)), Notes(), 60))) == 2
+    assert window_blocks([Prediction("a", 0.2), Prediction("b", 0.8)], Notes(), 70) == [Block(0, 70, "b")]
+    assert window_blocks([], Notes(), 10) == []
+    nested = window_blocks(predictions(("a", 1, 0, 100), ("b", 1, 40, 50)), Notes(), 100)
     assert all(block.start <= block.stop for block in nested)
 
 
@@ -68,14 +74,13 @@ def test_labels_are_written_where_there_is_room():
 
 def test_the_judgement_of_a_document_decides():
     window = Window(0, 10)
-    low = Prediction("a", 0.5, region=window, threshold=0.6, attributes={"expected": "a", "correct": False})
+    low = Prediction("a", 0.5, region=window, threshold=0.6)
     anomaly = Prediction("anomaly", 7.0, region=window, threshold=1)
-    (block,) = window_blocks([low, anomaly], 10)
+    (block,) = window_blocks([low, anomaly], Notes({low: PredictionNotes(expected="a", correct=False)}), 10)
     assert (block.label, block.expected, block.wrong, block.hatched) == ("uncertain", "a", True, True)
-    judged = Prediction(
-        "value", 2.25, region=window, attributes={"predicted": "2.25", "expected": "2", "correct": True}
-    )
-    (block,) = window_blocks([judged], 10)
+    judged = Prediction("value", 2.25, region=window)
+    verdict = PredictionNotes(predicted="2.25", expected="2", correct=True)
+    (block,) = window_blocks([judged], Notes({judged: verdict}), 10)
     assert (block.label, block.wrong, block.hatched) == ("2.25", False, False)
     assert palette([Block(0, 99, "uncertain"), Block(99, 100, "a")]) == {"uncertain": OTHERS, "a": LABEL_COLOURS[0]}
 

@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from xplain import api
+from xplain import api, formatters
 from xplain.cli import streams
 from xplain.errors import InputError
 from xplain.explanation import Explanation, Record, Results
@@ -92,7 +92,7 @@ def _page(arguments: argparse.Namespace) -> JobPage | None:
         return None
     from xplain.renderers.job import page as job_page
 
-    return job_page.draw(results, arguments.image, lambda: api.read_items(names[0], format))
+    return job_page.draw(results, arguments.image, lambda: api.read_items(names[0], format), notes=formatters.notes)
 
 
 def _picture(arguments: argparse.Namespace) -> Picture | TextPicture | JobPage:

@@ -1,20 +1,24 @@
 """Outcomes: what a classifier decided for each window of a signal, and whether it was right; and counts of outcomes.
 
-Of all predictions for a window the one with the best score is chosen, and its attributes hold what is known about the
-truth: ``expected`` (the true label) and ``correct`` (the verdict of whoever judged it). ``predicted`` is there only if
-the decision does not follow from label, score and threshold.
+Of all predictions for a window the one with the best score is chosen. What is known about the truth is in its notes
+(`xplain.explanation.notes`): the true label, the verdict of whoever judged the decision, and the decision itself if it
+does not follow from label, score and threshold.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from xplain.explanation.core import Explanation, Prediction
+from xplain.explanation.notes import Notes, PredictionNotes
 from xplain.explanation.regions import Window
 
 UNCERTAIN, ANOMALY, NO_ANOMALY = "uncertain", "anomaly", "no anomaly"
-"""Decisions beside labels, as Edge Impulse spells them."""
+"""Decisions beside labels."""
+
+OfPrediction = Callable[[Prediction], PredictionNotes]
+"""Gives the notes of a prediction, as `Notes.of` does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,43 +72,39 @@ class Tally:
         return self.good / judged if judged else None
 
 
-def choose(predictions: Iterable[Prediction]) -> Prediction | None:
+def choose(predictions: Iterable[Prediction], notes_of: OfPrediction) -> Prediction | None:
     """Return the prediction with the best score for one window; an anomaly score only if there is no other.
 
     Predictions of boxes, masks or spans concern parts of the input and are never chosen.
     """
-    best: Prediction | None = None
-    for prediction in predictions:
-        if prediction.region is not None and not isinstance(prediction.region, Window):
-            continue
-        if best is None or _rank(prediction) > _rank(best):
-            best = prediction
-    return best
+
+    def rank(prediction: Prediction) -> tuple[bool, float]:
+        return not _is_anomaly(prediction, notes_of(prediction)), prediction.score
+
+    whole = [p for p in predictions if p.region is None or isinstance(p.region, Window)]
+    return max(whole, key=rank, default=None)
 
 
-def _rank(prediction: Prediction) -> tuple[bool, float]:
-    return not _is_anomaly(prediction), prediction.score
+def _is_anomaly(prediction: Prediction, notes: PredictionNotes) -> bool:
+    return prediction.label == (ANOMALY,) or notes.anomaly
 
 
-def _is_anomaly(prediction: Prediction) -> bool:
-    return prediction.label == (ANOMALY,) or prediction.attributes.get("anomaly") is True
-
-
-def decide(prediction: Prediction) -> str:
+def decide(prediction: Prediction, notes: PredictionNotes) -> str:
     """Return the decision that follows from the label, score and threshold of a chosen prediction."""
     if prediction.threshold is None or prediction.score >= prediction.threshold:
         return prediction.name
-    return NO_ANOMALY if _is_anomaly(prediction) else UNCERTAIN
+    return NO_ANOMALY if _is_anomaly(prediction, notes) else UNCERTAIN
 
 
-def outcomes(explanation: Explanation) -> tuple[Outcome, ...]:
+def outcomes(explanation: Explanation, notes: Notes) -> tuple[Outcome, ...]:
     """Return the outcome of each window, or of the whole input; detection and segmentation have none.
 
     Examples
     --------
     >>> from xplain.explanation import Source
-    >>> wave = Prediction("wave", 0.5, region=Window(0, 1000), threshold=0.6, attributes={"expected": "wave"})
-    >>> outcomes(Explanation("signal-classification", Source("signal"), [wave]))
+    >>> wave = Prediction("wave", 0.5, region=Window(0, 1000), threshold=0.6)
+    >>> explanation = Explanation("signal-classification", Source("signal"), [wave])
+    >>> outcomes(explanation, Notes({wave: PredictionNotes(expected="wave")}))
     (Outcome(predicted='uncertain', expected='wave', correct=False, region=Window(start_ms=0.0, end_ms=1000.0)),)
     """
     if explanation.task in ("object-detection", "image-segmentation"):
@@ -113,20 +113,18 @@ def outcomes(explanation: Explanation) -> tuple[Outcome, ...]:
     for prediction in explanation.predictions:
         if prediction.region is None or isinstance(prediction.region, Window):
             windows.setdefault(prediction.region, []).append(prediction)
-    chosen = (choose(predictions) for predictions in windows.values())
-    return tuple(outcome(prediction) for prediction in chosen if prediction is not None)
+    chosen = (choose(predictions, notes.of) for predictions in windows.values())
+    return tuple(outcome(prediction, notes.of(prediction)) for prediction in chosen if prediction is not None)
 
 
-def outcome(prediction: Prediction) -> Outcome:
+def outcome(prediction: Prediction, notes: PredictionNotes) -> Outcome:
     """Return the outcome of a window by its chosen prediction."""
-    attributes = prediction.attributes
-    predicted = attributes["predicted"] if isinstance(attributes.get("predicted"), str) else decide(prediction)
-    expected = attributes["expected"] if isinstance(attributes.get("expected"), str) else None
-    correct = attributes["correct"] if isinstance(attributes.get("correct"), bool) else None
-    if correct is None and expected is not None:
-        correct = predicted == expected
+    predicted = decide(prediction, notes) if notes.predicted is None else notes.predicted
+    correct = notes.correct
+    if correct is None and notes.expected is not None:
+        correct = predicted == notes.expected
     region = prediction.region if isinstance(prediction.region, Window) else None
-    return Outcome(predicted, expected, correct, region)
+    return Outcome(predicted, notes.expected, correct, region)
 
 
 def tally(decided: Sequence[Outcome]) -> Tally:

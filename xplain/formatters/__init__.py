@@ -6,6 +6,7 @@
     for problem in validate(document): print(problem)
     value = from_document(document)                 # sniffed: exactly one format must claim the document
     text = dumps(to_document(value, "modzy"))       # refuses what would be lost
+    notes(value).truths                             # what the document says besides, in words of no vendor
 
 Each format has a folder with a module ``formatter``, which defines what `_Formatter` lists: what the format can hold,
 how its documents are recognised, read and written. A format is registered by a line in `FORMATS`, and its formatter is
@@ -26,6 +27,7 @@ from typing import Any, Protocol, cast
 from xplain import _check
 from xplain.errors import DocumentError, FidelityError, InputError, UnknownNameError, XplainError
 from xplain.explanation import Explanation, Item, Record, Results
+from xplain.explanation.notes import Notes, NotesOf, merge
 from xplain.formatters.core import fit as fitting
 from xplain.formatters.core import streaming, wire
 from xplain.formatters.core.fit import Capabilities, Value
@@ -43,6 +45,7 @@ __all__ = [
     "from_document",
     "holds_items",
     "loads",
+    "notes",
     "read_items",
     "read_outline",
     "schema",
@@ -80,6 +83,8 @@ class _Formatter(Protocol):
     decode: wire.Reader[Value]
     #: Writes a fitted value; its other parameters are the options of the format.
     encode: Callable[..., dict[str, Any]]
+    #: Says in words of no vendor what the format keeps in ``attributes``; malformed extras make no note.
+    notes: NotesOf
 
 
 def _formatter(format: str) -> _Formatter:
@@ -211,6 +216,32 @@ def from_document(document: Any, format: str | None = None) -> Value:
     """
     format = sniff(document) if format is None else format
     return wire.read(_formatter(format).decode, document, format)
+
+
+def notes(value: Value) -> Notes:
+    """Say what a value's document holds besides the value, in words of no vendor: for renderers.
+
+    Parameters
+    ----------
+    value : Explanation, Results or Record
+        Its ``attributes`` may hold extras of any format, also of several; those of another form make no note.
+
+    Returns
+    -------
+    xplain.explanation.notes.Notes
+        Ground truth, keypoints, readings, outcomes, figures of a job, charts of a record.
+
+    Examples
+    --------
+    >>> from xplain.explanation import Explanation, Prediction, Source, Span
+    >>> order = Prediction("order", 1, region=Span(0, 4), attributes={"formatted_value": "0012", "unscored": True})
+    >>> explanation = Explanation("text-classification", Source("text"), [order])
+    >>> notes(explanation).of(order).value, notes(explanation).of(order).unscored
+    ('0012', True)
+    """
+    if isinstance(value, Explanation) and not (value.attributes or any(p.attributes for p in value.predictions)):
+        return Notes()
+    return merge(_formatter(name).notes(value) for name in FORMATS)
 
 
 def read_items(open: streaming.Open, format: str | None = None) -> Iterator[Item]:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from xplain.explanation import Comparison, Explanation, Record, Results
+from xplain.explanation.notes import NotesOf, no_notes
 from xplain.renderers.canvas.picture import Picture
 from xplain.renderers.explanations import check_options, draw_explanations
 from xplain.renderers.targets import as_explanations
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 def draw(
     subject: Explanation | Sequence[Explanation] | Results | Record | Comparison,
     image: Any = None,
+    notes: NotesOf = no_notes,
+    /,
     *,
     kind: str | None = None,
     target: int | str | None = None,
@@ -36,6 +39,9 @@ def draw(
     ----------
     subject : Explanation, sequence of Explanation, Comparison, Results or Record
         What to draw. Fields of a record that may be secrets are left out, see `xplain.renderers.record.draw`.
+    notes : callable
+        Gives the notes of an explanation, of results or of a record, as `xplain.formatters.notes` does: what documents
+        say besides, such as ground truth. Left out, only the values are drawn.
     image, kind, target, cmap, scale, **style
         As for `xplain.renderers.image.drawing.draw`, or for the ``draw`` of `xplain.renderers.text.drawing` or
         `xplain.renderers.signal.drawing` where texts or signals are explained. For a job, ``kind`` may also be one of
@@ -61,9 +67,9 @@ def draw(
     if isinstance(subject, Record):
         from xplain.renderers import record
 
-        return record.draw(subject, **check_options(("font",), options))
+        return record.draw(subject, **check_options(("font",), options), notes=notes)
     if isinstance(subject, Results):
         from xplain.renderers.job import drawing as job_drawing
 
-        return job_drawing.draw(subject, image, **options)
-    return draw_explanations(as_explanations(subject), image, options)
+        return job_drawing.draw(subject, image, notes, **options)
+    return draw_explanations(as_explanations(subject), image, notes, options)

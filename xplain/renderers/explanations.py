@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from xplain.errors import InputError, UnknownNameError
 from xplain.explanation import Explanation
+from xplain.explanation.notes import NotesOf
 from xplain.renderers.canvas.picture import Picture
 
 if TYPE_CHECKING:
@@ -22,7 +23,9 @@ _DRAWERS = {
 }
 
 
-def draw_explanations(subjects: Sequence[Explanation], image: Any, options: dict[str, Any]) -> Picture | TextPicture:
+def draw_explanations(
+    subjects: Sequence[Explanation], image: Any, notes: NotesOf, options: dict[str, Any]
+) -> Picture | TextPicture:
     """Draw explanations of one kind of source; see `xplain.renderers.draw`."""
     kinds = {explanation.source.kind for explanation in subjects}
     if len(kinds) > 1:
@@ -31,8 +34,9 @@ def draw_explanations(subjects: Sequence[Explanation], image: Any, options: dict
         )
     draw: Callable[..., Picture | TextPicture] = importlib.import_module(_DRAWERS[kinds.pop()]).draw
     parameters = inspect.signature(draw).parameters.values()
-    _check_names(options, [parameter.name for parameter in parameters if parameter.kind is parameter.KEYWORD_ONLY])
-    return draw(subjects, image, **options)
+    allowed = [parameter.name for parameter in parameters if parameter.kind is parameter.KEYWORD_ONLY]
+    _check_names(options, allowed)
+    return draw(subjects, image, notes, **options)
 
 
 def check_options(allowed: Sequence[str], options: dict[str, Any]) -> dict[str, Any]:

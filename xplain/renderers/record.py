@@ -11,9 +11,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from xplain.explanation import Record
+from xplain.explanation.notes import Badge, Breakdown, Chart, Measure, NotesOf, Ranking, Shares, no_notes
 from xplain.explanation.secrets import without_secrets
-from xplain.renderers import notes
-from xplain.renderers.canvas.colours import COLOURS, OTHERS, Colour
+from xplain.renderers.canvas.colours import COLOURS, OTHERS
 from xplain.renderers.canvas.page import Page, Segment
 from xplain.renderers.canvas.picture import Picture
 from xplain.renderers.canvas.scale import number
@@ -25,17 +25,12 @@ _MOST_LEVELS = 12  # of objects in objects
 _MOST_CHARACTERS = 4000  # of a text alternative
 _WORD_BREAK = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|_")
 _BLUE, _ORANGE, _GREEN, _, _RED = COLOURS[:5]
-#: Colours of qualities; the quality is written on its colour, so nothing depends on telling colours apart.
-_QUALITIES: dict[str, Colour] = {
-    "poor": _RED,
-    "average": _ORANGE,
-    "good": _BLUE,
-    "excellent": _GREEN,
-    "none": OTHERS,
-}
+#: Colours of the ranks of badges, from the worst to the best; the quality is written on its colour, so nothing depends
+#: on telling colours apart.
+_RANKS = (_RED, _ORANGE, _BLUE, _GREEN)
 
 
-def draw(record: Record, font: str | None = None) -> Picture:
+def draw(record: Record, font: str | None = None, notes: NotesOf = no_notes) -> Picture:
     """Draw a record as a table that people can read.
 
     Parameters
@@ -44,6 +39,8 @@ def draw(record: Record, font: str | None = None) -> Picture:
         Fields whose names end in key, token, secret or password are left out.
     font : str, optional
         A TrueType or OpenType file.
+    notes : callable
+        Gives the charts of the record, see `xplain.renderers.draw`.
 
     Returns
     -------
@@ -61,11 +58,11 @@ def draw(record: Record, font: str | None = None) -> Picture:
     if len(alt) > _MOST_CHARACTERS:
         alt = f"{alt[:_MOST_CHARACTERS]}…"
     page.heading(f"{record.kind.replace('-', ' ')} ({record.format})")
-    draw_charts = _CHARTS.get((record.format, record.kind))
-    if draw_charts is not None:
-        fields = draw_charts(page, fields)
+    notes_of_record = notes(record)
+    _draw_charts(page, notes_of_record.charts)
+    remaining = notes_of_record.remaining
     table = _JsonTable(page)
-    table.write(fields)
+    table.write(fields if remaining is None else without_secrets(remaining))
     if table.omitted:
         page.line(f"and {table.omitted:,} more")
     return Picture(page.pixels(), f"{record.format} {record.kind}: {alt}")
@@ -166,59 +163,36 @@ def _sentences(value: Any, path: str = "", depth: int = 0) -> Iterator[str]:
         yield from _sentences(item, f"{path} {_in_words(name)}".strip(), depth + 1)
 
 
-# Charts of some kinds of record. Each returns the fields that are left for the table.
+# Charts.
 
 
-def _draw_validation(page: Page, fields: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Qualities of a dataset as badges, and its labels as a stacked bar of traffic lights."""
-    validation = notes.value_at(fields, "validation")
-    if not isinstance(validation, Mapping):
-        return fields
-    for name, value in validation.items():
-        if name.endswith("_quality"):
-            quality = value if isinstance(value, str) else "none"
-            page.badge(_in_words(name), quality, _QUALITIES.get(quality, OTHERS))
-    labels, amber, red = (
-        notes.number_at(validation, name) for name in ("num_labels", "num_amber_labels", "num_red_labels")
-    )
-    if labels and amber is not None and red is not None and labels >= amber + red:
-        page.line("labels", colour=INK)
-        page.stacked_bar(
-            [
-                Segment("without a warning", round(labels - amber - red), _GREEN),
-                Segment("amber", round(amber), _ORANGE),
-                Segment("red", round(red), _RED, hatched=True),
-            ]
-        )
-    page.space()
-    others = {name: value for name, value in validation.items() if not name.endswith("_quality")}
-    if isinstance(others.get("labels"), list):
-        others["labels"] = [notes.text_at(label, "name") or "?" for label in others["labels"]]
-    return {**fields, "validation": others}
+def _draw_charts(page: Page, charts: Sequence[Chart]) -> None:
+    """Draw badges, stacked bars, waterfalls and rankings; the bars of all rankings have one scale."""
+    most = max((float(chart.measures[0].value) for chart in charts if isinstance(chart, Ranking)), default=0.0)
+    for chart in charts:
+        if isinstance(chart, Badge):
+            page.badge(_in_words(chart.name), chart.value, OTHERS if chart.rank is None else _RANKS[chart.rank])
+        elif isinstance(chart, Shares):
+            page.line(chart.name, colour=INK)
+            page.stacked_bar(
+                [
+                    Segment("without a warning", chart.good, _GREEN),
+                    Segment("amber", chart.amber, _ORANGE),
+                    Segment("red", chart.red, _RED, hatched=True),
+                ]
+            )
+        elif isinstance(chart, Breakdown):
+            name, total = _in_words(chart.total.name), float(chart.total.value)
+            page.line(f"{name} = {number(total)}, by what contributes to it", colour=INK)
+            page.waterfall(_pairs_of(chart.contributions), (name, total))
+            page.space(0.4)
+        else:
+            page.line(chart.name, colour=INK)
+            page.bars(_pairs_of(chart.measures[:_MOST_LISTED]), most)
+            page.space(0.4)
+    if any(isinstance(chart, (Badge, Shares)) for chart in charts):
+        page.space()
 
 
-def _draw_breakdowns(page: Page, fields: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Properties of a text as waterfalls of what contributes to them."""
-    for name, total, contributions in notes.breakdowns(fields):
-        page.line(f"{_in_words(name)} = {number(total)}, by what contributes to it", colour=INK)
-        page.waterfall(contributions, (_in_words(name), total))
-        page.space(0.4)
-    return {name: value for name, value in fields.items() if name != "label_properties"}
-
-
-def _draw_importances(page: Page, fields: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Importances of features as bars, on one scale for all labels."""
-    importances = list(notes.importances(fields))
-    most = max((features[0][1] for _, features in importances), default=0.0)
-    for label, features in importances:
-        page.line(label, colour=INK)
-        page.bars(features[:_MOST_LISTED], most)
-        page.space(0.4)
-    return {name: value for name, value in fields.items() if name != "labels"}
-
-
-_CHARTS = {
-    ("reinfer", "validation"): _draw_validation,
-    ("reinfer", "annotated-comment"): _draw_breakdowns,
-    ("edge-impulse", "feature-importance"): _draw_importances,
-}
+def _pairs_of(measures: Sequence[Measure]) -> list[tuple[str, float]]:
+    return [(measure.name, float(measure.value)) for measure in measures]

@@ -31,6 +31,7 @@ from typing import Any
 
 from xplain.errors import DocumentError
 from xplain.explanation import Box, Explanation, Item, Polygon, Record, Results
+from xplain.formatters.cognite.notes import notes
 from xplain.formatters.cognite.predictions import (
     FEATURES,
     FORMAT,
@@ -60,7 +61,7 @@ from xplain.formatters.core.wire import (
     string,
 )
 
-__all__ = ["CAPABILITIES", "HEAD", "ITEMS", "decode", "encode", "sniff"]
+__all__ = ["CAPABILITIES", "HEAD", "ITEMS", "decode", "encode", "notes", "sniff"]
 
 CAPABILITIES = {
     "object-detection": Capabilities(

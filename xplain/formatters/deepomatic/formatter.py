@@ -50,9 +50,10 @@ from xplain.formatters.core.wire import (
     string,
 )
 from xplain.formatters.deepomatic.inferences import ATTRIBUTES, FORMAT, attributes_of, encode_data, extras_of, read_data
+from xplain.formatters.deepomatic.notes import notes
 from xplain.formatters.deepomatic.objects import is_specification, is_version, read_page, read_record
 
-__all__ = ["CAPABILITIES", "HEAD", "ITEMS", "decode", "encode", "sniff"]
+__all__ = ["CAPABILITIES", "HEAD", "ITEMS", "decode", "encode", "notes", "sniff"]
 
 #: The format knows no jobs.
 ITEMS, HEAD = NO_ITEMS, no_head

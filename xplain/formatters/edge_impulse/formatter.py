@@ -61,11 +61,12 @@ from xplain.formatters.edge_impulse.fields import (
     list_of,
 )
 from xplain.formatters.edge_impulse.figures import accuracy, check_accuracy
+from xplain.formatters.edge_impulse.notes import notes
 from xplain.formatters.edge_impulse.runner import RUNNER, read_runner, write_runner
 from xplain.formatters.edge_impulse.samples import explain_sample, with_extras
 from xplain.formatters.edge_impulse.writing import apply_patch, make_patch, write_sample
 
-__all__ = ["CAPABILITIES", "HEAD", "ITEMS", "decode", "encode", "sniff"]
+__all__ = ["CAPABILITIES", "HEAD", "ITEMS", "decode", "encode", "notes", "sniff"]
 
 _ATTRIBUTES = ("expected", "correct", "predicted", "block", "anomaly")
 _IMAGE = Capabilities(

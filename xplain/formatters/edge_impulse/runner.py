@@ -25,6 +25,7 @@ from xplain.formatters.core.places import At
 from xplain.formatters.core.wire import Reader, boolean, integer, nullable, number, string
 from xplain.formatters.edge_impulse.fields import FORMAT, Json, extent, fields, list_of, scores
 from xplain.formatters.edge_impulse.figures import make_box, rectangle
+from xplain.formatters.edge_impulse.outcomes import outcome_notes
 from xplain.formatters.edge_impulse.writing import DETECTION, apply_patch, make_patch
 
 RUNNER = "runner"
@@ -118,7 +119,7 @@ def _plain_result(explanation: Explanation, *, label_cells: bool) -> Json:
     boxes: list[Json] = []
     cells: list[Json] = []
     for prediction in explanation.predictions:
-        is_anomaly = prediction.attributes.get("anomaly") is True
+        is_anomaly = outcome_notes(prediction).anomaly
         region = prediction.region
         if isinstance(region, Box):
             if region.unit != "pixel":  # the size of the model's input is not known: it cannot be converted

@@ -16,6 +16,7 @@ from xplain.explanation.outcomes import ANOMALY, UNCERTAIN, choose, decide
 from xplain.formatters.core.places import At, Problem, Rejected
 from xplain.formatters.edge_impulse.fields import FORMAT, Json
 from xplain.formatters.edge_impulse.figures import centroids, check_figures, is_near, make_box, make_boxes
+from xplain.formatters.edge_impulse.outcomes import outcome_notes
 from xplain.formatters.edge_impulse.writing import DETECTION, MAX_BLOCKS, make_patch, plain_sample, single_stream
 
 _SHA256 = re.compile("[0-9a-f]{64}")
@@ -51,7 +52,7 @@ def explain_sample(at: At, document: Json, windows: Sequence[Json], places: Sequ
     predictions: list[Prediction] = []
     for i, window in enumerate(windows):
         scores = _window_scores(blocks, thresholds, window, i, is_image)
-        best = None if is_detection else choose(scores)
+        best = None if is_detection else choose(scores, outcome_notes)
         if best is not None:
             judged = _with_outcome(best, window, _expected_label(blocks, i))
             scores = [judged if prediction is best else prediction for prediction in scores]
@@ -173,12 +174,13 @@ def _expected_label(blocks: Sequence[Json], i: int) -> str | None:
 
 def _with_outcome(best: Prediction, window: Json, expected: str | None) -> Prediction:
     """Add the outcome of a window to its best prediction, as far as it does not follow from that."""
+    decision = decide(best, outcome_notes(best))
     outcome = {
         "expected": window.get("label", expected),
         "correct": window.get("predictionCorrect"),
-        "predicted": window.get("prediction", decide(best)),
+        "predicted": window.get("prediction", decision),
     }
-    if outcome["predicted"] == decide(best):
+    if outcome["predicted"] == decision:
         del outcome["predicted"]
     known = {key: value for key, value in outcome.items() if value is not None}
     return replace(best, attributes={**best.attributes, **known})

@@ -25,6 +25,7 @@ from xplain.explanation.regions import LengthUnit
 from xplain.formatters.core.wire import problems
 from xplain.formatters.edge_impulse.fields import SAMPLE, Json
 from xplain.formatters.edge_impulse.figures import rectangle
+from xplain.formatters.edge_impulse.outcomes import outcome_notes
 
 DETECTION = "object-detection"
 
@@ -79,8 +80,8 @@ def plain_sample(explanation: Explanation, name: str, number: int, *, current: b
     if explanation.task == DETECTION:
         chosen: list[Prediction | None] = [None] * len(windows)
     else:
-        chosen = [choose(window.scores.values()) for window in windows]
-    outcomes = [None if prediction is None else outcome(prediction) for prediction in chosen]
+        chosen = [choose(window.scores.values(), outcome_notes) for window in windows]
+    outcomes = [None if best is None else outcome(best, outcome_notes(best)) for best in chosen]
     grids = _grids(explanation, windows)
     blocks = [block for window in windows for block in window.blocks()]
     return {
@@ -112,7 +113,8 @@ class _WindowPredictions:
         return [prediction for (number, _), prediction in self.scores.items() if number == block]
 
 
-def _block_of(prediction: Prediction) -> int:
+def block_of(prediction: Prediction) -> int:
+    """Return the number of the learn block that made a prediction."""
     number = prediction.attributes.get("block", 0)
     return number if type(number) is int and 0 < number < MAX_BLOCKS else 0
 
@@ -122,7 +124,7 @@ def _split_windows(explanation: Explanation) -> list[_WindowPredictions]:
     is_image = explanation.source.kind == "image"
     windows = [_WindowPredictions(None)] if is_image else []
     for prediction in explanation.predictions:
-        block, region = _block_of(prediction), prediction.region
+        block, region = block_of(prediction), prediction.region
         if isinstance(region, Box):
             if is_image:
                 windows[0].boxes.setdefault(block, []).append(prediction)
@@ -204,7 +206,7 @@ def single_stream(sample: Json) -> list[Json]:
 def _write_window(window: _WindowPredictions, chosen: Prediction | None, number: int, grids: dict[int, Grid]) -> Json:
     """Write the decision for a window; of detections, the labels of all boxes."""
     region = window.region or Window(0, 0)
-    decision = None if chosen is None else outcome(chosen)
+    decision = None if chosen is None else outcome(chosen, outcome_notes(chosen))
     labels = dict.fromkeys(box.name for boxes in window.boxes.values() for box in boxes)
     document: Json = {"sampleId": number, "startMs": region.start_ms, "endMs": region.end_ms}
     if decision is not None and decision.expected is not None:
@@ -212,17 +214,18 @@ def _write_window(window: _WindowPredictions, chosen: Prediction | None, number:
     document["prediction"] = decision.predicted if decision is not None else ", ".join(labels) or "-"
     if grids:
         document["anomalyScores"] = _grid_rows(next(iter(grids.values())))
-    if chosen is not None and isinstance(chosen.attributes.get("correct"), bool):
-        document["predictionCorrect"] = _is_correct(document, window, chosen)
+    verdict = None if chosen is None else outcome_notes(chosen).correct
+    if verdict is not None:
+        document["predictionCorrect"] = _is_correct(document, window, verdict)
     return document
 
 
-def _is_correct(document: Json, window: _WindowPredictions, chosen: Prediction) -> bool:
-    """Compare label and prediction if both are classes of the window; else take what the prediction says."""
+def _is_correct(document: Json, window: _WindowPredictions, verdict: bool) -> bool:
+    """Compare label and prediction if both are classes of the window; else keep the verdict."""
     classes = {UNCERTAIN, *(name for _, name in window.scores)}
     if {document.get("label"), document["prediction"]} <= classes:
         return bool(document["prediction"] == document.get("label"))
-    return bool(chosen.attributes["correct"])
+    return verdict
 
 
 # Learn blocks.
@@ -256,7 +259,7 @@ def _write_block(
 
 
 def _is_anomaly(box: Prediction) -> bool:
-    return box.attributes.get("anomaly") is True
+    return outcome_notes(box).anomaly
 
 
 def _block_type(explanation: Explanation, grid: Grid | None) -> str:
@@ -348,7 +351,7 @@ def _grids(explanation: Explanation, windows: Sequence[_WindowPredictions]) -> d
     if explanation.source.kind != "image":
         return grids
     for attribution in explanation.attributions:
-        block = _block_of(attribution.target)
+        block = block_of(attribution.target)
         if _has_grid(attribution) and windows[0].scores.get((block, ANOMALY)) == attribution.target:
             grids.setdefault(block, attribution.evidence)  # type: ignore[arg-type]
     return grids

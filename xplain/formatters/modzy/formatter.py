@@ -39,6 +39,7 @@ from typing import Any
 from xplain import _check
 from xplain.errors import InputError
 from xplain.explanation import Box, Explanation, Mask, Record, Results, WordScores
+from xplain.explanation.notes import no_notes as notes
 from xplain.formatters.core.fit import Capabilities, Value
 from xplain.formatters.core.places import At
 from xplain.formatters.core.wire import mapping
@@ -55,7 +56,7 @@ from xplain.formatters.modzy.jobs import (
 )
 from xplain.formatters.modzy.objects import FORMAT, encode_object, read_object
 
-__all__ = ["CAPABILITIES", "HEAD", "ITEMS", "decode", "encode", "sniff"]
+__all__ = ["CAPABILITIES", "HEAD", "ITEMS", "decode", "encode", "notes", "sniff"]
 
 CAPABILITIES = {
     "image-classification": Capabilities(source="image", evidence=(Mask,), attributes=True),

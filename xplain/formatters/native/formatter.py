@@ -50,6 +50,7 @@ from xplain.explanation import (
     Word,
     WordScores,
 )
+from xplain.explanation.notes import no_notes as notes
 from xplain.formatters.core.places import At
 from xplain.formatters.core.streaming import ItemLayout
 from xplain.formatters.core.wire import (
@@ -72,7 +73,7 @@ from xplain.formatters.core.wire import (
 )
 from xplain.formatters.native.arrays import pack, unpack
 
-__all__ = ["CAPABILITIES", "HEAD", "ITEMS", "decode", "encode", "sniff"]
+__all__ = ["CAPABILITIES", "HEAD", "ITEMS", "decode", "encode", "notes", "sniff"]
 
 VERSION = 1
 """The version of the format; a document of a newer one is refused."""

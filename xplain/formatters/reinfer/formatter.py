@@ -51,11 +51,12 @@ from xplain.formatters.core.places import At
 from xplain.formatters.core.streaming import NO_ITEMS, no_head
 from xplain.formatters.core.wire import mapping
 from xplain.formatters.reinfer.comments import BODY
+from xplain.formatters.reinfer.notes import notes
 from xplain.formatters.reinfer.records import RECORDS, kind_of
 from xplain.formatters.reinfer.responses import PREDICT, default_name, read_error, read_response
 from xplain.formatters.reinfer.writing import encode_response
 
-__all__ = ["CAPABILITIES", "HEAD", "ITEMS", "decode", "encode", "sniff"]
+__all__ = ["CAPABILITIES", "HEAD", "ITEMS", "decode", "encode", "notes", "sniff"]
 
 #: The format knows no jobs.
 ITEMS, HEAD = NO_ITEMS, no_head

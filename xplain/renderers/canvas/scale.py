@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from xplain import _check
 from xplain.errors import InputError, UnknownNameError
+from xplain.explanation.notes import Measure
 from xplain.kernels import maps
 
 #: How a scale can be chosen.
@@ -136,6 +137,17 @@ def choose(extents: Sequence[Extent], scale: str | float | None) -> Scale | None
 def number(value: float) -> str:
     """Format a number with three significant digits."""
     return f"{value:.{_DIGITS}g}"
+
+
+def format_measure(measure: Measure) -> str:
+    """Write a figure: words as they are, a percentage with one decimal, any other number as `number` does.
+
+    >>> [format_measure(measure) for measure in (Measure("F1", 2 / 3), Measure("recall", 66.66, "%"))]
+    ['0.667', '66.7 %']
+    """
+    if isinstance(measure.value, str):
+        return measure.value
+    return f"{measure.value:.1f} %" if measure.unit == "%" else number(measure.value) + measure.unit
 
 
 def fraction(value: float, low: float, high: float) -> float:

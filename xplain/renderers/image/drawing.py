@@ -10,6 +10,7 @@ import numpy.typing as npt
 from xplain import _check
 from xplain.errors import InputError
 from xplain.explanation import Explanation
+from xplain.explanation.notes import NotesOf, no_notes
 from xplain.inputs import files
 from xplain.renderers.canvas import chart
 from xplain.renderers.canvas.colours import find_cmap
@@ -35,6 +36,7 @@ KINDS = {
 def draw(
     subject: Explanation | Sequence[Explanation],
     image: npt.NDArray[np.uint8] | Sequence[npt.NDArray[np.uint8] | None] | None = None,
+    notes: NotesOf = no_notes,
     *,
     kind: str | None = None,
     target: int | str | None = None,
@@ -81,6 +83,8 @@ def draw(
         factor that makes it as long.
     font : str, optional
         A TrueType or OpenType file for legend and labels; `Picture.alt` has all characters with any font.
+    notes : callable
+        As for `xplain.renderers.draw`.
 
     Returns
     -------
@@ -119,7 +123,7 @@ def draw(
         return chart.draw_bars(subjects, font)
     if not drawable or (kind not in (None, "regions", "side-by-side") and not attributed):
         raise InputError("subject must hold an attribution, got none; kind='bars' shows the predictions")
-    tiles = [prepare(panel, kind, style) for panel in panels(subjects, image, target, regions)]
+    tiles = [prepare(panel, kind, style) for panel in panels(subjects, image, target, regions, notes)]
     tiles = colour_tiles(tiles, scale, shared)
     if not legend:
         pixels = layout.bare(tiles, columns)

@@ -13,10 +13,11 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from xplain.explanation.notes import Point
 from xplain.renderers.canvas.colours import Colour
 from xplain.renderers.canvas.paint import dilate
 from xplain.renderers.canvas.typography import PAPER, QUIET, Sheet, fitted, readable_on
-from xplain.renderers.image.marks import PLAIN, Dot, Frame, Mark, Marks, Point, Row, Run, Stroke
+from xplain.renderers.image.marks import PLAIN, Dot, Frame, Mark, Marks, Row, Run, Stroke
 
 UInt8 = npt.NDArray[np.uint8]
 Floats = npt.NDArray[np.float64]

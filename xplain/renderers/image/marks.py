@@ -10,14 +10,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from xplain.explanation import Attribution, Box, Explanation, Grid, Mask, Polygon, Prediction, Region
-from xplain.explanation.gauges import pointer, read_gauge
-from xplain.explanation.matches import MAX_CHARACTERS, align
+from xplain.explanation.notes import Centroid, Match, Measure, Notes, Point, PredictionNotes, Truth
 from xplain.explanation.outcomes import ANOMALY
-from xplain.renderers import notes
 from xplain.renderers.canvas.colours import COLOURS, Colour, colours_of
 from xplain.renderers.canvas.scale import number
 
-Point = tuple[float, float]
 Size = tuple[int, int]
 Frame = tuple[float, float, float, float]  # x0, y0, x1, y1
 Run = tuple[str, bool]  # text, and whether it is highlighted
@@ -129,8 +126,8 @@ class Marks:
         Number of regions that are not drawn, as there are too many.
     note : str
         What an outline without a label stands for; empty for labelled regions.
-    figures : tuple of (str, float)
-        Metrics of the agreement with the ground truth.
+    measures : tuple of Measure
+        Of the agreement with the ground truth.
     """
 
     marks: tuple[Mark, ...] = ()
@@ -140,7 +137,7 @@ class Marks:
     outside: int = 0
     more: int = 0
     note: str = ""
-    figures: tuple[tuple[str, float], ...] = ()
+    measures: tuple[Measure, ...] = ()
 
 
 def has_regions(explanation: Explanation) -> bool:
@@ -150,15 +147,15 @@ def has_regions(explanation: Explanation) -> bool:
     return any(isinstance(p.region, (Box, Polygon, Mask)) for p in explanation.predictions)
 
 
-def mark_regions(explanation: Explanation, predictions: Iterable[Prediction], size: Size, truths: bool = True) -> Marks:
+def mark_regions(predictions: Iterable[Prediction], notes: Notes, size: Size, truths: bool = True) -> Marks:
     """Mark the regions of predictions, and the ground truth.
 
     Parameters
     ----------
-    explanation : Explanation
-        Of an image.
     predictions : iterable of Prediction
-        Those of its predictions that are drawn.
+        Those of the predictions for an image that are drawn.
+    notes : Notes
+        Of its explanation.
     size : (int, int)
         Height and width of the image in pixels, to which regions in pixels refer.
     truths : bool
@@ -166,25 +163,24 @@ def mark_regions(explanation: Explanation, predictions: Iterable[Prediction], si
     """
     ranked = sorted(predictions, key=lambda p: -p.score)
     with_region = [p for p in ranked if isinstance(p.region, (Box, Polygon, Mask))]
-    true_boxes = notes.truths(explanation) if truths else []
-    true_centroids, predicted_centroids, links = notes.centroids(explanation) if truths else ([], [], [])
-    labels = [label for label, _ in true_boxes] + [centroid.label for centroid in true_centroids]
-    colours = colours_of([_colour_name(p) for p in with_region] + labels)
+    shown = notes if truths else Notes(notes.predictions)
+    labels = [truth.label for truth in shown.truths] + [centroid.label for centroid in shown.true_centroids]
+    colours = colours_of([_colour_name(p, notes) for p in with_region] + labels)
     groups: dict[object, list[Prediction]] = {}
     for prediction in with_region:
-        groups.setdefault(_region_key(prediction), []).append(prediction)
+        groups.setdefault(_region_key(prediction, notes.of(prediction)), []).append(prediction)
     visible = [group for group in groups.values() if _touches_image(_frame(group[0].region, size))]
-    marks = (_mark(explanation, group, size, colours) for group in visible[:_MOST])
+    marks = (_mark(group, notes, size, colours) for group in visible[:_MOST])
     # Where boxes and centroids are known of the same truths, the centroids have the labels.
-    boxes = [_true_box(label, box, size, labelled=not true_centroids) for label, box in true_boxes]
+    boxes = [_true_box(truth, size, labelled=not shown.true_centroids) for truth in shown.truths]
     return Marks(
-        marks=tuple(_with_partner(mark, predicted_centroids) for mark in marks),
-        truths=(*boxes, *map(_true_centre, true_centroids))[:_MOST],
-        links=tuple(Stroke((link.prediction, link.truth), closed=False) for link in links[:_MOST]),
+        marks=tuple(_with_partner(mark, shown.centroids) for mark in marks),
+        truths=(*boxes, *map(_true_centre, shown.true_centroids))[:_MOST],
+        links=tuple(Stroke((link.prediction, link.truth), closed=False) for link in shown.links[:_MOST]),
         whole=tuple(p for p in ranked if p.region is None),
         outside=len(groups) - len(visible),
         more=max(0, len(visible) - _MOST),
-        figures=tuple(notes.figures(explanation)) if truths else (),
+        measures=shown.measures,
     )
 
 
@@ -202,93 +198,92 @@ def _counts(prediction: Prediction) -> bool:
     return prediction.threshold is None or prediction.score >= prediction.threshold
 
 
-def _colour_name(prediction: Prediction) -> str:
+def _colour_name(prediction: Prediction, notes: Notes) -> str:
     """What has a colour of its own: a label, or one kind of text that is read, whatever it says."""
-    return str(prediction.attributes["feature"]) if notes.is_read_text(prediction) else prediction.name
+    return notes.of(prediction).read_as or prediction.name
 
 
-def _region_key(prediction: Prediction) -> object:
+def _region_key(prediction: Prediction, notes: PredictionNotes) -> object:
     """A key that the alternatives for one region share."""
-    region, output = prediction.attributes.get("region_id"), prediction.attributes.get("output", 0)
-    if isinstance(region, int) and isinstance(output, int):
-        return output, region
-    if notes.is_read_text(prediction):  # a text, and the tag that it is matched to, have the same box
+    if notes.alternatives is not None:
+        return notes.alternatives
+    if notes.read_as is not None:  # a text, and the tag that it is matched to, have the same box
         return id(prediction)
     return prediction.region
 
 
-def _mark(explanation: Explanation, group: Sequence[Prediction], size: Size, colours: Mapping[str, Colour]) -> Mark:
+def _mark(group: Sequence[Prediction], notes: Notes, size: Size, colours: Mapping[str, Colour]) -> Mark:
     """The mark of one region, of which a group of predictions are the alternatives."""
     group = sorted(group, key=lambda p: (not _counts(p), -p.score))
-    best = group[0]
-    rows = tuple(_row(prediction, colours[_colour_name(prediction)]) for prediction in group)
+    best, of_best = group[0], notes.of(group[0])
+    rows = tuple(_row(p, notes.of(p), colours[_colour_name(p, notes)]) for p in group)
     colour = rows[0].colour
     frame = _frame(best.region, size)
-    if notes.has_only_centre(explanation, best):
+    if of_best.only_centre:
         x, y = _middle(frame)
         return Mark(rows, (x, y, x, y), colour, dots=(Dot((x, y)),))
     if isinstance(best.region, Mask):
         return Mark(rows, frame, colour, mask=best.region)
     dashed = not any(row.counts for row in rows)
     strokes = [
-        _outline(prediction.region, size, dashed, prediction.attributes.get("closed") is not False)
+        _outline(prediction.region, size, dashed, closed=not notes.of(prediction).open)
         for prediction in {p.region: p for p in group}.values()
     ]
-    strokes += _asset_strokes(best, frame, size)
-    needle = pointer(best)
-    if needle is not None:
-        strokes.append(Stroke(needle, closed=False))
-    dots = tuple(Dot(at, name) for name, at in notes.keypoints(best).items())
+    strokes += _match_strokes(of_best.match, frame, size)
+    if of_best.reading is not None and of_best.reading.pointer is not None:
+        strokes.append(Stroke(of_best.reading.pointer, closed=False))
+    dots = tuple(Dot(point.at, point.name) for point in of_best.keypoints)
     return Mark(rows, frame, colour, tuple(strokes), dots)
 
 
-def _asset_strokes(tag: Prediction, frame: Frame, size: Size) -> list[Stroke]:
-    """The outline of the object that a tag belongs to, and a line to it; none if that object is not known."""
-    asset = notes.asset(tag)
-    if asset is None or not isinstance(asset[1], (Box, Polygon)):
+def _match_strokes(match: Match | None, frame: Frame, size: Size) -> list[Stroke]:
+    """The outline of the thing that a text names, and a line to it; none if it is not known where that is."""
+    region = None if match is None else match.region
+    if not isinstance(region, (Box, Polygon)):
         return []
-    region = asset[1]
     link = Stroke((_middle(frame), _middle(_frame(region, size))), closed=False, thin=True)
     return [replace(_outline(region, size), thin=True), link]
 
 
-def _row(prediction: Prediction, colour: Colour) -> Row:
-    """The label of a prediction: its name, the asset or reading or state that goes with it, and its score."""
-    asset = notes.asset(prediction)
-    runs = [(prediction.name, False)] if asset is None else _comparison(prediction.name, asset[0])
-    gauge = read_gauge(prediction)
+def _row(prediction: Prediction, notes: PredictionNotes, colour: Colour) -> Row:
+    """The label of a prediction: its name, the match or reading or state that goes with it, and its score."""
+    runs = [(prediction.name, False)] if notes.match is None else _comparison(prediction.name, notes.match)
+    gauge = notes.reading
     if gauge is not None:
         claimed = "" if gauge.claimed is None else f" (said: {number(gauge.claimed)})"
         runs.append((f", reads {number(gauge.value)}{claimed}", False))
     else:
-        runs += [(f", {name}: {value}", False) for name, value in notes.states(prediction)]
-    if prediction.attributes.get("unscored") is True:
+        runs += [(f", {state.name}: {_format_state(state.value)}", False) for state in notes.states]
+    if notes.unscored:
         return Row(tuple(runs), colour)
     runs.append((f" {number(prediction.score)}", False))
     return Row(tuple(runs), colour, prediction.score, prediction.threshold, _counts(prediction))
 
 
-def _comparison(text: str, name: str) -> list[Run]:
+def _format_state(value: float | str) -> str:
+    return value if isinstance(value, str) else f"{value:.6g}"  # the digits of a gauge: more than a score has
+
+
+def _comparison(text: str, match: Match) -> list[Run]:
     """A text and the name that it is matched to; characters that only one of them has are highlighted."""
-    if max(len(text), len(name)) > MAX_CHARACTERS or name.startswith("id "):
-        return [(f"{text} = {name}", False)]
-    stretches = align(text, name).stretches
-    text_runs = [(stretch.text, stretch.kind != "same") for stretch in stretches if stretch.text]
-    name_runs = [(stretch.name, stretch.kind != "same") for stretch in stretches if stretch.name]
+    if not match.stretches:
+        return [(f"{text} = {match.name}", False)]
+    text_runs = [(stretch.text, stretch.kind != "same") for stretch in match.stretches if stretch.text]
+    name_runs = [(stretch.name, stretch.kind != "same") for stretch in match.stretches if stretch.name]
     return [*text_runs, (" = ", False), *name_runs]
 
 
-def _true_box(label: str, box: Box, size: Size, labelled: bool) -> Mark:
-    rows = (Row(((f"truth: {label}", False),), PLAIN),) if labelled else ()
-    return Mark(rows, _frame(box, size), PLAIN, (replace(_outline(box, size), thin=True),))
+def _true_box(truth: Truth, size: Size, labelled: bool) -> Mark:
+    rows = (Row(((f"truth: {truth.label}", False),), PLAIN),) if labelled else ()
+    return Mark(rows, _frame(truth.region, size), PLAIN, (replace(_outline(truth.region, size), thin=True),))
 
 
-def _true_centre(truth: notes.Centroid) -> Mark:
+def _true_centre(truth: Centroid) -> Mark:
     row = Row(((f"truth: {truth.label}", False),), PLAIN)
     return Mark((row,), (*truth.at, *truth.at), PLAIN, dots=(Dot(truth.at, square=True, hollow=not truth.matched),))
 
 
-def _with_partner(mark: Mark, centroids: Sequence[notes.Centroid]) -> Mark:
+def _with_partner(mark: Mark, centroids: Sequence[Centroid]) -> Mark:
     """Make the dot of a predicted centre hollow if its centroid is matched to no truth."""
     if mark.strokes or mark.mask or not centroids or not mark.dots:
         return mark

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from xplain.errors import InputError
 from xplain.explanation import Attribution, Box, Evidence, Explanation, Grid, Heatmap, Mask, Polygon, Prediction
+from xplain.explanation.notes import Notes, NotesOf, no_notes
 from xplain.renderers.image.marks import Marks, has_regions, mark_anomalous_cells, mark_regions
 from xplain.renderers.targets import select_attributions, select_predictions
 
@@ -65,7 +66,13 @@ class Panel:
         return evidence.values
 
 
-def panels(subjects: Sequence[Explanation], image: Any, target: int | str | None, regions: bool = False) -> list[Panel]:
+def panels(
+    subjects: Sequence[Explanation],
+    image: Any,
+    target: int | str | None,
+    regions: bool = False,
+    notes_of: NotesOf = no_notes,
+) -> list[Panel]:
     """Return a panel for each selected attribution, and for each explanation that has regions but no attributions.
 
     Parameters
@@ -79,6 +86,8 @@ def panels(subjects: Sequence[Explanation], image: Any, target: int | str | None
     regions : bool
         Whether to draw regions: one panel for each explanation, or with a target one for each attribution of the
         selected predictions, if there are any.
+    notes_of : callable
+        Gives the notes of an explanation.
 
     Raises
     ------
@@ -93,26 +102,30 @@ def panels(subjects: Sequence[Explanation], image: Any, target: int | str | None
     for i, (explanation, given) in enumerate(zip(subjects, images, strict=True)):
         photo = _photo(f"image[{i}]" if several else "image", given, explanation)
         if regions:
-            result += _region_panels(explanation, photo, target)
+            result += _region_panels(explanation, notes_of(explanation), photo, target)
         elif explanation.attributions:
+            notes = notes_of(explanation)
             for attribution in select_attributions(explanation.attributions, target):
-                panel = _panel(explanation, attribution, photo, _explained(explanation, attribution.target))
+                panel = _panel(explanation, notes, attribution, photo, _explained(explanation, attribution.target))
                 result.append(replace(panel, marks=mark_anomalous_cells(attribution) or panel.marks))
         elif has_regions(explanation):
-            result += _region_panels(explanation, photo, target)
+            result += _region_panels(explanation, notes_of(explanation), photo, target)
     return result
 
 
-def _region_panels(explanation: Explanation, photo: UInt8 | None, target: int | str | None) -> list[Panel]:
+def _region_panels(
+    explanation: Explanation, notes: Notes, photo: UInt8 | None, target: int | str | None
+) -> list[Panel]:
     if target is None:
-        return [_panel(explanation, None, photo, explanation.predictions, truths=True)]
+        return [_panel(explanation, notes, None, photo, explanation.predictions, truths=True)]
     predictions = select_predictions(explanation.predictions, target)
     maps: list[Attribution | None] = [a for a in explanation.attributions if a.target in predictions]
-    return [_panel(explanation, attribution, photo, predictions) for attribution in maps or [None]]
+    return [_panel(explanation, notes, attribution, photo, predictions) for attribution in maps or [None]]
 
 
 def _panel(
     explanation: Explanation,
+    notes: Notes,
     attribution: Attribution | None,
     photo: UInt8 | None,
     predictions: Sequence[Prediction],
@@ -124,7 +137,7 @@ def _panel(
         height, width = _evidence_size(explanation, attribution.evidence, photo)
     # Regions in pixels refer to the image that was explained; the ground may be smaller.
     image_size = (height, width) if photo is not None else _source_size(explanation) or (height, width)
-    marks = mark_regions(explanation, predictions, image_size, truths) if predictions or truths else None
+    marks = mark_regions(predictions, notes, image_size, truths) if predictions or truths else None
     return Panel(explanation, attribution, photo, height, width, marks)
 
 

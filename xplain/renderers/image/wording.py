@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from xplain.explanation import Attribution, Grid
-from xplain.renderers.canvas.scale import Extent, number
+from xplain.renderers.canvas.scale import Extent, format_measure, number
 from xplain.renderers.image.labels import Arrangement
 from xplain.renderers.image.maps import Tile
 from xplain.renderers.image.marks import Mark, Marks, Row
@@ -57,7 +57,7 @@ def _region_facts(marks: Marks, arrangement: Arrangement | None) -> list[str]:
     lines = [
         _counted(marks),
         _whole_image(marks),
-        _figures(marks),
+        _measures(marks),
         *(" · ".join(signs[i : i + _SIGNS_PER_LINE]) for i in range(0, len(signs), _SIGNS_PER_LINE)),
         f"{_plural(arrangement.missing, 'label')} without room" if arrangement and arrangement.missing else "",
     ]
@@ -179,11 +179,11 @@ def _describe_regions(marks: Marks) -> str:
     regions = [_describe_region(mark) for mark in (*marks.marks, *marks.truths) if mark.rows]
     more = len(regions) - _MOST_REGIONS
     listed = "; ".join(regions[:_MOST_REGIONS]) + (f"; and {more} more" if more > 0 else "")
-    whole, figures = _listed_whole(marks), _figures(marks)
+    whole, measures = _listed_whole(marks), _measures(marks)
     sentences = [
         f"{_counted(marks)}{f': {listed}' if listed else ''}.",
         f"Of the whole image: {whole}." if whole else "",
-        f"{figures}." if figures else "",
+        f"{measures}." if measures else "",
     ]
     return " ".join(filter(None, sentences))
 
@@ -226,8 +226,8 @@ def _listed_whole(marks: Marks) -> str:
     return ", ".join(f"{p.name} {number(p.score)}" for p in marks.whole[:_MOST_WHOLE])
 
 
-def _figures(marks: Marks) -> str:
-    return ", ".join(f"{name} {number(value)}" for name, value in marks.figures)
+def _measures(marks: Marks) -> str:
+    return ", ".join(f"{measure.name} {format_measure(measure)}" for measure in marks.measures)
 
 
 def _plural(count: int, noun: str) -> str:

@@ -11,11 +11,12 @@ from xplain import _check
 from xplain.errors import InputError
 from xplain.explanation import Item, Results
 from xplain.explanation.characters import one_line
+from xplain.explanation.notes import NotesOf, Table, no_notes
 from xplain.explanation.outcomes import UNCERTAIN, Tally, outcomes, tally
-from xplain.renderers import notes
 from xplain.renderers.canvas.colours import COLOURS, OTHERS, Colour
 from xplain.renderers.canvas.page import MARGIN, SIZE, WIDTH, Page, Segment
 from xplain.renderers.canvas.picture import Picture
+from xplain.renderers.canvas.scale import format_measure
 from xplain.renderers.canvas.typography import INK, LINE, PAPER, QUIET, readable_on
 
 #: Kinds of picture of a job and what they show.
@@ -34,17 +35,21 @@ STATUSES: dict[str, tuple[Colour, bool]] = {
 }
 #: Headings of the columns of `label_row`.
 LABEL_COLUMNS = ("label", "known", "right", "wrong", "recall", "precision", "F1")
+#: Headings of the columns of `measure_rows`.
+MEASURE_COLUMNS = ("metric", "value")
 #: Colour of a cell of the confusion matrix that has all of its row.
 FULL_CELL: Colour = (33, 102, 172)
 #: Rows and columns of the confusion matrix.
 MAX_LABELS = 18
-_MAX_FAILED, _MAX_ROWS = 40, 100
+#: Rows of a table.
+MAX_ROWS = 100
+_MAX_FAILED = 40
 _OTHER_LABELS = "other labels"
 _CELL_WIDTH = (30.0, 120.0)  # pixels, at least and at most
 _CELL_HEIGHT = 2.9  # heights of text: a count above a share
 
 
-def draw(results: Results, kind: str, font: str | None = None) -> Picture:
+def draw(results: Results, kind: str, font: str | None = None, notes_of: NotesOf = no_notes) -> Picture:
     """Draw a job as a whole.
 
     Parameters
@@ -55,6 +60,8 @@ def draw(results: Results, kind: str, font: str | None = None) -> Picture:
         One of `KINDS`.
     font : str, optional
         A TrueType or OpenType file.
+    notes_of : callable
+        Gives the notes of the job and of its explanations.
 
     Returns
     -------
@@ -78,19 +85,19 @@ def draw(results: Results, kind: str, font: str | None = None) -> Picture:
     if kind == "progress":
         words = _draw_progress(page, results)
     else:
-        counts = tally_of(results)
-        figures = notes.metrics(results) if kind == "accuracy" else []
-        if not counts.per_label and not figures:
+        counts = tally_of(results, notes_of)
+        tables = notes_of(results).tables if kind == "accuracy" else ()
+        if not counts.per_label and not tables:
             raise InputError("results must know the true label of an input to be judged, got none that does")
-        words = _draw_accuracy(page, results, counts, figures) if kind == "accuracy" else _draw_matrix(page, counts)
+        words = _draw_accuracy(page, results, counts, tables) if kind == "accuracy" else _draw_matrix(page, counts)
     return Picture(page.pixels(), f"{title(results)}: {words}")
 
 
-def judging_kinds(results: Results) -> tuple[str, ...]:
+def judging_kinds(results: Results, notes_of: NotesOf) -> tuple[str, ...]:
     """The kinds of picture that show how good a job's model is, as far as that is known."""
-    if tally_of(results).per_label:
+    if tally_of(results, notes_of).per_label:
         return ("accuracy", "matrix")
-    return ("accuracy",) if notes.metrics(results) else ()
+    return ("accuracy",) if notes_of(results).tables else ()
 
 
 def title(results: Results) -> str:
@@ -116,9 +123,10 @@ def status_counts(results: Results) -> dict[str, int]:
     return counts
 
 
-def tally_of(results: Results) -> Tally:
+def tally_of(results: Results, notes_of: NotesOf) -> Tally:
     """Count the outcomes of all items."""
-    return tally([outcome for item in results.items if item.explanation for outcome in outcomes(item.explanation)])
+    explanations = [item.explanation for item in results.items if item.explanation is not None]
+    return tally([outcome for each in explanations for outcome in outcomes(each, notes_of(each))])
 
 
 def label_row(label: str, counts: Tally) -> tuple[str, ...]:
@@ -132,6 +140,11 @@ def label_row(label: str, counts: Tally) -> tuple[str, ...]:
     f1 = 2 * hits / (known + predicted) if known + predicted else None
     shares = (format_percent(share) if share is not None else "–" for share in (recall, precision, f1))
     return (label, f"{known:,}", f"{good:,}", f"{bad:,}", *shares)
+
+
+def measure_rows(table: Table) -> list[tuple[str, str]]:
+    """Names and values of the first figures of a table, see `MEASURE_COLUMNS`."""
+    return [(measure.name, format_measure(measure)) for measure in table.measures[:MAX_ROWS]]
 
 
 def format_percent(share: float) -> str:
@@ -196,15 +209,14 @@ def _draw_failures(page: Page, failed: Sequence[Item]) -> str:
     return listed + (f" and {more} more" if more > 0 else "")
 
 
-def _draw_accuracy(
-    page: Page, results: Results, counts: Tally, figures: Sequence[tuple[str, Sequence[tuple[str, str]]]]
-) -> str:
+def _draw_accuracy(page: Page, results: Results, counts: Tally, tables: Sequence[Table]) -> str:
     page.heading(title(results))
     sentences = [_draw_labels(page, counts)] if counts.per_label else []
-    for name, values in figures:
-        page.heading(name, 1.1)
-        page.table(("metric", "value"), values[:_MAX_ROWS])
-        sentences.append(f"{name}: {', '.join(f'{key} {value}' for key, value in values[:MAX_LABELS])}.")
+    for table in tables:
+        rows = measure_rows(table)
+        page.heading(table.title, 1.1)
+        page.table(MEASURE_COLUMNS, rows)
+        sentences.append(f"{table.title}: {', '.join(' '.join(row) for row in rows[:MAX_LABELS])}.")
     return " ".join(sentences)
 
 
@@ -222,9 +234,9 @@ def _draw_labels(page: Page, counts: Tally) -> str:
     )
     page.space()
     rows = [label_row(label, counts) for label in counts.per_label]
-    page.table(LABEL_COLUMNS, rows[:_MAX_ROWS])
-    if len(rows) > _MAX_ROWS:
-        page.line(f"and {len(rows) - _MAX_ROWS:,} more labels")
+    page.table(LABEL_COLUMNS, rows[:MAX_ROWS])
+    if len(rows) > MAX_ROWS:
+        page.line(f"and {len(rows) - MAX_ROWS:,} more labels")
     page.line("known: how often it is the true label; recall: share of these that is predicted as it")
     listed = "; ".join(f"{row[0]}: recall {row[4]}, precision {row[5]}" for row in rows[:MAX_LABELS])
     return f"{overall}. {listed}."

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from xplain.explanation import Explanation, Item
+from xplain.explanation.notes import Notes, NotesOf
 from xplain.explanation.outcomes import Outcome, Tally, choose, outcomes, tally
 from xplain.renderers.canvas.colours import Colour
 from xplain.renderers.signal.timeline import Block, palette
@@ -34,7 +35,7 @@ class Counts:
     colours: dict[str, Colour]
 
 
-def count_items(items: Iterable[Item]) -> Counts:
+def count_items(items: Iterable[Item], notes_of: NotesOf) -> Counts:
     """Go through items once; memory grows with the number of labels only."""
     outcome_times: Counter[Outcome] = Counter()
     label_times: Counter[str] = Counter()
@@ -43,9 +44,10 @@ def count_items(items: Iterable[Item]) -> Counts:
     for item in items:
         if item.explanation is None:
             continue
-        label_times.update(labels_of(item.explanation))
-        wrong += is_wrong(item.explanation)
-        for outcome in outcomes(item.explanation):
+        notes = notes_of(item.explanation)
+        label_times.update(labels_of(item.explanation, notes))
+        wrong += is_wrong(item.explanation, notes)
+        for outcome in outcomes(item.explanation, notes):
             if outcome.expected is not None:
                 outcome_times[replace(outcome, region=None)] += 1  # equal ones are kept once, whatever their windows
             if outcome.region is not None:
@@ -55,26 +57,26 @@ def count_items(items: Iterable[Item]) -> Counts:
     return Counts(tally(list(outcome_times.elements())), dict(label_times.most_common()), wrong, colours)
 
 
-def labels_of(explanation: Explanation) -> tuple[str, ...]:
+def labels_of(explanation: Explanation, notes: Notes) -> tuple[str, ...]:
     """Return the labels by which an item is filtered: what is decided for it, or found in it."""
     if explanation.task in ("image-classification", "signal-classification"):
-        names = [outcome.predicted for outcome in outcomes(explanation)]
+        names = [outcome.predicted for outcome in outcomes(explanation, notes)]
     elif explanation.task == "text-classification":
-        names = _labels_of_text(explanation)
+        names = _labels_of_text(explanation, notes)
     else:
         names = [p.name for p in explanation.predictions if p.threshold is None or p.score >= p.threshold]
     return tuple(dict.fromkeys(names))
 
 
-def _labels_of_text(explanation: Explanation) -> list[str]:
+def _labels_of_text(explanation: Explanation, notes: Notes) -> list[str]:
     """Labels of the whole text that reach their thresholds; the best label if there are no thresholds."""
     predictions = [p for p in explanation.predictions if p.region is None]
     if any(p.threshold is not None for p in predictions):
         return [p.name for p in predictions if p.threshold is not None and p.score >= p.threshold]
-    best = choose(predictions)
+    best = choose(predictions, notes.of)
     return [] if best is None else [best.name]
 
 
-def is_wrong(explanation: Explanation) -> bool:
+def is_wrong(explanation: Explanation, notes: Notes) -> bool:
     """Whether any outcome is known to be wrong."""
-    return any(outcome.correct is False for outcome in outcomes(explanation))
+    return any(outcome.correct is False for outcome in outcomes(explanation, notes))

@@ -16,8 +16,8 @@ import numpy.typing as npt
 
 from xplain.errors import XplainError
 from xplain.explanation import Explanation, Item, Prediction, Results, Span, Window
+from xplain.explanation.notes import Notes, Table
 from xplain.explanation.outcomes import Outcome, choose, outcomes
-from xplain.renderers import notes
 from xplain.renderers.canvas.html import background, escaped, table
 from xplain.renderers.canvas.scale import number
 from xplain.renderers.job import charts, thumbs
@@ -27,7 +27,6 @@ from xplain.renderers.text.html import snippet
 
 _OTHER_LABELS = "lx"  # class of items whose labels have none of their own
 _MAX_LABELS = 80  # with a class and a filter of their own
-_MAX_ROWS = 100
 _MAX_IN_SIGHT, _MAX_LISTED = 4, 50  # predictions of an item, in sight and in its folded list
 # Opacity of a cell of the matrix with all of its row: letters stay readable, on light pages and on dark ones.
 _FULL_CELL_OPACITY = 0.6
@@ -101,8 +100,8 @@ def label_classes(counts: Counts) -> dict[str, str]:
     return {label: f"l{i}" for i, label in enumerate(counts.labels) if i < _MAX_LABELS}
 
 
-def head(results: Results, counts: Counts, classes: Mapping[str, str]) -> Iterator[str]:
-    """Write all that stands above the items; ``classes`` are those of labels."""
+def head(results: Results, counts: Counts, classes: Mapping[str, str], tables: Sequence[Table]) -> Iterator[str]:
+    """Write all that stands above the items; ``classes`` are those of labels, ``tables`` the job's own figures."""
     filters = list(_filters(results, counts, classes))
     name = escaped(charts.title(results))
     yield (
@@ -117,7 +116,7 @@ def head(results: Results, counts: Counts, classes: Mapping[str, str]) -> Iterat
     if times:
         yield f'<p class="quiet">{escaped(" · ".join(times))}</p>\n'
     yield from _strip(results)
-    yield from _accuracy(results, counts)
+    yield from _accuracy(counts, tables)
     yield "</header>\n"
     yield "".join(f'<span id="show-{each.css_class}"></span>\n' for each in filters)
     yield from _nav(filters)
@@ -178,21 +177,21 @@ def _strip(results: Results) -> Iterator[str]:
     yield f'<div class="strip" role="img" aria-label="{escaped(charts.summary(results))}">{parts}</div>\n'
 
 
-def _accuracy(results: Results, counts: Counts) -> Iterator[str]:
+def _accuracy(counts: Counts, tables: Sequence[Table]) -> Iterator[str]:
     """Outcomes by label and the confusion matrix, where truths are known, and the job's own figures."""
     tally = counts.tally
     if tally.per_label:
         accuracy = "" if tally.accuracy is None else f", accuracy {charts.format_percent(tally.accuracy)}"
         yield f"<details open><summary>{tally.good:,} right, {tally.bad:,} wrong{accuracy}</summary>\n"
-        rows = [charts.label_row(label, tally) for label in list(tally.per_label)[:_MAX_ROWS]]
+        rows = [charts.label_row(label, tally) for label in list(tally.per_label)[: charts.MAX_ROWS]]
         yield table("by true label", charts.LABEL_COLUMNS, rows)
-        if len(tally.per_label) > _MAX_ROWS:
-            yield f"<p>and {len(tally.per_label) - _MAX_ROWS:,} more labels</p>\n"
+        if len(tally.per_label) > charts.MAX_ROWS:
+            yield f"<p>and {len(tally.per_label) - charts.MAX_ROWS:,} more labels</p>\n"
         yield from _matrix(*charts.confusion_matrix(tally))
         yield "</details>\n"
-    for name, values in notes.metrics(results):
-        rows = [tuple(row) for row in values[:_MAX_ROWS]]
-        yield f"<details><summary>{escaped(name)}</summary>\n{table(name, ('metric', 'value'), rows)}</details>\n"
+    for figures in tables:
+        text = table(figures.title, charts.MEASURE_COLUMNS, charts.measure_rows(figures))
+        yield f"<details><summary>{escaped(figures.title)}</summary>\n{text}</details>\n"
 
 
 def _matrix(rows: list[str], columns: list[str], cells: list[list[int]]) -> Iterator[str]:
@@ -217,7 +216,7 @@ def _cell(count: int, share: float) -> str:
     return f'<td style="{ground}">{count:,} <span class="quiet">{charts.format_percent(share)}</span></td>'
 
 
-def entry(index: int, item: Item, counts: Counts, classes: Mapping[str, str], photos: Photos) -> str:
+def entry(index: int, item: Item, notes: Notes, counts: Counts, classes: Mapping[str, str], photos: Photos) -> str:
     """Write an item: its name, a small picture, what was predicted, and its status.
 
     Parameters
@@ -226,6 +225,8 @@ def entry(index: int, item: Item, counts: Counts, classes: Mapping[str, str], ph
         Its number, for links to it.
     item : Item
         What is written.
+    notes : Notes
+        Of its explanation.
     counts : Counts
         Of the whole job.
     classes : mapping of str to str
@@ -236,17 +237,17 @@ def entry(index: int, item: Item, counts: Counts, classes: Mapping[str, str], ph
     explanation = item.explanation
     css_classes = ["item", f"s-{item.status}"]
     if explanation is not None:
-        css_classes += ["wrong"] if is_wrong(explanation) else []
-        css_classes += [classes.get(label, _OTHER_LABELS) for label in labels_of(explanation)]
+        css_classes += ["wrong"] if is_wrong(explanation, notes) else []
+        css_classes += [classes.get(label, _OTHER_LABELS) for label in labels_of(explanation, notes)]
     return "".join(
         [
             f'<article id="i{index}" class="{" ".join(dict.fromkeys(css_classes))}">\n',
             f'<h3 dir="auto"><a href="#i{index}">{escaped(item.name) or "(no name)"}</a></h3>\n',
-            *([] if explanation is None else _picture(item, explanation, counts, photos)),
-            *([] if explanation is None else _decision(explanation)),
+            *([] if explanation is None else _picture(item, explanation, notes, counts, photos)),
+            *([] if explanation is None else _decision(explanation, notes)),
             f'<p class="quiet">{escaped(_status(item))}</p>\n',
             *([] if item.error is None else [f'<p class="error" dir="auto">{escaped(item.error)}</p>\n']),
-            *([] if explanation is None else _all_predictions(explanation)),
+            *([] if explanation is None else _all_predictions(explanation, notes)),
             "</article>\n",
         ]
     )
@@ -258,19 +259,19 @@ def _status(item: Item) -> str:
     return " · ".join([item.status, *engine, *times])
 
 
-def _picture(item: Item, explanation: Explanation, counts: Counts, photos: Photos) -> Iterator[str]:
+def _picture(item: Item, explanation: Explanation, notes: Notes, counts: Counts, photos: Photos) -> Iterator[str]:
     """A small picture, or the beginning of a text; why there is none, if it cannot be drawn."""
     try:
         if explanation.source.kind == "text":
-            text = snippet(explanation)
+            text = snippet(explanation, notes)
             if text:
                 yield f'<p class="text" dir="auto">{text}</p>\n'
             return
         if explanation.source.kind == "signal":
-            thumb = thumbs.of_signal(explanation, counts.colours)
+            thumb = thumbs.of_signal(explanation, notes, counts.colours)
         else:
             photo: npt.NDArray[np.uint8] | None = photos.of(item)
-            thumb = thumbs.of_image(explanation, photo)
+            thumb = thumbs.of_image(explanation, notes, photo)
     except XplainError as error:
         yield f'<p class="error">No picture: {escaped(str(error))}</p>\n'
         return
@@ -282,20 +283,21 @@ def _picture(item: Item, explanation: Explanation, counts: Counts, photos: Photo
         )
 
 
-def _decision(explanation: Explanation) -> Iterator[str]:
+def _decision(explanation: Explanation, notes: Notes) -> Iterator[str]:
     """What was decided for the windows or for the whole input, or what was found in it, and whether that is right."""
-    decided = outcomes(explanation)
+    decided = outcomes(explanation, notes)
     if any(outcome.region is not None for outcome in decided):
         yield _windows(decided)
     elif explanation.task in ("image-classification", "signal-classification"):
-        yield from (_outcome(outcome, choose(explanation.predictions)) for outcome in decided)
+        best = choose(explanation.predictions, notes.of)
+        score = "" if best is None else _score(best, notes)
+        yield from (_outcome(outcome, best, score) for outcome in decided)
     else:
-        yield _findings(explanation)
+        yield _findings(explanation, notes)
 
 
-def _outcome(outcome: Outcome, best: Prediction | None) -> str:
+def _outcome(outcome: Outcome, best: Prediction | None, score: str) -> str:
     """The decision for the whole input, the best prediction's score, and whether that is right."""
-    score = "" if best is None else _score(best)
     label = "" if best is None or best.name == outcome.predicted else f" for {best.name}"
     return (
         f'<p><strong dir="auto">{escaped(outcome.predicted)}</strong> {escaped(score + label)}'
@@ -326,31 +328,31 @@ def _windows(decided: Sequence[Outcome]) -> str:
     return f"<p>{listed}{more} of {len(decided):,} windows{right}{wrong}{truth}</p>\n"
 
 
-def _findings(explanation: Explanation) -> str:
+def _findings(explanation: Explanation, notes: Notes) -> str:
     """What is found in an image or a text: predictions that reach their thresholds first, spans after labels."""
     ranked = sorted(explanation.predictions, key=lambda p: (not _reaches(p), isinstance(p.region, Span), -p.score))
-    listed = ", ".join(_name_and_score(p) for p in ranked[:_MAX_IN_SIGHT]) or "nothing found"
+    listed = ", ".join(_name_and_score(p, notes) for p in ranked[:_MAX_IN_SIGHT]) or "nothing found"
     more = f", and {len(ranked) - _MAX_IN_SIGHT:,} more" if len(ranked) > _MAX_IN_SIGHT else ""
-    times = Counter(label for label, _ in notes.truths(explanation)).most_common(_MAX_IN_SIGHT)
+    times = Counter(truth.label for truth in notes.truths).most_common(_MAX_IN_SIGHT)
     truths = ", ".join(f"{count} {label}" for label, count in times)
     truth = f' <span class="quiet" dir="auto">true: {escaped(truths)}</span>' if truths else ""
     return f"<p>{listed}{more}{truth}</p>\n"
 
 
-def _name_and_score(prediction: Prediction) -> str:
+def _name_and_score(prediction: Prediction, notes: Notes) -> str:
     name = f"<strong>{escaped(prediction.name)}</strong>" if _reaches(prediction) else escaped(prediction.name)
-    return f"{name} {escaped(_score(prediction))}".strip()
+    return f"{name} {escaped(_score(prediction, notes))}".strip()
 
 
 def _reaches(prediction: Prediction) -> bool:
     return prediction.threshold is None or prediction.score >= prediction.threshold
 
 
-def _score(prediction: Prediction) -> str:
-    return "" if prediction.attributes.get("unscored") is True else number(prediction.score)
+def _score(prediction: Prediction, notes: Notes) -> str:
+    return "" if notes.of(prediction).unscored else number(prediction.score)
 
 
-def _all_predictions(explanation: Explanation) -> Iterator[str]:
+def _all_predictions(explanation: Explanation, notes: Notes) -> Iterator[str]:
     """A folded list of all predictions, if there are several."""
     predictions = explanation.predictions
     if len(predictions) < 2:
@@ -358,7 +360,7 @@ def _all_predictions(explanation: Explanation) -> Iterator[str]:
     has_thresholds = any(p.threshold is not None for p in predictions)
     has_windows = any(isinstance(p.region, Window) for p in predictions)
     header = ["label", "score", *(["threshold"] if has_thresholds else []), *(["from to, s"] if has_windows else [])]
-    rows = [_row(p, has_thresholds, has_windows) for p in predictions[:_MAX_LISTED]]
+    rows = [_row(p, _score(p, notes), has_thresholds, has_windows) for p in predictions[:_MAX_LISTED]]
     more = f"<p>and {len(predictions) - _MAX_LISTED:,} more</p>" if len(predictions) > _MAX_LISTED else ""
     yield (
         f"<details><summary>{len(predictions):,} predictions</summary>\n"
@@ -366,8 +368,8 @@ def _all_predictions(explanation: Explanation) -> Iterator[str]:
     )
 
 
-def _row(prediction: Prediction, has_thresholds: bool, has_windows: bool) -> list[str]:
-    row = [prediction.name, _score(prediction)]
+def _row(prediction: Prediction, score: str, has_thresholds: bool, has_windows: bool) -> list[str]:
+    row = [prediction.name, score]
     if has_thresholds:
         row.append("" if prediction.threshold is None else number(prediction.threshold))
     if has_windows:

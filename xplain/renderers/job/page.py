@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from xplain.errors import InputError
 from xplain.explanation import Item, Results
+from xplain.explanation.notes import Notes, NotesOf, no_notes
 from xplain.renderers.canvas.picture import Drawing, Picture
 from xplain.renderers.job import charts, drawing
 from xplain.renderers.job.counts import count_items
@@ -37,16 +38,18 @@ class JobPage(Drawing):
     _results: Results = field(repr=False)
     _items: Callable[[], Iterable[Item]] = field(repr=False)
     _photos: Photos = field(repr=False)
+    _notes_of: NotesOf = field(repr=False)
 
     def chunks(self) -> Iterator[bytes]:
         """Write the page piece by piece, an item at a time."""
-        counts = count_items(self._items())
+        counts = count_items(self._items(), self._notes_of)
         classes = label_classes(counts)
-        for text in head(self._results, counts, classes):
+        for text in head(self._results, counts, classes, self._notes_of(self._results).tables):
             yield _encode(text)
         yield b"<main>\n"
         for index, item in enumerate(self._items()):
-            yield _encode(entry(index, item, counts, classes, self._photos))
+            notes = Notes() if item.explanation is None else self._notes_of(item.explanation)
+            yield _encode(entry(index, item, notes, counts, classes, self._photos))
         yield b"</main>\n"
         unlisted = self._results.total - len(self._results.items)
         if unlisted:
@@ -61,7 +64,7 @@ class JobPage(Drawing):
         """Draw the job as a picture: see `xplain.renderers.draw`."""
         # The outline of a job that is read item by item has no explanations.
         if any(item.explanation is not None for item in self._results.items):
-            return drawing.draw(self._results, self._photos.one)
+            return drawing.draw(self._results, self._photos.one, self._notes_of)
         return charts.draw(self._results, "progress")
 
     def html(self) -> bytes:
@@ -90,7 +93,13 @@ class JobPage(Drawing):
         return self.picture().mimebundle()
 
 
-def draw(results: Results, image: Any = None, items: Callable[[], Iterable[Item]] | None = None) -> JobPage:
+def draw(
+    results: Results,
+    image: Any = None,
+    items: Callable[[], Iterable[Item]] | None = None,
+    *,
+    notes: NotesOf = no_notes,
+) -> JobPage:
     """Draw a whole job as a page.
 
     Parameters
@@ -102,6 +111,8 @@ def draw(results: Results, image: Any = None, items: Callable[[], Iterable[Item]
         photo, of all items.
     items : callable, optional
         Gives the items in their order, each time it is called; those of ``results`` if left out.
+    notes : callable
+        As for `xplain.renderers.draw`.
 
     Returns
     -------
@@ -124,7 +135,7 @@ def draw(results: Results, image: Any = None, items: Callable[[], Iterable[Item]
     if not isinstance(results, Results):
         raise InputError(f"results must be Results, got {type(results).__name__}")
     alt = f"{charts.title(results)}: {charts.summary(results)}."
-    return JobPage(alt, results, (lambda: results.items) if items is None else items, Photos(image))
+    return JobPage(alt, results, (lambda: results.items) if items is None else items, Photos(image), notes)
 
 
 def _encode(text: str) -> bytes:

@@ -22,6 +22,7 @@ from PIL import Image
 from xplain.errors import InputError
 from xplain.explanation import Explanation, Item, Window
 from xplain.explanation.characters import one_line
+from xplain.explanation.notes import Notes
 from xplain.inputs import images
 from xplain.renderers.canvas import png
 from xplain.renderers.canvas.colours import Colour
@@ -65,7 +66,7 @@ class Thumb:
     caption: str = ""
 
 
-def of_image(explanation: Explanation, photo: UInt8 | None) -> Thumb | None:
+def of_image(explanation: Explanation, notes: Notes, photo: UInt8 | None) -> Thumb | None:
     """Draw the first map or mask, or the regions, over the photo if there is one; None if there is nothing to see.
 
     Raises
@@ -76,7 +77,7 @@ def of_image(explanation: Explanation, photo: UInt8 | None) -> Thumb | None:
     photo = explanation.source.content if photo is None else photo
     if not explanation.attributions and not has_regions(explanation):
         return None if photo is None else _thumb(_shrink(_check_photo(photo)), "the photo")
-    [panel] = panels([explanation], photo, 0 if explanation.attributions else None)[:1]
+    [panel] = panels([explanation], photo, 0 if explanation.attributions else None, notes_of=lambda _: notes)[:1]
     _check_size(panel.height, panel.width)
     pixels = _shrink(_paint_panel(panel))
     if panel.marks is not None:
@@ -126,12 +127,13 @@ def _data_url(kind: str, data: bytes) -> str:
     return f"data:image/{kind};base64,{base64.b64encode(data).decode('ascii')}"
 
 
-def of_signal(explanation: Explanation, colours: Mapping[str, Colour]) -> Thumb | None:
+def of_signal(explanation: Explanation, notes: Notes, colours: Mapping[str, Colour]) -> Thumb | None:
     """Draw what is decided along time as a strip; None where nothing is known of the time."""
     length = max((p.region.end_ms for p in explanation.predictions if isinstance(p.region, Window)), default=0.0)
     if not length > 0:
         return None
-    decided = merge(window_blocks([p for p in explanation.predictions if isinstance(p.region, Window)], length))
+    windows = [p for p in explanation.predictions if isinstance(p.region, Window)]
+    decided = merge(window_blocks(windows, notes, length))
     width, height, size = _STRIP
     data = png.encode(draw_timeline(decided, colours, length, width, height, size))
     listed = "; ".join(map(_in_words, decided[:_MAX_BLOCKS])) + ("; …" if len(decided) > _MAX_BLOCKS else "")

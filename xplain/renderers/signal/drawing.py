@@ -9,6 +9,7 @@ from typing import Any
 from xplain import _check
 from xplain.errors import InputError
 from xplain.explanation import Explanation, Prediction
+from xplain.explanation.notes import NotesOf, no_notes
 from xplain.inputs import files
 from xplain.renderers.canvas import chart
 from xplain.renderers.canvas.colours import find_cmap
@@ -27,6 +28,7 @@ _DEFAULT_CMAP = "RdBu_r"
 def draw(
     subjects: Sequence[Explanation],
     image: None = None,
+    notes: NotesOf = no_notes,
     *,
     kind: str | None = None,
     target: int | str | None = None,
@@ -70,6 +72,8 @@ def draw(
         all.
     font : str, optional
         A TrueType or OpenType file.
+    notes : callable
+        As for `xplain.renderers.draw`.
 
     Returns
     -------
@@ -100,7 +104,7 @@ def draw(
         _check.known("kind", kind, KINDS)
     font = None if font is None else str(files.as_path(font, "font"))
     colour_map = find_cmap(_DEFAULT_CMAP if cmap is None else cmap)
-    scene = build(subjects, signal, axes, expected, span, target, colour_map, scale, page.PLOT_WIDTH)
+    scene = build(subjects, signal, axes, expected, span, target, colour_map, scale, page.PLOT_WIDTH, notes)
     empty = [i for i, explained in enumerate(scene.signals) if not explained.drawable]
     if kind == "bars" or (kind is None and empty):
         return chart.draw_bars([_averaged(explanation) for explanation in subjects], font)

@@ -17,6 +17,7 @@ import numpy.typing as npt
 from xplain import _check
 from xplain.errors import InputError
 from xplain.explanation import Attribution, Explanation, SignalScores, Window
+from xplain.explanation.notes import Notes, NotesOf
 from xplain.inputs.signals import load as load_recording
 from xplain.renderers.canvas.colours import Cmap
 from xplain.renderers.canvas.paint import Colouring
@@ -116,6 +117,7 @@ def build(
     cmap: Cmap,
     scale: Any,
     width: int,
+    notes_of: NotesOf,
 ) -> Scene:
     """Pick the attributions, check what the caller gave and choose one scale.
 
@@ -129,9 +131,11 @@ def build(
         Colours of the evidence.
     width : int
         Of a plot in pixels: evidence is averaged to that many columns.
+    notes_of : callable
+        Gives the notes of an explanation.
     """
     explained_signals = tuple(
-        _explained_signal(explanation, name, signal, axes, expected, span, target, width)
+        _explained_signal(explanation, notes_of(explanation), name, signal, axes, expected, span, target, width)
         for explanation, (name, signal) in zip(subjects, _signals_by_name(signals, len(subjects)), strict=True)
     )
     extents = [section.extent for explained in explained_signals for section in explained.sections]
@@ -153,6 +157,7 @@ def _signals_by_name(signals: Any, count: int) -> list[tuple[str, Any]]:
 
 def _explained_signal(
     explanation: Explanation,
+    notes: Notes,
     name: str,
     signal: Any,
     axes: Any,
@@ -169,7 +174,7 @@ def _explained_signal(
     if axes is not None and count and len(axis_names or ()) != count:
         raise InputError(f"axes must be {count} names, one for each axis, got {len(axis_names or ())}")
     length = _length(explanation, time)
-    blocks = [] if length is None else window_blocks(explanation.predictions, length)
+    blocks = [] if length is None else window_blocks(explanation.predictions, notes, length)
     blocks = _with_expected(blocks, expected)
     span = _only_window(attributions, length) if span is None else _check_span(span, length)
     shown, begin = slice(0, time), 0.0

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from xplain.explanation import Prediction, Window
+from xplain.explanation.notes import Notes
 from xplain.explanation.outcomes import UNCERTAIN, choose, outcome
 from xplain.renderers.canvas.colours import OTHERS, Colour
 from xplain.renderers.canvas.typography import PAPER, Sheet, readable_on
@@ -71,7 +72,7 @@ class Block:
         return self.wrong or self.label == UNCERTAIN
 
 
-def window_blocks(predictions: Sequence[Prediction], length: float) -> list[Block]:
+def window_blocks(predictions: Sequence[Prediction], notes: Notes, length: float) -> list[Block]:
     """Return what is decided for each window, in the order of time: see `xplain.explanation.outcomes`.
 
     Windows that overlap meet in the middle of what they share; where there is no window, there is no block.
@@ -80,6 +81,8 @@ def window_blocks(predictions: Sequence[Prediction], length: float) -> list[Bloc
     ----------
     predictions : sequence of Prediction
         Several for each `Window`; those without a region are of the whole time.
+    notes : Notes
+        Of their explanation: true labels and verdicts.
     length : float
         The whole time, in milliseconds.
     """
@@ -88,7 +91,7 @@ def window_blocks(predictions: Sequence[Prediction], length: float) -> list[Bloc
         window = prediction.region if isinstance(prediction.region, Window) else Window(0, length)
         by_window.setdefault(window, []).append(prediction)
     windows = sorted(by_window, key=lambda window: window.start_ms + window.end_ms)
-    blocks = [_block(window, by_window[window]) for window in windows]
+    blocks = [_block(window, by_window[window], notes) for window in windows]
     for i, (before, after) in enumerate(pairwise(windows)):
         if after.start_ms < before.end_ms:
             middle = (after.start_ms + before.end_ms) / 2
@@ -98,8 +101,9 @@ def window_blocks(predictions: Sequence[Prediction], length: float) -> list[Bloc
     return blocks
 
 
-def _block(window: Window, predictions: Sequence[Prediction]) -> Block:
-    decided = outcome(choose(predictions) or predictions[0])
+def _block(window: Window, predictions: Sequence[Prediction], notes: Notes) -> Block:
+    best = choose(predictions, notes.of) or predictions[0]
+    decided = outcome(best, notes.of(best))
     return Block(window.start_ms, window.end_ms, decided.predicted, decided.expected, decided.correct)
 
 

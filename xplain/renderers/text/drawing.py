@@ -16,6 +16,7 @@ import numpy.typing as npt
 from xplain import _check
 from xplain.errors import InputError
 from xplain.explanation import Explanation
+from xplain.explanation.notes import NotesOf, no_notes
 from xplain.inputs import files
 from xplain.renderers.canvas import png
 from xplain.renderers.canvas.colours import CMAPS, find_cmap
@@ -116,6 +117,7 @@ class TextPicture(Drawing):
 def draw(
     subjects: Sequence[Explanation],
     image: None = None,
+    notes: NotesOf = no_notes,
     *,
     kind: str | None = None,
     target: int | str | None = None,
@@ -146,6 +148,8 @@ def draw(
         scored words stand alone.
     font : str, optional
         A TrueType or OpenType file for PNG.
+    notes : callable
+        As for `xplain.renderers.draw`.
 
     Returns
     -------
@@ -187,7 +191,7 @@ def draw(
         raise InputError(f"cmap must be diverging for a text ({diverging}), got {cmap!r}")
     if not any(explanation.attributions or explanation.predictions for explanation in subjects):
         raise InputError("subject must hold an attribution or a prediction to be drawn, got neither")
-    return _picture(build(subjects, text, kind or "text", target, colour_map, scale), font)
+    return _picture(build(subjects, text, kind or "text", target, colour_map, scale, notes), font)
 
 
 def _picture(scene: Scene, font: str | None) -> TextPicture:

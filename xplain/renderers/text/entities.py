@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 
 from xplain.explanation import Explanation, Part, Prediction, Source, Span
 from xplain.explanation.characters import one_line
+from xplain.explanation.notes import Notes, PredictionNotes
 from xplain.explanation.parts import in_text
-from xplain.renderers import notes
 from xplain.renderers.canvas.colours import Colour, colours_of
 from xplain.renderers.canvas.scale import number
 
@@ -64,45 +64,44 @@ class Passage:
     stretches: tuple[Stretch, ...]
 
 
-def find_entities(explanation: Explanation, text: str | None) -> tuple[Entity, ...]:
+def find_entities(explanation: Explanation, notes: Notes, text: str | None) -> tuple[Entity, ...]:
     """Return what predictions with spans mark in a text, in the order of the text; those that are not in it last."""
     source = explanation.source
     if text != source.text:  # the caller's own text: the document's division into parts need not fit it
         source = replace(source, text=text, parts=())
     marking = [prediction for prediction in explanation.predictions if isinstance(prediction.region, Span)]
     colours = colours_of(one_line(prediction.name) for prediction in marking)
-    entities = [_entity(prediction, source, colours) for prediction in marking]
+    entities = [_entity(prediction, notes.of(prediction), source, colours) for prediction in marking]
     end = len(text or "")
     return tuple(sorted(entities, key=lambda entity: entity.ranges[:1] or ((end, 0),)))
 
 
-def _entity(prediction: Prediction, source: Source, colours: dict[str, Colour]) -> Entity:
-    ranges = _ranges(prediction, source)
+def _entity(prediction: Prediction, notes: PredictionNotes, source: Source, colours: dict[str, Colour]) -> Entity:
+    ranges = _ranges(prediction, notes, source)
     covered = source.text[slice(*ranges[0])] if source.text is not None and ranges else ""
     name = one_line(prediction.name)
-    facts = tuple(_facts(prediction, covered, located=bool(ranges)))
+    facts = tuple(_facts(prediction, notes, covered, located=bool(ranges)))
     return Entity(name, facts, tuple((start, stop) for start, stop in ranges if start < stop), colours[name])
 
 
-def _ranges(prediction: Prediction, source: Source) -> list[tuple[int, int]]:
+def _ranges(prediction: Prediction, notes: PredictionNotes, source: Source) -> list[tuple[int, int]]:
     """Where a prediction's span and its further spans are in the text, each once."""
-    spans = [prediction.region, *(Span(start, stop, part=part) for part, start, stop in notes.spans(prediction))]
+    spans = [prediction.region, *notes.further_spans]
     ranges = (in_text(source, span) for span in spans if isinstance(span, Span))
     return list(dict.fromkeys(range_ for range_ in ranges if range_ is not None))
 
 
-def _facts(prediction: Prediction, covered: str, *, located: bool) -> Iterator[str]:
+def _facts(prediction: Prediction, notes: PredictionNotes, covered: str, *, located: bool) -> Iterator[str]:
     """An entity's kind, the text that it covers, its value, its span if that is not in the text, and its score."""
-    if kind := notes.text_at(prediction.attributes, "kind"):
-        yield kind
+    if notes.kind:
+        yield notes.kind
     if covered:
         yield f"{shorten(covered)!r}"
-    value = notes.text_at(prediction.attributes, "formatted_value")
-    if value is not None and value != covered:
-        yield f"= {shorten(value)}"
+    if notes.value is not None and notes.value != covered:
+        yield f"= {shorten(notes.value)}"
     if not located and isinstance(span := prediction.region, Span):
         yield f"{span.part or 'text'} {span.start} to {span.stop}"
-    if prediction.attributes.get("unscored") is not True:
+    if not notes.unscored:
         yield number(prediction.score)
 
 

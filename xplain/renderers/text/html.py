@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 
 from xplain.explanation import Explanation
 from xplain.explanation.characters import one_line, visible
+from xplain.explanation.notes import Notes
 from xplain.renderers.canvas.colours import CMAPS, Colour
 from xplain.renderers.canvas.html import background, escaped
 from xplain.renderers.canvas.scale import fraction, number
@@ -67,10 +68,10 @@ def fragment(scene: Scene) -> str:
     return "\n".join(['<div style="max-width: 48em">', *_legend(scene), *_texts(scene), "</div>"])
 
 
-def snippet(explanation: Explanation) -> str:
+def snippet(explanation: Explanation, notes: Notes) -> str:
     """Write the beginning of a text, coloured by the first attribution or by entities; empty if it is not known."""
     target = 0 if explanation.attributions else None
-    scene = build([explanation], None, "text", target, CMAPS[_SNIPPET_CMAP], None)
+    scene = build([explanation], None, "text", target, CMAPS[_SNIPPET_CMAP], None, lambda _: notes)
     [explained] = scene.texts
     if explained.sections:
         [section] = explained.sections

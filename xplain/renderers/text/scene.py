@@ -14,7 +14,7 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import pairwise
 from typing import Any
@@ -25,6 +25,7 @@ import numpy.typing as npt
 from xplain import _check
 from xplain.errors import InputError
 from xplain.explanation import Attribution, Explanation, Word, WordScores
+from xplain.explanation.notes import Notes, NotesOf
 from xplain.renderers.canvas.colours import MIDDLE, Cmap, Colour, colour_table
 from xplain.renderers.canvas.scale import Extent, Scale, choose
 from xplain.renderers.canvas.typography import PAPER
@@ -161,6 +162,8 @@ class ExplainedText:
         What predictions mark in the text.
     passages : tuple of Passage
         The text, divided by its named parts and by entities; empty if it is not known.
+    notes : Notes
+        Of the explanation.
     """
 
     explanation: Explanation
@@ -168,6 +171,7 @@ class ExplainedText:
     sections: tuple[Section, ...]
     entities: tuple[Entity, ...] = ()
     passages: tuple[Passage, ...] = ()
+    notes: Notes = field(default_factory=Notes)
 
     @property
     def shows_text(self) -> bool:
@@ -196,7 +200,13 @@ class Scene:
 
 
 def build(
-    subjects: Sequence[Explanation], texts: Any, kind: str, target: int | str | None, cmap: Cmap, scale: Any
+    subjects: Sequence[Explanation],
+    texts: Any,
+    kind: str,
+    target: int | str | None,
+    cmap: Cmap,
+    scale: Any,
+    notes_of: NotesOf,
 ) -> Scene:
     """Pick the attributions, find their words in the texts and choose one scale for them.
 
@@ -214,6 +224,8 @@ def build(
         A diverging one.
     scale : {"robust", "max"} or float, optional
         As for `xplain.renderers.canvas.scale.choose`.
+    notes_of : callable
+        Gives the notes of an explanation.
 
     Raises
     ------
@@ -221,7 +233,7 @@ def build(
         If a text does not fit, evidence is not of a text, or no attribution has this target.
     """
     explained_texts = tuple(
-        _explained_text(explanation, text, name, target)
+        _explained_text(explanation, notes_of(explanation), text, name, target)
         for explanation, (name, text) in zip(subjects, _texts_by_name(texts, len(subjects)), strict=True)
     )
     extents = [section.extent for explained in explained_texts for section in explained.sections if section.words]
@@ -246,7 +258,7 @@ def _texts_by_name(texts: Any, count: int) -> list[tuple[str, str | None]]:
 
 
 def _explained_text(
-    explanation: Explanation, callers_text: str | None, name: str, target: int | str | None
+    explanation: Explanation, notes: Notes, callers_text: str | None, name: str, target: int | str | None
 ) -> ExplainedText:
     text = explanation.source.text if callers_text is None else callers_text
     sections = tuple(
@@ -258,8 +270,8 @@ def _explained_text(
                 f"{name} must be the one that was explained, got one with none of the {len(section.words)} words, "
                 f"such as {section.words[0].text!r}"
             )
-    entities = find_entities(explanation, text)
-    return ExplainedText(explanation, text, sections, entities, passages(explanation.source, text, entities))
+    entities = find_entities(explanation, notes, text)
+    return ExplainedText(explanation, text, sections, entities, passages(explanation.source, text, entities), notes)
 
 
 def _section(attribution: Attribution, text: str | None) -> Section:

@@ -11,8 +11,7 @@ from dataclasses import dataclass
 
 from xplain.explanation import Prediction, Span, Word
 from xplain.explanation.characters import one_line
-from xplain.renderers.canvas.scale import meanings, number
-from xplain.renderers.notes import badges, properties
+from xplain.renderers.canvas.scale import format_measure, meanings, number
 from xplain.renderers.text.entities import Entity, shorten
 from xplain.renderers.text.scene import ExplainedText, Scene, Section
 
@@ -105,7 +104,7 @@ def label_bars(explained: ExplainedText, section: Section | None) -> list[Bar]:
             p == target if target is not None else p.threshold is None or p.score >= p.threshold,
             depth,
             p.threshold,
-            tuple(one_line(badge) for badge in badges(p)),
+            tuple(one_line(badge) for badge in explained.notes.of(p).badges),
         )
         for p, parent, depth in _tree(_labels(explained))[: _max_labels(explained)]
     ]
@@ -145,7 +144,8 @@ def more_labels(explained: ExplainedText) -> str:
 def property_bars(explained: ExplainedText) -> list[Bar]:
     """Properties of the text, such as its tone."""
     return [
-        Bar(one_line(name).replace("_", " "), value, number(value)) for name, value in properties(explained.explanation)
+        Bar(one_line(measure.name).replace("_", " "), float(measure.value), format_measure(measure))
+        for measure in explained.notes.properties
     ]
 
 

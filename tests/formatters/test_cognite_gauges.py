@@ -4,10 +4,9 @@ import math
 
 import pytest
 
-from tests.support import refuses
-from xplain.errors import InputError
 from xplain.explanation import Box, Polygon, Prediction
-from xplain.explanation.gauges import Reading, read_gauge
+from xplain.explanation.notes import Reading
+from xplain.formatters.cognite.gauges import read_gauge
 
 
 def gauge(feature, points, scale=None, region=None, **more):
@@ -71,7 +70,9 @@ def test_the_region_says_how_wide_fractions_are(as_polygon):
 
 def test_the_center_may_be_marked():
     points = {"center": (0.5, 0.75), "start": (0.25, 0.75), "end": (0.75, 0.75), "tip": (0.5, 0.5)}
-    assert read_gauge(gauge("dialGauge", points)) == Reading(0.5, 0.5, None, 90.0, 180.0, 180.0)
+    assert read_gauge(gauge("dialGauge", points)) == Reading(
+        0.5, 0.5, None, 90.0, 180.0, 180.0, pointer=((0.5, 0.75), (0.5, 0.5))
+    )
 
 
 @pytest.mark.parametrize(("y", "value"), [(1.0, 2), (0.75, 4), (0.0, 10), (-0.5, 10), (1.5, 2)])
@@ -107,9 +108,22 @@ def test_what_cannot_be_read_is_none():
     assert read_gauge(gauge("dialGauge", {"start": at(0), "end": at(9), "needle": (0.5, 0.5)})) is None
 
 
-def test_attributes_of_another_form_are_refused():
-    with refuses(InputError, "Prediction.attributes['keypoints'] must be a mapping with string keys, got 5"):
-        read_gauge(Prediction("gauge", 1, attributes={"feature": "dialGauge", "keypoints": 5}))
-    with refuses(InputError, "keypoints.tip.point.y must be a finite number, got None"):
-        keypoints = {"keypoints": {"tip": {"point": {"x": 0}}}}
-        read_gauge(Prediction("gauge", 1, attributes={"feature": "dialGauge", "keypoints": keypoints}))
+@pytest.mark.parametrize("keypoints", [5, {"keypoints": [1]}, {"keypoints": {"tip": {"point": {"x": 0}}}}])
+def test_without_points_of_the_right_form_nothing_is_read(keypoints):
+    assert read_gauge(Prediction("gauge", 1, attributes={"feature": "dialGauge", "keypoints": keypoints})) is None
+
+
+@pytest.mark.parametrize("scale", [5, {"minLevel": "0"}, {"minLevel": 0, "maxLevel": None}])
+def test_with_a_malformed_scale_no_reading_is_made_up(scale):
+    assert read_gauge(gauge("levelGauge", {"bottom": (0, 1), "top": (0, 0), "value": (0, 0.5)}, scale)) is None
+
+
+@pytest.mark.parametrize("far", [1e308, 1e-170])
+def test_what_cannot_be_computed_is_none(far):
+    points = {"bottom": (0.0, far), "top": (0.0, -far), "value": (0.0, 0.0)}
+    assert read_gauge(gauge("levelGauge", points)) is None
+
+
+def test_the_pointer_goes_from_the_bottom_to_the_surface():
+    points = {"bottom": (0.5, 1), "top": (0.5, 0), "level": (0.5, 0.25)}
+    assert read_gauge(gauge("levelGauge", points)).pointer == ((0.5, 1.0), (0.5, 0.25))

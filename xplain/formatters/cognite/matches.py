@@ -6,57 +6,16 @@ Cognite links the text of a tag to an asset without a reason. Renderers show thi
 from __future__ import annotations
 
 import difflib
-from dataclasses import dataclass
 from itertools import groupby
 
 from xplain import _check
 from xplain.errors import InputError
+from xplain.explanation.notes import Stretch
 
 MAX_CHARACTERS = 1024  # the time to align grows with the square of the length
 
 
-@dataclass(frozen=True, slots=True)
-class Stretch:
-    """A stretch of a text and the stretch of a name that it corresponds to.
-
-    Parameters
-    ----------
-    kind : {"same", "case", "changed", "missing", "extra"}
-        Equal, different in case only, different, only in the name, or only in the text.
-    text, name : str
-        The characters of either; all stretches together make up the whole text and the whole name.
-    """
-
-    kind: str
-    text: str
-    name: str
-
-
-@dataclass(frozen=True, slots=True)
-class Alignment:
-    """A text and a name side by side.
-
-    Parameters
-    ----------
-    stretches : tuple of Stretch
-        From start to end.
-    """
-
-    stretches: tuple[Stretch, ...]
-
-    @property
-    def matched(self) -> int:
-        """Number of characters of the name that are in the text, case ignored."""
-        return sum(len(stretch.name) for stretch in self.stretches if stretch.kind in ("same", "case"))
-
-    @property
-    def similarity(self) -> float:
-        """Twice the matched characters divided by the characters of both, 0..1; 1 if only case differs."""
-        total = sum(len(stretch.text) + len(stretch.name) for stretch in self.stretches)
-        return 2 * self.matched / total if total else 1.0
-
-
-def align(text: str, name: str) -> Alignment:
+def align(text: str, name: str) -> tuple[Stretch, ...]:
     """Align the characters of a text with those of a name.
 
     Parameters
@@ -68,8 +27,9 @@ def align(text: str, name: str) -> Alignment:
 
     Returns
     -------
-    Alignment
-        By the longest matching blocks, case ignored (Ratcliff and Obershelp 1988, `difflib.SequenceMatcher`).
+    tuple of Stretch
+        From start to end, by the longest matching blocks, case ignored (Ratcliff and Obershelp 1988,
+        `difflib.SequenceMatcher`).
 
     Raises
     ------
@@ -78,7 +38,7 @@ def align(text: str, name: str) -> Alignment:
 
     Examples
     --------
-    >>> for stretch in align("21PT1O19", "21-PT-1019").stretches:
+    >>> for stretch in align("21PT1O19", "21-PT-1019"):
     ...     print(stretch.kind, repr(stretch.text), repr(stretch.name))
     same '21' '21'
     missing '' '-'
@@ -87,8 +47,6 @@ def align(text: str, name: str) -> Alignment:
     same '1' '1'
     changed 'O' '0'
     same '19' '19'
-    >>> align("21PT1O19", "21-PT-1019").matched
-    7
     """
     for argument, value in (("text", text), ("name", name)):
         if len(_check.string(argument, value)) > MAX_CHARACTERS:
@@ -103,7 +61,7 @@ def align(text: str, name: str) -> Alignment:
         else:
             kind = {"replace": "changed", "delete": "extra", "insert": "missing"}[tag]
             stretches.append(Stretch(kind, text[a0:a1], name[b0:b1]))
-    return Alignment(tuple(stretches))
+    return tuple(stretches)
 
 
 def _split_by_case(text: str, name: str) -> list[Stretch]:

@@ -17,12 +17,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import Any
 
-from xplain import _check
-from xplain.explanation.core import Prediction
-from xplain.explanation.regions import Box, Polygon
+from xplain.explanation import Box, Polygon, Prediction
+from xplain.explanation.notes import Point, Reading
+from xplain.formatters.core.lookup import fields_at, number_at, point_at, text_at, value_at
 
 #: Attributes that claim a reading, in order of preference.
 _CLAIM_NAMES = ("reading", "value", "level")
@@ -40,39 +40,6 @@ _TURN = 360.0  # degrees
 _DOWN = 90.0  # direction in degrees clockwise from the right
 _MIDDLE = (0.5, 0.5)
 
-Point = tuple[float, float]
-"""x and y as fractions of the image or of a region."""
-
-
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """What a gauge shows, and from which angles that was derived.
-
-    Parameters
-    ----------
-    value : float
-        In the unit of the scale; equal to the fraction if the scale is unknown.
-    fraction : float
-        How far along the scale, 0..1.
-    claimed : float, optional
-        The reading in the document.
-    angle, start, sweep : float, optional
-        Angles of a dial, in degrees clockwise: from the start to the needle, from the right to the start, and of the
-        whole scale.
-    """
-
-    value: float
-    fraction: float
-    claimed: float | None = None
-    angle: float | None = None
-    start: float | None = None
-    sweep: float | None = None
-
-    @property
-    def difference(self) -> float | None:
-        """The claimed reading minus the derived one, in the unit of the scale."""
-        return None if self.claimed is None else self.claimed - self.value
-
 
 def read_gauge(prediction: Prediction) -> Reading | None:
     """Derive the reading of a dial or level gauge from its keypoints.
@@ -86,12 +53,7 @@ def read_gauge(prediction: Prediction) -> Reading | None:
     Returns
     -------
     Reading or None
-        None if the prediction is no such gauge or a keypoint is missing.
-
-    Raises
-    ------
-    InputError
-        If the attributes are malformed.
+        None if the prediction is no such gauge, a keypoint is missing, or the scale is malformed.
 
     Examples
     --------
@@ -103,62 +65,43 @@ def read_gauge(prediction: Prediction) -> Reading | None:
     ...     "scale": {"minLevel": 0, "maxLevel": 10},
     ... }
     >>> reading = read_gauge(Prediction("dial", 0.9, region=Box(0, 0, 1, 1), attributes=attributes))
-    >>> reading.angle, reading.sweep, reading.value
-    (135.0, 270.0, 5.0)
+    >>> reading.angle, reading.sweep, reading.value, reading.pointer
+    (135.0, 270.0, 5.0, ((0.5, 0.5), (0.5, 0.0)))
     """
     attributes = prediction.attributes
-    feature = attributes.get("feature")
-    if feature not in ("dialGauge", "levelGauge"):
+    derive = {"dialGauge": _read_dial, "levelGauge": _read_level}.get(text_at(attributes, "feature") or "")
+    scale = _scale(attributes)
+    if derive is None or scale is None:
         return None
-    collection = _check.mapping("Prediction.attributes['keypoints']", attributes.get("keypoints", {}))
-    scale = _check.mapping("Prediction.attributes['scale']", attributes.get("scale", {}))
-    scale = {name: _check.number(f"Prediction.attributes['scale'].{name}", value) for name, value in scale.items()}
-    claims = [*_claims(collection), *_claims(attributes)]
-    derive = _read_dial if feature == "dialGauge" else _read_level
-    return derive(_points(collection, prediction.region), scale, next(iter(claims), None))
-
-
-def pointer(prediction: Prediction) -> tuple[Point, Point] | None:
-    """Return the two ends of the line that shows a reading, in fractions of the image.
-
-    The line of a dial goes from the centre to the tip of the needle, that of a level from the bottom to the surface.
-    None if there is no reading, see `read_gauge`.
-
-    Examples
-    --------
-    >>> points = {"bottom": (0.5, 1), "top": (0.5, 0), "level": (0.5, 0.25)}
-    >>> keypoints = {name: {"point": {"x": x, "y": y}} for name, (x, y) in points.items()}
-    >>> attributes = {"feature": "levelGauge", "keypoints": {"label": "level", "keypoints": keypoints}}
-    >>> pointer(Prediction("level", 0.9, attributes=attributes))
-    ((0.5, 1.0), (0.5, 0.25))
-    """
-    if read_gauge(prediction) is None:
-        return None
-    is_dial = prediction.attributes["feature"] == "dialGauge"
-    points = _points(prediction.attributes["keypoints"], prediction.region)
-    start = (_point(points, "center") or _MIDDLE) if is_dial else _point(points, "bottom")
-    stop = _point(points, "needle" if is_dial else "value")
-    assert start is not None  # otherwise there would be no reading
-    assert stop is not None
     box = _frame(prediction.region)
-    width, height = _size(box)
-    (x0, y0), (x1, y1) = start, stop
-    return (box.x0 + x0 * width, box.y0 + y0 * height), (box.x0 + x1 * width, box.y0 + y1 * height)
+    claims = [*_claims(value_at(attributes, "keypoints")), *_claims(attributes)]
+    reading = derive(_points(attributes, box), scale, next(iter(claims), None))
+    if reading is None or reading.pointer is None:
+        return None
+    start, stop = (_in_image(point, box) for point in reading.pointer)
+    numbers = (reading.value, reading.fraction, *start, *stop)
+    # Coordinates of a document may be so large or so near to each other that nothing can be computed of them.
+    return replace(reading, pointer=(start, stop)) if all(map(math.isfinite, numbers)) else None
 
 
 # Keypoints and claims of a document.
 
 
-def _points(collection: Mapping[str, Any], region: Any) -> dict[str, Point]:
+def _points(attributes: Any, box: Box) -> dict[str, Point]:
     """Return keypoints by name, in fractions of the region."""
-    box = _frame(region)
     width, height = _size(box)
     points = {}
-    for name, keypoint in _check.mapping("keypoints", collection.get("keypoints", {})).items():
-        point = _check.mapping(f"keypoints.{name}.point", _check.mapping(f"keypoints.{name}", keypoint).get("point"))
-        x, y = (_check.number(f"keypoints.{name}.point.{axis}", point.get(axis)) for axis in "xy")
-        points[name.casefold()] = ((x - box.x0) / width, (y - box.y0) / height)
+    for name, keypoint in fields_at(attributes, "keypoints", "keypoints").items():
+        point = point_at(keypoint, "point")
+        if point is not None:
+            points[name.casefold()] = ((point[0] - box.x0) / width, (point[1] - box.y0) / height)
     return points
+
+
+def _in_image(point: Point, box: Box) -> Point:
+    """Return a point of the region in fractions of the image."""
+    width, height = _size(box)
+    return box.x0 + point[0] * width, box.y0 + point[1] * height
 
 
 def _frame(region: Any) -> Box:
@@ -171,11 +114,23 @@ def _size(box: Box) -> tuple[float, float]:
     return (box.x1 - box.x0) or 1.0, (box.y1 - box.y0) or 1.0
 
 
-def _claims(detection: Mapping[str, Any]) -> list[float]:
+def _scale(attributes: Any) -> dict[str, float] | None:
+    """Return the numbers of the scale; none where it is unknown, None if it is malformed."""
+    if "scale" not in attributes:
+        return {}
+    scale = value_at(attributes, "scale")
+    numbers = {name: number_at(value) for name, value in fields_at(scale).items()}
+    known = {name: number for name, number in numbers.items() if number is not None}
+    return known if isinstance(scale, Mapping) and len(known) == len(numbers) else None
+
+
+def _claims(holder: Any) -> list[float]:
     """Return the claimed readings, best first: numerical attributes with a known name, or the only one there is."""
-    attributes = _check.mapping("attributes", detection.get("attributes") or {})
-    fields = {name.casefold(): _check.mapping(f"attributes.{name}", value) for name, value in attributes.items()}
-    numbers = {name: float(value["value"]) for name, value in fields.items() if value.get("type") == "numerical"}
+    numbers = {
+        name.casefold(): number
+        for name, item in fields_at(holder, "attributes").items()
+        if text_at(item, "type") == "numerical" and (number := number_at(item, "value")) is not None
+    }
     claims = [numbers[name] for name in _CLAIM_NAMES if name in numbers]
     return claims or (list(numbers.values()) if len(numbers) == 1 else [])
 
@@ -194,9 +149,12 @@ def _read_level(points: Mapping[str, Point], scale: Mapping[str, float], claimed
     # Project the surface on the axis from bottom to top.
     axis = (top[0] - bottom[0], top[1] - bottom[1])
     product = (value[0] - bottom[0]) * axis[0] + (value[1] - bottom[1]) * axis[1]
-    fraction = min(max(product / (axis[0] ** 2 + axis[1] ** 2), 0.0), 1.0)
+    square = axis[0] * axis[0] + axis[1] * axis[1]
+    if not square:  # the points are so near to each other that it is rounded to 0
+        return None
+    fraction = min(max(product / square, 0.0), 1.0)
     low, high = scale.get("minLevel", 0.0), scale.get("maxLevel", 1.0)
-    return Reading(low + fraction * (high - low), fraction, claimed)
+    return Reading(low + fraction * (high - low), fraction, claimed, pointer=(bottom, value))
 
 
 def _read_dial(points: Mapping[str, Point], scale: Mapping[str, float], claimed: float | None) -> Reading | None:
@@ -212,7 +170,7 @@ def _read_dial(points: Mapping[str, Point], scale: Mapping[str, float], claimed:
     value = low + angle / sweep * (high - low)
     if bend is not None and 0 < bend < sweep:
         value = low * (1 - angle / bend) if angle <= bend else high * (angle - bend) / (sweep - bend)
-    return Reading(value, angle / sweep, claimed, angle, start, sweep)
+    return Reading(value, angle / sweep, claimed, angle, start, sweep, (center, needle))
 
 
 def _scale_angles(points: Mapping[str, Point], center: Point, dead_angle: float | None) -> tuple[float, float] | None:
