@@ -20,7 +20,7 @@ ROOT = Path(__file__).parents[1]
 CONTRIBUTING = ROOT / "CONTRIBUTING.md"
 #: The packages and modules of `xplain` from the ground up; see the layers in tests/test_layers.py.
 FLOORS = (
-    *("errors", "_check", "_lazy", "kernels", "explanation", "inputs", "emails"),
+    *("errors", "_check", "_lazy", "_value", "kernels", "explanation", "inputs", "emails"),
     *("models", "formatters", "renderers", "quality", "attributions"),
     *("api", "vendors", "evaluation", "cli"),
 )

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import operator
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +16,8 @@ import numpy.typing as npt
 from xplain.errors import InputError, UnknownNameError
 
 Float32 = npt.NDArray[np.float32]
+T = TypeVar("T")
+S = TypeVar("S", bound=str)
 
 
 def wrong(name: str, expected: str, value: object, remedy: str = "") -> InputError:
@@ -62,11 +64,11 @@ def string(name: str, value: Any) -> str:
     return value
 
 
-def choice(name: str, value: Any, allowed: Sequence[str]) -> str:
+def choice(name: str, value: Any, allowed: Sequence[S]) -> S:
     """Return one of the allowed strings."""
     if not isinstance(value, str) or value not in allowed:
         raise wrong(name, "one of " + ", ".join(map(repr, allowed)), value)
-    return value
+    return value  # type: ignore[return-value]
 
 
 def known(kind: str, name: Any, table: Collection[str]) -> str:
@@ -130,7 +132,14 @@ def frozen_float32(name: str, value: Any, axes: str) -> Float32:
     return result
 
 
-def tuple_of(name: str, values: Any, kind: type) -> tuple[Any, ...]:
+def instance(name: str, value: Any, kind: Any, expected: str) -> Any:
+    """Return an instance of a type, or of one of several; ``expected`` names them in the message."""
+    if not isinstance(value, kind):
+        raise wrong(name, expected, value)
+    return value
+
+
+def tuple_of(name: str, values: Any, kind: type[T]) -> tuple[T, ...]:
     """Return a tuple whose items all have one type."""
     if not isinstance(values, Iterable) or isinstance(values, (str, bytes)):
         raise wrong(name, f"a sequence of {kind.__name__}", values)

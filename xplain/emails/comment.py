@@ -6,14 +6,17 @@ exceeds a limit; `xplain.emails.parse` cuts a mail to the limits before it build
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
-from typing import Any
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any, TypeVar
 
 from xplain import _check
+from xplain._value import checked, value
 from xplain.errors import InputError
 from xplain.explanation import Part
 from xplain.explanation.parts import join
+
+T = TypeVar("T")
 
 #: Fields of a message that are classified, in the order in which a reader meets them.
 TEXT_FIELDS = ("subject", "body", "signature")
@@ -26,7 +29,7 @@ MAX_MESSAGES = 2_048
 MAX_ATTACHMENTS = 128
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Attachment:
     """What is known of an attached file; its content is never kept.
 
@@ -40,17 +43,31 @@ class Attachment:
         Media type, such as ``"application/pdf"``.
     """
 
-    name: str
-    size: int
-    content_type: str
-
-    def __post_init__(self) -> None:
-        _check.string("Attachment.name", self.name)
-        object.__setattr__(self, "size", _check.integer("Attachment.size", self.size, least=0))
-        _check.string("Attachment.content_type", self.content_type)
+    name: str = checked(_check.string)
+    size: int = checked(_check.integer, least=0)
+    content_type: str = checked(_check.string)
 
 
-@dataclass(frozen=True, slots=True)
+def _text(name: str, value: Any) -> str:
+    if len(_check.string(name, value)) > MAX_TEXT:
+        raise InputError(f"{name} must be at most {MAX_TEXT} characters, got {len(value)}")
+    return value  # type: ignore[no-any-return]
+
+
+def _address(name: str, value: Any) -> str:
+    if not 1 <= len(_check.string(name, value)) <= MAX_ADDRESS:
+        raise InputError(f"{name} must be 1 to {MAX_ADDRESS} characters, got {len(value)}")
+    return value  # type: ignore[no-any-return]
+
+
+def _addresses(name: str, value: Any) -> tuple[str, ...]:
+    addresses = _check.tuple_of(name, value, str)
+    if len(addresses) > MAX_ADDRESSES:
+        raise InputError(f"{name} must be at most {MAX_ADDRESSES} addresses, got {len(addresses)}")
+    return tuple(_address(f"{name}[{i}]", address) for i, address in enumerate(addresses))
+
+
+@value
 class Message:
     """One message of a conversation.
 
@@ -68,42 +85,38 @@ class Message:
         Language tag, such as ``"en"``.
     """
 
-    body: str = ""
-    subject: str = ""
-    signature: str = ""
-    from_: str | None = None
-    to: tuple[str, ...] = ()
-    cc: tuple[str, ...] = ()
-    bcc: tuple[str, ...] = ()
-    sent_at: str | None = None
-    language: str | None = None
-
-    def __post_init__(self) -> None:
-        for name in TEXT_FIELDS:
-            if len(_check.string(f"Message.{name}", getattr(self, name))) > MAX_TEXT:
-                raise InputError(
-                    f"Message.{name} must be at most {MAX_TEXT} characters, got {len(getattr(self, name))}"
-                )
-        for name in ("to", "cc", "bcc"):
-            addresses = _check.tuple_of(f"Message.{name}", getattr(self, name), str)
-            if len(addresses) > MAX_ADDRESSES:
-                raise InputError(f"Message.{name} must be at most {MAX_ADDRESSES} addresses, got {len(addresses)}")
-            for i, address in enumerate(addresses):
-                _check_address(f"Message.{name}[{i}]", address)
-            object.__setattr__(self, name, addresses)
-        if self.from_ is not None:
-            _check_address("Message.from_", _check.string("Message.from_", self.from_))
-        for name in ("sent_at", "language"):
-            if getattr(self, name) is not None:
-                _check.string(f"Message.{name}", getattr(self, name))
+    body: str = checked(_text, default="")
+    subject: str = checked(_text, default="")
+    signature: str = checked(_text, default="")
+    from_: str | None = checked(_address, default=None)
+    to: tuple[str, ...] = checked(_addresses, default=())
+    cc: tuple[str, ...] = checked(_addresses, default=())
+    bcc: tuple[str, ...] = checked(_addresses, default=())
+    sent_at: str | None = checked(_check.string, default=None)
+    language: str | None = checked(_check.string, default=None)
 
 
-def _check_address(name: str, address: str) -> None:
-    if not 1 <= len(address) <= MAX_ADDRESS:
-        raise InputError(f"{name} must be 1 to {MAX_ADDRESS} characters, got {len(address)}")
+def _at_most(name: str, value: Any, limit: int, kind: type[T]) -> tuple[T, ...]:
+    values = _check.tuple_of(name, value, kind)
+    if len(values) > limit:
+        raise InputError(f"{name} must be at most {limit}, got {len(values)}")
+    return values
 
 
-@dataclass(frozen=True, slots=True)
+def _properties(name: str, value: Any) -> dict[str, Any]:
+    properties = _check.mapping(name, value)
+    for key, property_ in properties.items():
+        path = f"{name}[{key!r}]"
+        if key.startswith("string:"):
+            _check.string(path, property_)
+        elif key.startswith("number:"):
+            properties[key] = _check.number(path, property_)
+        else:
+            raise InputError(f"{path} must be named string:... or number:..., got {key!r}")
+    return properties
+
+
+@value
 class Comment:
     r"""A conversation that is classified as one text.
 
@@ -131,30 +144,17 @@ class Comment:
     [('messages[0].body', 9, 21), ('messages[0].signature', 23, 26)]
     """
 
-    messages: tuple[Message, ...]
-    id: str | None = None
-    thread_id: str | None = None
-    timestamp: str | None = None
-    user_properties: dict[str, Any] = field(default_factory=dict, hash=False)
-    attachments: tuple[Attachment, ...] = ()
-    defects: tuple[str, ...] = ()
+    messages: tuple[Message, ...] = checked(_at_most, limit=MAX_MESSAGES, kind=Message)
+    id: str | None = checked(_check.string, default=None)
+    thread_id: str | None = checked(_check.string, default=None)
+    timestamp: str | None = checked(_check.string, default=None)
+    user_properties: dict[str, Any] = checked(_properties, default_factory=dict, hash=False)
+    attachments: tuple[Attachment, ...] = checked(_at_most, limit=MAX_ATTACHMENTS, kind=Attachment, default=())
+    defects: tuple[str, ...] = checked(_check.tuple_of, kind=str, default=())
 
     def __post_init__(self) -> None:
-        for name, kind, limit in (
-            ("messages", Message, MAX_MESSAGES),
-            ("attachments", Attachment, MAX_ATTACHMENTS),
-            ("defects", str, None),
-        ):
-            values = _check.tuple_of(f"Comment.{name}", getattr(self, name), kind)
-            if limit is not None and len(values) > limit:
-                raise InputError(f"Comment.{name} must be at most {limit}, got {len(values)}")
-            object.__setattr__(self, name, values)
         if not self.messages:
             raise InputError("Comment.messages must hold a message, got none")
-        for name in ("id", "thread_id", "timestamp"):
-            if getattr(self, name) is not None:
-                _check.string(f"Comment.{name}", getattr(self, name))
-        object.__setattr__(self, "user_properties", _check_properties(self.user_properties))
 
     @property
     def text(self) -> str:
@@ -180,16 +180,3 @@ class Comment:
             for i, message in enumerate(self.messages)
             for name in TEXT_FIELDS
         ]
-
-
-def _check_properties(value: Mapping[str, Any]) -> dict[str, Any]:
-    properties = _check.mapping("Comment.user_properties", value)
-    for key, property_ in properties.items():
-        name = f"Comment.user_properties[{key!r}]"
-        if key.startswith("string:"):
-            _check.string(name, property_)
-        elif key.startswith("number:"):
-            properties[key] = _check.number(name, property_)
-        else:
-            raise InputError(f"{name} must be named string:... or number:..., got {key!r}")
-    return properties

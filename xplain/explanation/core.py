@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from xplain import _check
+from xplain._value import checked, value
 from xplain.errors import InputError
 from xplain.explanation.evidence import Evidence, Heatmap, Mask
 from xplain.explanation.regions import Box, Part, Polygon, Span, Window
@@ -31,7 +32,37 @@ SOURCE_KINDS = ("image", "text", "signal")
 notebook_display: Callable[[Any], dict[str, Any]] | None = None
 
 
-@dataclass(frozen=True, slots=True)
+def _identifier(name: str, value: Any) -> int | str:
+    return value if isinstance(value, str) else _check.integer(name, value)
+
+
+def _digest(name: str, value: Any) -> str:
+    if not re.fullmatch("[0-9a-f]{64}", _check.string(name, value)):
+        raise _check.wrong(name, "64 lower-case hexadecimal digits", value)
+    return value  # type: ignore[no-any-return]
+
+
+def _rate(name: str, value: Any) -> float:
+    rate = _check.number(name, value)
+    if rate <= 0:
+        raise _check.wrong(name, "positive", value)
+    return rate
+
+
+def _read_only(name: str, value: Any) -> npt.NDArray[Any]:
+    view = np.asarray(value).view()
+    view.flags.writeable = False
+    return view
+
+
+def _versions(name: str, value: Any) -> dict[str, str]:
+    versions = _check.mapping(name, value)
+    for package, version in versions.items():
+        _check.string(f"{name}[{package!r}]", version)
+    return versions
+
+
+@value
 class Prediction:
     """One label that a model predicts for an input, with its score.
 
@@ -51,23 +82,18 @@ class Prediction:
         Anything else, as JSON values.
     """
 
-    label: tuple[str, ...]
-    score: float
-    region: Region | None = field(default=None, kw_only=True)
-    threshold: float | None = field(default=None, kw_only=True)
-    id: int | str | None = field(default=None, kw_only=True)
-    attributes: dict[str, Any] = field(default_factory=dict, kw_only=True, hash=False)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "label", _check.label_path("Prediction.label", self.label))
-        object.__setattr__(self, "score", _check.number("Prediction.score", self.score))
-        if self.region is not None and not isinstance(self.region, Region):
-            raise _check.wrong("Prediction.region", "a Box, Polygon, Span, Window, Mask or None", self.region)
-        if self.threshold is not None:
-            object.__setattr__(self, "threshold", _check.number("Prediction.threshold", self.threshold))
-        if self.id is not None and not isinstance(self.id, str):
-            object.__setattr__(self, "id", _check.integer("Prediction.id", self.id))
-        object.__setattr__(self, "attributes", _check.mapping("Prediction.attributes", self.attributes))
+    label: tuple[str, ...] = checked(_check.label_path)
+    score: float = checked(_check.number)
+    region: Region | None = checked(
+        _check.instance,
+        kind=Region,
+        expected="a Box, Polygon, Span, Window, Mask or None",
+        default=None,
+        kw_only=True,
+    )
+    threshold: float | None = checked(_check.number, default=None, kw_only=True)
+    id: int | str | None = checked(_identifier, default=None, kw_only=True)
+    attributes: dict[str, Any] = checked(_check.mapping, default_factory=dict, kw_only=True, hash=False)
 
     @property
     def name(self) -> str:
@@ -75,7 +101,7 @@ class Prediction:
         return " > ".join(self.label)
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Source:
     """The input that was explained.
 
@@ -100,41 +126,22 @@ class Source:
         compared. uint8 (height, width, 3) RGB for an image, float32 (axes, time) for a signal.
     """
 
-    kind: str
-    name: str | None = field(default=None, kw_only=True)
-    sha256: str | None = field(default=None, kw_only=True)
-    height: int | None = field(default=None, kw_only=True)
-    width: int | None = field(default=None, kw_only=True)
-    text: str | None = field(default=None, kw_only=True)
-    parts: tuple[Part, ...] = field(default=(), kw_only=True)
-    sample_rate_hz: float | None = field(default=None, kw_only=True)
-    content: npt.NDArray[Any] | None = field(default=None, kw_only=True, repr=False, compare=False)
+    kind: str = checked(_check.choice, allowed=SOURCE_KINDS)
+    name: str | None = checked(_check.string, default=None, kw_only=True)
+    sha256: str | None = checked(_digest, default=None, kw_only=True)
+    height: int | None = checked(_check.integer, least=0, default=None, kw_only=True)
+    width: int | None = checked(_check.integer, least=0, default=None, kw_only=True)
+    text: str | None = checked(_check.string, default=None, kw_only=True)
+    parts: tuple[Part, ...] = checked(_check.tuple_of, kind=Part, default=(), kw_only=True)
+    sample_rate_hz: float | None = checked(_rate, default=None, kw_only=True)
+    content: npt.NDArray[Any] | None = checked(_read_only, default=None, kw_only=True, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        _check.choice("Source.kind", self.kind, SOURCE_KINDS)
-        for name in ("name", "text"):
-            if getattr(self, name) is not None:
-                _check.string(f"Source.{name}", getattr(self, name))
-        if self.sha256 is not None and not re.fullmatch("[0-9a-f]{64}", _check.string("Source.sha256", self.sha256)):
-            raise _check.wrong("Source.sha256", "64 lower-case hexadecimal digits", self.sha256)
         if (self.height is None) != (self.width is None):
             raise InputError(
                 f"Source.height and Source.width must be given together, got {self.height} and {self.width}"
             )
-        for name in ("height", "width"):
-            if getattr(self, name) is not None:
-                object.__setattr__(self, name, _check.integer(f"Source.{name}", getattr(self, name), least=0))
-        object.__setattr__(self, "parts", _check.tuple_of("Source.parts", self.parts, Part))
         self._check_parts()
-        if self.sample_rate_hz is not None:
-            rate = _check.number("Source.sample_rate_hz", self.sample_rate_hz)
-            if rate <= 0:
-                raise _check.wrong("Source.sample_rate_hz", "positive", self.sample_rate_hz)
-            object.__setattr__(self, "sample_rate_hz", rate)
-        if self.content is not None:
-            content = np.asarray(self.content).view()
-            content.flags.writeable = False
-            object.__setattr__(self, "content", content)
 
     def _check_parts(self) -> None:
         previous_stop, names = 0, set()
@@ -149,7 +156,7 @@ class Source:
             names.add(part.name)
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Attribution:
     """Why a model predicts a target: scores for the parts of the input.
 
@@ -165,24 +172,15 @@ class Attribution:
         Measures of how far to trust it (completeness residual, standard error...), as JSON values.
     """
 
-    target: Prediction
-    evidence: Evidence
-    method: str | None = None
-    quality: dict[str, Any] = field(default_factory=dict, hash=False)
-
-    def __post_init__(self) -> None:
-        if not isinstance(self.target, Prediction):
-            raise _check.wrong("Attribution.target", "a Prediction", self.target)
-        if not isinstance(self.evidence, Evidence):
-            raise _check.wrong(
-                "Attribution.evidence", "a Heatmap, Mask, WordScores, SignalScores or Grid", self.evidence
-            )
-        if self.method is not None:
-            _check.string("Attribution.method", self.method)
-        object.__setattr__(self, "quality", _check.mapping("Attribution.quality", self.quality))
+    target: Prediction = checked(_check.instance, kind=Prediction, expected="a Prediction")
+    evidence: Evidence = checked(
+        _check.instance, kind=Evidence, expected="a Heatmap, Mask, WordScores, SignalScores or Grid"
+    )
+    method: str | None = checked(_check.string, default=None)
+    quality: dict[str, Any] = checked(_check.mapping, default_factory=dict, hash=False)
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Provenance:
     """How an explanation was computed: enough to compute it again.
 
@@ -208,34 +206,19 @@ class Provenance:
         Number of single inputs that went through the model.
     """
 
-    method: str | None = None
-    options: dict[str, Any] = field(default_factory=dict, hash=False)
-    seed: int | None = None
-    model: str | None = None
-    model_sha256: str | None = None
-    preprocessing: dict[str, Any] = field(default_factory=dict, hash=False)
-    versions: dict[str, str] = field(default_factory=dict, hash=False)
-    created: str | None = field(default=None, compare=False)
-    seconds: float | None = field(default=None, compare=False)
-    evaluations: int | None = None
-
-    def __post_init__(self) -> None:
-        for name in ("method", "model", "model_sha256", "created"):
-            if getattr(self, name) is not None:
-                _check.string(f"Provenance.{name}", getattr(self, name))
-        for name in ("options", "preprocessing", "versions"):
-            object.__setattr__(self, name, _check.mapping(f"Provenance.{name}", getattr(self, name)))
-        for key, version in self.versions.items():
-            _check.string(f"Provenance.versions[{key!r}]", version)
-        for name in ("seed", "evaluations"):
-            if getattr(self, name) is not None:
-                least = 0 if name == "evaluations" else None
-                object.__setattr__(self, name, _check.integer(f"Provenance.{name}", getattr(self, name), least=least))
-        if self.seconds is not None:
-            object.__setattr__(self, "seconds", _check.number("Provenance.seconds", self.seconds))
+    method: str | None = checked(_check.string, default=None)
+    options: dict[str, Any] = checked(_check.mapping, default_factory=dict, hash=False)
+    seed: int | None = checked(_check.integer, default=None)
+    model: str | None = checked(_check.string, default=None)
+    model_sha256: str | None = checked(_check.string, default=None)
+    preprocessing: dict[str, Any] = checked(_check.mapping, default_factory=dict, hash=False)
+    versions: dict[str, str] = checked(_versions, default_factory=dict, hash=False)
+    created: str | None = checked(_check.string, default=None, compare=False)
+    seconds: float | None = checked(_check.number, default=None, compare=False)
+    evaluations: int | None = checked(_check.integer, least=0, default=None)
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Explanation:
     """One input, what a model predicts for it, and why.
 
@@ -255,26 +238,16 @@ class Explanation:
         Vendor extras: other fields of a document as JSON values, under the name of its format.
     """
 
-    task: str
-    source: Source
-    predictions: tuple[Prediction, ...] = ()
-    attributions: tuple[Attribution, ...] = ()
-    provenance: Provenance = field(default_factory=Provenance)
-    attributes: dict[str, Any] = field(default_factory=dict, kw_only=True, hash=False)
+    task: str = checked(_check.choice, allowed=TASKS)
+    source: Source = checked(_check.instance, kind=Source, expected="a Source")
+    predictions: tuple[Prediction, ...] = checked(_check.tuple_of, kind=Prediction, default=())
+    attributions: tuple[Attribution, ...] = checked(_check.tuple_of, kind=Attribution, default=())
+    provenance: Provenance = checked(
+        _check.instance, kind=Provenance, expected="a Provenance", default_factory=Provenance
+    )
+    attributes: dict[str, Any] = checked(_check.mapping, default_factory=dict, kw_only=True, hash=False)
 
     def __post_init__(self) -> None:
-        _check.choice("Explanation.task", self.task, TASKS)
-        if not isinstance(self.source, Source):
-            raise _check.wrong("Explanation.source", "a Source", self.source)
-        for name, kind in (("predictions", Prediction), ("attributions", Attribution)):
-            values = _check.tuple_of(f"Explanation.{name}", getattr(self, name), kind)
-            object.__setattr__(self, name, values)
-        if not isinstance(self.provenance, Provenance):
-            raise _check.wrong("Explanation.provenance", "a Provenance", self.provenance)
-        object.__setattr__(self, "attributes", _check.mapping("Explanation.attributes", self.attributes))
-        self._check_evidence_sizes()
-
-    def _check_evidence_sizes(self) -> None:
         if self.source.height is None:
             return
         source_size = (self.source.height, self.source.width)

@@ -7,13 +7,14 @@ formatter.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from xplain import _check
+from xplain._value import checked, put, value
 from xplain.errors import InputError
 from xplain.explanation.regions import Box
 from xplain.kernels import rle
@@ -43,7 +44,7 @@ class _ByContent:
         return type(self), self._values()
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@value(eq=False)
 class Mask(_ByContent):
     """A binary image as run lengths, column by column and zeros first, as in COCO.
 
@@ -69,17 +70,13 @@ class Mask(_ByContent):
     """
 
     counts: npt.NDArray[np.uint32]
-    height: int
-    width: int
+    height: int = checked(_check.integer, least=0)
+    width: int = checked(_check.integer, least=0)
 
     def __post_init__(self) -> None:
-        height = _check.integer("Mask.height", self.height, least=0)
-        width = _check.integer("Mask.width", self.width, least=0)
-        counts = rle.canonical(rle.check(self.counts, height, width))
+        counts = rle.canonical(rle.check(self.counts, self.height, self.width))
         counts.flags.writeable = False
-        object.__setattr__(self, "counts", counts)
-        object.__setattr__(self, "height", height)
-        object.__setattr__(self, "width", width)
+        put(self, "counts", counts)
 
     @classmethod
     def from_array(cls, mask: npt.ArrayLike) -> Mask:
@@ -115,7 +112,7 @@ class Mask(_ByContent):
         return f"Mask({self.height}x{self.width}, {self.area} set)"
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@value(eq=False)
 class Heatmap(_ByContent):
     """A score for each pixel of the original image.
 
@@ -125,10 +122,7 @@ class Heatmap(_ByContent):
         (height, width), finite; stored as read-only float32. Signed, positive for the target, and not normalised.
     """
 
-    values: npt.NDArray[np.float32]
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "values", _check.frozen_float32("Heatmap.values", self.values, "(height, width)"))
+    values: npt.NDArray[np.float32] = checked(_check.frozen_float32, axes="(height, width)")
 
     def to_mask(self, keep: float | None = None, threshold: float | None = None) -> Mask:
         """Reduce the map to the pixels with the largest scores.
@@ -173,7 +167,7 @@ class Heatmap(_ByContent):
         return f"Heatmap({height}x{width}, {low:.4g}..{high:.4g})"
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Word:
     """One word and its score.
 
@@ -189,26 +183,20 @@ class Word:
         Half-open range of code points in the explained text.
     """
 
-    text: str
-    score: float
-    index: int | None = None
-    start: int | None = None
+    text: str = checked(_check.string)
+    score: float = checked(_check.number)
+    index: int | None = checked(_check.integer, least=0, default=None)
+    start: int | None = checked(_check.integer, least=0, default=None)
     stop: int | None = None
 
     def __post_init__(self) -> None:
-        _check.string("Word.text", self.text)
-        object.__setattr__(self, "score", _check.number("Word.score", self.score))
-        if self.index is not None:
-            object.__setattr__(self, "index", _check.integer("Word.index", self.index, least=0))
         if (self.start is None) != (self.stop is None):
             raise InputError(f"Word.start and Word.stop must be given together, got {self.start} and {self.stop}")
-        if self.start is not None and self.stop is not None:
-            start = _check.integer("Word.start", self.start, least=0)
-            object.__setattr__(self, "start", start)
-            object.__setattr__(self, "stop", _check.integer("Word.stop", self.stop, least=start))
+        if self.start is not None:
+            put(self, "stop", _check.integer("Word.stop", self.stop, least=self.start))
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class WordScores:
     """Scores of the words of a text.
 
@@ -218,14 +206,10 @@ class WordScores:
         In the order of the text; a word that occurs several times is listed for each occurrence.
     """
 
-    words: tuple[Word, ...]
-
-    def __post_init__(self) -> None:
-        words = _check.tuple_of("WordScores.words", self.words, Word)
-        object.__setattr__(self, "words", words)
+    words: tuple[Word, ...] = checked(_check.tuple_of, kind=Word)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@value(eq=False)
 class SignalScores(_ByContent):
     """A score for each reading of a signal.
 
@@ -235,16 +219,13 @@ class SignalScores(_ByContent):
         (axes, time), finite; stored as read-only float32. Positive for the target.
     """
 
-    values: npt.NDArray[np.float32]
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "values", _check.frozen_float32("SignalScores.values", self.values, "(axes, time)"))
+    values: npt.NDArray[np.float32] = checked(_check.frozen_float32, axes="(axes, time)")
 
     def __repr__(self) -> str:
         return f"SignalScores({self.values.shape[0]} axes x {self.values.shape[1]} readings)"
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@value(eq=False)
 class Grid(_ByContent):
     """A coarse grid of scores over an image, such as a visual anomaly grid.
 
@@ -254,10 +235,7 @@ class Grid(_ByContent):
         (rows, columns), finite; stored as read-only float32. The cells divide the image into equal rectangles.
     """
 
-    values: npt.NDArray[np.float32]
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "values", _check.frozen_float32("Grid.values", self.values, "(rows, columns)"))
+    values: npt.NDArray[np.float32] = checked(_check.frozen_float32, axes="(rows, columns)")
 
     @property
     def rows(self) -> int:

@@ -7,20 +7,20 @@ half open.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from xplain import _check
+from xplain._value import checked, put, value
 from xplain.errors import InputError
 
 LengthUnit = Literal["fraction", "pixel"]
 TextUnit = Literal["codepoint", "utf16_byte"]
 
-LENGTH_UNITS = ("fraction", "pixel")
-TEXT_UNITS = ("codepoint", "utf16_byte")
+LENGTH_UNITS: tuple[LengthUnit, ...] = ("fraction", "pixel")
+TEXT_UNITS: tuple[TextUnit, ...] = ("codepoint", "utf16_byte")
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Box:
     """An upright rectangle, half open.
 
@@ -39,16 +39,13 @@ class Box:
     Box(x0=100.0, y0=100.0, x1=300.0, y1=200.0, unit='pixel')
     """
 
-    x0: float
-    y0: float
-    x1: float
-    y1: float
-    unit: LengthUnit = "fraction"
+    x0: float = checked(_check.number)
+    y0: float = checked(_check.number)
+    x1: float = checked(_check.number)
+    y1: float = checked(_check.number)
+    unit: LengthUnit = checked(_check.choice, allowed=LENGTH_UNITS, default="fraction")
 
     def __post_init__(self) -> None:
-        for name in ("x0", "y0", "x1", "y1"):
-            object.__setattr__(self, name, _check.number(f"Box.{name}", getattr(self, name)))
-        _check.choice("Box.unit", self.unit, LENGTH_UNITS)
         if self.x1 < self.x0 or self.y1 < self.y0:
             raise InputError(f"Box must have x0 <= x1 and y0 <= y1, got {(self.x0, self.y0, self.x1, self.y1)}")
 
@@ -71,7 +68,19 @@ class Box:
         return Box(self.x0 * sx, self.y0 * sy, self.x1 * sx, self.y1 * sy, unit)
 
 
-@dataclass(frozen=True, slots=True)
+def _points(name: str, value: Any) -> tuple[tuple[float, float], ...]:
+    try:
+        points = tuple((_check.number(name, x), _check.number(name, y)) for x, y in value)
+    except (TypeError, ValueError) as error:
+        if isinstance(error, InputError):
+            raise
+        raise _check.wrong(name, "a sequence of (x, y) pairs", value) from None
+    if not points:
+        raise InputError(f"{name} must hold at least one point, got none")
+    return points
+
+
+@value
 class Polygon:
     """A closed polygon or, with fewer than three points, a line or a point.
 
@@ -83,22 +92,8 @@ class Polygon:
         Fractions of the image's width and height, or pixels.
     """
 
-    points: tuple[tuple[float, float], ...]
-    unit: LengthUnit = "fraction"
-
-    def __post_init__(self) -> None:
-        try:
-            points = tuple(
-                (_check.number("Polygon.points", x), _check.number("Polygon.points", y)) for x, y in self.points
-            )
-        except (TypeError, ValueError) as error:
-            if isinstance(error, InputError):
-                raise
-            raise _check.wrong("Polygon.points", "a sequence of (x, y) pairs", self.points) from None
-        if not points:
-            raise InputError("Polygon.points must hold at least one point, got none")
-        object.__setattr__(self, "points", points)
-        _check.choice("Polygon.unit", self.unit, LENGTH_UNITS)
+    points: tuple[tuple[float, float], ...] = checked(_points)
+    unit: LengthUnit = checked(_check.choice, allowed=LENGTH_UNITS, default="fraction")
 
     @property
     def bbox(self) -> Box:
@@ -112,7 +107,7 @@ class Polygon:
         return Polygon(tuple((x * sx, y * sy) for x, y in self.points), unit)
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Span:
     """A half-open range of a text or of a part of it.
 
@@ -127,17 +122,13 @@ class Span:
         are counted in the whole text.
     """
 
-    start: int
+    start: int = checked(_check.integer, least=0)
     stop: int
-    unit: TextUnit = "codepoint"
-    part: str | None = None
+    unit: TextUnit = checked(_check.choice, allowed=TEXT_UNITS, default="codepoint")
+    part: str | None = checked(_check.string, default=None)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "start", _check.integer("Span.start", self.start, least=0))
-        object.__setattr__(self, "stop", _check.integer("Span.stop", self.stop, least=self.start))
-        _check.choice("Span.unit", self.unit, TEXT_UNITS)
-        if self.part is not None:
-            _check.string("Span.part", self.part)
+        put(self, "stop", _check.integer("Span.stop", self.stop, least=self.start))
 
     def to(self, unit: TextUnit, text: str) -> Span:
         """Convert to another unit; ``text`` is the whole text or the part in which positions are counted."""
@@ -157,7 +148,7 @@ class Span:
         return Span(start, stop, "codepoint", self.part)
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Part:
     """A named part of a text: the subject or the body of a message, say.
 
@@ -169,17 +160,15 @@ class Part:
         Half-open range of code points in the whole text.
     """
 
-    name: str
-    start: int
+    name: str = checked(_check.string)
+    start: int = checked(_check.integer, least=0)
     stop: int
 
     def __post_init__(self) -> None:
-        _check.string("Part.name", self.name)
-        object.__setattr__(self, "start", _check.integer("Part.start", self.start, least=0))
-        object.__setattr__(self, "stop", _check.integer("Part.stop", self.stop, least=self.start))
+        put(self, "stop", _check.integer("Part.stop", self.stop, least=self.start))
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Window:
     """A range of time of a signal.
 
@@ -189,12 +178,10 @@ class Window:
         Milliseconds from the signal's start, start_ms <= end_ms.
     """
 
-    start_ms: float
-    end_ms: float
+    start_ms: float = checked(_check.number)
+    end_ms: float = checked(_check.number)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "start_ms", _check.number("Window.start_ms", self.start_ms))
-        object.__setattr__(self, "end_ms", _check.number("Window.end_ms", self.end_ms))
         if self.end_ms < self.start_ms:
             raise InputError(f"Window must have start_ms <= end_ms, got {self.start_ms} > {self.end_ms}")
 

@@ -5,17 +5,18 @@ A job that is still running is a value too, with the items known so far, so that
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from xplain import _check
+from xplain._value import checked, put, value
 from xplain.errors import InputError, UnknownNameError
 from xplain.explanation.core import Explanation
 
 STATUSES = ("waiting", "running", "successful", "failed")
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Item:
     """One input of a job, with its explanation once it is processed.
 
@@ -37,30 +38,24 @@ class Item:
         Vendor extras: other fields of a document as JSON values, under the name of its format.
     """
 
-    name: str
-    status: str
-    explanation: Explanation | None = field(default=None, kw_only=True)
-    error: str | None = field(default=None, kw_only=True)
-    engine: str | None = field(default=None, kw_only=True)
-    started: str | None = field(default=None, kw_only=True)
-    updated: str | None = field(default=None, kw_only=True)
-    ended: str | None = field(default=None, kw_only=True)
-    attributes: dict[str, Any] = field(default_factory=dict, kw_only=True, hash=False)
+    name: str = checked(_check.string)
+    status: str = checked(_check.choice, allowed=STATUSES)
+    explanation: Explanation | None = checked(
+        _check.instance, kind=Explanation, expected="an Explanation or None", default=None, kw_only=True
+    )
+    error: str | None = checked(_check.string, default=None, kw_only=True)
+    engine: str | None = checked(_check.string, default=None, kw_only=True)
+    started: str | None = checked(_check.string, default=None, kw_only=True)
+    updated: str | None = checked(_check.string, default=None, kw_only=True)
+    ended: str | None = checked(_check.string, default=None, kw_only=True)
+    attributes: dict[str, Any] = checked(_check.mapping, default_factory=dict, kw_only=True, hash=False)
 
     def __post_init__(self) -> None:
-        _check.string("Item.name", self.name)
-        _check.choice("Item.status", self.status, STATUSES)
-        for name in ("error", "engine", "started", "updated", "ended"):
-            if getattr(self, name) is not None:
-                _check.string(f"Item.{name}", getattr(self, name))
-        if self.explanation is not None and not isinstance(self.explanation, Explanation):
-            raise _check.wrong("Item.explanation", "an Explanation or None", self.explanation)
         if (self.error is not None) != (self.status == "failed"):
             raise InputError(f"Item.error must be given for a failed item only, got {self.error!r} and {self.status!r}")
-        object.__setattr__(self, "attributes", _check.mapping("Item.attributes", self.attributes))
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Results:
     """The items of a job, in the order of its inputs; items of which nothing is known yet may be missing.
 
@@ -82,35 +77,27 @@ class Results:
         Vendor extras: other fields of a document as JSON values, under the name of its format.
     """
 
-    job: str
-    items: tuple[Item, ...]
+    job: str = checked(_check.string)
+    items: tuple[Item, ...] = checked(_check.tuple_of, kind=Item)
     total: int = field(default=None, kw_only=True)  # type: ignore[assignment]
-    finished: bool = field(default=None, kw_only=True)  # type: ignore[assignment]
-    error: str | None = field(default=None, kw_only=True)
-    submitted: str | None = field(default=None, kw_only=True)
-    started: str | None = field(default=None, kw_only=True)
-    updated: str | None = field(default=None, kw_only=True)
-    ended: str | None = field(default=None, kw_only=True)
-    attributes: dict[str, Any] = field(default_factory=dict, kw_only=True, hash=False)
+    finished: bool = checked(_check.boolean, default=None, kw_only=True)
+    error: str | None = checked(_check.string, default=None, kw_only=True)
+    submitted: str | None = checked(_check.string, default=None, kw_only=True)
+    started: str | None = checked(_check.string, default=None, kw_only=True)
+    updated: str | None = checked(_check.string, default=None, kw_only=True)
+    ended: str | None = checked(_check.string, default=None, kw_only=True)
+    attributes: dict[str, Any] = checked(_check.mapping, default_factory=dict, kw_only=True, hash=False)
 
     def __post_init__(self) -> None:
-        _check.string("Results.job", self.job)
-        items = _check.tuple_of("Results.items", self.items, Item)
-        object.__setattr__(self, "items", items)
         names: set[str] = set()
-        for item in items:
+        for item in self.items:
             if item.name in names:
                 raise InputError(f"Results.items must have unique names, got {item.name!r} twice")
             names.add(item.name)
-        total = len(items) if self.total is None else _check.integer("Results.total", self.total, least=len(items))
-        object.__setattr__(self, "total", total)
-        done = self.completed + self.failed == total
-        finished = done if self.finished is None else _check.boolean("Results.finished", self.finished)
-        object.__setattr__(self, "finished", finished)
-        for name in ("error", "submitted", "started", "updated", "ended"):
-            if getattr(self, name) is not None:
-                _check.string(f"Results.{name}", getattr(self, name))
-        object.__setattr__(self, "attributes", _check.mapping("Results.attributes", self.attributes))
+        count = len(self.items)
+        put(self, "total", count if self.total is None else _check.integer("Results.total", self.total, least=count))
+        if self.finished is None:
+            put(self, "finished", self.completed + self.failed == self.total)
 
     def item(self, name: str) -> Item:
         """Return an item by its name.
@@ -136,7 +123,7 @@ class Results:
         return sum(item.status == "failed" for item in self.items)
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Record:
     """A vendor's object that holds no results: a request, a specification, statistics of a model.
 
@@ -150,11 +137,6 @@ class Record:
         The whole object as JSON values.
     """
 
-    format: str
-    kind: str
-    fields: dict[str, Any] = field(hash=False)
-
-    def __post_init__(self) -> None:
-        _check.string("Record.format", self.format)
-        _check.string("Record.kind", self.kind)
-        object.__setattr__(self, "fields", _check.mapping("Record.fields", self.fields))
+    format: str = checked(_check.string)
+    kind: str = checked(_check.string)
+    fields: dict[str, Any] = checked(_check.mapping, hash=False)

@@ -17,6 +17,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from xplain import _check
+from xplain._value import checked, put, value
 from xplain.errors import InputError
 from xplain.models import settings
 
@@ -143,7 +144,29 @@ def _pixels_under(input_size: int, scale: float, offset: float, size: int) -> np
     return pixels
 
 
-@dataclass(frozen=True, slots=True)
+def _sides(name: str, value: Any) -> tuple[int, int] | None:
+    if value is None:
+        return None
+    sides = (value, value) if np.isscalar(value) else value
+    if not isinstance(sides, (tuple, list)) or len(sides) != 2:
+        raise _check.wrong(name, "an integer or (height, width)", value)
+    height, width = (_check.integer(name, side, least=1) for side in sides)
+    return height, width
+
+
+def _kept_part(name: str, value: Any) -> float:
+    if not 0 < _check.number(name, value) <= 1:
+        raise _check.wrong(name, "above 0 and at most 1", value)
+    return value  # type: ignore[no-any-return]
+
+
+def _grey(name: str, value: Any) -> int:
+    if not 0 <= _check.integer(name, value) <= 255:
+        raise _check.wrong(name, "between 0 and 255", value)
+    return value  # type: ignore[no-any-return]
+
+
+@value
 class Preprocess:
     """How a photo becomes the input of a model: resize, crop, normalise.
 
@@ -173,14 +196,14 @@ class Preprocess:
     ((3, 4, 4), 1.0, -2.0)
     """
 
-    size: int | tuple[int, int] | None = 224
-    resize: str = "shorter-side"
+    size: int | tuple[int, int] | None = checked(_sides, default=224)
+    resize: str = checked(_check.choice, allowed=_RESIZES, default="shorter-side")
     mean: float | tuple[float, ...] = 0.0
     std: float | tuple[float, ...] = 1.0
-    channels: str = "RGB"
-    crop: float = 1.0
-    interpolation: str = "bilinear"
-    fill: int = 127
+    channels: str = checked(_check.choice, allowed=tuple(_CHANNELS), default="RGB")
+    crop: float = checked(_kept_part, default=1.0)
+    interpolation: str = checked(_check.choice, allowed=tuple(_FILTERS), default="bilinear")
+    fill: int = checked(_grey, default=127)
 
     @classmethod
     def of(cls, source: Any) -> Preprocess:
@@ -207,27 +230,15 @@ class Preprocess:
         return cls(**settings.preprocessing_of(source))
 
     def __post_init__(self) -> None:
-        _check.choice("Preprocess.resize", self.resize, _RESIZES)
-        _check.choice("Preprocess.channels", self.channels, tuple(_CHANNELS))
-        _check.choice("Preprocess.interpolation", self.interpolation, tuple(_FILTERS))
         if (self.size is None) != (self.resize == "none"):
             raise InputError(
                 f"Preprocess.size must be None exactly when resize is 'none', got size={self.size!r} "
                 f"and resize={self.resize!r}"
             )
-        if self.size is not None:
-            sides = (self.size, self.size) if np.isscalar(self.size) else self.size
-            if not isinstance(sides, (tuple, list)) or len(sides) != 2:
-                raise _check.wrong("Preprocess.size", "an integer or (height, width)", self.size)
-            object.__setattr__(self, "size", tuple(_check.integer("Preprocess.size", side, least=1) for side in sides))
         for name in ("mean", "std"):
-            object.__setattr__(self, name, self._per_channel(name))
+            put(self, name, self._per_channel(name))
         if 0.0 in self._per_channel("std"):
             raise _check.wrong("Preprocess.std", "non-zero", self.std)
-        if not 0 < _check.number("Preprocess.crop", self.crop) <= 1:
-            raise _check.wrong("Preprocess.crop", "above 0 and at most 1", self.crop)
-        if not 0 <= _check.integer("Preprocess.fill", self.fill) <= 255:
-            raise _check.wrong("Preprocess.fill", "between 0 and 255", self.fill)
 
     def _per_channel(self, name: str) -> tuple[float, ...]:
         value = getattr(self, name)

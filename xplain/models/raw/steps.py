@@ -26,6 +26,7 @@ import numpy as np
 import numpy.typing as npt
 
 from xplain import _check
+from xplain._value import checked, value
 from xplain.errors import InputError
 from xplain.explanation import Prediction
 from xplain.kernels import boxes
@@ -44,7 +45,27 @@ _FARTHEST_EDGE = 10.0  # in widths or heights of the image; an edge farther away
 _EXCLUSIVE_THRESHOLD, _MULTILABEL_THRESHOLD, _DETECTION_THRESHOLD = 0.025, 0.5, 0.8
 
 
-@dataclass(frozen=True, slots=True)
+def _fraction(name: str, value: Any) -> float:
+    number = _check.number(name, value)
+    if not 0 <= number <= 1:
+        raise _check.wrong(name, "a number 0..1", value)
+    return number
+
+
+def _fractions(name: str, values: Any) -> tuple[float, ...]:
+    if isinstance(values, (str, bytes)) or not isinstance(values, Iterable):
+        raise _check.wrong(name, "a sequence of numbers 0..1", values)
+    return tuple(_fraction(f"{name}[{i}]", value) for i, value in enumerate(values))
+
+
+def _anchors(name: str, values: Any) -> tuple[float, ...]:
+    anchors = tuple(_check.number(name, side) for side in values)
+    if not anchors or len(anchors) % 2 or min(anchors) <= 0:
+        raise _check.wrong(name, "pairs of a positive width and height", values)
+    return anchors
+
+
+@value
 class Classification:
     """Scores are compared with thresholds.
 
@@ -56,12 +77,8 @@ class Classification:
         0..1, one for each label in order; 0.025 for each label if the labels are exclusive and 0.5 if not.
     """
 
-    output_tensor: str
-    thresholds: tuple[float, ...] | None = None
-
-    def __post_init__(self) -> None:
-        _check.string("Classification.output_tensor", self.output_tensor)
-        object.__setattr__(self, "thresholds", _check_fractions("Classification.thresholds", self.thresholds))
+    output_tensor: str = checked(_check.string)
+    thresholds: tuple[float, ...] | None = checked(_fractions, default=None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +101,7 @@ class Anchored:
     offsets_tensor: str
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Direct:
     """Layout of the TensorFlow object detection API: boxes as such.
 
@@ -103,13 +120,10 @@ class Direct:
     boxes_tensor: str
     scores_tensor: str
     classes_tensor: str
-    order: str = "xyxy"
-
-    def __post_init__(self) -> None:
-        _check.choice("Direct.order", self.order, ("xyxy", "yxyx"))
+    order: str = checked(_check.choice, allowed=("xyxy", "yxyx"), default="xyxy")
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Yolo:
     """Layout of YOLOv2: boxes on a grid.
 
@@ -124,16 +138,10 @@ class Yolo:
     """
 
     output_tensor: str
-    anchors: tuple[float, ...]
-
-    def __post_init__(self) -> None:
-        anchors = tuple(_check.number("Yolo.anchors", side) for side in self.anchors)
-        if not anchors or len(anchors) % 2 or min(anchors) <= 0:
-            raise _check.wrong("Yolo.anchors", "pairs of a positive width and height", self.anchors)
-        object.__setattr__(self, "anchors", anchors)
+    anchors: tuple[float, ...] = checked(_anchors)
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Detection:
     """Boxes are decoded, suppressed where they overlap, and their scores compared with thresholds.
 
@@ -152,19 +160,15 @@ class Detection:
         fractions of the image already.
     """
 
-    output: Anchored | Direct | Yolo
-    thresholds: tuple[float, ...] | None = None
-    nms_threshold: float = field(default=0.3, kw_only=True)
-    discard_threshold: float = field(default=0.025, kw_only=True)
-    normalize_wrt_tensor: str = field(default="", kw_only=True)
+    output: Anchored | Direct | Yolo = checked(
+        _check.instance, kind=Anchored | Direct | Yolo, expected="an Anchored, Direct or Yolo"
+    )
+    thresholds: tuple[float, ...] | None = checked(_fractions, default=None)
+    nms_threshold: float = checked(_fraction, default=0.3, kw_only=True)
+    discard_threshold: float = checked(_fraction, default=0.025, kw_only=True)
+    normalize_wrt_tensor: str = checked(_check.string, default="", kw_only=True)
 
     def __post_init__(self) -> None:
-        if not isinstance(self.output, Anchored | Direct | Yolo):
-            raise _check.wrong("Detection.output", "an Anchored, Direct or Yolo", self.output)
-        object.__setattr__(self, "thresholds", _check_fractions("Detection.thresholds", self.thresholds))
-        for name in ("nms_threshold", "discard_threshold"):
-            object.__setattr__(self, name, _check_fraction(f"Detection.{name}", getattr(self, name)))
-        _check.string("Detection.normalize_wrt_tensor", self.normalize_wrt_tensor)
         if isinstance(self.output, Yolo) and self.normalize_wrt_tensor:
             raise _check.wrong(
                 "Detection.normalize_wrt_tensor", "'' for Yolo, whose boxes are fractions", self.normalize_wrt_tensor
@@ -378,18 +382,3 @@ def _check_labels(labels: Any) -> Labels:
     if not names or len({number for number, _ in names}) < len(names):
         raise _check.wrong("labels", "one or more pairs with different numbers", labels)
     return names
-
-
-def _check_fractions(name: str, values: Any) -> tuple[float, ...] | None:
-    if values is None:
-        return None
-    if isinstance(values, (str, bytes)) or not isinstance(values, Iterable):
-        raise _check.wrong(name, "a sequence of numbers 0..1", values)
-    return tuple(_check_fraction(f"{name}[{i}]", value) for i, value in enumerate(values))
-
-
-def _check_fraction(name: str, value: Any) -> float:
-    number = _check.number(name, value)
-    if not 0 <= number <= 1:
-        raise _check.wrong(name, "a number 0..1", value)
-    return number

@@ -5,13 +5,13 @@ from __future__ import annotations
 import base64
 import os
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from xplain import _check
+from xplain._value import checked, value
 from xplain.errors import InputError
 from xplain.inputs import files
 from xplain.renderers.canvas import png
@@ -69,7 +69,13 @@ class Drawing:
         return (self.encoded(suffix),)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+def _read_only(name: str, pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    view = pixels.view()
+    view.flags.writeable = False
+    return view
+
+
+@value(eq=False)
 class Picture(Drawing):
     """A picture that shows itself in a notebook.
 
@@ -89,13 +95,8 @@ class Picture(Drawing):
     b'PNG'
     """
 
-    pixels: npt.NDArray[np.uint8]
+    pixels: npt.NDArray[np.uint8] = checked(_read_only)
     alt: str
-
-    def __post_init__(self) -> None:
-        pixels = self.pixels.view()
-        pixels.flags.writeable = False
-        object.__setattr__(self, "pixels", pixels)
 
     def png(self) -> bytes:
         """Encode as PNG; the text alternative is its ``Description``."""
