@@ -41,6 +41,8 @@ def test_names_of_any_type_are_refused_alike():
         xplain.pretrained({})
     with refuses(UnknownNameError, "format must be one of native, ", "got ['native']"):
         xplain.to_document(explanation, ["native"])
+    with refuses(UnknownNameError, "option must be one of", "got 'notes'"):
+        xplain.render(explanation, notes=len)
     with refuses(UnknownNameError, "kind must be one of", "got ['overlay']"):
         xplain.render(explanation, kind=["overlay"])
 

@@ -47,6 +47,6 @@ def test_maps_are_near_the_original_tables(name, theirs):
 
 def test_an_unknown_name_is_refused():
     with refuses(UnknownNameError, "cmap must be one of RdBu_r", "got 'jet'"):
-        find_cmap("jet")
+        find_cmap("cmap", "jet")
     with refuses(UnknownNameError, "got None"):
-        find_cmap(None)
+        find_cmap("cmap", None)

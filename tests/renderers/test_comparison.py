@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 
 from tests.support import refuses
-from xplain.errors import InputError
+from xplain.errors import InputError, UnknownNameError
 from xplain.explanation import Attribution, Comparison, Explanation, Heatmap, Prediction, Source
 from xplain.renderers import draw
 
@@ -54,6 +54,14 @@ def test_many_columns_are_drawn_as_several_tables():
     many = drawn(("a", RAMP), **{f"measure {i}": 0.123 for i in range(20)})
     assert many.pixels.shape[0] > few.pixels.shape[0] + 2 * 40
     assert many.pixels.shape[1] == few.pixels.shape[1]
+
+
+def test_an_option_that_does_not_exist_is_refused():
+    comparison = Comparison((explained("a", RAMP),), ({"method": "a"},), ())
+    with refuses(UnknownNameError, "option must be one of", "got 'zzz'"):
+        draw(comparison, zzz=1)
+    with refuses(InputError, "time must be True or False, got 'no'"):
+        draw(comparison, time="no")
 
 
 def test_an_explanation_without_a_single_map_is_refused():

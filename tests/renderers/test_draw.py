@@ -22,9 +22,11 @@ from xplain.explanation import (
     Word,
     WordScores,
 )
+from xplain.explanation.notes import no_notes
 from xplain.renderers import CMAPS, KINDS, draw
 from xplain.renderers.canvas import paint, typography
 from xplain.renderers.image import drawing as image_drawing
+from xplain.renderers.image.style import Style
 
 HEIGHT, WIDTH = 330, 400
 PHOTO = np.random.default_rng(2).integers(0, 256, (HEIGHT, WIDTH, 3), dtype=np.uint8)
@@ -435,7 +437,8 @@ class TestRefusals:
             draw(empty)
         words = Attribution(Prediction("good", 0.5), WordScores((Word("a", 1.0),)))
         with refuses(InputError, "subject must explain an image", "got an explanation of a signal"):
-            image_drawing.draw(Explanation("signal-classification", Source("signal"), (), (words,)))
+            of_words = Explanation("signal-classification", Source("signal"), (), (words,))
+            image_drawing.draw([of_words], None, Style(), no_notes)
         signal = Attribution(Prediction("shake", 0.5), SignalScores(np.ones((3, 4))))
         with refuses(InputError, "evidence must be a Heatmap, Mask or Grid to be drawn, got SignalScores"):
             draw(Explanation("signal-classification", Source("image"), (), (signal,)))

@@ -14,7 +14,7 @@ from xplain.errors import InputError, UnknownNameError
 from xplain.explanation import Attribution, Explanation, Heatmap, Prediction, Provenance, SignalScores, Source, Window
 from xplain.renderers.canvas.typography import LINE
 from xplain.renderers.signal import curves, page
-from xplain.renderers.signal.drawing import KINDS
+from xplain.renderers.signal.style import KINDS
 
 TIME = 300
 READINGS = np.stack([np.sin(np.arange(TIME) / 10), np.linspace(-5, 5, TIME)]).astype(np.float32)
@@ -228,6 +228,10 @@ def test_other_evidence_and_mixed_sources_are_refused():
         draw(Explanation("signal-classification", source, (), (heat,)))
     with refuses(InputError, "evidence must have at least one reading to be drawn"):
         draw(explain(np.zeros((2, 0)), content=None))
+    evidence = [Attribution(Prediction("walk", 1.0), SignalScores(np.ones((axes, 100)))) for axes in (1, 2)]
+    with refuses(InputError, "evidence must be of one shape (axes, readings)", "got (1, 100) and (2, 100)"):
+        draw(Explanation("signal-classification", source, (), evidence))
+    assert draw(Explanation("signal-classification", source, (), evidence), target=1).alt
     with refuses(InputError, "subject[0] must hold an attribution, a recording or windows to be drawn along time"):
         draw(Explanation("signal-classification", source, (Prediction("walk", 1.0),)), kind="signal")
     with refuses(InputError, "subject must hold a prediction to be drawn as bars, got none"):

@@ -150,7 +150,9 @@ def deletion(
     """
     array, heatmap = image_and_map(image, values, channel_axis)
     blank = _blank(array, channel_axis, substrate)
-    return _curve(score, array, blank, heatmap, channel_axis, steps, order, substrate, output, batch_size)
+    walk = _Walk.along(heatmap, order, steps)
+    scores = walk.scores(score, array, blank, channel_axis, batch_size)
+    return walk.curve(scores, steps, order, substrate, output)
 
 
 def insertion(
@@ -195,7 +197,9 @@ def insertion(
     """
     array, heatmap = image_and_map(image, values, channel_axis)
     blank = _blank(array, channel_axis, substrate)
-    return _curve(score, blank, array, heatmap, channel_axis, steps, order, substrate, output, batch_size)
+    walk = _Walk.along(heatmap, order, steps)
+    scores = walk.scores(score, blank, array, channel_axis, batch_size)
+    return walk.curve(scores, steps, order, substrate, output)
 
 
 def infidelity(
@@ -285,42 +289,39 @@ def _square_sums(heatmap: Floats, tops: npt.NDArray[Any], lefts: npt.NDArray[Any
     return sums
 
 
-def _curve(
-    score: Score,
-    before: Array,
-    after: Array,
-    values: Floats,
-    channel_axis: int,
-    steps: int,
-    order: str,
-    substrate: Any,
-    output: str | None,
-    batch_size: int,
-) -> Curve:
-    """Follow the score while ``before`` becomes ``after``."""
-    step_count = _check.integer("steps", steps, least=1)
-    size = _check.integer("batch_size", batch_size, least=1)
-    keys = {"highest": -values, "lowest": values, "magnitude": -np.abs(values)}
-    sequence = np.argsort(keys[_check.choice("order", order, ORDERS)], axis=None, kind="stable")
-    rank = np.empty(values.shape, np.int64)  # when each pixel changes
-    rank.ravel()[sequence] = np.arange(values.size)
-    # How many pixels have changed after each step; small images have fewer different numbers than steps.
-    counts = np.unique(np.rint(np.linspace(0, values.size, step_count + 1)).astype(np.int64))
-    variants = _variants(
-        before, after, lambda a, b: rank < counts[a:b, np.newaxis, np.newaxis], len(counts), channel_axis, size
-    )
-    scores = score_batches(score, variants)
-    fractions = counts / values.size
-    auc = float(np.sum(np.diff(fractions) * (scores[1:] + scores[:-1]) / 2))
-    return Curve(
-        auc,
-        tuple(fractions.tolist()),
-        tuple(scores.tolist()),
-        step_count,
-        order,
-        _substrate_name(substrate),
-        output,
-    )
+@dataclass(frozen=True, slots=True)
+class _Walk:
+    """Pixels in the order of a map, changed a part at a time: after step k those whose rank is below ``counts[k]``."""
+
+    rank: npt.NDArray[np.int64]
+    counts: npt.NDArray[np.int64]
+
+    @classmethod
+    def along(cls, values: Floats, order: str, steps: int) -> _Walk:
+        """Rank the pixels of a map (height, width)."""
+        step_count = _check.integer("steps", steps, least=1)
+        keys = {"highest": -values, "lowest": values, "magnitude": -np.abs(values)}
+        sequence = np.argsort(keys[_check.choice("order", order, ORDERS)], axis=None, kind="stable")
+        rank = np.empty(values.shape, np.int64)
+        rank.ravel()[sequence] = np.arange(values.size)
+        # Small images have fewer different numbers of changed pixels than steps.
+        return cls(rank, np.unique(np.rint(np.linspace(0, values.size, step_count + 1)).astype(np.int64)))
+
+    def scores(self, score: Score, before: Array, after: Array, channel_axis: int, batch_size: int) -> Floats:
+        """Follow the score while ``before`` becomes ``after``."""
+
+        def changed(start: int, stop: int) -> npt.NDArray[np.bool_]:
+            return self.rank < self.counts[start:stop, np.newaxis, np.newaxis]
+
+        size = _check.integer("batch_size", batch_size, least=1)
+        return score_batches(score, _variants(before, after, changed, len(self.counts), channel_axis, size))
+
+    def curve(self, scores: Floats, steps: int, order: str, substrate: Any, output: str | None) -> Curve:
+        """Put the scores and how they were taken together."""
+        fractions = self.counts / self.rank.size
+        auc = float(np.sum(np.diff(fractions) * (scores[1:] + scores[:-1]) / 2))
+        name = _substrate_name(substrate)
+        return Curve(auc, tuple(fractions.tolist()), tuple(scores.tolist()), int(steps), order, name, output)
 
 
 def _variants(

@@ -14,7 +14,7 @@ from xplain.renderers.canvas.colours import CMAPS
 from xplain.renderers.canvas.picture import Picture
 from xplain.renderers.canvas.scale import SCALES
 from xplain.renderers.drawing import draw
-from xplain.renderers.image.drawing import KINDS
+from xplain.renderers.image.style import KINDS
 
 if TYPE_CHECKING:
     from xplain.renderers.job.page import JobPage

@@ -6,7 +6,7 @@ and the maps share one scale.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -15,10 +15,13 @@ import numpy as np
 from xplain import _check
 from xplain.explanation import Attribution, Comparison, Explanation, Heatmap
 from xplain.explanation.comparison import align_columns, cell
+from xplain.explanation.notes import no_notes
 from xplain.renderers.canvas.page import Page
 from xplain.renderers.canvas.picture import Picture, stack
 from xplain.renderers.canvas.scale import Extent, choose
+from xplain.renderers.explanations import make_style
 from xplain.renderers.image import drawing as image_drawing
+from xplain.renderers.image.style import Style
 
 Note = tuple[str, str]
 
@@ -81,7 +84,7 @@ class ComparisonPicture(Picture):
         return ("\n".join(lines) + "\n").encode("utf-8", "replace")
 
 
-def draw(comparison: Comparison, image: Any = None, *, time: bool = True, **style: Any) -> ComparisonPicture:
+def draw(comparison: Comparison, image: Any, options: Mapping[str, Any]) -> ComparisonPicture:
     """Draw explanations of one prediction and their figures.
 
     Parameters
@@ -90,11 +93,9 @@ def draw(comparison: Comparison, image: Any = None, *, time: bool = True, **styl
         Of explanations of one image, with one heat map each.
     image : uint8 array (height, width, 3), optional
         The photo; left out, the one that the explanations hold.
-    time : bool
-        Whether the table has the seconds that each method took.
-    **style
-        As for `xplain.renderers.image.drawing.draw`, but for ``scale``: it is a multiple of each map's own limit, 1 if
-        left out.
+    options : mapping
+        Those of `xplain.renderers.image.style.Style`; among them ``scale`` is a multiple of each map's own limit, 1 if
+        left out. And ``time``: whether the table has the seconds that each method took.
 
     Returns
     -------
@@ -106,15 +107,18 @@ def draw(comparison: Comparison, image: Any = None, *, time: bool = True, **styl
     InputError
         If an explanation holds no heat map, or several.
     """
+    options = {"scale": 1.0, **{name: option for name, option in options.items() if option is not None}}
+    time = _check.boolean("time", options.pop("time", True))
+    style = make_style(Style, options)
     explanations = comparison.explanations
     limits = [_limit(explanation) for explanation in explanations]
     scaled = [_divide(explanation, limit) for explanation, limit in zip(explanations, limits, strict=True)]
-    maps = image_drawing.draw(scaled, image, **{"scale": 1.0, **style})
+    maps = image_drawing.draw(scaled, image, style, no_notes)
     figures = [{**row, _FULL_COLOUR: limit} for row, limit in zip(comparison.rows(time=time), limits, strict=True)]
     header = tuple(figures[0])
     cells = tuple(tuple(cell(value) for value in row.values()) for row in figures)
     notes = (*comparison.remarks(), _FULL_COLOUR_NOTE)
-    page = Page(style.get("font"))
+    page = Page(style.font)
     for columns in _split_columns(header, cells):
         page.table([header[i] for i in columns], [[row[i] for i in columns] for row in cells])
         page.space()

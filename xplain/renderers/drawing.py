@@ -43,9 +43,10 @@ def draw(
         Gives the notes of an explanation, of results or of a record, as `xplain.formatters.notes` does: what documents
         say besides, such as ground truth. Left out, only the values are drawn.
     image, kind, target, cmap, scale, **style
-        As for `xplain.renderers.image.drawing.draw`, or for the ``draw`` of `xplain.renderers.text.drawing` or
-        `xplain.renderers.signal.drawing` where texts or signals are explained. For a job, ``kind`` may also be one of
-        `xplain.renderers.job.charts.KINDS`, which draw the job as a whole.
+        The photo, see `xplain.renderers.image.drawing.draw`, and the options of `xplain.renderers.image.style.Style`,
+        or of the ``Style`` of `xplain.renderers.text.style` or `xplain.renderers.signal.style` where texts or signals
+        are explained. For a job, ``kind`` may also be one of `xplain.renderers.job.charts.KINDS`, which draw the job as
+        a whole.
 
     Returns
     -------
@@ -63,7 +64,7 @@ def draw(
     if isinstance(subject, Comparison):
         from xplain.renderers import comparison
 
-        return comparison.draw(subject, image, **{name: value for name, value in options.items() if value is not None})
+        return comparison.draw(subject, image, options)
     if isinstance(subject, Record):
         from xplain.renderers import record
 

@@ -94,15 +94,15 @@ CMAPS = {
 }
 
 
-def find_cmap(name: object) -> Cmap:
-    """Look up a colour map by name.
+def find_cmap(argument: str, name: object) -> Cmap:
+    """Look up a colour map by name; ``argument`` is what the caller calls it.
 
     Raises
     ------
     UnknownNameError
         If there is none; the message suggests the nearest name.
     """
-    return CMAPS[_check.known("cmap", name, CMAPS)]
+    return CMAPS[_check.known(argument, name, CMAPS)]
 
 
 @lru_cache(maxsize=16)

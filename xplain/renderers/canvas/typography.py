@@ -18,6 +18,7 @@ import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
 
 from xplain.errors import InputError
+from xplain.inputs import files
 from xplain.renderers.canvas.colours import Colour
 
 Path = npt.NDArray[np.float64]
@@ -176,6 +177,11 @@ class Sheet:
     def pixels(self) -> npt.NDArray[np.uint8]:
         """Return the sheet as uint8 (height, width, 3)."""
         return np.asarray(self._image)
+
+
+def font_file(name: str, path: object) -> str:
+    """Return the path of a font file as a str; ``name`` is what the caller calls it in messages."""
+    return str(files.as_path(path, name))
 
 
 def readable_on(ground: Colour) -> Colour:

@@ -12,6 +12,7 @@ from xplain.renderers.canvas.legend import Message, strip, text_size
 from xplain.renderers.canvas.typography import PAPER
 from xplain.renderers.image import wording
 from xplain.renderers.image.maps import Tile
+from xplain.renderers.image.style import Style
 
 UInt8 = npt.NDArray[np.uint8]
 
@@ -48,9 +49,10 @@ def single(tile: Tile) -> UInt8:
     return canvas
 
 
-def beside(tiles: Sequence[Tile], columns: int | None, shared: bool) -> UInt8:
-    """Lay out tiles with captions in a grid, above a footer with their common scale if it is ``shared``."""
-    across, down = _grid(len(tiles), columns)
+def beside(tiles: Sequence[Tile], style: Style) -> UInt8:
+    """Lay out tiles with captions in a grid, above a footer with their common scale if they share it."""
+    across, down = _grid(len(tiles), style.columns)
+    shared = style.shared
     zooms = [_zoom(tile, _IN_SET) for tile in tiles]
     tiles = [tile.arranged(zoom) for tile, zoom in zip(tiles, zooms, strict=True)]
     height = max(tile.panel.height * zoom for tile, zoom in zip(tiles, zooms, strict=True))

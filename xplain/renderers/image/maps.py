@@ -13,24 +13,15 @@ import numpy as np
 import numpy.typing as npt
 
 from xplain.explanation import Heatmap, Mask
-from xplain.renderers.canvas.colours import CMAPS, Cmap
+from xplain.renderers.canvas.colours import CMAPS
 from xplain.renderers.canvas.legend import Key, Message, Ramp, Swatch
 from xplain.renderers.canvas.paint import OUTLINE, Colouring, paint_mask, paint_values
 from xplain.renderers.canvas.scale import Extent, Scale, choose, meanings, number
 from xplain.renderers.image.labels import Arrangement, arrange_labels, draw_marks
 from xplain.renderers.image.panels import Panel
+from xplain.renderers.image.style import Style
 
 _SEQUENTIAL, _DIVERGING = "inferno", "RdBu_r"  # default colour maps
-
-
-@dataclass(frozen=True, slots=True)
-class Style:
-    """Options of the caller: see `xplain.renderers.image.drawing.draw`."""
-
-    alpha: float
-    keep: float
-    cmap: Cmap | None
-    font: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,9 +97,9 @@ class Tile:
         return ramp(self.colouring, self.scale, diverging, [self.panel.attribution.method])
 
 
-def prepare(panel: Panel, kind: str | None, style: Style) -> Tile:
-    """Turn the evidence of a panel into the map or mask that a kind of picture needs."""
-    evidence = panel.evidence
+def prepare(panel: Panel, style: Style) -> Tile:
+    """Turn the evidence of a panel into the map or mask that the kind of picture needs."""
+    evidence, kind = panel.evidence, style.kind
     if panel.attribution is None:
         return Tile(panel, "regions", style)
     if isinstance(evidence, Mask):
@@ -122,14 +113,14 @@ def prepare(panel: Panel, kind: str | None, style: Style) -> Tile:
     return Tile(panel, "heatmap" if alone else "overlay", style, values=values, extent=extent)
 
 
-def colour_tiles(tiles: Sequence[Tile], scale: str | float | None, shared: bool) -> list[Tile]:
-    """Give the maps among some tiles their colours: on one scale if ``shared``, else each on its own."""
+def colour_tiles(tiles: Sequence[Tile], style: Style) -> list[Tile]:
+    """Give the maps among some tiles their colours: on one scale if the style shares it, else each on its own."""
     extents = [tile.extent for tile in tiles if tile.extent is not None]
-    common = choose(extents, scale)  # also checks the scale where nothing is a map
+    common = choose(extents, style.scale)  # also checks the scale where nothing is a map
     return [
         tile
         if tile.extent is None
-        else _on_scale(tile, tile.extent, common if shared else choose([tile.extent], scale))
+        else _on_scale(tile, tile.extent, common if style.shared else choose([tile.extent], style.scale))
         for tile in tiles
     ]
 

@@ -12,8 +12,9 @@ import numpy.typing as npt
 
 from xplain.errors import InputError
 from xplain.explanation import Attribution, Box, Evidence, Explanation, Grid, Heatmap, Mask, Polygon, Prediction
-from xplain.explanation.notes import Notes, NotesOf, no_notes
+from xplain.explanation.notes import Notes, NotesOf
 from xplain.renderers.image.marks import Marks, has_regions, mark_anomalous_cells, mark_regions
+from xplain.renderers.image.style import Style
 from xplain.renderers.targets import select_attributions, select_predictions
 
 UInt8 = npt.NDArray[np.uint8]
@@ -66,13 +67,7 @@ class Panel:
         return evidence.values
 
 
-def panels(
-    subjects: Sequence[Explanation],
-    image: Any,
-    target: int | str | None,
-    regions: bool = False,
-    notes_of: NotesOf = no_notes,
-) -> list[Panel]:
+def panels(subjects: Sequence[Explanation], image: Any, style: Style, notes_of: NotesOf) -> list[Panel]:
     """Return a panel for each selected attribution, and for each explanation that has regions but no attributions.
 
     Parameters
@@ -81,10 +76,9 @@ def panels(
         What to draw.
     image : uint8 array (height, width, 3), or a sequence with one for each subject, or None
         None takes the photo that a source still holds.
-    target : int or str, optional
-        Index of the attribution in its explanation, or the label that it explains; all of them if left out.
-    regions : bool
-        Whether to draw regions: one panel for each explanation, or with a target one for each attribution of the
+    style : Style
+        Its target selects attributions: by their index in their explanation, or by the label that they explain. Of the
+        kind "regions" there is one panel for each explanation, or with a target one for each attribution of the
         selected predictions, if there are any.
     notes_of : callable
         Gives the notes of an explanation.
@@ -98,10 +92,10 @@ def panels(
     images = list(image) if several else [image] * len(subjects)
     if len(images) != len(subjects):
         raise InputError(f"image must be one photo, or one for each explanation ({len(subjects)}), got {len(images)}")
-    result = []
+    target, result = style.target, []
     for i, (explanation, given) in enumerate(zip(subjects, images, strict=True)):
         photo = _photo(f"image[{i}]" if several else "image", given, explanation)
-        if regions:
+        if style.kind == "regions":
             result += _region_panels(explanation, notes_of(explanation), photo, target)
         elif explanation.attributions:
             notes = notes_of(explanation)

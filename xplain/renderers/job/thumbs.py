@@ -27,9 +27,10 @@ from xplain.inputs import images
 from xplain.renderers.canvas import png
 from xplain.renderers.canvas.colours import Colour
 from xplain.renderers.image.labels import arrange_labels, draw_marks
-from xplain.renderers.image.maps import Style, colour_tiles, prepare
+from xplain.renderers.image.maps import colour_tiles, prepare
 from xplain.renderers.image.marks import has_regions
 from xplain.renderers.image.panels import Panel, panels
+from xplain.renderers.image.style import Style
 from xplain.renderers.signal.timeline import Block, draw_timeline, merge, window_blocks
 
 UInt8 = npt.NDArray[np.uint8]
@@ -40,7 +41,6 @@ _JPEG_QUALITY = 82
 # Width, height and size of text of a strip along time; it is shown half as large, sharp on screens of high density.
 _STRIP = (640, 64, 28)
 _MAX_BLOCKS = 8  # in words
-_STYLE = Style(alpha=0.8, keep=0.1, cmap=None, font=None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,9 +77,10 @@ def of_image(explanation: Explanation, notes: Notes, photo: UInt8 | None) -> Thu
     photo = explanation.source.content if photo is None else photo
     if not explanation.attributions and not has_regions(explanation):
         return None if photo is None else _thumb(_shrink(_check_photo(photo)), "the photo")
-    [panel] = panels([explanation], photo, 0 if explanation.attributions else None, notes_of=lambda _: notes)[:1]
+    style = Style(target=0 if explanation.attributions else None)
+    [panel] = panels([explanation], photo, style, lambda _: notes)[:1]
     _check_size(panel.height, panel.width)
-    pixels = _shrink(_paint_panel(panel))
+    pixels = _shrink(_paint_panel(panel, style))
     if panel.marks is not None:
         height, width, _ = pixels.shape
         pixels = draw_marks(panel.marks, arrange_labels(panel.marks, width, height, None), pixels, None)
@@ -101,8 +102,8 @@ def _check_size(height: int, width: int) -> None:
         raise InputError(f"picture must have at most {_MAX_PIXELS} pixels to be made small, got {height}x{width}")
 
 
-def _paint_panel(panel: Panel) -> UInt8:
-    [piece] = colour_tiles([prepare(panel, None, _STYLE)], None, shared=False)
+def _paint_panel(panel: Panel, style: Style) -> UInt8:
+    [piece] = colour_tiles([prepare(panel, style)], style)
     pixels = np.empty((panel.height, panel.width, 3), np.uint8)
     piece.paint(pixels)
     return pixels

@@ -23,6 +23,7 @@ from xplain.renderers.canvas.colours import Cmap
 from xplain.renderers.canvas.paint import Colouring
 from xplain.renderers.canvas.scale import Extent, Scale, choose, number
 from xplain.renderers.signal.curves import average_columns
+from xplain.renderers.signal.style import Style
 from xplain.renderers.signal.timeline import Block, clip, merge, window_blocks
 from xplain.renderers.targets import select_attributions
 
@@ -107,41 +108,28 @@ class Scene:
         return self.colouring
 
 
-def build(
-    subjects: Sequence[Explanation],
-    signals: Any,
-    axes: Any,
-    expected: Any,
-    span: Any,
-    target: int | str | None,
-    cmap: Cmap,
-    scale: Any,
-    width: int,
-    notes_of: NotesOf,
-) -> Scene:
+def build(subjects: Sequence[Explanation], style: Style, width: int, notes_of: NotesOf) -> Scene:
     """Pick the attributions, check what the caller gave and choose one scale.
 
     Parameters
     ----------
     subjects : sequence of Explanation
         What is drawn.
-    signals, axes, expected, span, target, scale
-        As for `xplain.renderers.signal.drawing.draw`, unchecked.
-    cmap : Cmap
-        Colours of the evidence.
+    style : Style
+        What the caller asks for; what it says of recordings is checked here.
     width : int
         Of a plot in pixels: evidence is averaged to that many columns.
     notes_of : callable
         Gives the notes of an explanation.
     """
     explained_signals = tuple(
-        _explained_signal(explanation, notes_of(explanation), name, signal, axes, expected, span, target, width)
-        for explanation, (name, signal) in zip(subjects, _signals_by_name(signals, len(subjects)), strict=True)
+        _explained_signal(explanation, notes_of(explanation), name, signal, style, width)
+        for explanation, (name, signal) in zip(subjects, _signals_by_name(style.signal, len(subjects)), strict=True)
     )
     extents = [section.extent for explained in explained_signals for section in explained.sections]
-    chosen_scale = choose(extents, scale) if extents else None
-    colouring = None if chosen_scale is None else Colouring.of(chosen_scale, cmap, _OPACITY)
-    return Scene(explained_signals, cmap, chosen_scale, colouring)
+    chosen_scale = choose(extents, style.scale) if extents else None
+    colouring = None if chosen_scale is None else Colouring.of(chosen_scale, style.cmap, _OPACITY)
+    return Scene(explained_signals, style.cmap, chosen_scale, colouring)
 
 
 def _signals_by_name(signals: Any, count: int) -> list[tuple[str, Any]]:
@@ -156,27 +144,19 @@ def _signals_by_name(signals: Any, count: int) -> list[tuple[str, Any]]:
 
 
 def _explained_signal(
-    explanation: Explanation,
-    notes: Notes,
-    name: str,
-    signal: Any,
-    axes: Any,
-    expected: Any,
-    span: Any,
-    target: int | str | None,
-    width: int,
+    explanation: Explanation, notes: Notes, name: str, signal: Any, style: Style, width: int
 ) -> ExplainedSignal:
-    attributions = select_attributions(explanation.attributions, target)
+    attributions = select_attributions(explanation.attributions, style.target)
     shape = _evidence_shape(attributions)
-    axis_names = _axis_names(explanation, axes)
+    axis_names = _axis_names(explanation, style.axes)
     readings = _readings(explanation, name, signal, axis_names, shape)
     count, time = readings.shape if readings is not None else shape or (0, 0)
-    if axes is not None and count and len(axis_names or ()) != count:
+    if style.axes is not None and count and len(axis_names or ()) != count:
         raise InputError(f"axes must be {count} names, one for each axis, got {len(axis_names or ())}")
     length = _length(explanation, time)
     blocks = [] if length is None else window_blocks(explanation.predictions, notes, length)
-    blocks = _with_expected(blocks, expected)
-    span = _only_window(attributions, length) if span is None else _check_span(span, length)
+    blocks = _with_expected(blocks, style.expected)
+    span = _only_window(attributions, length) if style.span is None else _check_span(style.span, length)
     shown, begin = slice(0, time), 0.0
     if span is not None and length is not None:
         shown, begin, end = _crop(span, time, length)
@@ -202,6 +182,11 @@ def _evidence_shape(attributions: Sequence[Attribution]) -> tuple[int, int] | No
             raise InputError(f"evidence must be SignalScores to be drawn on a signal, got {type(evidence).__name__}")
         if 0 in evidence.values.shape:
             raise InputError(f"evidence must have at least one reading to be drawn, got {evidence!r}")
+        if shape not in (None, evidence.values.shape):
+            raise InputError(
+                f"evidence must be of one shape (axes, readings) to be drawn on one signal, got {shape} and "
+                f"{evidence.values.shape}; draw each apart: target=0, target=1..."
+            )
         shape = evidence.values.shape
     return shape
 

@@ -13,24 +13,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from xplain import _check
 from xplain.errors import InputError
 from xplain.explanation import Explanation
-from xplain.explanation.notes import NotesOf, no_notes
-from xplain.inputs import files
+from xplain.explanation.notes import NotesOf
 from xplain.renderers.canvas import png
-from xplain.renderers.canvas.colours import CMAPS, find_cmap
 from xplain.renderers.canvas.picture import Drawing
 from xplain.renderers.text import wording
 from xplain.renderers.text.scene import Scene, build
-
-#: Kinds of picture of a text and what they show.
-KINDS = {
-    "text": "the text, its words on the colour of what they speak for, what is found in it, the strongest words and "
-    "the labels as bars",
-    "bars": "the strongest words and the labels as bars",
-}
-_DEFAULT_CMAP = "RdBu_r"
+from xplain.renderers.text.style import Style
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -114,40 +104,17 @@ class TextPicture(Drawing):
         return html.fragment(self._scene)
 
 
-def draw(
-    subjects: Sequence[Explanation],
-    image: None = None,
-    notes: NotesOf = no_notes,
-    *,
-    kind: str | None = None,
-    target: int | str | None = None,
-    cmap: str | None = None,
-    scale: str | float | None = None,
-    text: str | Sequence[str | None] | None = None,
-    font: str | None = None,
-) -> TextPicture:
+def draw(subjects: Sequence[Explanation], image: None, style: Style, notes: NotesOf) -> TextPicture:
     """Draw explanations of texts, with a section for each attribution, all on one scale.
 
     Parameters
     ----------
     subjects : sequence of Explanation
-        Every attribution becomes a section, unless ``target`` picks some.
+        Every attribution becomes a section, unless the style's target picks some.
     image : None
         Texts have none.
-    kind : str, optional
-        One of `KINDS`; "text" if left out.
-    target : int or str, optional
-        Index of the attribution, or the label that it explains.
-    cmap : str, optional
-        A diverging one of `xplain.renderers.CMAPS`, centred on zero; its most vivid colours mark the signs. ``RdBu_r``
-        if left out.
-    scale : {"robust", "max"} or float, optional
-        |Score| that gets the full colour, see `xplain.renderers.canvas.scale.choose`.
-    text : str or sequence of str, optional
-        The text that was explained, or one for each explanation, if the source does not hold it. Without any, the
-        scored words stand alone.
-    font : str, optional
-        A TrueType or OpenType file for PNG.
+    style : Style
+        What the caller asks for.
     notes : callable
         As for `xplain.renderers.draw`.
 
@@ -161,15 +128,16 @@ def draw(
     InputError
         If the text holds none of the explained words, or an argument is wrong.
     UnknownNameError
-        If ``kind``, ``target``, ``cmap`` or ``scale`` names nothing that exists.
+        If ``target`` or ``scale`` names nothing that exists.
 
     Examples
     --------
+    >>> from xplain.explanation.notes import no_notes
     >>> from xplain.explanation import Attribution, Prediction, Source, Word, WordScores
     >>> good = Prediction("good", 0.9)
     >>> words = WordScores([Word("not", -0.25, index=0), Word("bad", 0.5, index=1)])
     >>> e = Explanation("text-classification", Source("text", text="not bad!"), (good,), (Attribution(good, words),))
-    >>> print(draw([e]).ansi(color=False), end="")
+    >>> print(draw([e], None, Style(), no_notes).ansi(color=False), end="")
     -0.5 speaks against, +0.5 speaks for (scale: 99.5th percentile)
     <BLANKLINE>
     good 0.9
@@ -182,16 +150,9 @@ def draw(
     """
     if image is not None:
         raise InputError(f"image must be left out for a text, got {type(image).__name__}")
-    if kind is not None:
-        _check.known("kind", kind, KINDS)
-    font = None if font is None else str(files.as_path(font, "font"))
-    colour_map = find_cmap(_DEFAULT_CMAP if cmap is None else cmap)
-    if not colour_map.diverging:
-        diverging = ", ".join(name for name, other in CMAPS.items() if other.diverging)
-        raise InputError(f"cmap must be diverging for a text ({diverging}), got {cmap!r}")
     if not any(explanation.attributions or explanation.predictions for explanation in subjects):
         raise InputError("subject must hold an attribution or a prediction to be drawn, got neither")
-    return _picture(build(subjects, text, kind or "text", target, colour_map, scale, notes), font)
+    return _picture(build(subjects, style, notes), style.font)
 
 
 def _picture(scene: Scene, font: str | None) -> TextPicture:

@@ -13,12 +13,13 @@ from collections.abc import Iterator, Sequence
 from xplain.explanation import Explanation
 from xplain.explanation.characters import one_line, visible
 from xplain.explanation.notes import Notes
-from xplain.renderers.canvas.colours import CMAPS, Colour
+from xplain.renderers.canvas.colours import Colour
 from xplain.renderers.canvas.html import background, escaped
 from xplain.renderers.canvas.scale import fraction, number
 from xplain.renderers.text import wording
 from xplain.renderers.text.entities import ENTITY_OPACITY, Stretch
 from xplain.renderers.text.scene import ExplainedText, Scene, Section, Tint, build
+from xplain.renderers.text.style import Style
 from xplain.renderers.text.wording import Bar
 
 _PAGE_STYLE = (
@@ -70,8 +71,8 @@ def fragment(scene: Scene) -> str:
 
 def snippet(explanation: Explanation, notes: Notes) -> str:
     """Write the beginning of a text, coloured by the first attribution or by entities; empty if it is not known."""
-    target = 0 if explanation.attributions else None
-    scene = build([explanation], None, "text", target, CMAPS[_SNIPPET_CMAP], None, lambda _: notes)
+    style = Style(target=0 if explanation.attributions else None)
+    scene = build([explanation], style, lambda _: notes)
     [explained] = scene.texts
     if explained.sections:
         [section] = explained.sections

@@ -31,6 +31,7 @@ from xplain.renderers.canvas.scale import Extent, Scale, choose
 from xplain.renderers.canvas.typography import PAPER
 from xplain.renderers.targets import select_attributions
 from xplain.renderers.text.entities import Entity, Passage, find_entities, passages
+from xplain.renderers.text.style import Style
 
 Range = tuple[int, int]  # half-open, in code points
 
@@ -199,31 +200,15 @@ class Scene:
         return self.tint if self.scale is not None and (self.scale.fixed or not section.blank_reason) else None
 
 
-def build(
-    subjects: Sequence[Explanation],
-    texts: Any,
-    kind: str,
-    target: int | str | None,
-    cmap: Cmap,
-    scale: Any,
-    notes_of: NotesOf,
-) -> Scene:
+def build(subjects: Sequence[Explanation], style: Style, notes_of: NotesOf) -> Scene:
     """Pick the attributions, find their words in the texts and choose one scale for them.
 
     Parameters
     ----------
     subjects : sequence of Explanation
         What is drawn.
-    texts : str, sequence of str or None, or None
-        What the caller gave as the explained text, or texts.
-    kind : str
-        One of `xplain.renderers.text.drawing.KINDS`.
-    target : int or str, optional
-        Which attributions are drawn; all if left out.
-    cmap : Cmap
-        A diverging one.
-    scale : {"robust", "max"} or float, optional
-        As for `xplain.renderers.canvas.scale.choose`.
+    style : Style
+        What the caller asks for.
     notes_of : callable
         Gives the notes of an explanation.
 
@@ -233,13 +218,13 @@ def build(
         If a text does not fit, evidence is not of a text, or no attribution has this target.
     """
     explained_texts = tuple(
-        _explained_text(explanation, notes_of(explanation), text, name, target)
-        for explanation, (name, text) in zip(subjects, _texts_by_name(texts, len(subjects)), strict=True)
+        _explained_text(explanation, notes_of(explanation), text, name, style.target)
+        for explanation, (name, text) in zip(subjects, _texts_by_name(style.text, len(subjects)), strict=True)
     )
     extents = [section.extent for explained in explained_texts for section in explained.sections if section.words]
-    chosen_scale = choose(extents, scale) if extents else None
-    tint = None if chosen_scale is None else Tint.of(cmap, chosen_scale.limit)
-    return Scene(explained_texts, kind, chosen_scale, tint)
+    chosen_scale = choose(extents, style.scale) if extents else None
+    tint = None if chosen_scale is None else Tint.of(style.cmap, chosen_scale.limit)
+    return Scene(explained_texts, style.kind, chosen_scale, tint)
 
 
 def _texts_by_name(texts: Any, count: int) -> list[tuple[str, str | None]]:
