@@ -314,6 +314,27 @@ def no_notes(value: Explanation | Results | Record) -> Notes:
     return Notes()
 
 
+def note_each(
+    predictions: Iterable[Prediction],
+    notes_of: Callable[[Prediction], PredictionNotes],
+    attributes: frozenset[str] | None = None,
+) -> dict[Prediction, PredictionNotes]:
+    """Return the notes of those predictions of which something is said.
+
+    Parameters
+    ----------
+    predictions : iterable of Prediction
+        Those of an explanation.
+    notes_of : callable
+        Gives the notes of a prediction.
+    attributes : frozenset of str, optional
+        Names of attributes without all of which nothing is said: to look at no more.
+    """
+    if attributes is not None:
+        predictions = (p for p in predictions if p.attributes and not attributes.isdisjoint(p.attributes))
+    return {p: said for p in predictions if (said := notes_of(p)) != NO_PREDICTION_NOTES}
+
+
 def merge(several: Iterable[Notes]) -> Notes:
     """Join the notes that several formats make of one value; where two of them say the same thing, the first counts.
 
@@ -326,14 +347,14 @@ def merge(several: Iterable[Notes]) -> Notes:
     >>> both.of(cat).expected, both.of(cat).badges, both.measures[0].value
     ('dog', ('high recall',), 0.5)
     """
-    merged = Notes()
+    empty = merged = Notes()
+    predictions: dict[Prediction, PredictionNotes] = {}
     for notes in several:
-        predictions = {**merged.predictions}
-        for prediction, of_prediction in notes.predictions.items():
-            known = predictions.get(prediction, NO_PREDICTION_NOTES)
-            predictions[prediction] = _fill(known, of_prediction, NO_PREDICTION_NOTES)
-        merged = replace(_fill(merged, notes, Notes()), predictions=predictions)
-    return merged
+        for prediction, said in notes.predictions.items():
+            known = predictions.get(prediction)
+            predictions[prediction] = said if known is None else _fill(known, said, NO_PREDICTION_NOTES)
+        merged = _fill(merged, notes, empty)
+    return replace(merged, predictions=predictions)
 
 
 def _fill(first: Said, second: Said, empty: Said) -> Said:

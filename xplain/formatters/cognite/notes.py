@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from xplain.explanation import Box, Explanation, Polygon, Prediction, Record, Region, Results
-from xplain.explanation.notes import Keypoint, Match, Measure, Notes, PredictionNotes
+from xplain.explanation.notes import Keypoint, Match, Measure, Notes, PredictionNotes, note_each
 from xplain.explanation.secrets import is_secret
 from xplain.formatters.cognite.gauges import read_gauge
 from xplain.formatters.cognite.matches import MAX_CHARACTERS, align
@@ -20,6 +20,7 @@ from xplain.formatters.core.lookup import (
     value_at,
 )
 
+_ATTRIBUTES = frozenset(("assetRef", "attributes", "closed", "feature", "keypoints", "unscored"))
 _READ_FEATURES = ("text", "assetTag")  # features whose labels are text read in the image
 
 
@@ -27,7 +28,7 @@ def notes(value: Explanation | Results | Record) -> Notes:
     """Return what is said of the objects and texts in an image; nothing of a job or a record."""
     if not isinstance(value, Explanation):
         return Notes()
-    return Notes({p: _of_prediction(p) for p in value.predictions if p.attributes})
+    return Notes(note_each(value.predictions, _of_prediction, _ATTRIBUTES))
 
 
 def _of_prediction(prediction: Prediction) -> PredictionNotes:

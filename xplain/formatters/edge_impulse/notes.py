@@ -13,7 +13,6 @@ from typing import Any
 
 from xplain.explanation import Box, Explanation, Prediction, Record, Results
 from xplain.explanation.notes import (
-    NO_PREDICTION_NOTES,
     Centroid,
     Link,
     Measure,
@@ -22,6 +21,7 @@ from xplain.explanation.notes import (
     Ranking,
     Table,
     Truth,
+    note_each,
 )
 from xplain.formatters.core.lookup import (
     fields_at,
@@ -36,7 +36,7 @@ from xplain.formatters.core.lookup import (
 from xplain.formatters.edge_impulse.fields import FORMAT
 from xplain.formatters.edge_impulse.outcomes import outcome_notes
 from xplain.formatters.edge_impulse.runner import RUNNER
-from xplain.formatters.edge_impulse.writing import DETECTION, block_of, write_sample
+from xplain.formatters.edge_impulse.writing import block_of, write_sample
 
 _FOMO = "fomo"  # the kind of detector that finds centres of objects, not their sizes
 _FIGURES = {"mAP": "mAP", "F1": "f1", "precision": "precision", "recall": "recall"}
@@ -51,22 +51,15 @@ def notes(value: Explanation | Results | Record) -> Notes:
         is_importance = (value.format, value.kind) == (FORMAT, "feature-importance")
         return _importances(value.fields) if is_importance else Notes()
     extras = value_at(value.attributes, FORMAT)
-    sample = _sample(value, extras) if isinstance(extras, Mapping) else None
-    blocks = [] if sample is None else list(items_at(sample, "classifications"))
-    predictions = {p: said for p in value.predictions if (said := _of_prediction(p, blocks)) != NO_PREDICTION_NOTES}
+    sample = _sample(value, extras) if isinstance(extras, Mapping) and value.source.kind == "image" else None
+    blocks = list(items_at(sample, "classifications"))
+    predictions = note_each(value.predictions, lambda prediction: _of_prediction(prediction, blocks))
     true_centroids, centroids, links = _centroids(value_at(extras, "centroids"))
-    return Notes(
-        predictions,
-        tuple(_truths(sample)),
-        true_centroids,
-        centroids,
-        links,
-        measures=tuple(_measures(blocks)) if value.task == DETECTION else (),
-    )
+    return Notes(predictions, tuple(_truths(sample)), true_centroids, centroids, links, tuple(_measures(blocks)))
 
 
 def _sample(explanation: Explanation, extras: Mapping[str, Any]) -> Any:
-    """The sample as its document had it; None of the result of a runner, which is no sample."""
+    """The sample of an image as its document had it; None of the result of a runner, which is no sample."""
     if RUNNER in extras:
         return None
     sample, _ = write_sample(explanation, "", 0, patch=dict(extras), current=False)

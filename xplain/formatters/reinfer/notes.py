@@ -6,10 +6,20 @@ from collections.abc import Mapping
 from typing import Any
 
 from xplain.explanation import Explanation, Prediction, Record, Results, Span
-from xplain.explanation.notes import Badge, Breakdown, Chart, Measure, Notes, PredictionNotes, Shares
+from xplain.explanation.notes import (
+    Badge,
+    Breakdown,
+    Chart,
+    Measure,
+    Notes,
+    PredictionNotes,
+    Shares,
+    note_each,
+)
 from xplain.formatters.core.lookup import flag_at, integer_at, items_at, number_at, text_at, value_at
 from xplain.formatters.reinfer.responses import FORMAT
 
+_ATTRIBUTES = frozenset(("auto_thresholds", "formatted_value", "further_spans", "kind", "unscored"))
 _QUALITIES = ("poor", "average", "good", "excellent")  # of a dataset, from the worst to the best
 _ROUNDING = 1e-6  # relative difference between a total and the sum of its parts that is rounding only
 
@@ -17,7 +27,7 @@ _ROUNDING = 1e-6  # relative difference between a total and the sum of its parts
 def notes(value: Explanation | Results | Record) -> Notes:
     """Return what is said of a text and of what is predicted of it, or the charts of a record."""
     if isinstance(value, Explanation):
-        predictions = {p: _of_prediction(p) for p in value.predictions if p.attributes}
+        predictions = note_each(value.predictions, _of_prediction, _ATTRIBUTES)
         return Notes(predictions, properties=_properties(value_at(value.attributes, FORMAT)))
     if isinstance(value, Record) and value.format == FORMAT:
         return {"validation": _validation, "annotated-comment": _breakdowns}.get(value.kind, _no_charts)(value.fields)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from xplain.explanation import Explanation, Item
@@ -45,9 +45,10 @@ def count_items(items: Iterable[Item], notes_of: NotesOf) -> Counts:
         if item.explanation is None:
             continue
         notes = notes_of(item.explanation)
-        label_times.update(labels_of(item.explanation, notes))
-        wrong += is_wrong(item.explanation, notes)
-        for outcome in outcomes(item.explanation, notes):
+        decided = outcomes(item.explanation, notes)
+        label_times.update(labels_of(item.explanation, decided, notes))
+        wrong += is_wrong(decided)
+        for outcome in decided:
             if outcome.expected is not None:
                 outcome_times[replace(outcome, region=None)] += 1  # equal ones are kept once, whatever their windows
             if outcome.region is not None:
@@ -57,10 +58,10 @@ def count_items(items: Iterable[Item], notes_of: NotesOf) -> Counts:
     return Counts(tally(list(outcome_times.elements())), dict(label_times.most_common()), wrong, colours)
 
 
-def labels_of(explanation: Explanation, notes: Notes) -> tuple[str, ...]:
+def labels_of(explanation: Explanation, decided: Sequence[Outcome], notes: Notes) -> tuple[str, ...]:
     """Return the labels by which an item is filtered: what is decided for it, or found in it."""
     if explanation.task in ("image-classification", "signal-classification"):
-        names = [outcome.predicted for outcome in outcomes(explanation, notes)]
+        names = [outcome.predicted for outcome in decided]
     elif explanation.task == "text-classification":
         names = _labels_of_text(explanation, notes)
     else:
@@ -77,6 +78,6 @@ def _labels_of_text(explanation: Explanation, notes: Notes) -> list[str]:
     return [] if best is None else [best.name]
 
 
-def is_wrong(explanation: Explanation, notes: Notes) -> bool:
+def is_wrong(decided: Sequence[Outcome]) -> bool:
     """Whether any outcome is known to be wrong."""
-    return any(outcome.correct is False for outcome in outcomes(explanation, notes))
+    return any(outcome.correct is False for outcome in decided)

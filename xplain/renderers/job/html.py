@@ -236,15 +236,17 @@ def entry(index: int, item: Item, notes: Notes, counts: Counts, classes: Mapping
     """
     explanation = item.explanation
     css_classes = ["item", f"s-{item.status}"]
+    decided: tuple[Outcome, ...] = ()
     if explanation is not None:
-        css_classes += ["wrong"] if is_wrong(explanation, notes) else []
-        css_classes += [classes.get(label, _OTHER_LABELS) for label in labels_of(explanation, notes)]
+        decided = outcomes(explanation, notes)
+        css_classes += ["wrong"] if is_wrong(decided) else []
+        css_classes += [classes.get(label, _OTHER_LABELS) for label in labels_of(explanation, decided, notes)]
     return "".join(
         [
             f'<article id="i{index}" class="{" ".join(dict.fromkeys(css_classes))}">\n',
             f'<h3 dir="auto"><a href="#i{index}">{escaped(item.name) or "(no name)"}</a></h3>\n',
             *([] if explanation is None else _picture(item, explanation, notes, counts, photos)),
-            *([] if explanation is None else _decision(explanation, notes)),
+            *([] if explanation is None else _decision(explanation, decided, notes)),
             f'<p class="quiet">{escaped(_status(item))}</p>\n',
             *([] if item.error is None else [f'<p class="error" dir="auto">{escaped(item.error)}</p>\n']),
             *([] if explanation is None else _all_predictions(explanation, notes)),
@@ -283,9 +285,8 @@ def _picture(item: Item, explanation: Explanation, notes: Notes, counts: Counts,
         )
 
 
-def _decision(explanation: Explanation, notes: Notes) -> Iterator[str]:
+def _decision(explanation: Explanation, decided: Sequence[Outcome], notes: Notes) -> Iterator[str]:
     """What was decided for the windows or for the whole input, or what was found in it, and whether that is right."""
-    decided = outcomes(explanation, notes)
     if any(outcome.region is not None for outcome in decided):
         yield _windows(decided)
     elif explanation.task in ("image-classification", "signal-classification"):
