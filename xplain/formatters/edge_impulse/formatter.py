@@ -42,6 +42,7 @@ import numpy.typing as npt
 
 from xplain import _check
 from xplain.explanation import Box, Explanation, Grid, Item, Record, Results, Window
+from xplain.formatters.core.extras import attributes_of, extras_of
 from xplain.formatters.core.fit import Capabilities, Value
 from xplain.formatters.core.places import At, Problem, Rejected
 from xplain.formatters.core.streaming import ItemLayout
@@ -129,22 +130,16 @@ def encode(value: Value, *, level: str = "current") -> Json:
     if isinstance(value, Record):
         return value.fields
     if isinstance(value, Explanation):
-        extras = _extras(value.attributes)
+        extras = extras_of(value.attributes, FORMAT)
         if isinstance(extras.get(RUNNER), dict):
             return write_runner(value)
         if isinstance(extras.get(_RESPONSE), dict):
             return _write_response(value, current)
         value = Results("", (Item(_sample_name(value), "successful", explanation=value),))
-    extras = _extras(value.attributes)
+    extras = extras_of(value.attributes, FORMAT)
     if value.error is not None:
         return apply_patch({"success": False, "error": value.error}, extras)
     return _write_job(value, extras, current)
-
-
-def _extras(attributes: Json) -> Json:
-    """Return a copy of the extras in our attributes; anything but a dict there was not written by a reader."""
-    extras = attributes.get(FORMAT)
-    return dict(extras) if isinstance(extras, dict) else {}
 
 
 def _sample_name(explanation: Explanation) -> str:
@@ -203,7 +198,7 @@ def _is_current(claimed: Any, predictions: list[Json], samples: list[Json]) -> b
 def _sample_patch(explanation: Explanation) -> Json:
     """Return the patch of a sample: its extras, without those that stand beside the patch."""
     others = ("centroids", RUNNER, _RESPONSE)
-    return {key: change for key, change in _extras(explanation.attributes).items() if key not in others}
+    return {key: change for key, change in extras_of(explanation.attributes, FORMAT).items() if key not in others}
 
 
 def _pop_number(patch: Json, default: int) -> int:
@@ -238,8 +233,8 @@ def _write_response(explanation: Explanation, current: bool) -> Json:
     patch = _sample_patch(explanation)
     number = _pop_number(patch, 1)
     sample, _ = write_sample(explanation, _sample_name(explanation), number, patch=patch, current=current)
-    plain = {"success": True, "classifications": sample["classifications"], _SAMPLE: {_SAMPLE: sample[_SAMPLE]}}
-    return apply_patch(plain, _extras(explanation.attributes)[_RESPONSE])
+    plain = {"success": True, "classifications": sample.get("classifications"), _SAMPLE: {_SAMPLE: sample[_SAMPLE]}}
+    return apply_patch(plain, extras_of(explanation.attributes, FORMAT)[_RESPONSE])
 
 
 # Reading jobs and pages.
@@ -271,7 +266,7 @@ def _read_job(at: At) -> Results:
     extras = make_patch(document, plain) | _prediction_extras(windows, samples, predictions)
     if is_page:
         extras["page"] = True
-    return Results("", tuple(items), total=total, attributes={FORMAT: extras} if extras else {})
+    return Results("", tuple(items), total=total, attributes=attributes_of(extras, FORMAT))
 
 
 def _item_reader(job: At) -> Reader[Item]:
@@ -296,7 +291,7 @@ _TOTAL: Reader[Json] = record(dict, total=nullable(integer(0), key="totalCount")
 def _read_head(at: At) -> Json:
     # The accuracy follows from the samples, which are not at hand here.
     extras = {key: at.value[key] for key in _JOB_FIELDS[1:] if at.value.get(key)}
-    return {"job": "", **_TOTAL(at), "attributes": {FORMAT: extras} if extras else {}}
+    return {"job": "", **_TOTAL(at), "attributes": attributes_of(extras, FORMAT)}
 
 
 HEAD: Reader[Json] = _read_head
@@ -403,7 +398,7 @@ def _read_error(at: At) -> Results:
     document = _ERROR_FIELDS(at)
     error = document.get("error", _NO_REASON)
     extras = make_patch(document, {"success": False, "error": error})
-    return Results("", (), error=error, attributes={FORMAT: extras} if extras else {})
+    return Results("", (), error=error, attributes=attributes_of(extras, FORMAT))
 
 
 def decode(at: At) -> Explanation | Results | Record:
