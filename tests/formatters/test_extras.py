@@ -21,6 +21,9 @@ IMAGE = Explanation("image-classification", Source("image"), [CAT])
 BOXES = Explanation("object-detection", Source("image"), [Prediction("pump", 0.5, region=Box(0, 0, 0.5, 0.5))])
 TEXT = Explanation("text-classification", Source("text", text="a b"), [CAT])
 
+#: Options of formats beside their defaults.
+OPTIONS = {"modzy": [{"edge": True}], "edge-impulse": [{"level": "seed"}], "native": [{"quantize": 8}]}
+
 
 def holds_tasks(format, value):
     explanations = [value] if isinstance(value, Explanation) else [item.explanation for item in value.items]
@@ -28,15 +31,15 @@ def holds_tasks(format, value):
     return capabilities is None or all(e.task in capabilities for e in explanations if e is not None)
 
 
-def outcome(value, format, lossy):
+def outcome(value, format, lossy, **options):
     """Write a value: return ``"written"`` if that gives a valid document, or the name of the refusal."""
     try:
-        document = to_document(value, format, lossy=lossy)
+        document = to_document(value, format, lossy=lossy, **options)
     except XplainError as error:
         return type(error).__name__
     assert json.loads(json.dumps(document, allow_nan=False)) == document
     assert validate(document, format) == []
-    assert to_document(value, format, lossy=lossy) == document
+    assert to_document(value, format, lossy=lossy, **options) == document
     return "written"
 
 
@@ -58,6 +61,9 @@ def test_any_extras_are_written_or_left_out_or_refused(format):
             assert said.startswith(
                 {"FidelityError": "lossy: ", "InputError": "refused: "}.get(strictly, ("equal", "lossy"))
             )
+            for options in OPTIONS.get(target, ()):
+                with_options = outcome(value, target, lossy=True, **options)
+                assert with_options == lossily, (target, options)
             event(f"{target}: strictly {strictly}, lossily {lossily}")
             outcomes[target == format, strictly, lossily] += 1
 
