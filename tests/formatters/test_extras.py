@@ -161,3 +161,19 @@ def test_extras_never_make_a_record_of_a_value():
     ):
         to_document(value, "reinfer")
     assert validate(to_document(value, "reinfer", lossy=True), "reinfer") == []
+
+
+@pytest.mark.parametrize("name", ["classifications", "sample"])
+def test_a_patch_may_remove_anything_from_the_result_of_a_sample(name):
+    sample = from_document(golden.read(golden.DATA / "edge-impulse" / "sample.json"))
+    patch = {**sample.attributes["edge-impulse"], name: None}
+    document = to_document(replace(sample, attributes={"edge-impulse": patch}), "edge-impulse", lossy=True)
+    assert validate(document, "edge-impulse") == []
+
+
+def test_figures_that_are_null_are_no_figures():
+    job = from_document(golden.read(golden.DATA / "edge-impulse" / "detection.json"))
+    extras_of_job = job.attributes["edge-impulse"]
+    spoilt = {**extras_of_job, "accuracy": {**extras_of_job["accuracy"], "accuracyScore": None}}
+    document = to_document(replace(job, attributes={"edge-impulse": spoilt}), "edge-impulse", lossy=True)
+    assert validate(document, "edge-impulse") == []

@@ -35,7 +35,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -46,7 +46,7 @@ from xplain.formatters.core.extras import attributes_of, extras_of
 from xplain.formatters.core.fit import Capabilities, Value
 from xplain.formatters.core.places import At, Problem, Rejected
 from xplain.formatters.core.streaming import ItemLayout
-from xplain.formatters.core.wire import Reader, boolean, integer, mapping, nullable, problems, record, string
+from xplain.formatters.core.wire import Reader, boolean, integer, mapping, nullable, record, string
 from xplain.formatters.edge_impulse.fields import (
     ACCURACY,
     BLOCK,
@@ -67,6 +67,8 @@ from xplain.formatters.edge_impulse.samples import explain_sample, with_extras
 from xplain.formatters.edge_impulse.writing import apply_patch, make_patch, write_sample
 
 __all__ = ["CAPABILITIES", "HEAD", "ITEMS", "decode", "encode", "sniff"]
+
+T = TypeVar("T")
 
 _ATTRIBUTES = ("expected", "correct", "predicted", "block", "anomaly")
 _IMAGE = Capabilities(
@@ -164,8 +166,9 @@ def _write_job(results: Results, extras: Json, current: bool) -> Json:
     if is_page:
         document |= {"totalCount": results.total} if current else {}
     else:
-        document |= _plain_job(predictions)
-        if "accuracy" in extras and not _is_current(extras["accuracy"], predictions, samples):
+        written = _read_or_none(PREDICTIONS, predictions)
+        document |= _plain_job(written or [])
+        if "accuracy" in extras and not _is_current(extras["accuracy"], written, samples):
             del extras["accuracy"]
     return apply_patch(document, extras)
 
@@ -190,9 +193,23 @@ def _is_readable(sample: Json, windows: list[Json]) -> bool:
     return True
 
 
-def _is_current(claimed: Any, predictions: list[Json], samples: list[Json]) -> bool:
+def _is_current(claimed: Any, predictions: list[Json] | None, samples: list[Json]) -> bool:
     """Whether the accuracy that a document claimed is still that of the predictions."""
-    return not (problems(ACCURACY, claimed) or check_accuracy(At(claimed), claimed, predictions, samples))
+    figures, results = _read_or_none(ACCURACY, claimed), _read_or_none(_RESULTS, samples)
+    if figures is None or predictions is None or results is None:
+        return False
+    return not check_accuracy(At(claimed), figures, predictions, results)
+
+
+_RESULTS = list_of(MODEL_RESULT)
+
+
+def _read_or_none(reader: Reader[T], value: Any) -> T | None:
+    """Read what may have come from a patch, which may hold anything; None if the reader refuses it."""
+    try:
+        return reader(At(value))
+    except Rejected:
+        return None
 
 
 def _sample_patch(explanation: Explanation) -> Json:
@@ -208,8 +225,7 @@ def _pop_number(patch: Json, default: int) -> int:
 
 def _plain_job(predictions: list[Json]) -> Json:
     """Return the fields of a job that follow from its predictions, or are empty."""
-    valid = [] if problems(PREDICTIONS, predictions) else predictions
-    return {"accuracy": accuracy(valid), "additionalMetricsByLearnBlock": [], "availableVariants": []}
+    return {"accuracy": accuracy(predictions), "additionalMetricsByLearnBlock": [], "availableVariants": []}
 
 
 def _in_order(windows: dict[int, list[Json]], order: Any) -> list[Json]:
