@@ -139,6 +139,9 @@ def test_properties_are_listed_for_each_document_or_for_the_only_one():
     assert unknown.attributes == {"reinfer": {"label_properties": [tone]}}
     assert [item.explanation.attributes for item in unknown.items] == [{}, {}]
     assert from_document(to_document(unknown, "reinfer")) == unknown
+    without_documents = from_document(response(label_properties=[tone]))
+    assert without_documents.attributes == {"reinfer": {"label_properties": [tone]}}
+    assert to_document(without_documents, "reinfer")["label_properties"] == [tone]
     assert [p.path for p in validate(response([], label_properties=[[{**tone, "property_id": "1"}]]))] == [
         "$.label_properties[0][0].property_id"
     ]

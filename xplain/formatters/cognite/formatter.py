@@ -43,6 +43,7 @@ from xplain.formatters.cognite.predictions import (
     without_unmet_thresholds,
 )
 from xplain.formatters.cognite.shapes import int64
+from xplain.formatters.core.extras import attributes_of, extras_of
 from xplain.formatters.core.fit import Capabilities, Value
 from xplain.formatters.core.places import At, Rejected
 from xplain.formatters.core.streaming import ItemLayout
@@ -121,6 +122,11 @@ REQUEST = keep(
 ERROR = keep({"error": keep({"code": integer(), "message": string})})
 
 
+#: Extras of an item and of a job that are written only if they are what a reader would have kept.
+_ITEM_EXTRAS: dict[str, Reader[Any]] = {"fileId": int64, "fileExternalId": string}
+_JOB_EXTRAS: dict[str, Reader[Any]] = {"parameters": PARAMETERS, "failedItems": array(mapping)}
+
+
 # The format.
 
 
@@ -178,7 +184,7 @@ def encode(value: Value) -> dict[str, Any]:
 
 
 def _encode_job(results: Results) -> dict[str, Any]:
-    extras = _extras(results.attributes)
+    extras = extras_of(results.attributes, FORMAT, _JOB_EXTRAS)
     explanations = [item.explanation for item in results.items if item.explanation is not None]
     files = list(zip(results.items, _files(results), strict=True))
     # In a finished job every file is done: others are left out.
@@ -200,11 +206,6 @@ def _encode_job(results: Results) -> dict[str, Any]:
         **({"parameters": parameters} if parameters else {}),
     }
     return {**document, **{key: value for key, value in extras.items() if key not in document}}
-
-
-def _extras(attributes: dict[str, Any]) -> dict[str, Any]:
-    """Return what a document of this format said beyond the values of xplain."""
-    return dict(attributes.get(FORMAT, {}))
 
 
 def _unfinished_status(items: Iterable[Item]) -> str:
@@ -236,8 +237,9 @@ def _files(results: Results) -> list[dict[str, Any]]:
     files: list[dict[str, Any]] = []
     file_ids: set[int] = set()
     for index, item in enumerate(results.items):
-        extras = _extras(item.attributes)
-        extras.pop("batch", None)
+        extras = extras_of(item.attributes, FORMAT, _ITEM_EXTRAS)
+        for key in ("batch", "predictions"):  # written otherwise, or not at all
+            extras.pop(key, None)
         file_id = extras.pop("fileId", _file_id(item.name))
         if file_id is None or file_id in file_ids:
             file_id = -index - 1
@@ -257,7 +259,7 @@ def _file_id(name: str) -> int | None:
 def _failed_batches(files: Iterable[tuple[Item, dict[str, Any]]]) -> list[dict[str, Any]]:
     """Write failed items; neighbours with the same error and batch number become one batch."""
     failed = [(item, file) for item, file in files if item.status == "failed"]
-    batches = groupby(failed, lambda pair: (pair[0].error, _extras(pair[0].attributes).get("batch", 0)))
+    batches = groupby(failed, lambda pair: (pair[0].error, extras_of(pair[0].attributes, FORMAT).get("batch", 0)))
     return [{"errorMessage": error, "items": [file for _, file in batch]} for (error, _), batch in batches]
 
 
@@ -300,7 +302,7 @@ def read_item(job: At, parameters: dict[str, Any]) -> Reader[Item]:
     def make(file_id: int, external_id: str | None, explanation: Explanation | None, rest: dict[str, Any]) -> Item:
         name, extras = _name_and_extras(file_id, external_id, rest)
         status = "successful" if status_before is None or explanation is not None else status_before
-        return Item(name, status, explanation=explanation, attributes=_attributes(extras))
+        return Item(name, status, explanation=explanation, attributes=attributes_of(extras, FORMAT))
 
     read_predictions = read_explanation(parameters)
     required, if_done = Field(read_predictions, "predictions"), optional(read_predictions, key="predictions")
@@ -321,16 +323,12 @@ def _name_and_extras(file_id: int, external_id: str | None, rest: dict[str, Any]
     return external_id, rest if file_id < 0 else {**rest, "fileId": file_id}
 
 
-def _attributes(extras: dict[str, Any]) -> dict[str, Any]:
-    return {FORMAT: extras} if extras else {}
-
-
 # Reading failed items, which come in batches.
 
 
 def _failed_item(file_id: int, external_id: str | None, rest: dict[str, Any]) -> Item:
     name, extras = _name_and_extras(file_id, external_id, rest)
-    return Item(name, "failed", error=_NO_REASON, attributes=_attributes(extras))
+    return Item(name, "failed", error=_NO_REASON, attributes=attributes_of(extras, FORMAT))
 
 
 _BATCH: Reader[dict[str, Any]] = record(
@@ -358,8 +356,8 @@ def _failed_items(batches: tuple[dict[str, Any], ...]) -> list[Item]:
         number = number + 1 if batch["error"] == error else 0
         error = batch["error"]
         for item in batch["items"]:
-            extras = {**_extras(item.attributes), **({"batch": number} if number else {})}
-            items.append(Item(item.name, "failed", error=error, attributes=_attributes(extras)))
+            extras = {**extras_of(item.attributes, FORMAT), **({"batch": number} if number else {})}
+            items.append(Item(item.name, "failed", error=error, attributes=attributes_of(extras, FORMAT)))
     return items
 
 
@@ -428,7 +426,7 @@ def read_job(at: At) -> Results:
             all_items,
             finished=finished,
             error=error,
-            attributes=_attributes({key: value for key, value in extras.items() if value}),
+            attributes=attributes_of({key: value for key, value in extras.items() if value}, FORMAT),
             **_result_times(finished, **times),
         )
 
@@ -459,7 +457,7 @@ def _check_unique(items: tuple[Item, ...], batches: tuple[dict[str, Any], ...]) 
     }
     paths: dict[tuple[str, Any], str] = {}
     for path, item in by_path.items():
-        extras, file_id = _extras(item.attributes), _file_id(item.name)
+        extras, file_id = extras_of(item.attributes, FORMAT), _file_id(item.name)
         external_id = extras.get("fileExternalId", item.name if file_id is None else None)
         for identifier in (("fileId", extras.get("fileId", file_id)), ("fileExternalId", external_id)):
             if identifier[1] is None:

@@ -27,6 +27,7 @@ from xplain.formatters.cognite.shapes import (
     write_rectangle,
     write_shape,
 )
+from xplain.formatters.core.extras import accepted, attributes_of, extras_of
 from xplain.formatters.core.places import At
 from xplain.formatters.core.wire import (
     Field,
@@ -35,12 +36,13 @@ from xplain.formatters.core.wire import (
     boolean,
     integer,
     keep,
+    listing,
     mapping,
     nullable,
     number,
     optional,
-    problems,
     record,
+    sized,
 )
 
 FORMAT = "cognite"
@@ -190,7 +192,7 @@ def read_explanation(parameters: dict[str, Any]) -> Reader[Explanation]:
         predictions = tuple(prediction for predictions in lists.values() for prediction in predictions or ())
         # An empty list says that the feature was looked for.
         extras = {**rest, **{key: [] for key, predictions in lists.items() if predictions == ()}}
-        attributes = {FORMAT: extras} if extras else {}
+        attributes = attributes_of(extras, FORMAT)
         return Explanation("object-detection", Source("image"), predictions, attributes=attributes)
 
     return record(make, rest={}, **lists)
@@ -218,6 +220,11 @@ def _prediction(feature: str, parameters: dict[str, Any]) -> Reader[Prediction]:
 
 # Writing the predictions of one file.
 
+#: Readers of the attributes of an asset tag, which needs the first.
+_LINKS: dict[str, Reader[Any]] = {"assetRef": asset_reference, "objectRegion": object_region}
+#: Readers of the lists that the extras of a file may hold: empty ones.
+_EMPTY_LISTS: dict[str, Reader[Any]] = {_list_key(feature): sized(listing, 0) for feature in FEATURES}
+
 
 def encode_explanation(explanation: Explanation) -> dict[str, Any]:
     """Write the predictions of one file."""
@@ -225,7 +232,7 @@ def encode_explanation(explanation: Explanation) -> dict[str, Any]:
     for prediction in explanation.predictions:
         feature = _feature(prediction)
         lists.setdefault(_list_key(feature), []).append(_encode(prediction, feature))
-    return {**explanation.attributes.get(FORMAT, {}), **lists}
+    return {**extras_of(explanation.attributes, FORMAT, _EMPTY_LISTS), **lists}
 
 
 def _feature(prediction: Prediction) -> str:
@@ -234,18 +241,12 @@ def _feature(prediction: Prediction) -> str:
     if not isinstance(feature, str) or feature not in FEATURES:
         return DEFAULT_FEATURE
     if FEATURES[feature] is _OBJECT_WITH_KEYPOINTS:
-        return feature if _valid(prediction, "keypoints", KEYPOINTS) else DEFAULT_FEATURE
+        return feature if accepted(prediction.attributes, {"keypoints": KEYPOINTS}) else DEFAULT_FEATURE
     if feature in _TEXT_FEATURES:
         has_region = write_rectangle(prediction.region, {}) is not None
-        has_links = feature == "text" or _valid(prediction, "assetRef", asset_reference)
+        has_links = feature == "text" or "assetRef" in accepted(prediction.attributes, _LINKS)
         return feature if has_region and has_links else DEFAULT_FEATURE
     return feature
-
-
-def _valid(prediction: Prediction, name: str, reader: Reader[Any]) -> dict[str, Any]:
-    """Return an attribute as a field, or no field if a document may not hold it."""
-    value = prediction.attributes.get(name)
-    return {} if value is None or problems(reader, value) else {name: value}
 
 
 def _encode(prediction: Prediction, feature: str) -> dict[str, Any]:
@@ -262,12 +263,13 @@ def _encode_text(prediction: Prediction, feature: str) -> dict[str, Any]:
     entry = {"text": _label(prediction), "textRegion": write_rectangle(prediction.region, prediction.attributes)}
     entry |= _confidence(prediction)
     if feature == "assetTag":
-        entry |= _valid(prediction, "assetRef", asset_reference) | _valid(prediction, "objectRegion", object_region)
+        entry |= accepted(prediction.attributes, _LINKS)
     return {**_unknown_fields(prediction, _TEXT_FIELDS), **entry}
 
 
 def _encode_object(prediction: Prediction) -> dict[str, Any]:
-    entry = {"label": _label(prediction), **_confidence(prediction), **_valid(prediction, "attributes", ATTRIBUTES)}
+    entry = {"label": _label(prediction), **_confidence(prediction)}
+    entry |= accepted(prediction.attributes, {"attributes": ATTRIBUTES})
     entry |= write_shape(prediction.region, prediction.attributes)
     return {**_unknown_fields(prediction, _OBJECT_FIELDS), **entry}
 
@@ -283,7 +285,7 @@ def _confidence(prediction: Prediction) -> dict[str, Any]:
 
 def _unknown_fields(prediction: Prediction, known: set[str]) -> dict[str, Any]:
     """Return the fields of the attribute ``extra``, unless we know them."""
-    extra = _valid(prediction, "extra", mapping).get("extra", {})
+    extra = accepted(prediction.attributes, {"extra": mapping}).get("extra", {})
     return {key: value for key, value in extra.items() if key not in known}
 
 
@@ -296,7 +298,7 @@ def implied_parameters(explanations: Iterable[Explanation]) -> dict[str, Any]:
     for explanation in explanations:
         for prediction in explanation.predictions:
             threshold = {} if prediction.threshold is None else {"threshold": prediction.threshold}
-            scale = _valid(prediction, "scale", _SCALE).get("scale", {})
+            scale = accepted(prediction.attributes, {"scale": _SCALE}).get("scale", {})
             by_feature.setdefault(_parameters_key(_feature(prediction)), []).append({**scale, **threshold})
     return {
         key: parameters[0]

@@ -7,6 +7,7 @@ they are accepted.
 
 Declarations cannot say everything (that a window has one score for each label, say). So the fitted value is also
 written and read back, and every difference (`losses.differences`) is a loss: no formatter can lose anything silently.
+If the document cannot be read back, attributes are to blame, which may hold anything: it is written without them.
 
 A vendor's document is a message, not an archive. So metadata without a field of its own is dropped silently:
 provenance, quality, the method's name, the source's name and digest, the numbers of labels. Predictions, evidence, and
@@ -19,7 +20,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-from xplain.errors import FidelityError, InputError
+from xplain.errors import DocumentError, FidelityError, InputError
 from xplain.explanation import (
     Attribution,
     Box,
@@ -41,6 +42,7 @@ from xplain.explanation import (
 )
 from xplain.explanation.parts import in_part, in_text
 from xplain.explanation.words import SplitText
+from xplain.formatters.core.extras import without_attributes, without_extras
 from xplain.formatters.core.losses import differences, group_alike, with_plain_json
 
 Value = Explanation | Results | Record
@@ -141,7 +143,7 @@ def fit(
     losses: list[str] = []
     fitted = _fit_value(value, capabilities, format, losses)
     if round_trip is not None:
-        written, fitted = fitted, round_trip(fitted)
+        written, fitted = _write_and_read(fitted, round_trip, format, losses)
         # A document may have one place for both the name of an item and that of its source: the item's name wins.
         losses += [loss for loss in differences(written, fitted) if not loss.split()[0].endswith("source.name")]
     if losses and not lossy:
@@ -149,9 +151,37 @@ def fit(
     return fitted
 
 
+def _write_and_read(
+    value: Explanation | Results, round_trip: Callable[[Value], Value], format: str, losses: list[str]
+) -> tuple[Explanation | Results, Explanation | Results]:
+    """Return what is written of a value and what is read back: without attributes that spoil the document."""
+    try:
+        return value, _read_back(value, round_trip, format)
+    except DocumentError as error:
+        refusal = error
+    for attributes, strip in ((f"attributes of {format!r}", without_extras), ("all attributes", without_attributes)):
+        bare = strip(value)
+        try:
+            back = _read_back(bare, round_trip, format)
+        except DocumentError:
+            continue
+        losses.append(f"{attributes} are left out, since with them {refusal.path} {refusal.message}")
+        return bare, back
+    raise refusal
+
+
+def _read_back(
+    value: Explanation | Results, round_trip: Callable[[Value], Value], format: str
+) -> Explanation | Results:
+    back = round_trip(value)
+    if isinstance(back, Record):  # extras have made another kind of document
+        raise DocumentError(f"must be of predictions, got a {back.kind}", format=format)
+    return back
+
+
 def _fit_value(
     value: Explanation | Results, capabilities: Mapping[str, Capabilities], format: str, losses: list[str]
-) -> Value:
+) -> Explanation | Results:
     if isinstance(value, Explanation):
         return _fit_explanation(value, capabilities, format, losses, "")
     items = tuple(_fit_item(item, capabilities, format, losses, f"items[{i}].") for i, item in enumerate(value.items))

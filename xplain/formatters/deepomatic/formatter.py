@@ -32,6 +32,7 @@ from typing import Any
 
 from xplain.errors import DocumentError, InputError
 from xplain.explanation import Box, Explanation, Item, Record, Results
+from xplain.formatters.core.extras import attributes_of, extras_of
 from xplain.formatters.core.fit import Capabilities, Value
 from xplain.formatters.core.places import At
 from xplain.formatters.core.streaming import NO_ITEMS, no_head
@@ -49,7 +50,7 @@ from xplain.formatters.core.wire import (
     record,
     string,
 )
-from xplain.formatters.deepomatic.inferences import ATTRIBUTES, FORMAT, attributes_of, encode_data, extras_of, read_data
+from xplain.formatters.deepomatic.inferences import ATTRIBUTES, FORMAT, encode_data, read_data
 from xplain.formatters.deepomatic.notes import notes
 from xplain.formatters.deepomatic.objects import is_specification, is_version, read_page, read_record
 
@@ -126,7 +127,7 @@ def _item(
         _STATUSES[status],
         explanation=explanation,
         error=error,
-        attributes=attributes_of(rest),
+        attributes=attributes_of(rest, FORMAT),
     )
 
 
@@ -160,9 +161,9 @@ def _read_task(at: At) -> Explanation | Results:
     item = _read_item(at)
     if item.status != "successful" or item.explanation is None:
         return Results("", (item,))
-    task = {"id": _number_or_name(item.name), **extras_of(item.attributes)}
-    extras = {**extras_of(item.explanation.attributes), "task": task}
-    return replace(item.explanation, attributes=attributes_of(extras))
+    task = {"id": _number_or_name(item.name), **extras_of(item.attributes, FORMAT)}
+    extras = {**extras_of(item.explanation.attributes, FORMAT), "task": task}
+    return replace(item.explanation, attributes=attributes_of(extras, FORMAT))
 
 
 def _results(items: tuple[Item, ...], path: str, **fields: Any) -> Results:
@@ -179,7 +180,7 @@ def _page(results: tuple[Item, ...], count: int, next: str | None, previous: str
     if count < len(results):
         raise DocumentError(f"must be at least {len(results)}, the number of results, got {count}", path="$.count")
     urls = {name: url for name, url in (("next", next), ("previous", previous)) if url is not None}
-    return _results(results, "$.results", total=count, attributes=attributes_of(urls))
+    return _results(results, "$.results", total=count, attributes=attributes_of(urls, FORMAT))
 
 
 _READ_PAGE: Reader[Results] = record(
@@ -226,11 +227,11 @@ def encode(value: Value) -> dict[str, Any]:
             raise InputError(f"Record.kind must be that of its fields, got {value.kind!r}")
         return value.fields
     if isinstance(value, Explanation):
-        task = extras_of(value.attributes).get("task")
+        task = extras_of(value.attributes, FORMAT).get("task")
         if not isinstance(task, dict) or not isinstance(task.get("id"), (int, str)):
             return encode_data(value)
         return {**task, "status": "success", "error": None, "data": encode_data(value)}
-    extras = extras_of(value.attributes)
+    extras = extras_of(value.attributes, FORMAT)
     urls = {key: url if isinstance(url := extras.get(key), str) else None for key in ("next", "previous")}
     return {"count": value.total, **urls, "results": [_encode_task(item) for item in value.items]}
 
@@ -242,7 +243,7 @@ def _encode_task(item: Item) -> dict[str, Any]:
         "error": item.error,
         "data": None if item.explanation is None else encode_data(item.explanation),
     }
-    return {**extras_of(item.attributes), **fields}
+    return {**extras_of(item.attributes, FORMAT), **fields}
 
 
 def _number_or_name(name: str) -> int | str:

@@ -14,6 +14,7 @@ from typing import Any
 
 from xplain.errors import DocumentError
 from xplain.explanation import Box, Explanation, Prediction, Source
+from xplain.formatters.core.extras import attributes_of, extras_of
 from xplain.formatters.core.places import At, Rejected
 from xplain.formatters.core.wire import (
     Field,
@@ -37,17 +38,6 @@ MAX_OUTPUTS = 256  # of a specification
 MAX_UINT32 = 2**32 - 1  # numbers are uint32 in the vendor's protocol buffers
 MAX_SECONDS = 1e12  # position in a video: a bound that only nonsense exceeds
 ROUNDING = 1e-6  # scores and corners are single precision, and may leave 0..1 by its rounding error
-
-
-def extras_of(attributes: dict[str, Any]) -> dict[str, Any]:
-    """Return what a document of this format said beyond the values of xplain."""
-    extras = attributes.get(FORMAT)
-    return extras if isinstance(extras, dict) else {}
-
-
-def attributes_of(extras: dict[str, Any] | None) -> dict[str, Any]:
-    """Return extras as the attributes of a value."""
-    return {FORMAT: extras} if extras else {}
 
 
 def uint32(at: At) -> int:
@@ -175,7 +165,7 @@ def _explanation(outputs: Sequence[tuple[str, Any]]) -> Explanation:
     # A document without predictions is a detector's, of an empty scene: a classifier has a score for every label.
     has_boxes = any(prediction.region is not None for prediction in predictions) or not predictions
     task = "object-detection" if has_boxes else "image-classification"
-    return Explanation(task, Source("image"), tuple(predictions), attributes=attributes_of(extras))
+    return Explanation(task, Source("image"), tuple(predictions), attributes=attributes_of(extras, FORMAT))
 
 
 read_data: Reader[Explanation] = record(_explanation, outputs=_outputs)
@@ -195,7 +185,7 @@ def encode_data(explanation: Explanation) -> dict[str, Any]:
     for prediction in explanation.predictions:
         index = _number_attribute(prediction, "output", MAX_OUTPUTS - 1) or 0
         by_output.setdefault(index, []).append(prediction)
-    others = _other_outputs(extras_of(explanation.attributes))
+    others = _other_outputs(extras_of(explanation.attributes, FORMAT))
     label_ids = _label_ids(explanation.predictions)
     outputs = []
     for index in range(max(len(others), *(i + 1 for i in by_output), 0)):

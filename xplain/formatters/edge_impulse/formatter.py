@@ -35,17 +35,18 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from xplain import _check
 from xplain.explanation import Box, Explanation, Grid, Item, Record, Results, Window
+from xplain.formatters.core.extras import attributes_of, extras_of
 from xplain.formatters.core.fit import Capabilities, Value
 from xplain.formatters.core.places import At, Problem, Rejected
 from xplain.formatters.core.streaming import ItemLayout
-from xplain.formatters.core.wire import Reader, boolean, integer, mapping, nullable, problems, record, string
+from xplain.formatters.core.wire import Reader, boolean, integer, mapping, nullable, record, string
 from xplain.formatters.edge_impulse.fields import (
     ACCURACY,
     BLOCK,
@@ -67,6 +68,8 @@ from xplain.formatters.edge_impulse.samples import explain_sample, with_extras
 from xplain.formatters.edge_impulse.writing import apply_patch, make_patch, write_sample
 
 __all__ = ["CAPABILITIES", "HEAD", "ITEMS", "decode", "encode", "notes", "sniff"]
+
+T = TypeVar("T")
 
 _ATTRIBUTES = ("expected", "correct", "predicted", "block", "anomaly")
 _IMAGE = Capabilities(
@@ -130,22 +133,16 @@ def encode(value: Value, *, level: str = "current") -> Json:
     if isinstance(value, Record):
         return value.fields
     if isinstance(value, Explanation):
-        extras = _extras(value.attributes)
+        extras = extras_of(value.attributes, FORMAT)
         if isinstance(extras.get(RUNNER), dict):
             return write_runner(value)
         if isinstance(extras.get(_RESPONSE), dict):
             return _write_response(value, current)
         value = Results("", (Item(_sample_name(value), "successful", explanation=value),))
-    extras = _extras(value.attributes)
+    extras = extras_of(value.attributes, FORMAT)
     if value.error is not None:
         return apply_patch({"success": False, "error": value.error}, extras)
     return _write_job(value, extras, current)
-
-
-def _extras(attributes: Json) -> Json:
-    """Return a copy of the extras in our attributes; anything but a dict there was not written by a reader."""
-    extras = attributes.get(FORMAT)
-    return dict(extras) if isinstance(extras, dict) else {}
 
 
 def _sample_name(explanation: Explanation) -> str:
@@ -170,8 +167,9 @@ def _write_job(results: Results, extras: Json, current: bool) -> Json:
     if is_page:
         document |= {"totalCount": results.total} if current else {}
     else:
-        document |= _plain_job(predictions)
-        if "accuracy" in extras and not _is_current(extras["accuracy"], predictions, samples):
+        written = _read_or_none(PREDICTIONS, predictions)
+        document |= _plain_job(written or [])
+        if "accuracy" in extras and not _is_current(extras["accuracy"], written, samples):
             del extras["accuracy"]
     return apply_patch(document, extras)
 
@@ -196,15 +194,29 @@ def _is_readable(sample: Json, windows: list[Json]) -> bool:
     return True
 
 
-def _is_current(claimed: Any, predictions: list[Json], samples: list[Json]) -> bool:
+def _is_current(claimed: Any, predictions: list[Json] | None, samples: list[Json]) -> bool:
     """Whether the accuracy that a document claimed is still that of the predictions."""
-    return not (problems(ACCURACY, claimed) or check_accuracy(At(claimed), claimed, predictions, samples))
+    figures, results = _read_or_none(ACCURACY, claimed), _read_or_none(_RESULTS, samples)
+    if figures is None or predictions is None or results is None:
+        return False
+    return not check_accuracy(At(claimed), figures, predictions, results)
+
+
+_RESULTS = list_of(MODEL_RESULT)
+
+
+def _read_or_none(reader: Reader[T], value: Any) -> T | None:
+    """Read what may have come from a patch, which may hold anything; None if the reader refuses it."""
+    try:
+        return reader(At(value))
+    except Rejected:
+        return None
 
 
 def _sample_patch(explanation: Explanation) -> Json:
     """Return the patch of a sample: its extras, without those that stand beside the patch."""
     others = ("centroids", RUNNER, _RESPONSE)
-    return {key: change for key, change in _extras(explanation.attributes).items() if key not in others}
+    return {key: change for key, change in extras_of(explanation.attributes, FORMAT).items() if key not in others}
 
 
 def _pop_number(patch: Json, default: int) -> int:
@@ -214,8 +226,7 @@ def _pop_number(patch: Json, default: int) -> int:
 
 def _plain_job(predictions: list[Json]) -> Json:
     """Return the fields of a job that follow from its predictions, or are empty."""
-    valid = [] if problems(PREDICTIONS, predictions) else predictions
-    return {"accuracy": accuracy(valid), "additionalMetricsByLearnBlock": [], "availableVariants": []}
+    return {"accuracy": accuracy(predictions), "additionalMetricsByLearnBlock": [], "availableVariants": []}
 
 
 def _in_order(windows: dict[int, list[Json]], order: Any) -> list[Json]:
@@ -239,8 +250,8 @@ def _write_response(explanation: Explanation, current: bool) -> Json:
     patch = _sample_patch(explanation)
     number = _pop_number(patch, 1)
     sample, _ = write_sample(explanation, _sample_name(explanation), number, patch=patch, current=current)
-    plain = {"success": True, "classifications": sample["classifications"], _SAMPLE: {_SAMPLE: sample[_SAMPLE]}}
-    return apply_patch(plain, _extras(explanation.attributes)[_RESPONSE])
+    plain = {"success": True, "classifications": sample.get("classifications"), _SAMPLE: {_SAMPLE: sample[_SAMPLE]}}
+    return apply_patch(plain, extras_of(explanation.attributes, FORMAT)[_RESPONSE])
 
 
 # Reading jobs and pages.
@@ -272,7 +283,7 @@ def _read_job(at: At) -> Results:
     extras = make_patch(document, plain) | _prediction_extras(windows, samples, predictions)
     if is_page:
         extras["page"] = True
-    return Results("", tuple(items), total=total, attributes={FORMAT: extras} if extras else {})
+    return Results("", tuple(items), total=total, attributes=attributes_of(extras, FORMAT))
 
 
 def _item_reader(job: At) -> Reader[Item]:
@@ -297,7 +308,7 @@ _TOTAL: Reader[Json] = record(dict, total=nullable(integer(0), key="totalCount")
 def _read_head(at: At) -> Json:
     # The accuracy follows from the samples, which are not at hand here.
     extras = {key: at.value[key] for key in _JOB_FIELDS[1:] if at.value.get(key)}
-    return {"job": "", **_TOTAL(at), "attributes": {FORMAT: extras} if extras else {}}
+    return {"job": "", **_TOTAL(at), "attributes": attributes_of(extras, FORMAT)}
 
 
 HEAD: Reader[Json] = _read_head
@@ -404,7 +415,7 @@ def _read_error(at: At) -> Results:
     document = _ERROR_FIELDS(at)
     error = document.get("error", _NO_REASON)
     extras = make_patch(document, {"success": False, "error": error})
-    return Results("", (), error=error, attributes={FORMAT: extras} if extras else {})
+    return Results("", (), error=error, attributes=attributes_of(extras, FORMAT))
 
 
 def decode(at: At) -> Explanation | Results | Record:

@@ -13,6 +13,7 @@ from typing import Any
 
 from xplain.explanation import Attribution, Explanation, Grid, Prediction, Source, Window
 from xplain.explanation.outcomes import ANOMALY, UNCERTAIN, choose, decide
+from xplain.formatters.core.extras import attributes_of
 from xplain.formatters.core.places import At, Problem, Rejected
 from xplain.formatters.edge_impulse.fields import FORMAT, Json
 from xplain.formatters.edge_impulse.figures import centroids, check_figures, is_near, make_box, make_boxes
@@ -93,7 +94,7 @@ def with_extras(explanation: Explanation, document: Json, name: str, **more: Any
     if points is not None:
         extras["centroids"] = points
     extras |= more
-    return replace(explanation, attributes={FORMAT: extras} if extras else {})
+    return replace(explanation, attributes=attributes_of(extras, FORMAT))
 
 
 def _without_index(sensor: Json, position: int) -> Json:

@@ -40,6 +40,7 @@ from xplain import _check
 from xplain.errors import InputError
 from xplain.explanation import Box, Explanation, Mask, Record, Results, WordScores
 from xplain.explanation.notes import no_notes as notes
+from xplain.formatters.core.extras import extras_of
 from xplain.formatters.core.fit import Capabilities, Value
 from xplain.formatters.core.places import At
 from xplain.formatters.core.wire import mapping
@@ -117,7 +118,7 @@ def encode(value: Value, *, edge: bool = False) -> dict[str, Any]:
         raise InputError(f"format must be one that holds records of {value.kind}, got {FORMAT!r}")
     if isinstance(value, Results):
         return encode_job(value, edge=edge)
-    if "item" in value.attributes.get(FORMAT, {}):
+    if isinstance(extras_of(value.attributes, FORMAT).get("item"), dict):
         return encode_single_item(value)
     return encode_object(value)
 

@@ -15,6 +15,7 @@ from typing import Any
 
 from xplain.errors import DocumentError
 from xplain.explanation import Explanation, Item, Results
+from xplain.formatters.core.extras import attributes_of, extras_of
 from xplain.formatters.core.places import At
 from xplain.formatters.core.streaming import ItemLayout
 from xplain.formatters.core.wire import (
@@ -80,7 +81,7 @@ _COUNTS = (
 
 def encode_job(results: Results, *, edge: bool) -> dict[str, Any]:
     """Turn fitted results into a job."""
-    extras = dict(results.attributes.get(FORMAT, {}))
+    extras = extras_of(results.attributes, FORMAT)
     document = {
         "jobIdentifier": results.job,
         **_without_none(submittedAt=_encode_time(results.submitted, edge), error=None if edge else results.error),
@@ -104,16 +105,16 @@ def _is_explained(items: Iterable[Item]) -> bool:
 
 def encode_single_item(explanation: Explanation) -> dict[str, Any]:
     """Turn an explanation that was read from an item of a job into that item."""
-    extras = dict(explanation.attributes[FORMAT])
+    extras = extras_of(explanation.attributes, FORMAT)
     item_fields = dict(extras.pop("item"))
-    output = item_fields.pop("output", _OUTPUT)
-    bare = replace(explanation, attributes={FORMAT: extras} if extras else {})
+    output = _pop_output(item_fields)
+    bare = replace(explanation, attributes=attributes_of(extras, FORMAT))
     return {**item_fields, output: {"data": encode_object(bare)}}
 
 
 def _encode_item(item: Item, edge: bool) -> dict[str, Any]:
-    extras = dict(item.attributes.get(FORMAT, {}))
-    output = extras.pop("output", _OUTPUT)
+    extras = extras_of(item.attributes, FORMAT)
+    output = _pop_output(extras)
     times = {theirs: _encode_time(getattr(item, ours), edge) for ours, theirs in _TIMES.items()}
     document: dict[str, Any] = {"status": next(theirs for theirs, ours in STATUSES.items() if ours == item.status)}
     document |= _without_none(engine=item.engine, **times)
@@ -124,6 +125,12 @@ def _encode_item(item: Item, edge: bool) -> dict[str, Any]:
     if item.error is not None and not edge:
         document["error"] = item.error
     return _with_extras(document, extras, _EDGE_ITEM if edge else None)
+
+
+def _pop_output(extras: dict[str, Any]) -> str:
+    """Take the name of an item's output from its extras."""
+    output = extras.pop("output", _OUTPUT)
+    return output if isinstance(output, str) else _OUTPUT
 
 
 def _with_extras(
@@ -220,7 +227,7 @@ def _read_item(at: At, is_failure: bool = False) -> Item:
         explanation=output and output.explanation,
         error=reason if has_failed else None,
         engine=values["engine"],
-        attributes={FORMAT: extras} if extras else {},
+        attributes=attributes_of(extras, FORMAT),
         **{ours: values[ours] for ours in _TIMES},
     )
 
@@ -256,10 +263,10 @@ def read_single_item(at: At) -> Explanation | Results:
     item_fields = {
         "status": "SUCCESSFUL",
         **_without_none(engine=item.engine, **{theirs: getattr(item, ours) for ours, theirs in _TIMES.items()}),
-        **item.attributes.get(FORMAT, {}),
+        **extras_of(item.attributes, FORMAT),
     }
-    extras = {**item.explanation.attributes.get(FORMAT, {}), "item": item_fields}
-    return replace(item.explanation, attributes={FORMAT: extras})
+    extras = {**extras_of(item.explanation.attributes, FORMAT), "item": item_fields}
+    return replace(item.explanation, attributes=attributes_of(extras, FORMAT))
 
 
 def _make_batch(explanations: tuple[Explanation, ...]) -> Results:
@@ -297,13 +304,12 @@ def _make_job(
             extras[name] = claimed
     if extras.get("explained") in (None, _is_explained(items)):
         extras.pop("explained", None)
-    attributes = {FORMAT: extras} if extras else {}
     return Results(
         job,
         items,
         total=total,  # type: ignore[arg-type]
         finished=finished,  # type: ignore[arg-type]
-        attributes=attributes,
+        attributes=attributes_of(extras, FORMAT),
         **more,
     )
 

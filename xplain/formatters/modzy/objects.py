@@ -24,6 +24,7 @@ from xplain.errors import DocumentError
 from xplain.explanation import Attribution, Box, Explanation, Mask, Prediction, Source, Word, WordScores
 from xplain.explanation.regions import LengthUnit
 from xplain.explanation.words import SplitText
+from xplain.formatters.core.extras import attributes_of, extras_of
 from xplain.formatters.core.places import At
 from xplain.formatters.core.wire import (
     Field,
@@ -59,7 +60,7 @@ _CORNERS = ("xmin", "ymin", "xmax", "ymax")
 
 def encode_object(explanation: Explanation) -> dict[str, Any]:
     """Turn a fitted explanation into an explainability object."""
-    extras = dict(explanation.attributes.get(FORMAT, {}))
+    extras = extras_of(explanation.attributes, FORMAT, {"result": mapping})
     result = {**extras.pop("result", {}), **_encode_result(explanation)}
     encode_evidence = _encode_words if explanation.source.kind == "text" else _encode_masks
     fields = {"modelType": TASKS[explanation.task], "result": result, "explanation": encode_evidence(explanation)}
@@ -311,7 +312,7 @@ def read_object(at: At) -> Explanation:
         result_extras["dimensions"] = at.value["result"]["dimensions"]
     if result_extras:
         extras["result"] = result_extras
-    return at.build(_make_explanation, document, predictions, {FORMAT: extras} if extras else {})
+    return at.build(_make_explanation, document, predictions, attributes_of(extras, FORMAT))
 
 
 def _make_explanation(

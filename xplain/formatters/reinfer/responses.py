@@ -16,6 +16,7 @@ from typing import Any
 
 from xplain.errors import DocumentError
 from xplain.explanation import Attribution, Explanation, Item, Prediction, Results, Source, Span
+from xplain.formatters.core.extras import attributes_of
 from xplain.formatters.core.places import MISSING, At, Problem, Rejected
 from xplain.formatters.core.wire import (
     Field,
@@ -234,7 +235,7 @@ class _Document:
         if interpretations_at.value is not MISSING:
             attributions = read_interpretations(interpretations_at, self.comment, predictions)
         source = Source("text") if self.comment is None else self.comment.source
-        attributes = _attributes(self.extras)
+        attributes = attributes_of(self.extras, FORMAT)
         return Explanation("text-classification", source, predictions, attributions, attributes=attributes)
 
     def _check_entities(self, at: At) -> None:
@@ -243,11 +244,6 @@ class _Document:
         for i, entity in enumerate(self.entities):
             for k, span in enumerate(entity.spans):
                 check_span(at[i]["spans"][k], span, self.comment)
-
-
-def _attributes(extras: dict[str, Any]) -> dict[str, Any]:
-    """Return what a document says beyond the values of xplain as their attributes."""
-    return {FORMAT: extras} if extras else {}
 
 
 def _without_empty(**fields: Any) -> dict[str, Any]:
@@ -329,8 +325,8 @@ class _Response:
 
     @property
     def has_shared_properties(self) -> bool:
-        """Whether it is unknown to which of several documents the label properties belong."""
-        return _is_flat(self.properties) and len(self.documents) > 1
+        """Whether the label properties are not those of one document: there are several documents, or none."""
+        return _is_flat(self.properties) and len(self.documents) != 1
 
     @property
     def extras(self) -> dict[str, Any]:
@@ -380,7 +376,7 @@ def read_response(at: At) -> Results:
     items = _items(at, response.documents, by_uid)
     default_job = PREDICT_COMMENTS if by_uid else PREDICT
     job = default_job if response.job is None else response.job
-    return Results(job, items, attributes=_attributes(response.extras))
+    return Results(job, items, attributes=attributes_of(response.extras, FORMAT))
 
 
 def _items(at: At, documents: Sequence[_Document], by_uid: bool) -> tuple[Item, ...]:
@@ -418,7 +414,7 @@ def _names(documents: Sequence[_Document]) -> list[str]:
 
 
 def _failed_job(message: str, job: str, rest: dict[str, Any]) -> Results:
-    return Results(job, (), error=message, attributes=_attributes(rest))
+    return Results(job, (), error=message, attributes=attributes_of(rest, FORMAT))
 
 
 read_error: Reader[Results] = record(

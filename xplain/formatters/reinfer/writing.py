@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from xplain.explanation import Explanation, Item, Prediction, Results, Source, Span
+from xplain.formatters.core.extras import accepted, extras_of
 from xplain.formatters.core.wire import Reader, listing, problems, read
 from xplain.formatters.reinfer.comments import encode_comment
 from xplain.formatters.reinfer.responses import (
@@ -44,7 +45,7 @@ _ENTITY_FIELDS = {*ENTITY_ATTRIBUTES, "name", "probability", "threshold", "id", 
 
 def encode_response(results: Results) -> dict[str, Any]:
     """Write fitted results as a response: by uid if the job is named so and only uids are known of the comments."""
-    extras = _extras(results.attributes)
+    extras = extras_of(results.attributes, FORMAT)
     job = {} if results.job == PREDICT else {"job": results.job}
     if results.error is not None:
         return _with_extras({"status": "error", "message": results.error, **job}, extras)
@@ -68,7 +69,7 @@ class _ItemWriter:
     @classmethod
     def of(cls, item: Item) -> _ItemWriter:
         explanation = item.explanation or _EMPTY
-        return cls(item.name, explanation, _extras(explanation.attributes), SpanWriter(explanation.source))
+        return cls(item.name, explanation, extras_of(explanation.attributes, FORMAT), SpanWriter(explanation.source))
 
     @property
     def entities(self) -> list[dict[str, Any]]:
@@ -103,14 +104,7 @@ class _ItemWriter:
 
     def extra(self, key: str, reader: Reader[Any]) -> Any:
         """Return an extra field if a reader accepts it, else None."""
-        value = self.extras.get(key)
-        return None if value is None or problems(reader, value) else value
-
-
-def _extras(attributes: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what a document said beyond the values of xplain."""
-    extras = attributes.get(FORMAT)
-    return dict(extras) if isinstance(extras, dict) else {}
+        return accepted(self.extras, {key: reader}).get(key)
 
 
 def _parallel_lists(documents: Sequence[_ItemWriter]) -> dict[str, Any]:
@@ -170,14 +164,14 @@ def _encode_label(prediction: Prediction) -> dict[str, Any]:
         entry["id"] = prediction.id
     written = {*LABEL_ATTRIBUTES, *_LABEL_FIELDS}
     others = {key: value for key, value in prediction.attributes.items() if key not in written}
-    return {**entry, **_valid(prediction.attributes, LABEL_ATTRIBUTES), **others}
+    return {**entry, **accepted(prediction.attributes, LABEL_ATTRIBUTES), **others}
 
 
 def _encode_entity(prediction: Prediction, spans: SpanWriter) -> dict[str, Any] | None:
     """Write a prediction of a span, or return None if it is none or has no place in the comment."""
     if not isinstance(prediction.region, Span):
         return None
-    attributes = _valid(prediction.attributes, ENTITY_ATTRIBUTES)
+    attributes = accepted(prediction.attributes, ENTITY_ATTRIBUTES)
     first = _encode_span(spans, prediction.region, attributes.get("utf16_bytes"))
     if first is None:
         return None
@@ -203,13 +197,6 @@ def _encode_span(spans: SpanWriter, span: Span, utf16_bytes: Any) -> dict[str, A
     """Write a span, with the bytes of UTF-16 that were kept unless they cannot be right."""
     written = spans.write(span, utf16_bytes)
     return spans.write(span) if written is not None and problems(SPAN, written) else written
-
-
-def _valid(attributes: Mapping[str, Any], readers: Mapping[str, Reader[Any]]) -> dict[str, Any]:
-    """Return the attributes that have a reader which accepts them."""
-    return {
-        key: attributes[key] for key in readers if key in attributes and not problems(readers[key], attributes[key])
-    }
 
 
 def _threshold(prediction: Prediction) -> dict[str, float]:
