@@ -220,8 +220,9 @@ def _prediction(feature: str, parameters: dict[str, Any]) -> Reader[Prediction]:
 
 # Writing the predictions of one file.
 
-#: Readers of the attributes of an asset tag, which needs the first.
-_LINKS: dict[str, Reader[Any]] = {"assetRef": asset_reference, "objectRegion": object_region}
+#: Readers of the attributes that an asset tag must have, and of all that it may have.
+_ASSET: dict[str, Reader[Any]] = {"assetRef": asset_reference}
+_LINKS: dict[str, Reader[Any]] = {**_ASSET, "objectRegion": object_region}
 #: Readers of the lists that the extras of a file may hold: empty ones.
 _EMPTY_LISTS: dict[str, Reader[Any]] = {_list_key(feature): sized(listing, 0) for feature in FEATURES}
 
@@ -244,7 +245,7 @@ def _feature(prediction: Prediction) -> str:
         return feature if accepted(prediction.attributes, {"keypoints": KEYPOINTS}) else DEFAULT_FEATURE
     if feature in _TEXT_FEATURES:
         has_region = write_rectangle(prediction.region, {}) is not None
-        has_links = feature == "text" or "assetRef" in accepted(prediction.attributes, _LINKS)
+        has_links = feature == "text" or accepted(prediction.attributes, _ASSET)
         return feature if has_region and has_links else DEFAULT_FEATURE
     return feature
 

@@ -196,13 +196,10 @@ def _is_readable(sample: Json, windows: list[Json]) -> bool:
 
 def _is_current(claimed: Any, predictions: list[Json] | None, samples: list[Json]) -> bool:
     """Whether the accuracy that a document claimed is still that of the predictions."""
-    figures, results = _read_or_none(ACCURACY, claimed), _read_or_none(_RESULTS, samples)
-    if figures is None or predictions is None or results is None:
+    figures = _read_or_none(ACCURACY, claimed)
+    if figures is None or predictions is None:
         return False
-    return not check_accuracy(At(claimed), figures, predictions, results)
-
-
-_RESULTS = list_of(MODEL_RESULT)
+    return not check_accuracy(At(claimed), figures, predictions, samples)
 
 
 def _read_or_none(reader: Reader[T], value: Any) -> T | None:
