@@ -23,6 +23,7 @@ from xplain.explanation.notes import (
     Truth,
     note_each,
 )
+from xplain.formatters.core.extras import extras_of
 from xplain.formatters.core.lookup import (
     fields_at,
     flag_at,
@@ -46,23 +47,23 @@ _MEAN_SQUARED_ERROR = "mseScore"  # the one score of a job that is no percentage
 def notes(value: Explanation | Results | Record) -> Notes:
     """Return what is said of a sample, of a job, or of the importance of features."""
     if isinstance(value, Results):
-        return Notes(tables=tuple(_tables(value_at(value.attributes, FORMAT))))
+        return Notes(tables=tuple(_tables(extras_of(value.attributes, FORMAT))))
     if isinstance(value, Record):
         is_importance = (value.format, value.kind) == (FORMAT, "feature-importance")
         return _importances(value.fields) if is_importance else Notes()
-    extras = value_at(value.attributes, FORMAT)
-    sample = _sample(value, extras) if isinstance(extras, Mapping) and value.source.kind == "image" else None
+    extras = extras_of(value.attributes, FORMAT)
+    sample = _sample(value, extras) if extras and value.source.kind == "image" else None
     blocks = list(items_at(sample, "classifications"))
     predictions = note_each(value.predictions, lambda prediction: _of_prediction(prediction, blocks))
     true_centroids, centroids, links = _centroids(value_at(extras, "centroids"))
     return Notes(predictions, tuple(_truths(sample)), true_centroids, centroids, links, tuple(_measures(blocks)))
 
 
-def _sample(explanation: Explanation, extras: Mapping[str, Any]) -> Any:
+def _sample(explanation: Explanation, extras: dict[str, Any]) -> Any:
     """The sample of an image as its document had it; None of the result of a runner, which is no sample."""
     if RUNNER in extras:
         return None
-    sample, _ = write_sample(explanation, "", 0, patch=dict(extras), current=False)
+    sample, _ = write_sample(explanation, "", 0, patch=extras, current=False)
     return sample
 
 

@@ -16,6 +16,7 @@ from xplain.explanation.notes import (
     Shares,
     note_each,
 )
+from xplain.formatters.core.extras import extras_of
 from xplain.formatters.core.lookup import flag_at, integer_at, items_at, number_at, text_at, value_at
 from xplain.formatters.reinfer.responses import FORMAT
 
@@ -28,7 +29,7 @@ def notes(value: Explanation | Results | Record) -> Notes:
     """Return what is said of a text and of what is predicted of it, or the charts of a record."""
     if isinstance(value, Explanation):
         predictions = note_each(value.predictions, _of_prediction, _ATTRIBUTES)
-        return Notes(predictions, properties=_properties(value_at(value.attributes, FORMAT)))
+        return Notes(predictions, properties=_properties(extras_of(value.attributes, FORMAT)))
     if isinstance(value, Record) and value.format == FORMAT:
         return {"validation": _validation, "annotated-comment": _breakdowns}.get(value.kind, _no_charts)(value.fields)
     return Notes()
