@@ -58,9 +58,9 @@ class Request:
         return self.options.get(name), replace(self, options=others)
 
 
-def choose_method(model: Model, method: str | None, *, for_module: str, for_black_box: str) -> Method:
-    """Return the method asked for, else the default; raise AttributionError if it needs a module and there is none."""
-    entry = METHODS[method or (for_black_box if model.module is None else for_module)]
+def choose_method(model: Model, name: str) -> Method:
+    """Return a method of the table, or raise AttributionError if it needs a module and the model is a black box."""
+    entry = METHODS[name]
     refuse_black_box(entry, model)
     return entry
 

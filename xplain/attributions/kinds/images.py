@@ -12,12 +12,12 @@ import numpy.typing as npt
 
 from xplain import _check
 from xplain.attributions import call
-from xplain.attributions.engine.outcome import Outcome
+from xplain.attributions.engine.outcome import Outcome, combined_provenance
 from xplain.attributions.engine.session import Session
 from xplain.attributions.engine.supplies import Cover, Players, Supplies
 from xplain.attributions.kinds.segments import segment
 from xplain.attributions.kinds.views import PredictionView
-from xplain.attributions.table import METHODS, Method
+from xplain.attributions.table import Method
 from xplain.errors import InputError
 from xplain.explanation import Attribution, Explanation, Heatmap
 from xplain.inputs import baselines as baseline_images
@@ -36,8 +36,7 @@ def explain(
         return []
     session = call.open_session(model, inputs, targets, request)
     with evaluation(model.module, gradients=True):
-        entry = METHODS[request.method or _best_method(session)]
-    call.refuse_black_box(entry, model)
+        entry = call.choose_method(model, request.method or _best_method(session))
     supplies = Pixels("images", model.channel_axis).supplies
     return call.outcomes(session, supplies, entry, request, partial(explanation_of, model, entry))
 
@@ -46,11 +45,15 @@ def explain_view(
     view: PredictionView, kind: str, prepared: Prepared, entry: Method, request: call.Request
 ) -> Explanation:
     """Explain all predictions of a view of one image; its own passes count as evaluations."""
+
+    def finish(outcome: Outcome) -> Explanation:
+        provenance = combined_provenance([outcome.provenance], view.setup_evaluations)
+        return explanation_of(view, entry, replace(outcome, provenance=provenance))
+
     session = call.open_session(view, [prepared], [range(len(view.target_predictions))], request)
     supplies = Pixels(kind, view.channel_axis).supplies
-    (explanation,) = call.outcomes(session, supplies, entry, request, partial(explanation_of, view, entry))
-    evaluations = (explanation.provenance.evaluations or 0) + view.setup_evaluations
-    return replace(explanation, provenance=replace(explanation.provenance, evaluations=evaluations))
+    (explanation,) = call.outcomes(session, supplies, entry, request, finish)
+    return explanation
 
 
 def explanation_of(explained: ImageClassifier | PredictionView, entry: Method, outcome: Outcome) -> Explanation:

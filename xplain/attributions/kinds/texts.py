@@ -22,7 +22,7 @@ Float64 = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
-class _Explained:
+class _Findings:
     """What a method found out about a text.
 
     Parameters
@@ -51,16 +51,16 @@ def explain(
     The score of a long text is the mean over its windows of tokens, and so is the score of a word: 0 in a window that
     does not hold it.
     """
-    entry = call.choose_method(model, request.method, for_module="integrated-gradients", for_black_box="shapley")
+    entry = call.choose_method(model, request.method or ("shapley" if model.module is None else "integrated-gradients"))
     explanations = []
     for prepared, target in zip(inputs, targets, strict=True):
         scores = model.scores([prepared.text])[0]
         classes = model.targets(target, scores)
         if entry.needs == "scores":
-            explained = _explain_words(model, prepared, scores, classes, entry, request)
+            findings = _explain_words(model, prepared, scores, classes, entry, request)
         else:
-            explained = _explain_tokens(model, prepared, classes, entry, request)
-        explanations.append(_explanation(model, prepared, scores, classes, entry, explained))
+            findings = _explain_tokens(model, prepared, classes, entry, request)
+        explanations.append(_explanation(model, prepared, scores, classes, entry, findings))
     return explanations
 
 
@@ -71,17 +71,17 @@ def _explain_words(
     classes: tuple[int, ...],
     entry: Method,
     request: call.Request,
-) -> _Explained:
+) -> _Findings:
     """Explain a text as a whole, by its words."""
     view = Presence(model, prepared, scores)
     session = call.open_session(view, [view.prepared_input()], [list(classes)], request)
     outcomes = call.outcomes(session, view.supplies, entry, request, _unchanged)
-    return _Explained(outcomes[0].maps[:, 0], outcomes, [1.0], 0)  # the view counts the scores of the text
+    return _Findings(outcomes[0].maps[:, 0], outcomes, [1.0], 0)  # the view counts the scores of the text
 
 
 def _explain_tokens(
     model: TextClassifier, prepared: PreparedText, classes: tuple[int, ...], entry: Method, request: call.Request
-) -> _Explained:
+) -> _Findings:
     """Explain each window of tokens, and share out its tokens' values among the words."""
     values = np.zeros((len(classes), len(prepared.words)))
     outcomes, coverage = [], []
@@ -94,7 +94,7 @@ def _explain_tokens(
             np.add.at(row, owners, token_values[tokens] * token_shares)
         outcomes.append(outcome)
         coverage.append(len(set(owners.tolist())) / len(prepared.words))
-    return _Explained(values / len(outcomes), outcomes, coverage, len(outcomes))  # each was scored for the text's score
+    return _Findings(values / len(outcomes), outcomes, coverage, len(outcomes))  # each was scored for the text's score
 
 
 def _unchanged(outcome: Outcome) -> Outcome:
@@ -107,18 +107,18 @@ def _explanation(
     scores: Float64,
     classes: tuple[int, ...],
     entry: Method,
-    explained: _Explained,
+    findings: _Findings,
 ) -> Explanation:
-    provenance = combined_provenance([outcome.provenance for outcome in explained.outcomes], explained.evaluations)
+    provenance = combined_provenance([outcome.provenance for outcome in findings.outcomes], findings.evaluations)
     attributions = []
     for t, index in enumerate(classes):
         target = model.prediction(scores, index)
-        call.refuse_zeros(explained.values[t], target.name, entry, provenance.options)
-        notes = [outcome.quality[t] for outcome in explained.outcomes]
-        quality = combined_quality(notes, explained.coverage, divisor=len(notes))
+        call.refuse_zeros(findings.values[t], target.name, entry, provenance.options)
+        notes = [outcome.quality[t] for outcome in findings.outcomes]
+        quality = combined_quality(notes, findings.coverage, divisor=len(notes))
         if prepared.windows:
             quality["windows"] = len(prepared.windows)
-        evidence = WordScores(_scored(prepared.words, explained.values[t]))
+        evidence = WordScores(_scored(prepared.words, findings.values[t]))
         attributions.append(Attribution(target, evidence, entry.name, quality))
     return Explanation(model.task, prepared.source, model.predictions(scores), tuple(attributions), provenance)
 
