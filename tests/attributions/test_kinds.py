@@ -250,6 +250,25 @@ def test_the_standard_error_of_windows_is_that_of_their_combined_map(starts, div
     assert combined["standard_error"] == pytest.approx(np.sqrt(variance.sum() / held))
 
 
+@pytest.mark.parametrize("stride", [40, 20])
+def test_the_standard_error_of_a_recording_is_the_spread_over_seeds(stride):
+    weights = np.random.default_rng(0).normal(size=(2, 2, 40)) / 3
+    recording = np.random.default_rng(1).normal(size=(2, 160))
+
+    def curved(windows):
+        projected = np.einsum("nac,tac->nt", windows, weights)
+        return np.tanh(projected) + projected**2
+
+    model = SignalClassifier(curved, sample_rate_hz=10, window=40, stride=stride)
+    several = [
+        xplain.explain(model, recording, "shapley", target=0, segments=5, budget=150, seed=seed).attributions[0]
+        for seed in range(40)
+    ]
+    values = np.array([each.evidence.values for each in several]) * 8  # of segments, each of 8 readings
+    claimed = np.mean([each.quality["standard_error"] for each in several])
+    assert claimed == pytest.approx(np.sqrt(values.var(axis=0, ddof=1).mean()), rel=0.15)
+
+
 def test_a_window_of_a_text_without_evidence_counts_as_zero_unless_all_are():
     class Zeds(nn.Module):
         """Counts a letter, so that a window without it has no gradient."""

@@ -22,6 +22,24 @@ Float64 = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
+class _Task:
+    """One text and what is asked of it: T classes of the model, whose scores (classes,) are known, by a method."""
+
+    model: TextClassifier
+    text: PreparedText
+    scores: Float64
+    classes: tuple[int, ...]
+    entry: Method
+    request: call.Request
+
+    def outcome(self, view: Presence | Embeddings) -> Outcome:
+        """Explain a view of the text."""
+        session = call.open_session(view, [view.prepared_input()], [list(self.classes)], self.request)
+        (outcome,) = call.outcomes(session, view.supplies, self.entry, self.request, lambda outcome: outcome)
+        return outcome
+
+
+@dataclass(frozen=True, slots=True)
 class _Findings:
     """What a method found out about a text.
 
@@ -53,74 +71,50 @@ def explain(
     """
     entry = call.choose_method(model, request.method or ("shapley" if model.module is None else "integrated-gradients"))
     explanations = []
-    for prepared, target in zip(inputs, targets, strict=True):
-        scores = model.scores([prepared.text])[0]
-        classes = model.targets(target, scores)
-        if entry.needs == "scores":
-            findings = _explain_words(model, prepared, scores, classes, entry, request)
-        else:
-            findings = _explain_tokens(model, prepared, classes, entry, request)
-        explanations.append(_explanation(model, prepared, scores, classes, entry, findings))
+    for text, target in zip(inputs, targets, strict=True):
+        scores = model.scores([text.text])[0]
+        task = _Task(model, text, scores, model.targets(target, scores), entry, request)
+        findings = _explain_words(task) if entry.needs == "scores" else _explain_tokens(task)
+        explanations.append(_explanation(task, findings))
     return explanations
 
 
-def _explain_words(
-    model: TextClassifier,
-    prepared: PreparedText,
-    scores: Float64,
-    classes: tuple[int, ...],
-    entry: Method,
-    request: call.Request,
-) -> _Findings:
+def _explain_words(task: _Task) -> _Findings:
     """Explain a text as a whole, by its words."""
-    view = Presence(model, prepared, scores)
-    session = call.open_session(view, [view.prepared_input()], [list(classes)], request)
-    outcomes = call.outcomes(session, view.supplies, entry, request, _unchanged)
-    return _Findings(outcomes[0].maps[:, 0], outcomes, [1.0], 0)  # the view counts the scores of the text
+    outcome = task.outcome(Presence(task.model, task.text, task.scores))
+    return _Findings(outcome.maps[:, 0], [outcome], [1.0], 0)  # the view counts the scores of the text
 
 
-def _explain_tokens(
-    model: TextClassifier, prepared: PreparedText, classes: tuple[int, ...], entry: Method, request: call.Request
-) -> _Findings:
+def _explain_tokens(task: _Task) -> _Findings:
     """Explain each window of tokens, and share out its tokens' values among the words."""
-    values = np.zeros((len(classes), len(prepared.words)))
+    words, windows = task.text.words, task.text.windows
+    values = np.zeros((len(task.classes), len(words)))
     outcomes, coverage = [], []
-    for window in prepared.windows:
-        view = Embeddings(model, window)
-        session = call.open_session(view, [view.prepared_input()], [list(classes)], request)
-        (outcome,) = call.outcomes(session, view.supplies, entry, request, _unchanged)
-        tokens, owners, token_shares = shares(prepared.words, window.spans)
+    for window in windows:
+        outcome = task.outcome(Embeddings(task.model, window))
+        tokens, owners, token_shares = shares(words, window.spans)
         for row, token_values in zip(values, outcome.maps[:, 0], strict=True):
             np.add.at(row, owners, token_values[tokens] * token_shares)
         outcomes.append(outcome)
-        coverage.append(len(set(owners.tolist())) / len(prepared.words))
-    return _Findings(values / len(outcomes), outcomes, coverage, len(outcomes))  # each was scored for the text's score
+        coverage.append(len(set(owners.tolist())) / len(words))
+    return _Findings(values / len(windows), outcomes, coverage, len(windows))  # each was scored for the text's score
 
 
-def _unchanged(outcome: Outcome) -> Outcome:
-    return outcome
-
-
-def _explanation(
-    model: TextClassifier,
-    prepared: PreparedText,
-    scores: Float64,
-    classes: tuple[int, ...],
-    entry: Method,
-    findings: _Findings,
-) -> Explanation:
-    provenance = combined_provenance([outcome.provenance for outcome in findings.outcomes], findings.evaluations)
+def _explanation(task: _Task, findings: _Findings) -> Explanation:
+    model, source, outcomes = task.model, task.text.source, findings.outcomes
+    provenance = combined_provenance([outcome.provenance for outcome in outcomes], findings.evaluations)
     attributions = []
-    for t, index in enumerate(classes):
-        target = model.prediction(scores, index)
-        call.refuse_zeros(findings.values[t], target.name, entry, provenance.options)
-        notes = [outcome.quality[t] for outcome in findings.outcomes]
+    for t, index in enumerate(task.classes):
+        target = model.prediction(task.scores, index)
+        # A window without evidence is no error, a text without any is.
+        call.refuse_zeros(findings.values[t], target.name, task.entry, provenance.options)
+        notes = [outcome.quality[t] for outcome in outcomes]
         quality = combined_quality(notes, findings.coverage, divisor=len(notes))
-        if prepared.windows:
-            quality["windows"] = len(prepared.windows)
-        evidence = WordScores(_scored(prepared.words, findings.values[t]))
-        attributions.append(Attribution(target, evidence, entry.name, quality))
-    return Explanation(model.task, prepared.source, model.predictions(scores), tuple(attributions), provenance)
+        if task.text.windows:
+            quality["windows"] = len(task.text.windows)
+        evidence = WordScores(_scored(task.text.words, findings.values[t]))
+        attributions.append(Attribution(target, evidence, task.entry.name, quality))
+    return Explanation(model.task, source, model.predictions(task.scores), tuple(attributions), provenance)
 
 
 def _scored(words: Sequence[Unit], values: Float64) -> tuple[Word, ...]:
