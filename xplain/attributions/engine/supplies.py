@@ -11,12 +11,13 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Concatenate
 
 import numpy as np
 import numpy.typing as npt
 
 from xplain.errors import AttributionError
+from xplain.models import Prepared
 
 if TYPE_CHECKING:
     from xplain.attributions.engine.run import Run
@@ -124,12 +125,12 @@ class Supplies:
     """
 
     kind: str
-    baseline: Callable[..., Array]
-    baselines: Callable[..., Sequence[Array]]
-    players: Callable[..., Players] | None = None
-    cover: Callable[..., Cover] | None = None
+    baseline: Callable[Concatenate[Prepared, ...], Array]
+    baselines: Callable[Concatenate[Prepared, ...], Sequence[Array]]
+    players: Callable[Concatenate[Prepared, ...], Players] | None = None
+    cover: Callable[Concatenate[Prepared, ...], Cover] | None = None
 
-    def named(self, name: str) -> Callable[..., Any]:
+    def named(self, name: str) -> Callable[Concatenate[Prepared, ...], Any]:
         """Return the function that supplies an option of a method."""
         functions = {
             "baseline": self.baseline,
