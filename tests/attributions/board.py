@@ -4,8 +4,27 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from xplain.attributions import Run
+from xplain.attributions import METHODS, Run
+from xplain.attributions.call import all_options
+from xplain.attributions.engine.notes import Notes
+from xplain.attributions.engine.supplies import compute
+from xplain.attributions.kinds.images import Pixels
 from xplain.models.geometry import Geometry
+
+
+def on_pixels(name):
+    """A method of the table as a function of a run and of the options that a caller sets for images."""
+
+    def attribute(run, **options):
+        entry, supplies = METHODS[name], Pixels("images", run.model.channel_axis).supplies
+        return compute(entry.load(), run, supplies, all_options(entry, supplies, options))
+
+    return attribute
+
+
+def notes_of(run):
+    """The notes about the maps of each target of a run."""
+    return run.notes.by_target(len(run.targets))
 
 
 class Board(Run):
@@ -20,7 +39,7 @@ class Board(Run):
         self.model = SimpleNamespace(channel_axis=-1 if last else 0)
         self.prepared = SimpleNamespace(array=image, geometry=geometry or Geometry.identity(height, width))
         self.rng = np.random.default_rng(seed)
-        self.quality, self.quality_each, self._scores_by_digest = {}, [], {}
+        self.notes, self._scores_by_digest = Notes(), {}
         self.function, self.batch_size = function, batch_size
         self.own_scores = self._call(image[np.newaxis])[0]
         self.calls = 1
@@ -35,7 +54,7 @@ class Board(Run):
 
     def each(self, name):
         """What was noted for each target, as an array (T,)."""
-        return np.array([notes[name] for notes in self.quality_each])
+        return np.array([notes[name] for notes in notes_of(self)])
 
     def evaluate(self, make, count):
         for start in range(0, count, self.batch_size):

@@ -5,7 +5,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from xplain.attributions import METHODS, Run
+from tests.attributions.board import on_pixels
+from xplain.attributions import Run
 from xplain.attributions.engine.session import Session
 from xplain.explanation import Source
 from xplain.models import Geometry, ImageClassifier, Prepared
@@ -29,7 +30,7 @@ def attribute(method, module, array, target=None, seed=0, batch_size=None, **opt
     session = Session(model, [prepared(array)], [target], batch_size, None, None)
     with evaluation(model.module, gradients=True):
         run = Run(session.chunks()[0], 0, seed)
-        maps = METHODS[method].load(model.task)(run, **options)
+        maps = on_pixels(method)(run, **options)
     return maps, run
 
 

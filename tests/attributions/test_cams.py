@@ -6,6 +6,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from tests.attributions.board import notes_of
 from tests.attributions.networks import Linear, Pooled, attribute, convolutional, noise, prepared
 from tests.support import refuses
 from xplain.attributions import run
@@ -33,7 +34,7 @@ def test_grad_cam_of_a_pooled_network_is_cam():
     cam = np.einsum("tk,khw->thw", weights, feature_maps(module, IMAGE)) / 36
     np.testing.assert_allclose(maps, cam, rtol=0, atol=1e-15)
     np.testing.assert_allclose(maps.sum(axis=(1, 2)), scores_of(module, IMAGE) - bias, rtol=0, atol=1e-14)
-    assert run.quality["layer"] == "features.1"
+    assert notes_of(run)[0]["layer"] == "features.1"
 
 
 def test_grad_cam_is_the_paper_s_two_equations():
@@ -71,7 +72,7 @@ def test_guided_grad_cam_is_the_product():
     assert coarse.shape == (2, 3, 3)
     fine = F.interpolate(torch.from_numpy(coarse)[None], size=(6, 6), mode="bilinear")[0].numpy()
     np.testing.assert_allclose(maps, fine * guided, rtol=0, atol=1e-15)
-    assert run.quality["layer"] == "4"
+    assert notes_of(run)[0]["layer"] == "4"
 
 
 class Functional(nn.Module):
@@ -99,7 +100,7 @@ def test_a_function_in_place_after_the_layer_changes_nothing(layer):
 def test_an_in_place_module_is_found_rather_than_what_it_overwrites():
     module = nn.Sequential(nn.Conv2d(2, 3, 3), nn.ReLU(inplace=True), nn.Flatten(), nn.Linear(48, 2)).double()
     maps, run = attribute("grad-cam", module, IMAGE, relu=False)
-    assert run.quality["layer"] == "1"
+    assert notes_of(run)[0]["layer"] == "1"
     plain = nn.Sequential(module[0], nn.ReLU(), *module[2:])
     np.testing.assert_array_equal(maps, attribute("grad-cam", plain, IMAGE, relu=False)[0])
 
@@ -117,7 +118,7 @@ def test_of_a_reused_layer_the_last_call_counts():
 
     module = Twice()
     maps, run = attribute("grad-cam", module, IMAGE, relu=False)
-    assert run.quality["layer"] == "relu"
+    assert notes_of(run)[0]["layer"] == "relu"
     np.testing.assert_allclose(
         maps.sum(), scores_of(module, IMAGE).max() - float(module.head.bias.detach()[run.targets[0]])
     )
@@ -134,13 +135,13 @@ def test_the_layer_is_the_last_with_places():
         def forward(self, x):
             return {"logits": self.head(self.pool(self.features(self.scale(x))).flatten(1))}
 
-    assert attribute("grad-cam", Model(), IMAGE, relu=False)[1].quality["layer"] == "features.2"
+    assert notes_of(attribute("grad-cam", Model(), IMAGE, relu=False)[1])[0]["layer"] == "features.2"
 
 
 def test_the_model_s_own_layer_and_the_option_come_first():
     model = ImageClassifier(convolutional(), layer="1")
-    assert attribute("hires-cam", model, IMAGE)[1].quality["layer"] == "1"
-    assert attribute("hires-cam", model, IMAGE, layer="2")[1].quality["layer"] == "2"
+    assert notes_of(attribute("hires-cam", model, IMAGE)[1])[0]["layer"] == "1"
+    assert notes_of(attribute("hires-cam", model, IMAGE, layer="2")[1])[0]["layer"] == "2"
 
 
 def test_unknown_layers_are_refused_with_the_nearest_name():

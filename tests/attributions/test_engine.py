@@ -513,8 +513,9 @@ def test_scores_of_a_known_input_cost_nothing_more():
     assert (run_.score(IMAGE * 2) == first).all()
     run_.score(run_.prepared.array)
     assert run_.evaluations == before + 1
-    with refuses(InputError, "values must be 1, one for each target, got 2"):
-        run_.note_each("x", [1, 2])
+    with refuses(InputError, "notes of 'x' must be 1, one for each target, got 2"):
+        run_.notes.add_each("x", [1, 2])
+        run_.notes.by_target(1)
 
 
 def test_the_table_is_complete_and_costs_no_torch():
@@ -522,7 +523,7 @@ def test_the_table_is_complete_and_costs_no_torch():
         assert method.name == name
         tasks = [task for task, kind in KINDS.items() if kind in method.explains]
         assert tasks
-        assert all(callable(method.load(task)) for task in tasks)
+        assert callable(method.load())
         assert method.needs in ("gradients", "layers", "attention", "scores")
         assert "\n" not in method.summary
         assert method.summary.endswith(".")

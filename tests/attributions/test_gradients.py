@@ -3,8 +3,10 @@ import pytest
 import torch
 from torch import nn
 
-from tests.attributions.networks import Linear, Quadratic, attribute, convolutional, noise
+from tests.attributions.board import notes_of
+from tests.attributions.networks import Linear, Quadratic, attribute, convolutional, noise, prepared
 from tests.support import refuses
+from xplain.attributions.kinds.images import Pixels
 from xplain.attributions.methods.gradients import gauss_legendre
 from xplain.errors import InputError
 
@@ -30,8 +32,8 @@ def test_a_linear_score_is_shared_out_exactly(method):
     maps, run = attribute(method, Linear(WEIGHTS, bias=3.0), IMAGE, target=[0, 1, 2], **options)
     expected = (WEIGHTS * (IMAGE.astype(np.float64) - BASELINE)).sum(axis=1)
     np.testing.assert_allclose(maps, expected, rtol=0, atol=2e-15 * np.abs(expected).max() * 4)
-    assert len(run.quality_each) == (0 if method == "input-x-gradient" else 3)
-    for notes, exact in zip(run.quality_each, expected, strict=False):
+    assert ("score" in notes_of(run)[0]) == (method != "input-x-gradient")
+    for notes, exact in zip(notes_of(run), expected, strict=True) if method != "input-x-gradient" else ():
         assert abs(notes["completeness_residual"]) < 1e-13
         assert notes["score"] - notes["baseline_score"] == pytest.approx(exact.sum(), abs=1e-13)
 
@@ -42,7 +44,7 @@ def test_gradients_of_a_linear_score_are_its_weights():
     np.testing.assert_array_equal(maps, np.abs(WEIGHTS[[2, 0]]).max(axis=1))
     maps, run = attribute("smoothgrad", module, IMAGE, target=1, n_samples=20)
     np.testing.assert_allclose(maps[0], WEIGHTS[1].sum(axis=0), rtol=0, atol=1e-15)
-    assert run.quality_each[0]["standard_error"] == 0
+    assert notes_of(run)[0]["standard_error"] == 0
     maps, _ = attribute("smoothgrad", module, IMAGE, target=1, n_samples=20, statistic="square")
     np.testing.assert_allclose(maps[0], np.square(WEIGHTS[1]).sum(axis=0), rtol=1e-15)
     maps, _ = attribute("smoothgrad", module, IMAGE, target=1, n_samples=20, statistic="variance")
@@ -53,7 +55,7 @@ def test_integrated_gradients_of_a_square_are_exact_with_five_points():
     maps, run = attribute("integrated-gradients", Quadratic(np.eye(72)), IMAGE, n_steps=5)
     exact = np.square(IMAGE.astype(np.float64)).sum(axis=0)
     np.testing.assert_allclose(maps[0], exact, rtol=0, atol=4e-16 * exact.max() * 4)
-    assert abs(run.quality_each[0]["completeness_residual"]) < 1e-13
+    assert abs(notes_of(run)[0]["completeness_residual"]) < 1e-13
 
 
 @pytest.mark.parametrize("quadrature", ["gauss-legendre", "midpoint"])
@@ -72,16 +74,16 @@ def test_integrated_gradients_are_the_paper_s_sum(quadrature):
     for t, target in enumerate([0, 2]):
         mean = sum(weight * gradient(module, start + position * change, target) for position, weight in points)
         np.testing.assert_allclose(maps[t], (mean * change).sum(axis=0), rtol=0, atol=1e-14)
-        residual = run.quality_each[t]["completeness_residual"]
+        residual = notes_of(run)[t]["completeness_residual"]
         with torch.no_grad():
             exact = float((module(torch.tensor(IMAGE[None]).double()) - module(torch.tensor(start[None])))[0, target])
         assert residual == pytest.approx(exact - maps[t].sum(), abs=1e-12)
-        assert run.quality_each[t]["completeness_relative"] == pytest.approx(abs(residual / exact))
+        assert notes_of(run)[t]["completeness_relative"] == pytest.approx(abs(residual / exact))
 
 
 def test_more_steps_leave_a_smaller_completeness_residual():
     residuals = [
-        abs(attribute("integrated-gradients", smooth(), IMAGE, n_steps=n)[1].quality_each[0]["completeness_residual"])
+        abs(notes_of(attribute("integrated-gradients", smooth(), IMAGE, n_steps=n)[1])[0]["completeness_residual"])
         for n in (2, 6, 60)
     ]
     assert residuals[0] > 10 * residuals[1]
@@ -124,7 +126,7 @@ def test_smoothgrad_is_the_statistic_of_noisy_gradients(statistic):
         np.testing.assert_allclose(maps[t], expected, rtol=0, atol=1e-13)
         if statistic == "mean":
             of_pixels = samples.sum(axis=1).var(axis=0, ddof=1) / count
-            assert run.quality_each[t]["standard_error"] == pytest.approx(np.sqrt(of_pixels.mean()))
+            assert notes_of(run)[t]["standard_error"] == pytest.approx(np.sqrt(of_pixels.mean()))
 
 
 def test_the_variance_of_the_gradient_of_a_quadratic_form_is_known():
@@ -160,16 +162,16 @@ def test_gradient_shap_is_the_paper_s_expectation_over_the_same_draws():
         samples.append(((IMAGE - start) * gradient(module, start + position * (IMAGE - start), 2)).sum(axis=0))
     np.testing.assert_allclose(maps[0], np.mean(samples, axis=0), rtol=0, atol=1e-13)
     error = np.sqrt((np.var(samples, axis=0, ddof=1) / count).mean())
-    assert run.quality_each[0]["standard_error"] == pytest.approx(error)
+    assert notes_of(run)[0]["standard_error"] == pytest.approx(error)
 
 
 def test_gradient_shap_converges_to_the_mean_of_integrated_gradients():
     module = smooth()
     maps, run = attribute("gradient-shap", module, IMAGE, n_samples=3000, baselines=[0.0, "mean"], noise=0.0)
     exact = np.mean([attribute("integrated-gradients", module, IMAGE, baseline=b)[0] for b in (0.0, "mean")], axis=0)
-    error = run.quality_each[0]["standard_error"]
+    error = notes_of(run)[0]["standard_error"]
     assert np.sqrt(np.square(maps - exact).mean()) < 2 * error
-    assert abs(run.quality_each[0]["completeness_residual"]) < 36 * 4 * error
+    assert abs(notes_of(run)[0]["completeness_residual"]) < 36 * 4 * error
 
 
 def test_gradient_shap_adds_noise_to_the_input():
@@ -213,15 +215,15 @@ def test_wrong_options_are_refused(method, options, message):
 
 
 def test_baselines_are_what_they_say():
-    _, run = attribute("saliency", Linear(WEIGHTS), IMAGE)
-    assert not run.baseline().any()
-    np.testing.assert_array_equal(run.baseline(0.5), np.full((2, 6, 6), 0.5, np.float32))
-    np.testing.assert_allclose(run.baseline("mean")[:, 0, 0], IMAGE.mean(axis=(1, 2)), rtol=1e-6)
-    blurred = run.baseline("blur")
+    pixels, x = Pixels("images", 0), prepared(IMAGE)
+    assert not pixels.baseline(x).any()
+    np.testing.assert_array_equal(pixels.baseline(x, baseline=0.5), np.full((2, 6, 6), 0.5, np.float32))
+    np.testing.assert_allclose(pixels.baseline(x, baseline="mean")[:, 0, 0], IMAGE.mean(axis=(1, 2)), rtol=1e-6)
+    blurred = pixels.baseline(x, baseline="blur")
     assert blurred.dtype == np.float32
     assert 0 < blurred.std() < IMAGE.std()
     flat = np.full((2, 6, 6), 3.0, np.float32)
-    np.testing.assert_allclose(attribute("saliency", Linear(WEIGHTS), flat)[1].baseline("blur"), flat, rtol=1e-6)
+    np.testing.assert_allclose(pixels.baseline(prepared(flat), baseline="blur"), flat, rtol=1e-6)
 
 
 def test_captum_agrees(captum):

@@ -1,10 +1,12 @@
 import numpy as np
 import pytest
 
-from tests.attributions.board import Board, linear
+from tests.attributions.board import Board, linear, on_pixels
 from tests.support import refuses
-from xplain.attributions.methods.occlusion import feature_ablation, occlusion
 from xplain.errors import InputError
+
+feature_ablation = on_pixels("feature-ablation")
+occlusion = on_pixels("occlusion")
 
 
 @pytest.fixture
@@ -102,7 +104,7 @@ def test_ablation_of_a_linear_score_is_the_region_s_share(image, weights):
         inside = mask == region
         assert maps[:, inside] == pytest.approx(np.repeat(share[:, inside].sum(axis=1, keepdims=True), inside.sum(), 1))
     assert board.calls == 1 + 3
-    assert board.quality["players"] == 3
+    assert board.each("players")[0] == 3
 
 
 def test_batches_do_not_matter(image, weights):

@@ -35,7 +35,7 @@ class Pictures(nn.Module):
 
 def explains(model, method, input):
     """Whether `explain` answers, with few evaluations."""
-    accepted = METHODS[method].load(model.task).__kwdefaults__ or {}
+    accepted = METHODS[method].load().__kwdefaults__ or {}
     options = {name: value for name, value in (("n_steps", 2), ("n_samples", 2), ("relu", False)) if name in accepted}
     try:
         xplain.explain(model, input, method, **options)
@@ -49,7 +49,7 @@ def test_a_refusal_is_that_of_the_explanation(module):
     model = ImageClassifier(module, preprocess=SIZE)
     reasons = refusals(model)
     for method in METHODS:
-        if KINDS[model.task] in METHODS[method].homes and METHODS[method].needs != "scores":
+        if KINDS[model.task] in METHODS[method].explains and METHODS[method].needs != "scores":
             assert reasons.get(method) == explains(model, method, PHOTO), method
     assert set(method_names(model.task, "scores")).isdisjoint(reasons)
     assert xplain.refusals(model, PHOTO) == reasons

@@ -4,6 +4,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from tests.attributions.board import notes_of
 from tests.attributions.networks import Linear, Styled, attribute, convolutional, noise
 from tests.support import refuses
 from xplain.errors import AttributionError
@@ -67,7 +68,7 @@ def test_deep_lift_is_the_rescale_rule_layer_by_layer(relu):
         multipliers = layer_by_layer(module, IMAGE, target, rescale, BASELINE)
         expected = (multipliers * (IMAGE.astype(np.float64) - BASELINE)).sum(axis=0)
         np.testing.assert_allclose(maps[t], expected, rtol=0, atol=1e-12)
-        assert abs(run.quality_each[t]["completeness_residual"]) < 1e-12
+        assert abs(notes_of(run)[t]["completeness_residual"]) < 1e-12
 
 
 @pytest.mark.parametrize("relu", [nn.ReLU, nn.ReLU6, nn.LeakyReLU, nn.ELU, nn.PReLU, nn.Hardtanh])
@@ -104,7 +105,7 @@ def test_every_way_to_call_a_relu_is_followed(method, style):
 def test_deep_lift_shares_out_max_pooling_completely(pool):
     """Windows overlap in the second and the third, where unpooling by assignment loses what they share."""
     maps, run = attribute("deep-lift", convolutional(pool=pool), IMAGE, target=[0, 1, 2], baseline=BASELINE)
-    for values, notes in zip(maps, run.quality_each, strict=True):
+    for values, notes in zip(maps, notes_of(run), strict=True):
         assert abs(notes["completeness_residual"]) < 1e-12
         assert values.sum() == pytest.approx(notes["score"] - notes["baseline_score"], abs=1e-12)
 
@@ -132,7 +133,7 @@ def test_max_pooling_with_indices_still_hands_them_out():
             return F.max_unpool2d(values, indices, 2).flatten(1).sum(dim=1, keepdim=True)
 
     maps, run = attribute("deep-lift", Indexed(), IMAGE)
-    assert maps.sum() == pytest.approx(run.quality_each[0]["score"])
+    assert maps.sum() == pytest.approx(notes_of(run)[0]["score"])
 
 
 def test_equal_input_and_baseline_take_the_derivative():
@@ -141,7 +142,7 @@ def test_equal_input_and_baseline_take_the_derivative():
     maps, run = attribute("deep-lift", convolutional(relu=nn.Tanh), IMAGE, baseline=baseline)
     assert np.isfinite(maps).all()
     assert not maps[0, 3:].any()
-    assert abs(run.quality_each[0]["completeness_residual"]) < 1e-12
+    assert abs(notes_of(run)[0]["completeness_residual"]) < 1e-12
 
 
 class Gate(nn.Module):

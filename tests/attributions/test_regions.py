@@ -1,3 +1,4 @@
+import inspect
 import json
 
 import numpy as np
@@ -77,7 +78,7 @@ def values(explanation, index=0):
 @pytest.mark.parametrize("method", [name for name in METHODS_ON_REGIONS if name not in ("random", "sobel")])
 def test_every_method_finds_the_region_that_it_explains(method):
     options = {"rise": {"cells": 6, "n_samples": 1500}}.get(method, {})
-    if "segments" in (METHODS[method].load("image-segmentation").__kwdefaults__ or {}):
+    if "players" in inspect.signature(METHODS[method].load()).parameters:
         options = {"segments": "grid", "n_segments": 24}
     if METHODS[method].needs == "layers":
         options = {"layer": "second"}

@@ -3,10 +3,11 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from tests.attributions.board import Board, linear
+from tests.attributions.board import Board, linear, on_pixels
 from tests.support import refuses
-from xplain.attributions.methods.rise import rise
 from xplain.errors import InputError
+
+rise = on_pixels("rise")
 
 
 @pytest.fixture
@@ -118,8 +119,8 @@ def test_tolerance_stops_early_at_the_same_mask_for_any_batch(image, weights):
     for size in (1, 7, 400):
         board = Board(linear(weights), image, batch_size=size)
         results[size] = rise(board, n_samples=2000, tolerance=0.06)
-        assert 500 < board.quality["n_samples"] < 2000
-        assert board.calls < board.quality["n_samples"] + 1 + size
+        assert 500 < board.each("n_samples")[0] < 2000
+        assert board.calls < board.each("n_samples")[0] + 1 + size
         assert (board.each("standard_error") < 0.06 * np.abs(results[size]).max(axis=(1, 2)) * 1.05).all()
     assert results[7] == pytest.approx(results[1], abs=1e-12)
     assert results[400] == pytest.approx(results[1], abs=1e-12)

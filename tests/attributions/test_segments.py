@@ -1,15 +1,20 @@
 import numpy as np
 import pytest
 
-from tests.attributions.board import Board, linear
 from tests.support import refuses
-from xplain.attributions.methods.segments import SEGMENTATIONS, segment
+from xplain.attributions.kinds import segments
+from xplain.attributions.kinds.segments import SEGMENTATIONS
 from xplain.errors import InputError
-from xplain.models.geometry import Preprocess
+from xplain.explanation import Source
+from xplain.models import Geometry, Prepared, Preprocess
 
 
-def board(image, **options):
-    return Board(linear(np.ones((1, *image.shape))), image, **options)
+def segment(image, name, count, geometry=None):
+    """The regions of an image: uint8 with its channels last, others first."""
+    last = image.dtype == np.uint8
+    size = image.shape[:2] if last else image.shape[1:]
+    prepared = Prepared(Source("image"), image, geometry or Geometry.identity(*size))
+    return segments.segment(prepared, -1 if last else 0, name, count)
 
 
 @pytest.fixture
@@ -24,18 +29,18 @@ def photo():
 @pytest.mark.parametrize("axis", [0, -1])
 def test_regions_are_numbered_from_zero_and_repeatable(photo, name, axis):
     image = photo if axis == -1 else (photo.transpose(2, 0, 1) / np.float32(100) - 1).astype(np.float32)
-    labels = segment(board(image), name, 12)
+    labels = segment(image, name, 12)
     assert labels.shape == (40, 60)
     assert labels.dtype == np.int64
     assert (np.unique(labels) == np.arange(labels.max() + 1)).all()
     assert 2 <= labels.max() + 1 <= 60
-    assert (segment(board(image), name, 12) == labels).all()
+    assert (segment(image, name, 12) == labels).all()
 
 
 @pytest.mark.parametrize("name", ["slic", "quickshift", "felzenszwalb"])
 def test_superpixels_follow_edges(photo, name):
     photo = photo.repeat(3, axis=0).repeat(3, axis=1)
-    labels = segment(board(photo), name, 12)
+    labels = segment(photo, name, 12)
     inside = np.zeros(labels.shape, bool)
     inside[30:75, 60:135] = True
     strays = sum(min((labels[inside] == label).sum(), (labels[~inside] == label).sum()) for label in np.unique(labels))
@@ -44,11 +49,11 @@ def test_superpixels_follow_edges(photo, name):
 
 def test_normalisation_and_channel_order_do_not_move_grey_superpixels(photo):
     grey = photo.mean(axis=2, keepdims=True).transpose(2, 0, 1).astype(np.float32)
-    assert (segment(board(grey), "slic", 12) == segment(board(grey / 64 - 2), "slic", 12)).all()
+    assert (segment(grey, "slic", 12) == segment(grey / 64 - 2, "slic", 12)).all()
 
 
 def test_grid_is_nearly_square_rectangles():
-    labels = segment(board(np.zeros((1, 30, 60), np.float32)), "grid", 8)
+    labels = segment(np.zeros((1, 30, 60), np.float32), "grid", 8)
     assert (labels == (np.arange(30) // 15)[:, None] * 4 + np.arange(60) // 15).all()
 
 
@@ -56,23 +61,22 @@ def test_feature_mask_is_in_original_pixels():
     pixels = np.zeros((20, 40, 3), np.uint8)
     array, geometry = Preprocess(size=10, resize="shorter-side")(pixels)
     mask = np.repeat(np.array([[1, 1, -7, -7, 2**40, 2**40, 3, 3]]), 20, axis=0).repeat(5, axis=1)
-    labels = segment(board(array, geometry=geometry), mask, 2)
+    labels = segment(array, mask, 2, geometry)
     assert (labels == (np.arange(10) >= 5)[None]).all()  # the crop sees -7 and 2**40 only
 
 
 def test_refusals(photo):
-    run = board(photo)
     with refuses(InputError, "segments must be one of 'slic', 'quickshift', 'felzenszwalb', 'grid', got 'slicc'"):
-        segment(run, "slicc", 5)
+        segment(photo, "slicc", 5)
     with refuses(InputError, "integers (40, 60), got shape (60, 40)", "original image"):
-        segment(run, np.zeros((60, 40), int), 5)
+        segment(photo, np.zeros((60, 40), int), 5)
     with refuses(InputError, "segments must be", "integers (40, 60)"):
-        segment(run, np.zeros((40, 60)), 5)
+        segment(photo, np.zeros((40, 60)), 5)
     with refuses(InputError, "segments must be", "integers (40, 60)"):
-        segment(run, [[1, 2], [3]], 5)
+        segment(photo, [[1, 2], [3]], 5)
     with refuses(InputError, "at least 2 regions, got 1", "number the pixels"):
-        segment(run, np.zeros((40, 60), int), 5)
+        segment(photo, np.zeros((40, 60), int), 5)
     with refuses(InputError, "at least 2 regions, got 1", "segments='grid'"):
-        segment(board(np.zeros((3, 20, 20), np.float32)), "felzenszwalb", 5)
+        segment(np.zeros((3, 20, 20), np.float32), "felzenszwalb", 5)
     with refuses(InputError, "n_segments must be an integer >= 2, got 1"):
-        segment(run, "grid", 1)
+        segment(photo, "grid", 1)

@@ -6,10 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.attributions.board import Board, linear
+from tests.attributions.board import Board, linear, notes_of, on_pixels
 from tests.support import examples, refuses
-from xplain.attributions.methods.shapley import shapley
 from xplain.errors import InputError
+
+shapley = on_pixels("shapley")
 
 
 def strip(players):
@@ -77,7 +78,7 @@ def test_any_game_agrees_with_the_formula(players, seed):
     board = Board(score(value), image)
     values = shapley(board, segments=mask)
     assert values[0, 0] == pytest.approx(by_subsets(value, players), abs=1e-10)
-    assert board.quality["exact"] is True
+    assert notes_of(board)[0]["exact"] is True
     assert board.each("standard_error_max") == 0
     assert board.calls == 2**players
 
@@ -106,7 +107,7 @@ def test_a_linear_score_is_exact_in_any_order():
     board = Board(linear(weights, bias=4.0), image)
     values = shapley(board, segments=mask, budget=300)
     assert values == pytest.approx(weights[:, 0], abs=1e-10)
-    assert board.quality["exact"] is False
+    assert notes_of(board)[0]["exact"] is False
     assert board.each("standard_error_max") == pytest.approx(np.zeros(2), abs=1e-10)
 
 

@@ -6,10 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.attributions.board import Board, linear
+from tests.attributions.board import Board, linear, on_pixels
 from tests.support import examples, refuses
-from xplain.attributions.methods.surrogate import kernel_coalitions, kernel_shap, lime
+from xplain.attributions.methods.surrogate import kernel_coalitions
 from xplain.errors import InputError
+
+kernel_shap = on_pixels("kernel-shap")
+lime = on_pixels("lime")
 
 
 def strip(players):
@@ -108,7 +111,7 @@ class TestKernelShap:
         values = kernel_shap(board, segments=mask, budget=2**players)
         assert values[0, 0] == pytest.approx(by_orders(value, players), abs=1e-9)
         assert board.each("standard_error_max") == 0
-        assert board.calls == board.quality["coalitions"] == 2**players
+        assert board.calls == board.each("coalitions")[0] == 2**players
 
     def test_a_linear_score_is_exact_at_any_budget(self):
         image, mask = strip(20)

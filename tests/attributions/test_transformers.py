@@ -7,6 +7,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from tests.attributions.board import notes_of
 from tests.attributions.networks import Pooled, attribute, noise, prepared
 from tests.attributions.vits import EncoderLike, Planted, TimmLike
 from tests.support import refuses
@@ -61,7 +62,7 @@ def test_rollouts_are_those_of_the_papers(fused, first):
     maps, run_ = attribute("attention-rollout", module, IMAGE, target=[0, 2])
     expected = abnar(matrices)[0, first:].reshape(GRID)
     np.testing.assert_allclose(maps, [expected, expected], rtol=0, atol=1e-15)
-    assert run_.quality == {"patches": [3, 4], "class_tokens": first}
+    assert notes_of(run_)[0] == {"patches": [3, 4], "class_tokens": first}
     assert run_.evaluations == 2
     maps, _ = attribute("gradient-rollout", module, IMAGE, target=[0, 2])
     expected = [chefer(matrices, each)[0, first:].reshape(GRID) for each in slopes]
@@ -130,7 +131,7 @@ def test_the_encoder_of_torch_is_followed(method, norm_first):
     assert maps.shape == (2, *GRID)
     np.testing.assert_allclose(run_.class_scores, before[0], rtol=0, atol=1e-12)
     if method.endswith("cam"):
-        assert run_.quality["layer"] == ("encoder.layers.1.norm1" if norm_first else "encoder.layers.0")
+        assert notes_of(run_)[0]["layer"] == ("encoder.layers.1.norm1" if norm_first else "encoder.layers.0")
 
 
 def test_multi_head_attention_gives_its_own_weights():
@@ -188,7 +189,7 @@ def test_class_activation_maps_of_tokens(first, fused):
     a, s = tokens[0, first:].detach().numpy(), slope[0, first:].numpy()
     maps, run_ = attribute("grad-cam", module, IMAGE, target=1, relu=False)
     np.testing.assert_allclose(maps[0], (a * s.mean(axis=0)).sum(axis=1).reshape(GRID), rtol=0, atol=1e-15)
-    assert run_.quality == {"layer": "blocks.2.norm1", "patches": [3, 4], "class_tokens": first}
+    assert notes_of(run_)[0] == {"layer": "blocks.2.norm1", "patches": [3, 4], "class_tokens": first}
     maps, _ = attribute("hires-cam", module, IMAGE, target=1)
     np.testing.assert_allclose(maps[0], (a * s).sum(axis=1).reshape(GRID), rtol=0, atol=1e-15)
 
@@ -196,10 +197,10 @@ def test_class_activation_maps_of_tokens(first, fused):
 def test_a_named_layer_may_give_the_patches_alone():
     maps, run_ = attribute("hires-cam", TimmLike(1), IMAGE, layer="blocks.0")
     assert maps.shape == (1, *GRID)
-    assert run_.quality["class_tokens"] == 1
+    assert notes_of(run_)[0]["class_tokens"] == 1
     maps, run_ = attribute("hires-cam", TimmLike(1), IMAGE, layer="patch_embed")
     assert maps.shape == (1, *GRID)
-    assert "class_tokens" not in run_.quality
+    assert "class_tokens" not in notes_of(run_)[0]
 
 
 def test_several_images_at_once_give_what_each_gives():
@@ -241,14 +242,14 @@ def test_transformers_of_hugging_face(name, implementation):
     first = 1 + HUGGING_FACE[name].get("num_register_tokens", 0)
     expected = abnar([a[0].numpy().astype(np.float64) for a in seen.attentions])[0, first:].reshape(4, 4)
     np.testing.assert_allclose(maps[0], expected, rtol=0, atol=1e-6)
-    assert run_.quality["class_tokens"] == first
+    assert notes_of(run_)[0]["class_tokens"] == first
     assert eager.config._attn_implementation == implementation
     maps, run_ = attribute("gradient-rollout", eager, noise(3, 16, 16), target=0)
     assert maps.max() > 0
     maps, run_ = attribute("grad-cam", eager, noise(3, 16, 16), target=0, relu=False)
     assert maps.shape == (1, 4, 4)
-    assert "1" in run_.quality["layer"]
-    assert "norm" in run_.quality["layer"]
+    assert "1" in notes_of(run_)[0]["layer"]
+    assert "norm" in notes_of(run_)[0]["layer"]
 
 
 def test_nothing_is_left_behind_when_a_call_fails():

@@ -5,8 +5,8 @@ function of a `Run`: one input, its targets, and counted passes through the mode
 methods need, so that each is only its formula: the model in evaluation mode and left as it was, gradients, batches that
 fit into memory, seeds.
 
-Methods are written for images. Other kinds of input become views with the members of an image classifier (see `kinds`),
-so that one method and one engine serve all. The table is data, and importing this package does not import torch.
+A method is one function for every kind of input, which supplies what differs: baselines, players, places to cover (see
+`kinds` and `engine.supplies`). The table is data, and importing this package does not import torch.
 """
 
 from xplain.attributions.dispatch import refusals, run

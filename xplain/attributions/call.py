@@ -1,80 +1,66 @@
-"""Explains images, and views of other kinds of input that pass for images, by one method.
+"""Computes what a caller requests: the maps of inputs by one method, checked, with how they were computed.
 
-Every map is checked before it becomes an explanation: one that is not finite, or zero everywhere, is refused with the
-likely cause. The steps that the modules of `xplain.attributions.kinds` share are here too.
+`outcomes` is the engine's call for every kind: it knows inputs and maps. The modules of `xplain.attributions.kinds`
+make explanations of its outcomes. A map that is not finite, or zero everywhere, is refused with the likely cause.
 """
 
 from __future__ import annotations
 
 import hashlib
 import importlib
-import inspect
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
-from xplain import _check
+from xplain.attributions.engine.explained import Explained
+from xplain.attributions.engine.outcome import Outcome
 from xplain.attributions.engine.run import Run
 from xplain.attributions.engine.session import Chunk, Progress, Session
+from xplain.attributions.engine.supplies import Options, Supplies, compute, default_options
 from xplain.attributions.table import METHODS, Method, method_names
 from xplain.errors import AttributionError, InputError, UnknownNameError
-from xplain.explanation import Attribution, Explanation, Heatmap, Provenance
-from xplain.models import ImageClassifier, Model, Prepared
+from xplain.explanation import Provenance
+from xplain.models import Model, Prepared
 from xplain.models.borrowing import evaluation
 
-Options = dict[str, Any]
+Result = TypeVar("Result")
 
 
-def explain(
-    model: ImageClassifier,
-    inputs: Sequence[Prepared],
-    targets: Sequence[Any],
-    *,
-    method: str | None = None,
-    seed: int = 0,
-    batch_size: int | None = None,
-    memory: int | None = None,
-    progress: Progress | None = None,
-    allow_zeros: bool = False,
-    **options: Any,
-) -> list[Explanation]:
-    """Explain predictions of an image classifier, or of a view with the same members; see `xplain.attributions.run`.
+@dataclass(frozen=True, slots=True)
+class Request:
+    """How to explain, beside what: the method and its options, and the limits of the computation.
 
-    A view keeps the ``task`` of the model behind it, which decides how a method is computed. With ``allow_zeros`` a map
-    may be zero everywhere: for inputs that are parts of one thing, such as the windows of a recording.
+    Parameters
+    ----------
+    method : str or None
+        A key of `METHODS`; None is the best that the model can answer.
+    options : mapping
+        Options of the method and of the kind.
+    seed, batch_size, memory, progress
+        See `xplain.attributions.run`.
     """
-    seed = _check.integer("seed", seed, least=0)
-    if not inputs:
-        return []
-    refuse_inference_parameters(model)
-    session = Session(model, inputs, targets, batch_size, memory, progress)
-    with evaluation(model.module, gradients=True):
-        entry = METHODS[method or _best_method(session)]
-        refuse_black_box(entry, model)
-        all_options = _with_defaults(entry, model.task, options)
-        # Hashed before the clock starts; weights cannot change during the call.
-        origin = _origin(session, entry, all_options, seed)
-        explanations: list[Explanation] = []
-        for chunk in session.chunks():
-            explanations += _explain_chunk(chunk, entry, all_options, origin, seed, allow_zeros)
-    return explanations
+
+    method: str | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
+    seed: int = 0
+    batch_size: int | None = None
+    memory: int | None = None
+    progress: Progress | None = None
+
+    def take(self, name: str) -> tuple[Any, Request]:
+        """Return an option that is no method's but a kind's, None if left out, and the request without it."""
+        others = {key: value for key, value in self.options.items() if key != name}
+        return self.options.get(name), replace(self, options=others)
 
 
-def explain_view(view: Any, prepared: Prepared, count: int, **arguments: Any) -> Explanation:
-    """Explain all ``count`` classes of a view of one image; its own ``setup_evaluations`` count as evaluations."""
-    (explanation,) = explain(view, [prepared], [list(range(count))], **arguments)
-    evaluations = (explanation.provenance.evaluations or 0) + view.setup_evaluations
-    return replace(explanation, provenance=replace(explanation.provenance, evaluations=evaluations))
-
-
-def choose_method(model: Model, method: str | None, *, for_module: str, for_black_box: str) -> Method:
-    """Return the method asked for, else the default; raise AttributionError if it needs a module and there is none."""
-    entry = METHODS[method or (for_black_box if model.module is None else for_module)]
+def choose_method(model: Model, name: str) -> Method:
+    """Return a method of the table, or raise AttributionError if it needs a module and the model is a black box."""
+    entry = METHODS[name]
     refuse_black_box(entry, model)
     return entry
 
@@ -88,7 +74,7 @@ def refuse_black_box(entry: Method, model: Model) -> None:
         )
 
 
-def refuse_inference_parameters(model: Model) -> None:
+def refuse_inference_parameters(model: Explained | Model) -> None:
     """Raise AttributionError if a module was built in inference mode: its parameters can never have gradients."""
     if model.module is not None and any(parameter.is_inference() for parameter in model.module.parameters()):
         raise AttributionError(
@@ -114,23 +100,43 @@ def refuse_zeros(values: npt.NDArray[Any], label: str, entry: Method, options: M
     )
 
 
-def _best_method(session: Session) -> str:
-    """Return the default method for images: grad-cam wherever the model has feature maps that show places."""
-    if session.model.module is None:
-        return "occlusion"
-    if session.model.layer is not None:
-        return "grad-cam"
-    observation = session.observation
-    return "grad-cam" if observation.layer and not observation.attention_follows else "integrated-gradients"
+def open_session(explained: Explained, inputs: Sequence[Prepared], targets: Sequence[Any], request: Request) -> Session:
+    """Return a session for inputs, at least one, within the limits of a request."""
+    refuse_inference_parameters(explained)
+    return Session(explained, inputs, targets, request.batch_size, request.memory, request.progress)
 
 
-def _with_defaults(entry: Method, task: str, options: Mapping[str, Any]) -> Options:
-    """Return all options of a method, defaults included; raise if there is no such option."""
-    defaults = {
-        name: parameter.default
-        for name, parameter in inspect.signature(entry.load(task)).parameters.items()
-        if parameter.kind is parameter.KEYWORD_ONLY
-    }
+def outcomes(
+    session: Session, supplies: Supplies, entry: Method, request: Request, finish: Callable[[Outcome], Result]
+) -> list[Result]:
+    """Compute the maps of all inputs of a session by one method, and finish each of them.
+
+    Parameters
+    ----------
+    session : Session
+        What is explained, its inputs and their targets.
+    supplies : Supplies
+        What the kind of input supplies to the method.
+    entry : Method
+        The method.
+    request : Request
+        The options and the seed.
+    finish : callable
+        Makes of an outcome what is kept of it; it may refuse it, before the inputs of the next chunk are computed.
+    """
+    with evaluation(session.model.module, gradients=True):
+        options = all_options(entry, supplies, request.options)
+        # Hashed before the clock starts; weights cannot change during the call.
+        origin = _origin(session.model, entry, options, request.seed)
+        results: list[Result] = []
+        for chunk in session.chunks():
+            results += map(finish, _explain_chunk(chunk, supplies, entry, options, origin, request.seed))
+    return results
+
+
+def all_options(entry: Method, supplies: Supplies, options: Mapping[str, Any]) -> Options:
+    """Return all options of a method on a kind of input, defaults included; raise if there is no such option."""
+    defaults = default_options(entry.load(), supplies) | dict(entry.defaults.get(supplies.kind, {}))
     for name in options:
         if name not in defaults:
             if not defaults:
@@ -140,69 +146,57 @@ def _with_defaults(entry: Method, task: str, options: Mapping[str, Any]) -> Opti
 
 
 def _explain_chunk(
-    chunk: Chunk, entry: Method, options: Options, origin: Options, seed: int, allow_zeros: bool
-) -> list[Explanation]:
-    """Run a method on each input of a chunk; ``origin`` holds the fields of `Provenance` that all inputs share."""
-    compute = entry.load(chunk.session.model.task)
+    chunk: Chunk, supplies: Supplies, entry: Method, options: Options, origin: Provenance, seed: int
+) -> list[Outcome]:
+    """Run a method on each input of a chunk."""
+    method = entry.load()
     started = time.perf_counter()
     results = []
     for row in range(len(chunk.prepared)):
         run = Run(chunk, row, seed)
-        maps = np.asarray(compute(run, **options))
-        _refuse_useless(maps, run, entry, options, allow_zeros)
-        results.append((run, [run.prepared.geometry.to_original(values) for values in maps]))
+        maps = compute(method, run, supplies, options)
+        _refuse_infinite(maps, run, entry)
+        results.append((run, maps))
     # Inputs of a chunk share passes through the model, so that each took an equal part of the time.
     seconds = (time.perf_counter() - started) / len(results)
     return [
-        _explanation(run, maps, {**origin, "seconds": seconds, "evaluations": run.evaluations}) for run, maps in results
+        Outcome(
+            run.prepared,
+            run.targets,
+            run.class_scores,
+            maps,
+            run.notes.by_target(len(run.targets)),
+            replace(origin, seconds=seconds, evaluations=run.evaluations),
+        )
+        for run, maps in results
     ]
 
 
-def _refuse_useless(
-    maps: npt.NDArray[Any], run: Run, entry: Method, options: Mapping[str, Any], allow_zeros: bool
-) -> None:
-    """Raise AttributionError if a map is not finite, or zero everywhere where that is not allowed."""
+def _refuse_infinite(maps: npt.NDArray[Any], run: Run, entry: Method) -> None:
+    """Raise AttributionError if a map is not finite."""
     for index, values in zip(run.targets, maps, strict=True):
-        label = run.model.prediction(run.class_scores, index).name
         if not np.isfinite(values).all():
+            label = run.model.prediction(run.class_scores, index).name
             raise AttributionError(
                 f"{entry.name} must give a finite map, got NaN or infinity for {label!r}; check the model for "
                 "overflow (half precision?) or a gradient without limit (a root or a logarithm at 0)"
             )
-        if not allow_zeros:
-            refuse_zeros(values, label, entry, options)
 
 
-def _explanation(run: Run, maps: list[npt.NDArray[np.float32]], origin: Options) -> Explanation:
-    scores = run.class_scores
-    quality_each = run.quality_each or [{} for _ in maps]
-    attributions = tuple(
-        Attribution(run.model.prediction(scores, index), Heatmap(values), origin["method"], {**run.quality, **notes})
-        for index, values, notes in zip(run.targets, maps, quality_each, strict=True)
-    )
-    return Explanation(
-        run.model.task,
-        run.prepared.source,
-        run.model.predictions(scores),
-        attributions,
-        Provenance(**origin, created=datetime.now(UTC).isoformat(timespec="seconds")),
-    )
-
-
-def _origin(session: Session, entry: Method, options: Options, seed: int) -> Options:
-    """Return the fields of `Provenance` that all inputs of a call share."""
-    model = session.model
-    weights = model.fingerprint()
+def _origin(explained: Explained, entry: Method, options: Options, seed: int) -> Provenance:
+    """Return what the provenance of all inputs of a call has in common."""
+    weights = explained.fingerprint()
     packages = ["xplain", "numpy"] + (["torch"] if weights is not None else [])
-    return {
-        "method": entry.name,
-        "options": {name: _as_json(value) for name, value in options.items()},
-        "seed": seed if entry.random else None,
-        "model": model.name,
-        "model_sha256": weights,
-        "preprocessing": model.describe(),
-        "versions": {name: str(importlib.import_module(name).__version__) for name in packages},
-    }
+    return Provenance(
+        method=entry.name,
+        options={name: _as_json(value) for name, value in options.items()},
+        seed=seed if entry.random else None,
+        model=explained.name,
+        model_sha256=weights,
+        preprocessing=explained.describe(),
+        versions={name: str(importlib.import_module(name).__version__) for name in packages},
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+    )
 
 
 def _as_json(value: Any) -> Any:

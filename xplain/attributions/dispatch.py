@@ -20,9 +20,9 @@ from xplain.errors import AttributionError, InputError
 from xplain.explanation import Explanation
 from xplain.models import ImageClassifier, Model, Segmenter, TextClassifier
 
-#: By the kind of `KINDS`, the module whose ``explain(model, inputs, targets, *, method, **arguments)`` explains it.
+#: By the kind of `KINDS`, the module whose ``explain(model, inputs, targets, request)`` explains it.
 _MODULES = {
-    "images": "xplain.attributions.call",
+    "images": "xplain.attributions.kinds.images",
     "texts": "xplain.attributions.kinds.texts",
     "signals": "xplain.attributions.kinds.signals",
     "detections": "xplain.attributions.kinds.detections",
@@ -120,17 +120,9 @@ def run(
     if method is not None:
         _refuse_method(model, method)
     kind = importlib.import_module(_MODULES[KINDS[model.task]])
-    explanations: list[Explanation] = kind.explain(
-        model,
-        inputs,
-        targets,
-        method=method,
-        seed=seed,
-        batch_size=batch_size,
-        memory=memory,
-        progress=progress,
-        **options,
-    )
+    seed = _check.integer("seed", seed, least=0)
+    request = call.Request(method, options, seed, batch_size, memory, progress)
+    explanations: list[Explanation] = kind.explain(model, inputs, targets, request)
     return explanations
 
 
@@ -181,7 +173,7 @@ def _try_method(model: Model, entry: Method, trial_input: Any) -> None:
     call.refuse_inference_parameters(model)
     if trial_input is None or entry.needs == "scores":
         return
-    accepted = entry.load(model.task).__kwdefaults__ or {}
+    accepted = entry.load().__kwdefaults__ or {}
     options: dict[str, Any] = {name: value for name, value in _TRIAL_OPTIONS.items() if name in accepted}
     if isinstance(model, Segmenter):
         options["region"] = "image"  # on noise, no class may be predicted anywhere

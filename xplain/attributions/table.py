@@ -1,13 +1,14 @@
 """The table of attribution methods: plain data, so that listing them imports nothing heavy.
 
-An entry names the function that computes a method as ``"module:function"``; `Method.load` imports it when it is needed.
+An entry names the one function that computes a method, for every kind of input, as ``"module:function"``; `Method.load`
+imports it when it is needed.
 """
 
 from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
@@ -45,11 +46,16 @@ class Method:
         gradients, forwards and backwards). The predictions cost one more where the method does not need them itself.
     paper : str
         Where it is defined.
-    homes : mapping of str to str
-        For each kind of `KINDS` that it explains, ``"module:function"``. The function takes a `Run` and keyword options
-        and returns float (T, h', w'): for each of T targets a map of the model's input, at any resolution.
+    function : str
+        ``"module:function"``. The function takes a `Run` and keyword options, those without a default from the kind of
+        input, see `xplain.attributions.engine.supplies`. It returns float (T, h', w'): for each of T targets a map of
+        the model's input, at any resolution.
+    explains : tuple of str
+        The kinds of `KINDS` that it explains.
     random : bool
         Whether it draws random numbers.
+    defaults : mapping of str to mapping
+        For some of the kinds, defaults of options that suit the kind better than the function's own or the kind's.
     """
 
     name: str
@@ -57,18 +63,15 @@ class Method:
     needs: str
     cost: str
     paper: str
-    homes: Mapping[str, str]
+    function: str
+    explains: tuple[str, ...] = tuple(KINDS.values())
     random: bool = False
+    defaults: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
-    @property
-    def explains(self) -> tuple[str, ...]:
-        """The kinds of `KINDS` that it explains."""
-        return tuple(kind for kind in KINDS.values() if kind in self.homes)
-
-    def load(self, task: str) -> Callable[..., npt.NDArray[np.floating[Any]]]:
-        """Import the function that computes it for a task: ``function(run, **options)``."""
-        module, _, function = self.homes[KINDS[task]].partition(":")
-        loaded: Callable[..., npt.NDArray[np.floating[Any]]] = getattr(importlib.import_module(module), function)
+    def load(self) -> Callable[..., npt.NDArray[np.float64]]:
+        """Import the function that computes it: ``function(run, **options)``."""
+        module, _, function = self.function.partition(":")
+        loaded: Callable[..., npt.NDArray[np.float64]] = getattr(importlib.import_module(module), function)
         return loaded
 
 
@@ -77,26 +80,14 @@ def method_names(task: str, needs: str | None = None) -> tuple[str, ...]:
     return tuple(
         name
         for name, method in METHODS.items()
-        if KINDS[task] in method.homes and (needs is None or method.needs == needs)
+        if KINDS[task] in method.explains and (needs is None or method.needs == needs)
     )
 
 
-#: Kinds that are explained on the pixels of an image.
+#: Kinds that are explained on the pixels of an image; and those whose scores are the module's own output, where that of
+#: a detection is found again among boxes.
 _PIXELS = ("images", "detections", "regions")
-
-
-def _home(home: str, *kinds: str) -> dict[str, str]:
-    """Return one function of `xplain.attributions.methods`, as ``"module:function"``, as the home of several kinds."""
-    return dict.fromkeys(kinds, f"xplain.attributions.methods.{home}")
-
-
-def _for_texts(function: str) -> dict[str, str]:
-    return _home(f"texts:{function}", "texts")
-
-
-def _for_signals(function: str) -> dict[str, str]:
-    return _home(f"signals:{function}", "signals")
-
+_IMAGES_AND_REGIONS = ("images", "regions")
 
 _ENTRIES = (
     Method(
@@ -105,7 +96,7 @@ _ENTRIES = (
         needs="gradients",
         cost="1",
         paper="Simonyan et al. 2013, arXiv:1312.6034",
-        homes=_home("gradients:saliency", *_PIXELS, "signals") | _for_texts("saliency"),
+        function="xplain.attributions.methods.gradients:saliency",
     ),
     Method(
         "input-x-gradient",
@@ -113,9 +104,7 @@ _ENTRIES = (
         needs="gradients",
         cost="1",
         paper="Shrikumar et al. 2016, arXiv:1605.01713",
-        homes=_home("gradients:input_x_gradient", *_PIXELS)
-        | _for_texts("input_x_gradient")
-        | _for_signals("input_x_gradient"),
+        function="xplain.attributions.methods.gradients:input_x_gradient",
     ),
     Method(
         "integrated-gradients",
@@ -123,9 +112,7 @@ _ENTRIES = (
         needs="gradients",
         cost="n_steps + 1",
         paper="Sundararajan et al. 2017, arXiv:1703.01365",
-        homes=_home("gradients:integrated_gradients", *_PIXELS)
-        | _for_texts("integrated_gradients")
-        | _for_signals("integrated_gradients"),
+        function="xplain.attributions.methods.gradients:integrated_gradients",
     ),
     Method(
         "smoothgrad",
@@ -133,7 +120,8 @@ _ENTRIES = (
         needs="gradients",
         cost="n_samples",
         paper="Smilkov et al. 2017, arXiv:1706.03825; Adebayo et al. 2018, arXiv:1810.03307",
-        homes=_home("gradients:smoothgrad", *_PIXELS, "signals"),
+        function="xplain.attributions.methods.gradients:smoothgrad",
+        explains=(*_PIXELS, "signals"),
         random=True,
     ),
     Method(
@@ -142,7 +130,7 @@ _ENTRIES = (
         needs="gradients",
         cost="n_samples + number of baselines",
         paper="Lundberg & Lee 2017, arXiv:1705.07874; Erion et al. 2021, arXiv:1906.10670",
-        homes=_home("gradients:gradient_shap", *_PIXELS) | _for_texts("gradient_shap") | _for_signals("gradient_shap"),
+        function="xplain.attributions.methods.gradients:gradient_shap",
         random=True,
     ),
     Method(
@@ -151,7 +139,8 @@ _ENTRIES = (
         needs="gradients",
         cost="2",
         paper="Shrikumar et al. 2017, arXiv:1704.02685",
-        homes=_home("propagation:deep_lift", "images", "regions") | _for_signals("deep_lift"),
+        function="xplain.attributions.methods.propagation:deep_lift",
+        explains=(*_IMAGES_AND_REGIONS, "signals"),
     ),
     Method(
         "guided-backprop",
@@ -159,7 +148,8 @@ _ENTRIES = (
         needs="gradients",
         cost="1",
         paper="Springenberg et al. 2014, arXiv:1412.6806",
-        homes=_home("propagation:guided_backprop", "images", "regions"),
+        function="xplain.attributions.methods.propagation:guided_backprop",
+        explains=_IMAGES_AND_REGIONS,
     ),
     Method(
         "grad-cam",
@@ -167,7 +157,8 @@ _ENTRIES = (
         needs="layers",
         cost="1",
         paper="Selvaraju et al. 2017, arXiv:1610.02391",
-        homes=_home("cams:grad_cam", *_PIXELS),
+        function="xplain.attributions.methods.cams:grad_cam",
+        explains=_PIXELS,
     ),
     Method(
         "guided-grad-cam",
@@ -175,7 +166,8 @@ _ENTRIES = (
         needs="layers",
         cost="2",
         paper="Selvaraju et al. 2017, arXiv:1610.02391",
-        homes=_home("cams:guided_grad_cam", "images", "regions"),
+        function="xplain.attributions.methods.cams:guided_grad_cam",
+        explains=_IMAGES_AND_REGIONS,
     ),
     Method(
         "hires-cam",
@@ -183,7 +175,8 @@ _ENTRIES = (
         needs="layers",
         cost="1",
         paper="Draelos & Carin 2020, arXiv:2011.08891",
-        homes=_home("cams:hires_cam", *_PIXELS),
+        function="xplain.attributions.methods.cams:hires_cam",
+        explains=_PIXELS,
     ),
     Method(
         "attention-rollout",
@@ -191,7 +184,8 @@ _ENTRIES = (
         needs="attention",
         cost="1",
         paper="Abnar & Zuidema 2020, arXiv:2005.00928",
-        homes=_home("rollout:attention_rollout", "images", "regions"),
+        function="xplain.attributions.methods.rollout:attention_rollout",
+        explains=_IMAGES_AND_REGIONS,
     ),
     Method(
         "gradient-rollout",
@@ -199,7 +193,8 @@ _ENTRIES = (
         needs="attention",
         cost="1",
         paper="Chefer et al. 2021, arXiv:2103.15679",
-        homes=_home("rollout:gradient_rollout", "images", "regions"),
+        function="xplain.attributions.methods.rollout:gradient_rollout",
+        explains=_IMAGES_AND_REGIONS,
     ),
     Method(
         "occlusion",
@@ -207,7 +202,7 @@ _ENTRIES = (
         needs="scores",
         cost="number of window positions + 1",
         paper="Zeiler & Fergus 2014, arXiv:1311.2901",
-        homes=_home("occlusion:occlusion", *_PIXELS) | _for_texts("occlusion") | _for_signals("occlusion"),
+        function="xplain.attributions.methods.occlusion:occlusion",
     ),
     Method(
         "feature-ablation",
@@ -215,7 +210,8 @@ _ENTRIES = (
         needs="scores",
         cost="number of regions + 1",
         paper="Zeiler & Fergus 2014, arXiv:1311.2901",
-        homes=_home("occlusion:feature_ablation", *_PIXELS) | _for_signals("feature_ablation"),
+        function="xplain.attributions.methods.occlusion:feature_ablation",
+        explains=(*_PIXELS, "signals"),
     ),
     Method(
         "lime",
@@ -223,7 +219,7 @@ _ENTRIES = (
         needs="scores",
         cost="n_samples",
         paper="Ribeiro et al. 2016, arXiv:1602.04938",
-        homes=_home("surrogate:lime", *_PIXELS) | _for_texts("lime") | _for_signals("lime"),
+        function="xplain.attributions.methods.surrogate:lime",
         random=True,
     ),
     Method(
@@ -232,7 +228,7 @@ _ENTRIES = (
         needs="scores",
         cost="budget",
         paper="Lundberg & Lee 2017, arXiv:1705.07874",
-        homes=_home("surrogate:kernel_shap", *_PIXELS) | _for_texts("kernel_shap") | _for_signals("kernel_shap"),
+        function="xplain.attributions.methods.surrogate:kernel_shap",
         random=True,
     ),
     Method(
@@ -241,8 +237,9 @@ _ENTRIES = (
         needs="scores",
         cost="2 ** regions if within the budget, else budget",
         paper="Shapley 1953; Castro et al. 2009, doi:10.1016/j.cor.2008.04.004; Mitchell et al. 2022, arXiv:2104.12199",
-        homes=_home("shapley:shapley", *_PIXELS) | _for_texts("shapley") | _for_signals("shapley"),
+        function="xplain.attributions.methods.shapley:shapley",
         random=True,
+        defaults={kind: {"n_segments": 25, "budget": 2000} for kind in _PIXELS},
     ),
     Method(
         "rise",
@@ -250,7 +247,8 @@ _ENTRIES = (
         needs="scores",
         cost="n_samples",
         paper="Petsiuk et al. 2018, arXiv:1806.07421",
-        homes=_home("rise:rise", "images", "regions"),
+        function="xplain.attributions.methods.rise:rise",
+        explains=_IMAGES_AND_REGIONS,
         random=True,
     ),
     Method(
@@ -259,8 +257,10 @@ _ENTRIES = (
         needs="scores",
         cost="n_samples",
         paper="Petsiuk et al. 2021, arXiv:2006.03204",
-        homes=_home("d_rise:d_rise", "detections"),
+        function="xplain.attributions.methods.rise:rise",
+        explains=("detections",),
         random=True,
+        defaults={"detections": {"cells": 16}},
     ),
     Method(
         "random",
@@ -268,7 +268,7 @@ _ENTRIES = (
         needs="scores",
         cost="0",
         paper="Clark et al. 2024, arXiv:2306.12816",
-        homes=_home("controls:random", *_PIXELS, "signals") | _for_texts("random"),
+        function="xplain.attributions.methods.controls:random",
         random=True,
     ),
     Method(
@@ -277,7 +277,8 @@ _ENTRIES = (
         needs="scores",
         cost="0",
         paper="Clark et al. 2024, arXiv:2306.12816",
-        homes=_home("controls:sobel", *_PIXELS),
+        function="xplain.attributions.methods.controls:sobel",
+        explains=_PIXELS,
     ),
 )
 

@@ -13,8 +13,8 @@ from typing import Any
 import torch
 
 from xplain.attributions.engine import autograd
+from xplain.attributions.engine.explained import Explained
 from xplain.errors import AttributionError
-from xplain.models import ImageClassifier
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class Attention:
     slopes: list[list[torch.Tensor]]
 
 
-def record_attention(model: ImageClassifier, tensor: torch.Tensor, targets: tuple[int, ...]) -> Attention:
+def record_attention(model: Explained, tensor: torch.Tensor, targets: tuple[int, ...]) -> Attention:
     """Run a module on one input (...) and differentiate its scores for some classes by its attention.
 
     Layers that none of the scores depends on are left out.

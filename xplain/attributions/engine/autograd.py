@@ -13,8 +13,8 @@ from contextlib import contextmanager, nullcontext
 import torch
 from torch.overrides import TorchFunctionMode
 
+from xplain.attributions.engine.explained import Explained
 from xplain.errors import AttributionError, UnknownNameError
-from xplain.models import ImageClassifier
 
 Recording = tuple[torch.Tensor, torch.Tensor]
 """(outputs (n, classes), the tensor to differentiate them by)."""
@@ -28,7 +28,7 @@ class Rules(TorchFunctionMode):
         raise NotImplementedError
 
 
-def record_input(model: ImageClassifier, batch: torch.Tensor, rules: Callable[[], Rules] | None = None) -> Recording:
+def record_input(model: Explained, batch: torch.Tensor, rules: Callable[[], Rules] | None = None) -> Recording:
     """Run a module on a batch so that its scores can be differentiated by the input.
 
     ``rules`` makes the propagation rules that hold during the pass.
@@ -44,7 +44,7 @@ def record_input(model: ImageClassifier, batch: torch.Tensor, rules: Callable[[]
     return outputs, leaf
 
 
-def record_layer(model: ImageClassifier, batch: torch.Tensor, layer: str) -> Recording:
+def record_layer(model: Explained, batch: torch.Tensor, layer: str) -> Recording:
     """Run a module on a batch so that its scores can be differentiated by a layer's output.
 
     Nothing is recorded before the layer, which saves memory. If a layer is called several times, the last call counts.
@@ -103,7 +103,7 @@ def wide(tensor: torch.Tensor) -> torch.Tensor:
     return (tensor.cpu() if tensor.device.type == "mps" else tensor).double()
 
 
-def torch_module(model: ImageClassifier) -> torch.nn.Module:
+def torch_module(model: Explained) -> torch.nn.Module:
     """Return the module of a model, or raise AttributionError if it is a black box."""
     module: torch.nn.Module | None = model.module
     if module is None:
@@ -111,7 +111,7 @@ def torch_module(model: ImageClassifier) -> torch.nn.Module:
     return module
 
 
-def _submodule(model: ImageClassifier, layer: str) -> torch.nn.Module:
+def _submodule(model: Explained, layer: str) -> torch.nn.Module:
     """Return the submodule of a dotted name."""
     submodules: dict[str, torch.nn.Module] = dict(torch_module(model).named_modules())
     if layer not in submodules or layer == "":

@@ -1,6 +1,6 @@
 """Forward passes, watched: which layer suits a class activation map, and how much memory an input takes.
 
-`observe` watches an image classifier (or a view of another model) score one input. `find_layer_for_boxes` finds a layer
+`observe` watches a module score one input. `find_layer_for_boxes` finds a layer
 for a detector or a segmenter, where the last feature maps will not do.
 
 A vision transformer cuts the input into a grid of patches by a convolution, and each patch becomes a token. Its layers
@@ -21,8 +21,9 @@ import torch
 from torch.overrides import TorchFunctionMode
 
 from xplain.attributions.engine.autograd import torch_module
+from xplain.attributions.engine.explained import Explained
 from xplain.errors import AttributionError
-from xplain.models import ImageClassifier, Prepared
+from xplain.models import Prepared
 from xplain.models.borrowing import evaluation
 
 #: Torch functions that compute attention; a softmax of 3 axes or more does so too.
@@ -63,7 +64,7 @@ class Observation:
     total_bytes: int
 
 
-def observe(model: ImageClassifier, array: npt.NDArray[Any]) -> Observation:
+def observe(model: Explained, array: npt.NDArray[Any]) -> Observation:
     """Score one input (...) and watch its forward pass."""
     watcher = Watcher()
     with _after_each_call(torch_module(model), watcher.note_output), watcher:
@@ -79,7 +80,7 @@ def observe(model: ImageClassifier, array: npt.NDArray[Any]) -> Observation:
     )
 
 
-def find_layer_for_boxes(view: Any, prepared: Prepared, boxes: Sequence[npt.NDArray[np.float64]]) -> str:
+def find_layer_for_boxes(model: Explained, prepared: Prepared, boxes: Sequence[npt.NDArray[np.float64]]) -> str:
     """Return the last layer at which each score depends on most of its box.
 
     The last feature maps of a detector or a segmenter are its answer: the score of a detection depends on one place of
@@ -87,8 +88,8 @@ def find_layer_for_boxes(view: Any, prepared: Prepared, boxes: Sequence[npt.NDAr
 
     Parameters
     ----------
-    view : object
-        With the module's ``forward`` to T scores.
+    model : Explained
+        With T scores.
     prepared : Prepared
         The input.
     boxes : sequence of numpy.ndarray
@@ -105,9 +106,9 @@ def find_layer_for_boxes(view: Any, prepared: Prepared, boxes: Sequence[npt.NDAr
         If the module has no feature maps that scores can be differentiated by.
     """
     watcher = Watcher()
-    with evaluation(view.module, gradients=True), _collected_maps(torch_module(view), watcher) as collected:
+    with evaluation(model.module, gradients=True), _collected_maps(torch_module(model), watcher) as collected:
         with watcher:
-            scores = view.forward(view.to_tensor(prepared.array[np.newaxis]).requires_grad_())[0]
+            scores = model.forward(model.to_tensor(prepared.array[np.newaxis]).requires_grad_())[0]
         # After the pass it is known which (batch, heads, tokens, ...) is inside of attention.
         layers = [
             (name, maps)

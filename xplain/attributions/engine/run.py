@@ -5,30 +5,30 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from xplain import _check
+from xplain.attributions.engine.explained import Explained
+from xplain.attributions.engine.notes import Notes
 from xplain.attributions.engine.session import Chunk
-from xplain.errors import AttributionError, InputError
-from xplain.inputs import baselines
-from xplain.models import ImageClassifier, Prepared, outputs
+from xplain.errors import InputError
+from xplain.models import Prepared, outputs
 
 if TYPE_CHECKING:
     import torch
 
     from xplain.attributions.engine.attention import Attention
     from xplain.attributions.engine.autograd import Rules
+    from xplain.attributions.engine.observe import Observation
 
 
 Array = npt.NDArray[Any]
-Result = TypeVar("Result")
 
 
 class Run:
-    """One input of one call: owns its random numbers, the notes about its maps, and the scores of its variants.
+    """One input of one call: owns its random numbers and the scores of its variants, and keeps notes about its maps.
 
     A method sees nothing else of a call. It asks the run for scores and gradients, of the input itself or of variants
     that it makes; the run batches and counts these passes. What a run shares with others belongs to them: scores and
@@ -48,24 +48,21 @@ class Run:
 
     Attributes
     ----------
-    model : ImageClassifier
+    model : Explained
         What is explained.
     prepared : Prepared
         The input.
     rng : numpy.random.Generator
         The random numbers of this run; global generators are never used.
-    quality : dict
-        What `note` stored, for all targets.
-    quality_each : list of dict
-        What `note_each` stored, one for each target; empty before it is called.
+    notes : Notes
+        What says how far to trust the maps.
     """
 
     def __init__(self, chunk: Chunk, row: int, seed: int) -> None:
-        self.model: ImageClassifier = chunk.session.model
+        self.model: Explained = chunk.session.model
         self.prepared: Prepared = chunk.prepared[row]
         self.rng = np.random.default_rng(seed)
-        self.quality: dict[str, Any] = {}
-        self.quality_each: list[dict[str, Any]] = []
+        self.notes = Notes()
         self._chunk = chunk
         self._row = row
         self._session = chunk.session
@@ -93,6 +90,11 @@ class Run:
         """How often this input or a variant of it went through the model so far."""
         return self._session.evaluations[self._index]
 
+    @property
+    def observation(self) -> Observation:
+        """The watched forward pass of the call's first input; torch modules only."""
+        return self._session.observation
+
     @cached_property
     def tensor(self) -> torch.Tensor:
         """The input as a tensor of the module's device and type."""
@@ -114,23 +116,6 @@ class Run:
         for index, variant in enumerate(noise, start):
             variant.normal_(generator=generator.manual_seed(self._noise_seed + index))
         return noise
-
-    def baseline(self, spec: Any = 0.0) -> npt.NDArray[np.float32]:
-        """Return the input that stands for "nothing there".
-
-        Parameters
-        ----------
-        spec : float, "mean", "blur" or array_like
-            A number fills the input, in its own units: 0.0 is the mean colour where preprocessing subtracts one, and
-            black otherwise. "mean" is the input's own mean colour, "blur" the input out of focus (a Gaussian of a tenth
-            of its shorter side), and an array of `prepared.array`'s shape, or one that broadcasts to it, is itself.
-
-        Returns
-        -------
-        numpy.ndarray
-            float32, of the shape of `prepared.array`.
-        """
-        return baselines.make(self.prepared.array, self.model.channel_axis, spec)
 
     def score(self, array: Array) -> npt.NDArray[np.float64]:
         """Scores (T,) of one input; each distinct input is evaluated once."""
@@ -161,7 +146,10 @@ class Run:
         (slice, numpy.ndarray)
             Which variants, in order, and float64 (n, T): their scores for the targets.
         """
-        for rows, scores in self._in_batches(lambda a, b: self._as_input(make(a, b)), count, self.model.scores):
+        batches = self._session.in_batches(
+            self._index, lambda a, b: self._as_input(make(a, b)), count, self.model.scores
+        )
+        for rows, scores in batches:
             yield rows, self._target_scores(scores)
 
     def gradients(
@@ -182,7 +170,9 @@ class Run:
         (slice, numpy.ndarray, torch.Tensor)
             Which variants, in order; float64 (n, T), their scores for the targets; and (T, n, ...), the gradients.
         """
-        batches = self._in_batches(make, count, lambda batch: self._differentiate(batch, [self.targets] * len(batch)))
+        batches = self._session.in_batches(
+            self._index, make, count, lambda batch: self._differentiate(batch, [self.targets] * len(batch))
+        )
         for rows, (scores, gradients) in batches:
             yield rows, scores, gradients
 
@@ -211,129 +201,20 @@ class Run:
         torch.Tensor
             (t, n, ...), the gradients for each input's first, second, ... class.
         """
-        self._session.add_planned(self._index, len(batch))
-        result = self._differentiate(batch, targets, rules)
-        self._session.add_done(self._index, len(batch))
-        return result
-
-    def layer(self, name: str | None) -> str:
-        """Return the layer for class activation maps: the one asked for, the model's own, or what its pass shows."""
-        if name is not None:
-            return _check.string("layer", name)
-        if self.model.layer is not None:
-            return self.model.layer
-        observation = self._session.observation
-        if observation.layer is not None and not observation.attention_follows:
-            return observation.layer
-        if observation.token_layer is not None:
-            return observation.token_layer
-        if observation.layer is None:
-            raise AttributionError(
-                "model must have a layer with feature maps (channels, height > 1, width > 1) that a convolution made, "
-                "got none (scripted and exported modules hide theirs); name one with layer=..., or use "
-                "integrated-gradients"
-            )
-        raise AttributionError(
-            f"model must not mix places after its last feature maps, got attention after layer {observation.layer!r}; "
-            "name a layer with layer=..., or use integrated-gradients"
-        )
+        with self._session.counted(self._index, len(batch)):
+            return self._differentiate(batch, targets, rules)
 
     def layer_gradient(self, layer: str) -> tuple[torch.Tensor, torch.Tensor]:
-        """Feature maps (channels, h', w') of a layer at the input itself, and the scores' gradients (T, ...) there."""
-        output, gradients = self._chunk.gradients(self._row, layer=layer)
-        if output.ndim == 3:
-            return output, gradients
-        return self.as_maps(output), self.as_maps(gradients)  # tokens of a transformer
+        """Output (...) of a layer for the input itself, and the scores' gradients (T, ...) there."""
+        return self._chunk.gradients(self._row, layer=layer)
 
     def attention(self) -> Attention:
         """Attention of all layers at the input itself, and the scores' gradients there."""
         from xplain.attributions.engine.attention import record_attention
 
-        self._session.observation  # noqa: B018 - the patches are needed later, and it brings the scores along
-        self._session.add_planned(self._index, 1)
-        attention = record_attention(self.model, self.tensor, self.targets)
-        self._session.add_done(self._index, 1)
-        return attention
-
-    def patches(self, tokens: int) -> tuple[int, tuple[int, int]]:
-        """Return how many class and register tokens come before the patches among ``tokens``, and the patches' grid."""
-        from xplain.attributions.engine.observe import first_patch
-
-        grid = self._session.observation.grid
-        first = first_patch(tokens, grid)
-        if grid is None or first is None:
-            patches = "no patches" if grid is None else f"{grid[0]} x {grid[1]} patches"
-            raise AttributionError(
-                "tokens must be one for each patch that a convolution cut out, after at most a few class and register "
-                f"tokens, got {tokens} for {patches}; use integrated-gradients"
-            )
-        self.note("patches", list(grid))
-        self.note("class_tokens", first)
-        return first, grid
-
-    def as_maps(self, tokens: torch.Tensor) -> torch.Tensor:
-        """Put the patches among tokens (..., tokens, channels) at their places: (..., channels, h', w')."""
-        first, grid = self.patches(tokens.shape[-2])
-        maps = tokens[..., first:, :].transpose(-2, -1)
-        return maps.reshape(*maps.shape[:-1], *grid)
-
-    def note(self, name: str, value: Any) -> None:
-        """Store a JSON value that says how far to trust the maps of all targets."""
-        self.quality[name] = value
-
-    def note_each(self, name: str, values: Sequence[Any] | Array) -> None:
-        """Store one JSON value for each of the T targets, as `note` does for all of them."""
-        values = np.asarray(values).tolist()
-        if len(values) != len(self.targets):
-            raise InputError(f"values must be {len(self.targets)}, one for each target, got {len(values)}")
-        self.quality_each = self.quality_each or [{} for _ in values]
-        for notes, value in zip(self.quality_each, values, strict=True):
-            notes[name] = value
-
-    def note_completeness(self, attributed: npt.ArrayLike, baseline_score: npt.ArrayLike) -> None:
-        """Store by how much attributions miss the change of the score that they are to add up to.
-
-        Parameters
-        ----------
-        attributed : array_like
-            (T,), the sum of each target's attributions.
-        baseline_score : array_like
-            (T,), the score that stands for "nothing there".
-        """
-        score = self.score(self.prepared.array)
-        change = score - np.asarray(baseline_score, dtype=np.float64)
-        residual = change - np.asarray(attributed, dtype=np.float64)
-        self.note_each("score", score)
-        self.note_each("baseline_score", score - change)
-        self.note_each("completeness_residual", residual)
-        relative = np.divide(np.abs(residual), np.abs(change), out=np.zeros_like(change), where=change != 0)
-        self.note_each("completeness_relative", relative)
-
-    def note_standard_error(self, variance: npt.ArrayLike) -> None:
-        """Store the standard error of a sampled map: the root mean square over its pixels.
-
-        Parameters
-        ----------
-        variance : array_like
-            (T, h', w'), the estimated variance of each pixel's value.
-        """
-        mean = np.asarray(variance, dtype=np.float64).mean(axis=(1, 2))
-        self.note_each("standard_error", np.sqrt(mean))
-
-    def _in_batches(
-        self, make: Callable[[int, int], Any], count: int, function: Callable[[Any], Result]
-    ) -> Iterator[tuple[slice, Result]]:
-        """Make variants a batch at a time and apply a function to them; yields which variants, and the result."""
-        self._session.add_planned(self._index, count)
-        batches = self._session.batches_for(count)
-        start = 0
-        while start < count:
-            stop = min(start + batches.size, count)
-            # Several results where memory runs out: variants are made once, since `make` may draw random numbers.
-            for rows, result in batches.map(function, make(start, stop)):
-                self._session.add_done(self._index, rows.stop - rows.start)
-                yield slice(start + rows.start, start + rows.stop), result
-            start = stop
+        self.observation  # noqa: B018 - the patches are needed later, and it brings the scores along
+        with self._session.counted(self._index, 1):
+            return record_attention(self.model, self.tensor, self.targets)
 
     def _differentiate(
         self, batch: torch.Tensor, targets: Sequence[Sequence[int]], rules: Callable[[], Rules] | None = None

@@ -10,6 +10,7 @@ from __future__ import annotations
 import gc
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -17,8 +18,9 @@ import numpy as np
 import numpy.typing as npt
 
 from xplain import _check
+from xplain.attributions.engine.explained import Explained
 from xplain.errors import AttributionError, XplainError
-from xplain.models import ImageClassifier, Prepared
+from xplain.models import Prepared
 
 if TYPE_CHECKING:
     import torch
@@ -50,12 +52,12 @@ class Session:
 
     Parameters
     ----------
-    model : ImageClassifier
+    model : Explained
         What is explained.
     inputs : sequence of Prepared
         All inputs, at least one.
     targets : sequence
-        For each input, what to explain, as `ImageClassifier.targets` takes it.
+        For each input, what to explain, as `Explained.targets` takes it.
     batch_size : int or None
         Inputs in a batch; None chooses.
     memory : int or None
@@ -71,7 +73,7 @@ class Session:
 
     def __init__(
         self,
-        model: ImageClassifier,
+        model: Explained,
         inputs: Sequence[Prepared],
         targets: Sequence[Any],
         batch_size: int | None,
@@ -92,10 +94,8 @@ class Session:
         """A watched forward pass of the first input; torch modules only."""
         from xplain.attributions.engine.observe import observe
 
-        self.add_planned(0, 1)
-        observation = observe(self.model, self.inputs[0].array)
-        self.add_done(0, 1)
-        return observation
+        with self.counted(0, 1):
+            return observe(self.model, self.inputs[0].array)
 
     @property
     def observed_scores(self) -> Scores | None:
@@ -130,6 +130,45 @@ class Session:
             # An input whose turn has not come yet will probably need as many as the others.
             most = max(self._planned)
             self.progress(sum(self.evaluations), sum(planned or most for planned in self._planned))
+
+    @contextmanager
+    def counted(self, index: int, evaluations: int) -> Iterator[None]:
+        """Count a pass of one input or of variants of it: announced before, done unless it fails."""
+        self.add_planned(index, evaluations)
+        yield
+        self.add_done(index, evaluations)
+
+    def in_batches(
+        self, index: int, make: Callable[[int, int], Any], count: int, function: Callable[[Any], Result]
+    ) -> Iterator[tuple[slice, Result]]:
+        """Make variants of one input a batch at a time and apply a function to them.
+
+        Parameters
+        ----------
+        index : int
+            The input.
+        make : callable
+            ``make(start, stop)`` returns variants; it is called once for each range, in order.
+        count : int
+            How many variants there are.
+        function : callable
+            Takes variants.
+
+        Yields
+        ------
+        (slice, object)
+            Which variants, in order, and the function's result.
+        """
+        self.add_planned(index, count)
+        batches = self.batches_for(count)
+        start = 0
+        while start < count:
+            stop = min(start + batches.size, count)
+            # Several results where memory runs out: variants are made once, since `make` may draw random numbers.
+            for rows, result in batches.map(function, make(start, stop)):
+                self.add_done(index, rows.stop - rows.start)
+                yield slice(start + rows.start, start + rows.stop), result
+            start = stop
 
     def chunks(self) -> list[Chunk]:
         """Group inputs that are next to each other and of one shape and type."""

@@ -1,7 +1,7 @@
-"""One module for each kind of input but images, with ``explain(model, inputs, targets, *, method, **arguments)``.
+"""One module for each kind of input, with ``explain(model, inputs, targets, request)``: what methods get of it.
 
-Methods are written for images. So a model of another kind, often together with one input, becomes a view: an object
-with the members of an image classifier (``scores``, ``forward``, ``targets``, ``prediction``, ...), whose "classes" are
-what is to be explained. `xplain.attributions.call.explain` explains the view, and the module makes the kind's own
-explanation of the result. `scoring` gives measures of maps the score of such a view.
+A kind says what is given to the engine (an `Explained`, with the input as an array), what it supplies to methods
+(`Supplies`: baselines, players, places to cover, each with the kind's own options), and what evidence their maps
+become. `views` holds what the kinds other than images share. `scoring` gives measures of maps the score that an
+attribution explains.
 """

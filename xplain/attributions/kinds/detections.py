@@ -1,4 +1,4 @@
-"""Detections: a detector on one image becomes an image classifier whose classes are the detections to explain.
+"""Detections: to the engine a detector on one image is a classifier whose classes are the detections to explain.
 
 The score of a detection on a changed image is found again by box and class: `DetectionView` for methods that need
 scores, `GradientView` for those that differentiate. Of the class activation maps hires-cam is the one that tells two
@@ -16,9 +16,11 @@ import numpy as np
 import numpy.typing as npt
 
 from xplain.attributions import call
+from xplain.attributions.kinds.images import explain_view
+from xplain.attributions.kinds.views import PredictionView
 from xplain.errors import InputError
 from xplain.explanation import Explanation, Prediction
-from xplain.models import Detections, Detector, Prepared, borrowing, outputs
+from xplain.models import Detections, Detector, Prepared, borrowing
 from xplain.models.detections import best_match, similarity
 
 if TYPE_CHECKING:
@@ -29,26 +31,19 @@ Scores = npt.NDArray[np.float64]
 
 
 def explain(
-    model: Detector,
-    inputs: Sequence[Prepared],
-    targets: Sequence[Any],
-    *,
-    method: str | None = None,
-    **arguments: Any,
+    model: Detector, inputs: Sequence[Prepared], targets: Sequence[Any], request: call.Request
 ) -> list[Explanation]:
     """Explain detections; see `xplain.attributions.run`."""
-    entry = call.choose_method(model, method, for_module="hires-cam", for_black_box="d-rise")
+    entry = call.choose_method(model, request.method or ("d-rise" if model.module is None else "hires-cam"))
     view_class = DetectionView if entry.needs == "scores" else GradientView
-    explanations = []
-    for prepared, target in zip(inputs, targets, strict=True):
-        view = view_class.of(model, prepared, target)
-        count = len(view.target_predictions)
-        explanations.append(call.explain_view(view, prepared, count, method=entry.name, **arguments))
-    return explanations
+    return [
+        explain_view(view_class.of(model, prepared, target), "detections", prepared, entry, request)
+        for prepared, target in zip(inputs, targets, strict=True)
+    ]
 
 
-class DetectionView:
-    """A detector on one image with the members of an image classifier; its classes are T detections.
+class DetectionView(PredictionView):
+    """A detector on one image; its classes are T detections.
 
     The score of a detection is its best `similarity` with a candidate of the image at hand.
 
@@ -66,11 +61,6 @@ class DetectionView:
         Everything that the detector found in the image.
     original_candidates : Detections
         The candidates of the image itself, as arrays.
-
-    Attributes
-    ----------
-    setup_evaluations : int
-        How often the image went through the model for the view itself, beside what a method evaluates.
     """
 
     def __init__(
@@ -83,13 +73,11 @@ class DetectionView:
         all_predictions: Sequence[Prediction],
         original_candidates: Detections,
     ) -> None:
+        super().__init__(detector, target_predictions, all_predictions)
         self.detector = detector
         self.prepared = prepared
         self.target_detections = target_detections
-        self.target_predictions = tuple(target_predictions)
-        self.all_predictions = tuple(all_predictions)
         self.original_candidates = original_candidates
-        self.setup_evaluations = 1  # the pass that found the detections
 
     @classmethod
     def of(cls, detector: Detector, prepared: Prepared, target: Any) -> Self:
@@ -105,30 +93,11 @@ class DetectionView:
             original_candidates=candidates,
         )
 
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.detector, name)
-
     def scores(self, batch: npt.NDArray[Any]) -> Scores:
         """Score variants of the image: float64 (n, T)."""
         return np.stack(
             [best_match(self.target_detections, candidates) for candidates in self.detector.candidates(batch)]
         ).astype(np.float64)
-
-    def check_scores(self, output: Any, count: int) -> Scores:
-        """Return scores (n, T) as float64."""
-        return outputs.class_scores(output, count)
-
-    def targets(self, target: Sequence[int], scores: Scores) -> tuple[int, ...]:
-        """Return the numbers of the detections to explain."""
-        return tuple(target)
-
-    def prediction(self, scores: Scores, index: int) -> Prediction:
-        """Return one of the T detections."""
-        return self.target_predictions[index]
-
-    def predictions(self, scores: Scores) -> tuple[Prediction, ...]:
-        """Return everything that was found in the image."""
-        return self.all_predictions
 
 
 class GradientView(DetectionView):

@@ -1,4 +1,4 @@
-"""Regions: a segmenter on one image becomes an image classifier whose classes are the regions to explain.
+"""Regions: to the engine a segmenter on one image is a classifier whose classes are the regions to explain.
 
 The score of a region is the mean, over its places, of the model's output for its class.
 """
@@ -13,9 +13,11 @@ import numpy as np
 import numpy.typing as npt
 
 from xplain.attributions import call
+from xplain.attributions.kinds.images import explain_view
+from xplain.attributions.kinds.views import PredictionView
 from xplain.errors import InputError
-from xplain.explanation import Explanation, Mask, Prediction
-from xplain.models import Prepared, RegionTarget, Segmenter, borrowing, outputs
+from xplain.explanation import Explanation, Mask
+from xplain.models import Prepared, RegionTarget, Segmenter, borrowing
 
 if TYPE_CHECKING:
     import torch
@@ -25,29 +27,22 @@ Scores = npt.NDArray[np.float64]
 
 
 def explain(
-    model: Segmenter,
-    inputs: Sequence[Prepared],
-    targets: Sequence[Any],
-    *,
-    method: str | None = None,
-    region: Any = None,
-    **arguments: Any,
+    model: Segmenter, inputs: Sequence[Prepared], targets: Sequence[Any], request: call.Request
 ) -> list[Explanation]:
-    """Explain regions that a segmenter finds, or classes over ``region``; see `xplain.attributions.run`.
+    """Explain regions that a segmenter finds, or classes over the option ``region``; see `xplain.attributions.run`.
 
     ``region`` and the targets are those of `Segmenter.targets`.
     """
-    entry = call.choose_method(model, method, for_module="grad-cam", for_black_box="occlusion")
-    explanations = []
-    for prepared, target in zip(inputs, targets, strict=True):
-        view = RegionView.of(model, prepared, target, region)
-        count = len(view.region_targets)
-        explanations.append(call.explain_view(view, prepared, count, method=entry.name, **arguments))
-    return explanations
+    region, request = request.take("region")
+    entry = call.choose_method(model, request.method or ("occlusion" if model.module is None else "grad-cam"))
+    return [
+        explain_view(RegionView.of(model, prepared, target, region), "regions", prepared, entry, request)
+        for prepared, target in zip(inputs, targets, strict=True)
+    ]
 
 
-class RegionView:
-    """A segmenter on one image with the members of an image classifier; its classes are T regions.
+class RegionView(PredictionView):
+    """A segmenter on one image; its classes are T regions.
 
     Parameters
     ----------
@@ -59,21 +54,17 @@ class RegionView:
         (classes, h, w), what the segmenter returns for it.
     region_targets : sequence of RegionTarget
         T classes over regions.
-
-    Attributes
-    ----------
-    setup_evaluations : int
-        How often the image went through the model for the view itself, beside what a method evaluates.
     """
 
     def __init__(
         self, segmenter: Segmenter, prepared: Prepared, maps: npt.NDArray[Any], region_targets: Sequence[RegionTarget]
     ) -> None:
+        super().__init__(
+            segmenter, [target.prediction for target in region_targets], segmenter.predictions(maps, prepared.geometry)
+        )
         self.segmenter = segmenter
         self.prepared = prepared
         self.region_targets = tuple(region_targets)
-        self.setup_evaluations = 1  # the pass that found the regions
-        self._all_predictions = segmenter.predictions(maps, prepared.geometry)
         self._maps_shape = maps.shape
         self._weights = np.stack([target.weights for target in region_targets])
         self._segmenter_classes = [target.index for target in region_targets]
@@ -83,9 +74,6 @@ class RegionView:
         """Make a view of the regions that a caller asks for, see `Segmenter.targets`."""
         maps = segmenter.maps(prepared.array[np.newaxis])[0]
         return cls(segmenter, prepared, maps, segmenter.targets(target, maps, prepared.geometry, region))
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.segmenter, name)
 
     @cached_property
     def layer(self) -> str:
@@ -131,19 +119,3 @@ class RegionView:
             raise InputError(
                 f"model output must be of one shape for every batch, got {self._maps_shape} and then {shape}"
             )
-
-    def check_scores(self, output: Any, count: int) -> Scores:
-        """Return scores (n, T) as float64."""
-        return outputs.class_scores(output, count)
-
-    def targets(self, target: Sequence[int], scores: Scores) -> tuple[int, ...]:
-        """Return the numbers of the regions to explain."""
-        return tuple(target)
-
-    def prediction(self, scores: Scores, index: int) -> Prediction:
-        """Return one of the T regions."""
-        return self.region_targets[index].prediction
-
-    def predictions(self, scores: Scores) -> tuple[Prediction, ...]:
-        """Return all regions that were found in the image."""
-        return self._all_predictions

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -50,24 +50,26 @@ def scorer(
         Images in one call of the model; chosen by its activations if left out.
     """
     target = target_of(model, prediction)
+    explained: ImageClassifier | DetectionView | RegionView
     if isinstance(model, ImageClassifier):
         possible = {"logit": ("probability", "logit"), "probability": ("probability",)}[model.output]
-        view: Any = model
+        explained = model
         (index,) = model.targets(target, model.scores(prepared.array[np.newaxis])[0])
+    elif isinstance(model, Segmenter):
+        possible, explained, index = (model.output,), RegionView.of(model, prepared, target), 0
     else:
-        possible = (model.output,) if isinstance(model, Segmenter) else ("similarity",)
-        view_class = RegionView if isinstance(model, Segmenter) else DetectionView
-        view, index = view_class.of(cast(Any, model), prepared, target), 0
+        possible, explained, index = ("similarity",), DetectionView.of(model, prepared, target), 0
     score_output = possible[0] if output is None else _check.choice("output", output, OUTPUTS)
     if score_output not in possible:
         raise InputError(f"output must be {' or '.join(map(repr, possible))} for this model, got {output!r}")
-    session = Session(view, [prepared], [target], batch_size, None, None)  # for its batches alone
-    as_probability = isinstance(model, ImageClassifier) and score_output == "probability"
+    session = Session(explained, [prepared], [target], batch_size, None, None)  # for its batches alone
 
     def score(batch: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
         batches = session.batches_for(len(batch))
-        scores = np.concatenate([batch_scores for _, batch_scores in batches.map(view.scores, batch)])
-        target_scores: npt.NDArray[np.float64] = (view.probabilities(scores) if as_probability else scores)[:, index]
+        scores = np.concatenate([batch_scores for _, batch_scores in batches.map(explained.scores, batch)])
+        if isinstance(explained, ImageClassifier) and score_output == "probability":
+            scores = explained.probabilities(scores)
+        target_scores: npt.NDArray[np.float64] = scores[:, index]
         return target_scores
 
     return score, score_output

@@ -1,44 +1,62 @@
 """Signals: each window of a recording is explained, and the windows' maps are added up.
 
-A window (axes, time) passes for an image of one channel, so that methods and engine are those of images.
+Lengths are in readings of the model's window. Baselines are in units of the model's input: normalised, if the model
+normalises. The value of a segment is shared out evenly among its readings, so that the maps of all methods are in units
+of the score for each reading, and those that share out a change of the score add up to it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from xplain import _check
 from xplain.attributions import call
+from xplain.attributions.engine.outcome import Outcome, combined_provenance, combined_quality
+from xplain.attributions.engine.supplies import Cover, Players, Supplies
+from xplain.attributions.kinds.views import ClassView
 from xplain.attributions.table import Method
 from xplain.errors import InputError
-from xplain.explanation import Attribution, Explanation, Heatmap, Prediction, SignalScores, Source
+from xplain.explanation import Attribution, Explanation, Prediction, SignalScores, Source
+from xplain.inputs import baselines as baseline_images
+from xplain.kernels import masks
 from xplain.models import Geometry, Prepared, PreparedSignal, SignalClassifier
 
 if TYPE_CHECKING:
     import torch
 
 
+Baseline = float | str | npt.ArrayLike
 Scores = npt.NDArray[np.float64]
 
-#: How the notes of several windows become one; of any other note the first window's is kept. Scores add up, as the
-#: explained score is their sum.
-_COMBINE: Mapping[str, Callable[[Any], Any]] = {
-    "score": np.sum,
-    "baseline_score": np.sum,
-    "completeness_residual": np.sum,
-    "standard_error": lambda errors: np.sqrt(np.mean(np.square(errors))),
-    "standard_error_max": np.max,
-    "fit": np.min,
-}
+
+def explain(
+    model: SignalClassifier, inputs: Sequence[PreparedSignal], targets: Sequence[Any], request: call.Request
+) -> list[Explanation]:
+    """Explain predictions of a signal classifier; see `xplain.attributions.run`.
+
+    There is one attribution for each target, over the whole recording: the value of a reading is the sum of its values
+    in the windows that hold it. So it explains the sum of the class's scores over the windows, and if a method's values
+    add up to the change of a window's score, these add up to the change of that sum. The option ``windows`` is the
+    number of the only window to explain, or a sequence of numbers; readings of no such window get 0. A target of None
+    is the class with the highest mean probability over the windows that are explained.
+    """
+    windows, request = request.take("windows")
+    entry = call.choose_method(
+        model, request.method or ("occlusion" if model.module is None else "integrated-gradients")
+    )
+    return [
+        _explain_recording(model, prepared, target, windows, entry, request)
+        for prepared, target in zip(inputs, targets, strict=True)
+    ]
 
 
-class WindowView:
-    """A signal classifier with the members of an image classifier: its images are windows, (1, axes, time).
+class Windows(ClassView):
+    """A signal classifier of windows, (1, axes, time); the options of what it supplies are those that a caller sets.
 
     Parameters
     ----------
@@ -46,14 +64,9 @@ class WindowView:
         What is explained.
     """
 
-    channel_axis = 0
-    layer = None
-
     def __init__(self, model: SignalClassifier) -> None:
+        super().__init__(model)
         self.signal_model = model
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.signal_model, name)
 
     def prepared_input(self, window: npt.NDArray[np.float32]) -> Prepared:
         """Return a window (axes, time) as the engine takes it."""
@@ -63,33 +76,135 @@ class WindowView:
         """Return the class scores of windows (n, 1, axes, time); gradients flow."""
         return self.signal_model.forward(batch[:, 0])
 
-    def scores(self, batch: npt.NDArray[np.float32]) -> Scores:
+    def scores(self, batch: npt.NDArray[Any]) -> Scores:
         """Score windows (n, 1, axes, time), without gradients."""
         return self.signal_model.scores(batch[:, 0])
 
+    @property
+    def supplies(self) -> Supplies:
+        """All that methods may ask for."""
+        return Supplies("signals", self.baseline, self.baselines, self.players, self.cover)
 
-def explain(
-    model: SignalClassifier,
-    inputs: Sequence[PreparedSignal],
-    targets: Sequence[Any],
-    *,
-    method: str | None = None,
-    windows: Any = None,
-    **arguments: Any,
-) -> list[Explanation]:
-    """Explain predictions of a signal classifier; see `xplain.attributions.run`.
+    def baseline(self, prepared: Prepared, *, baseline: Baseline = 0.0) -> npt.NDArray[np.float32]:
+        """Return the window that stands for "nothing there".
 
-    There is one attribution for each target, over the whole recording: the value of a reading is the sum of its values
-    in the windows that hold it. So it explains the sum of the class's scores over the windows, and if a method's values
-    add up to the change of a window's score, these add up to the change of that sum. ``windows`` is the number of the
-    only window to explain, or a sequence of numbers; readings of no such window get 0. A target of None is the class
-    with the highest mean probability over the windows that are explained.
-    """
-    entry = call.choose_method(model, method, for_module="integrated-gradients", for_black_box="occlusion")
-    return [
-        _explain_recording(model, prepared, target, windows, entry, arguments)
-        for prepared, target in zip(inputs, targets, strict=True)
-    ]
+        Parameters
+        ----------
+        prepared : Prepared
+            The window.
+        baseline : float, "mean" or array_like
+            In units of the model's input: a number; "mean", each axis's own mean over the window; a number for each
+            axis; or (axes, time).
+        """
+        axes, time = prepared.array.shape[1:]
+        if isinstance(baseline, str):
+            _check.choice("baseline", baseline, ("mean",))
+        elif np.ndim(baseline) == 1 and len(np.asarray(baseline)) == axes:
+            baseline = np.reshape(baseline, (1, axes, 1))
+        elif np.ndim(baseline) != 0 and np.shape(baseline) != (axes, time):
+            raise InputError(
+                f"baseline must be a number, 'mean', one number for each of {axes} axes, or ({axes}, {time}), got "
+                f"shape {np.shape(baseline)}"
+            )
+        # The mean of an image's one channel would be that of all axes.
+        of_axes = prepared.array.mean(axis=2, keepdims=True, dtype=np.float64)
+        return baseline_images.make(prepared.array, 0, of_axes if isinstance(baseline, str) else baseline)
+
+    def baselines(self, prepared: Prepared, *, baselines: Any = (0.0, "mean")) -> list[npt.NDArray[np.float32]]:
+        """Return several baselines.
+
+        Parameters
+        ----------
+        prepared : Prepared
+            The window.
+        baselines : list or tuple of baselines
+            Each as for `baseline`.
+        """
+        specs = baselines if isinstance(baselines, (list, tuple)) else [baselines]
+        if not specs:
+            raise _check.wrong("baselines", "at least one baseline", baselines)
+        return [self.baseline(prepared, baseline=spec) for spec in specs]
+
+    def players(self, prepared: Prepared, *, segments: Any = 10, together: bool = False) -> Players:
+        """Return segments of the window as players; the value of a segment is shared out evenly among its readings.
+
+        Parameters
+        ----------
+        prepared : Prepared
+            The window.
+        segments : int, or integer array (axes, time)
+            Into how many segments the window's time is divided; or a feature mask, where readings of one segment share
+            a number.
+        together : bool
+            Whether a segment of time holds all axes; else there is one for each axis. A feature mask ignores it.
+        """
+        axes, time = prepared.array.shape[1:]
+        if np.ndim(segments) == 0:
+            count = _check.integer("segments", segments, least=1)
+            if count > time:
+                raise InputError(f"segments must be at most {time}, the readings of the model's window, got {count}")
+            columns = np.arange(time) * count // time
+            rows = np.zeros(axes, np.int64) if _check.boolean("together", together) else np.arange(axes)
+            labels = rows[:, None] * count + columns
+        else:
+            labels = np.asarray(segments)
+            if labels.dtype.kind not in "iu" or labels.shape != (axes, time):
+                raise InputError(
+                    f"segments must be a number of segments, or integers ({axes}, {time}), got {labels.dtype} "
+                    f"{labels.shape}"
+                )
+        _, inverse = np.unique(labels, return_inverse=True)
+        numbered: npt.NDArray[np.int64] = inverse.reshape(axes, time).astype(np.int64)
+        if not numbered.any():
+            raise InputError("segments must divide the window into at least 2 segments, got 1; raise segments")
+        return Players(numbered, is_shared=True, noun="segments", remedy="lower segments")
+
+    def cover(
+        self,
+        prepared: Prepared,
+        *,
+        length: int | float = 0.1,
+        stride: int | float | None = None,
+        together: bool = False,
+    ) -> Cover:
+        """Return the positions of a segment of time; the last is moved back to end with the window.
+
+        A reading's value is the mean, over the segments that cover it, of the loss shared out among the readings of the
+        segment.
+
+        Parameters
+        ----------
+        prepared : Prepared
+            The window.
+        length : int or float
+            Of the segment: readings (int), or a part of the window, above 0 and at most 1 (float).
+        stride : int or float, optional
+            From the start of a segment to that of the next, at most ``length``, which it is if left out.
+        together : bool
+            Whether a segment covers all axes at once; else one after the other.
+        """
+        axes, time = prepared.array.shape[1:]
+        extent = _readings("length", length, time)
+        step = extent if stride is None else _readings("stride", stride, time)
+        if step > extent:
+            raise InputError(
+                f"stride must be at most the length, {extent} readings, got {step}; readings would be left out"
+            )
+        rows = np.ones((1, axes)) if _check.boolean("together", together) else np.eye(axes)
+        columns = masks.coverage(masks.starts(time, extent, step), extent, time)
+        return Cover(rows, columns, float(rows[0].sum() * extent))
+
+
+def _readings(name: str, value: Any, time: int) -> int:
+    """Return a length in readings, from readings (int) or a part of the window (float)."""
+    if isinstance(value, float):
+        if not 0 < value <= 1:
+            raise _check.wrong(name, "a part above 0 and at most 1", value, "readings are an int")
+        return max(1, round(value * time))
+    readings = _check.integer(name, value, least=1)
+    if readings > time:
+        raise InputError(f"{name} must be at most {time}, the readings of the model's window, got {readings}")
+    return readings
 
 
 def _explain_recording(
@@ -98,41 +213,33 @@ def _explain_recording(
     target: Any,
     windows: Any,
     entry: Method,
-    arguments: Mapping[str, Any],
+    request: call.Request,
 ) -> Explanation:
     scores = model.all_scores(prepared)
     numbers = _window_numbers(windows, len(scores))
     mean_probabilities = model.probabilities(scores)[numbers].mean(axis=0)
     targets = list(model.targets(target, mean_probabilities))
-    view = WindowView(model)
-    all_windows = prepared.windows()
-    # A window without evidence is no error: only a whole recording without any is, below.
-    by_window = call.explain(
-        cast(Any, view),
-        [view.prepared_input(all_windows[number]) for number in numbers],
-        [targets] * len(numbers),
-        method=entry.name,
-        allow_zeros=True,
-        **arguments,
-    )
-    maps, counts = _add_maps(prepared, numbers, by_window)
-    first = by_window[0].provenance
+    view, all_windows = Windows(model), prepared.windows()
+    inputs = [view.prepared_input(all_windows[number]) for number in numbers]
+    session = call.open_session(view, inputs, [targets] * len(numbers), request)
+    outcomes = call.outcomes(session, view.supplies, entry, request, lambda outcome: outcome)
+    maps, counts = _add_maps(prepared, numbers, outcomes)
+    provenance = combined_provenance([outcome.provenance for outcome in outcomes], len(scores))
+    coverage = [prepared.length / np.count_nonzero(counts)] * len(numbers)
     region = prepared.region(numbers[0]) if len(numbers) == 1 < len(scores) else None
     attributions = []
     for t, index in enumerate(targets):
         prediction = Prediction(model.label(index), float(mean_probabilities[index]), region=region, id=index)
-        call.refuse_zeros(maps[t], prediction.name, entry, first.options)
-        quality = _combine_quality([explanation.attributions[t].quality for explanation in by_window])
+        # A window without evidence is no error, a recording without any is.
+        call.refuse_zeros(maps[t], prediction.name, entry, provenance.options)
+        quality = combined_quality([outcome.quality[t] for outcome in outcomes], coverage)
         quality |= {"windows": len(numbers), "windows_per_reading": [int(counts.min()), int(counts.max())]}
-        attributions.append(Attribution(prediction, SignalScores(maps[t]), first.method, quality))
-    provenance = replace(
-        first,
-        options={**first.options, "windows": None if windows is None else numbers},
-        evaluations=len(scores) + sum(explanation.provenance.evaluations or 0 for explanation in by_window),
-        seconds=sum(explanation.provenance.seconds or 0.0 for explanation in by_window),
-    )
+        attributions.append(Attribution(prediction, SignalScores(maps[t]), entry.name, quality))
+    options = {**provenance.options, "windows": None if windows is None else numbers}
     predictions = model.predictions_of(prepared, scores, top=scores.shape[1])
-    return Explanation(model.task, prepared.source, predictions, tuple(attributions), provenance)
+    return Explanation(
+        model.task, prepared.source, predictions, tuple(attributions), replace(provenance, options=options)
+    )
 
 
 def _window_numbers(windows: Any, count: int) -> list[int]:
@@ -150,29 +257,14 @@ def _window_numbers(windows: Any, count: int) -> list[int]:
 
 
 def _add_maps(
-    prepared: PreparedSignal, numbers: Sequence[int], by_window: Sequence[Explanation]
+    prepared: PreparedSignal, numbers: Sequence[int], outcomes: Sequence[Outcome]
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]:
     """Add the windows' maps up, (T, axes, time), and count the windows that hold each reading, (time,)."""
-    sums = np.zeros((len(by_window[0].attributions), *prepared.values.shape))
+    sums = np.zeros((len(outcomes[0].maps), *prepared.values.shape))
     counts = np.zeros(prepared.values.shape[1], np.int64)
-    for number, explanation in zip(numbers, by_window, strict=True):
+    for number, outcome in zip(numbers, outcomes, strict=True):
         start = prepared.starts[number]
         readings = slice(start, start + prepared.length)
         counts[readings] += 1
-        for total, attribution in zip(sums, explanation.attributions, strict=True):
-            total[:, readings] += cast(Heatmap, attribution.evidence).values
+        sums[:, :, readings] += outcome.maps
     return sums, counts
-
-
-def _combine_quality(by_window: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Combine the notes about the windows' maps."""
-    if len(by_window) == 1:
-        return dict(by_window[0])
-    combined = {
-        key: float(_COMBINE[key]([notes[key] for notes in by_window])) if key in _COMBINE else value
-        for key, value in by_window[0].items()
-    }
-    if "completeness_relative" in combined:
-        change = abs(combined["score"] - combined["baseline_score"])
-        combined["completeness_relative"] = abs(combined["completeness_residual"]) / change if change else 0.0
-    return combined

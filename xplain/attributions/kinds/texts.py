@@ -1,104 +1,125 @@
-"""Texts: each is explained through a view of its words or of its tokens, whose values become word scores."""
+"""Texts: explained through their words (`presence`) or their tokens (`embeddings`), whose values become word scores."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
-from typing import Any, cast
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from xplain.attributions import call
-from xplain.attributions.engine.text_views import EmbeddingView, PresenceView
+from xplain.attributions.engine.outcome import Outcome, combined_provenance, combined_quality
+from xplain.attributions.kinds.embeddings import Embeddings
+from xplain.attributions.kinds.presence import Presence
 from xplain.attributions.table import Method
-from xplain.explanation import Attribution, Explanation, Heatmap, Word, WordScores
+from xplain.explanation import Attribution, Explanation, Word, WordScores
 from xplain.models import PreparedText, TextClassifier
-from xplain.models.words import shares
+from xplain.models.words import Unit, shares
 
-#: Notes that become their mean over the windows of a long text, as its score is the mean of theirs; of any other note
-#: the first window's is kept.
-_AVERAGED = ("score", "baseline_score", "completeness_residual")
+Float64 = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class _Task:
+    """One text and what is asked of it: T classes of the model, whose scores (classes,) are known, by a method."""
+
+    model: TextClassifier
+    text: PreparedText
+    scores: Float64
+    classes: tuple[int, ...]
+    entry: Method
+    request: call.Request
+
+    def outcome(self, view: Presence | Embeddings) -> Outcome:
+        """Explain a view of the text."""
+        session = call.open_session(view, [view.prepared_input()], [list(self.classes)], self.request)
+        (outcome,) = call.outcomes(session, view.supplies, self.entry, self.request, lambda outcome: outcome)
+        return outcome
+
+
+@dataclass(frozen=True, slots=True)
+class _Findings:
+    """What a method found out about a text.
+
+    Parameters
+    ----------
+    values : numpy.ndarray
+        float64 (T, words).
+    outcomes : list of Outcome
+        Of the text, or of each of its windows of tokens.
+    coverage : list of float
+        How many of the words each of them holds, 0..1.
+    evaluations : int
+        How often the text went through the model beside them.
+    """
+
+    values: Float64
+    outcomes: list[Outcome]
+    coverage: list[float]
+    evaluations: int
 
 
 def explain(
-    model: TextClassifier,
-    inputs: Sequence[PreparedText],
-    targets: Sequence[Any],
-    *,
-    method: str | None = None,
-    **arguments: Any,
+    model: TextClassifier, inputs: Sequence[PreparedText], targets: Sequence[Any], request: call.Request
 ) -> list[Explanation]:
-    """Explain predictions of a text classifier; see `xplain.attributions.run`."""
-    entry = call.choose_method(model, method, for_module="integrated-gradients", for_black_box="shapley")
-    arguments["method"] = entry.name
+    """Explain predictions of a text classifier; see `xplain.attributions.run`.
+
+    The score of a long text is the mean over its windows of tokens, and so is the score of a word: 0 in a window that
+    does not hold it.
+    """
+    entry = call.choose_method(model, request.method or ("shapley" if model.module is None else "integrated-gradients"))
     explanations = []
-    for prepared, target in zip(inputs, targets, strict=True):
-        scores = model.scores([prepared.text])[0]
-        classes = list(model.targets(target, scores))
-        if entry.needs == "scores":
-            view = PresenceView(model, prepared, scores)
-            by_window = call.explain(cast(Any, view), [view.prepared_input()], [classes], **arguments)
-            word_values = [_map_values(by_window[0])]
-        else:
-            by_window, word_values = _explain_windows(model, prepared, classes, arguments)
-        explanations.append(_explanation(prepared, scores, model, entry, by_window, np.mean(word_values, axis=0)))
+    for text, target in zip(inputs, targets, strict=True):
+        scores = model.scores([text.text])[0]
+        task = _Task(model, text, scores, model.targets(target, scores), entry, request)
+        findings = _explain_words(task) if entry.needs == "scores" else _explain_tokens(task)
+        explanations.append(_explanation(task, findings))
     return explanations
 
 
-def _explain_windows(
-    model: TextClassifier, prepared: PreparedText, classes: list[int], arguments: Mapping[str, Any]
-) -> tuple[list[Explanation], list[npt.NDArray[np.float64]]]:
-    """Explain each window of tokens, and share out its tokens' values among the words: (T, words) for each window."""
-    by_window, word_values = [], []
-    for window in prepared.windows:
-        view = EmbeddingView(model, prepared, window)
-        (explanation,) = call.explain(cast(Any, view), [view.prepared_input()], [classes], **arguments)
-        tokens, owners, token_shares = shares(prepared.words, window.spans)
-        values = np.zeros((len(classes), len(prepared.words)))
-        for row, token_values in zip(values, _map_values(explanation), strict=True):
+def _explain_words(task: _Task) -> _Findings:
+    """Explain a text as a whole, by its words."""
+    outcome = task.outcome(Presence(task.model, task.text, task.scores))
+    return _Findings(outcome.maps[:, 0], [outcome], [1.0], 0)  # the view counts the scores of the text
+
+
+def _explain_tokens(task: _Task) -> _Findings:
+    """Explain each window of tokens, and share out its tokens' values among the words."""
+    words, windows = task.text.words, task.text.windows
+    values = np.zeros((len(task.classes), len(words)))
+    outcomes, coverage = [], []
+    for window in windows:
+        outcome = task.outcome(Embeddings(task.model, window))
+        tokens, owners, token_shares = shares(words, window.spans)
+        for row, token_values in zip(values, outcome.maps[:, 0], strict=True):
             np.add.at(row, owners, token_values[tokens] * token_shares)
-        by_window.append(explanation)
-        word_values.append(values)
-    return by_window, word_values
+        outcomes.append(outcome)
+        coverage.append(len(set(owners.tolist())) / len(words))
+    return _Findings(values / len(windows), outcomes, coverage, len(windows))  # each was scored for the text's score
 
 
-def _map_values(explanation: Explanation) -> npt.NDArray[np.float64]:
-    """Return the maps of a view (T, columns), each of which is an image of one row."""
-    maps = [cast(Heatmap, attribution.evidence).values[0] for attribution in explanation.attributions]
-    return np.stack(maps).astype(np.float64)
-
-
-def _explanation(
-    prepared: PreparedText,
-    scores: npt.NDArray[np.float64],
-    model: TextClassifier,
-    entry: Method,
-    by_window: Sequence[Explanation],
-    values: npt.NDArray[np.float64],
-) -> Explanation:
-    """Make one explanation of those of the windows and of the words' values (T, words)."""
-    first = by_window[0]
+def _explanation(task: _Task, findings: _Findings) -> Explanation:
+    model, source, outcomes = task.model, task.text.source, findings.outcomes
+    provenance = combined_provenance([outcome.provenance for outcome in outcomes], findings.evaluations)
     attributions = []
-    for t, attribution in enumerate(first.attributions):
-        words = tuple(
-            Word(word.text, float(score), word.index, word.start, word.stop)
-            for word, score in zip(prepared.words, values[t], strict=True)
-        )
-        quality = dict(attribution.quality)
-        if len(by_window) > 1:
-            qualities = [explanation.attributions[t].quality for explanation in by_window]
-            quality |= {key: float(np.mean([q[key] for q in qualities])) for key in _AVERAGED if key in quality}
-        if prepared.windows:
-            quality["windows"] = len(prepared.windows)
-        target = model.prediction(scores, cast(int, attribution.target.id))
-        attributions.append(Attribution(target, WordScores(words), attribution.method, quality))
-    evaluations = sum(explanation.provenance.evaluations or 0 for explanation in by_window)
-    if entry.needs != "scores":
-        evaluations += len(by_window)  # for the scores of the text; a `PresenceView` counts them as its own input's
-    provenance = replace(
-        first.provenance,
-        evaluations=evaluations,
-        seconds=sum(explanation.provenance.seconds or 0.0 for explanation in by_window),
+    for t, index in enumerate(task.classes):
+        target = model.prediction(task.scores, index)
+        # A window without evidence is no error, a text without any is.
+        call.refuse_zeros(findings.values[t], target.name, task.entry, provenance.options)
+        notes = [outcome.quality[t] for outcome in outcomes]
+        quality = combined_quality(notes, findings.coverage, divisor=len(notes))
+        if task.text.windows:
+            quality["windows"] = len(task.text.windows)
+        evidence = WordScores(_scored(task.text.words, findings.values[t]))
+        attributions.append(Attribution(target, evidence, task.entry.name, quality))
+    return Explanation(model.task, source, model.predictions(task.scores), tuple(attributions), provenance)
+
+
+def _scored(words: Sequence[Unit], values: Float64) -> tuple[Word, ...]:
+    """Return words with their scores, in single precision like all evidence."""
+    return tuple(
+        Word(word.text, score, word.index, word.start, word.stop)
+        for word, score in zip(words, values.astype(np.float32).tolist(), strict=True)
     )
-    return Explanation(model.task, prepared.source, model.predictions(scores), tuple(attributions), provenance)

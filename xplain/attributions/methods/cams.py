@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from xplain.attributions.engine import layers
 from xplain.attributions.engine.autograd import wide
 from xplain.attributions.engine.run import Run
 from xplain.attributions.methods.propagation import guided_backprop
@@ -114,9 +115,9 @@ def guided_grad_cam(run: Run, *, layer: str | None = None) -> Maps:
 
 def _layer_gradient(run: Run, layer: str | None) -> tuple[torch.Tensor, torch.Tensor]:
     """Return feature maps (channels, h', w') and gradients (T, channels, h', w'), in double precision."""
-    name = run.layer(layer)
-    run.note("layer", name)
-    maps, gradients = run.layer_gradient(name)
+    name = layers.choose_layer(run, layer)
+    run.notes.add("layer", name)
+    maps, gradients = layers.maps_of_layer(run, name)
     return wide(maps), wide(gradients)
 
 

@@ -1,6 +1,7 @@
-"""The model as a cooperative game: regions of an input are players, the score of some of them is a coalition's worth.
+"""The model as a cooperative game: parts of an input are players, the score of some of them is a coalition's worth.
 
 LIME, KernelSHAP, Shapley values and feature ablation all ask such a game; they differ in which coalitions they choose.
+Who the players are is for the kind of input to say: regions of an image, segments of a recording, words of a text.
 """
 
 from __future__ import annotations
@@ -11,27 +12,27 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from xplain.attributions.methods.segments import segment
 from xplain.kernels import masks
 
 if TYPE_CHECKING:
     from xplain.attributions.engine.run import Run
+    from xplain.attributions.engine.supplies import Players
 
 
+Array = npt.NDArray[Any]
 Bool = npt.NDArray[np.bool_]
 Float64 = npt.NDArray[np.float64]
 
 
-def baseline_like_input(run: Run, baseline: Any) -> npt.NDArray[Any]:
-    """Return the baseline in the input's dtype, so that one image can show pixels of both."""
-    values = run.baseline(baseline)
+def like_input(run: Run, baseline: Array) -> Array:
+    """Return a baseline in the input's dtype, so that one image can show pixels of both."""
     if run.prepared.array.dtype == np.uint8:
-        return np.clip(np.rint(values), 0, 255).astype(np.uint8)
-    return values
+        return np.clip(np.rint(baseline), 0, 255).astype(np.uint8)
+    return baseline
 
 
 class Game:
-    """Regions as players: a coalition shows its own regions of the input and the baseline elsewhere.
+    """Players of one input: a coalition shows its own parts of the input and the baseline elsewhere.
 
     Every coalition is evaluated at most once.
 
@@ -39,37 +40,37 @@ class Game:
     ----------
     run : Run
         Evaluates the model for T targets.
-    segments, n_segments
-        See `xplain.attributions.methods.segments.segment`.
-    baseline
-        What absent regions show; see `Run.baseline`.
+    players : Players
+        The parts.
+    baseline : numpy.ndarray
+        (...), what absent parts show.
 
     Attributes
     ----------
-    players : int
-        Number of regions.
+    count : int
+        Number of players.
     full : float64 array (T,)
         Scores of the input.
     """
 
-    def __init__(self, run: Run, segments: Any, n_segments: Any, baseline: Any) -> None:
+    def __init__(self, run: Run, players: Players, baseline: Array) -> None:
         self._run = run
-        self._labels = segment(run, segments, n_segments)
+        self.players = players
         self._image = run.prepared.array
-        self._baseline = baseline_like_input(run, baseline)
-        self.players = int(self._labels.max()) + 1
+        self._baseline = like_input(run, baseline)
+        self.count = players.count
         self.full = run.score(self._image)
         axis = run.model.channel_axis
-        self._players_of_pixels = np.expand_dims(self._labels, axis)
+        self._players_of_pixels = np.expand_dims(players.labels, axis)
         if axis == -1:  # numpy.copyto is slow where its mask is broadcast along the last axis
             self._players_of_pixels = np.broadcast_to(self._players_of_pixels, self._image.shape).copy()
-        self._scores = {np.packbits(np.ones(self.players, bool)).tobytes(): self.full}
-        run.note("players", self.players)
+        self._scores = {np.packbits(np.ones(self.count, bool)).tobytes(): self.full}
+        run.notes.add("players", self.count)
 
     @cached_property
     def empty(self) -> Float64:
         """Scores (T,) of the baseline."""
-        scores: Float64 = self.worth(np.zeros((1, self.players), bool))[0]
+        scores: Float64 = self.worth(np.zeros((1, self.count), bool))[0]
         return scores
 
     def worth(self, coalitions: Bool) -> Float64:
@@ -89,7 +90,7 @@ class Game:
         rows = np.array(sorted(first.values()), dtype=np.intp)
         if len(rows):
 
-            def make(start: int, stop: int) -> npt.NDArray[Any]:
+            def make(start: int, stop: int) -> Array:
                 return masks.keep_regions(
                     coalitions[rows[start:stop]], self._players_of_pixels, self._image, self._baseline
                 )
@@ -99,11 +100,16 @@ class Game:
         return np.array([self._scores[key] for key in keys])
 
     def paint(self, values: Float64) -> Float64:
-        """Give each pixel the value of its region: (players, T) -> (T, height, width)."""
-        return values.T[:, self._labels]
+        """Draw the map of the players' values: (players, T) -> (T, h, w)."""
+        return self.players.paint(values)
+
+    def sole_player(self) -> Float64:
+        """Draw the map of a game of one player, such as a text of one word: all that the score gains."""
+        return self.paint((self.full - self.empty)[np.newaxis])
 
     def note_errors(self, values: Float64, errors: Float64) -> None:
-        """Store how far values (players, T) miss the gain of the score, and their standard errors (players, T)."""
-        self._run.note_completeness(values.sum(axis=0), self.empty)
-        self._run.note_standard_error(self.paint(errors**2))
-        self._run.note_each("standard_error_max", errors.max(axis=0))
+        """Note how far values (players, T) miss the gain of the score, and their standard errors (players, T)."""
+        notes = self._run.notes
+        notes.completeness(values.sum(axis=0), self.full, self.empty)
+        notes.standard_error(self.players.spread(errors**2))
+        notes.add_each("standard_error_max", errors.max(axis=0))

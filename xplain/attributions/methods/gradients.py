@@ -1,8 +1,10 @@
 """Methods that differentiate the score by the input, at one point or at many.
 
-Maps are sums over the channels, but for `saliency`. Methods that share out a change of the score among the pixels give
-maps in units of the score, and store by how much the sum misses the change as ``completeness_residual``. Methods that
-sample store the noise of the map as ``standard_error``. Sums are taken in double precision, whatever the model's.
+A place is a pixel, a reading of a signal, or a token of a text, whose channels are the numbers of its embedding; a text
+is differentiated by its embeddings. Maps are sums over the channels, but for `saliency`. Methods that share out a
+change of the score among the places give maps in units of the score, and store by how much the sum misses the change
+as ``completeness_residual``. Methods that sample store the noise of the map as ``standard_error``. Sums are taken in
+double precision, whatever the model's. Costs are those of one input: each window of a long text or recording is one.
 """
 
 from __future__ import annotations
@@ -19,13 +21,13 @@ from xplain.attributions.engine.autograd import wide
 from xplain.attributions.engine.run import Run
 
 Maps = npt.NDArray[np.float64]
-Baseline = float | str | npt.ArrayLike
+Array = npt.NDArray[np.float32]
 
 
 def saliency(run: Run) -> Maps:
     """Saliency: the largest absolute gradient over the channels.
 
-    ``max_c |dS/dx_c|``: how strongly the score reacts to a pixel, not whether the pixel speaks for the class. Costs 1
+    ``max_c |dS/dx_c|``: how strongly the score reacts to a place, not whether the place speaks for the class. Costs 1
     evaluation.
 
     Parameters
@@ -45,8 +47,8 @@ def saliency(run: Run) -> Maps:
     return _as_array(run.input_gradient().abs().amax(dim=1))
 
 
-def input_x_gradient(run: Run, *, baseline: Baseline = 0.0) -> Maps:
-    """Input times gradient: the first-order share of each pixel in the score.
+def input_x_gradient(run: Run, *, baseline: Array) -> Maps:
+    """Input times gradient: the first-order share of each place in the score.
 
     ``sum_c (x_c - b_c) dS/dx_c``; exact for a linear score. Costs 1 evaluation.
 
@@ -54,8 +56,8 @@ def input_x_gradient(run: Run, *, baseline: Baseline = 0.0) -> Maps:
     ----------
     run : Run
         What is explained.
-    baseline : float, "mean", "blur" or array_like
-        What to measure the input from; see `Run.baseline`.
+    baseline : numpy.ndarray
+        (...), what to measure the input from. A caller sets the options of the kind instead.
 
     Returns
     -------
@@ -66,13 +68,11 @@ def input_x_gradient(run: Run, *, baseline: Baseline = 0.0) -> Maps:
     ----------
     Shrikumar et al., Not Just a Black Box, 2016, arXiv:1605.01713.
     """
-    change = run.tensor - run.to_tensor(run.baseline(baseline))
+    change = run.tensor - run.to_tensor(baseline)
     return _as_array((wide(run.input_gradient()) * wide(change)).sum(dim=1))
 
 
-def integrated_gradients(
-    run: Run, *, n_steps: int = 50, baseline: Baseline = 0.0, quadrature: str = "gauss-legendre"
-) -> Maps:
+def integrated_gradients(run: Run, *, n_steps: int = 50, baseline: Array, quadrature: str = "gauss-legendre") -> Maps:
     """Integrated gradients: gradients averaged on the straight path from a baseline to the input.
 
     ``sum_c (x_c - b_c) * integral over t in 0..1 of dS/dx_c at b + t (x - b)``. The integral adds up to S(x) - S(b);
@@ -84,8 +84,8 @@ def integrated_gradients(
         What is explained.
     n_steps : int
         Points on the path.
-    baseline : float, "mean", "blur" or array_like
-        Where the path starts; see `Run.baseline`.
+    baseline : numpy.ndarray
+        (...), where the path starts. A caller sets the options of the kind instead.
     quadrature : {"gauss-legendre", "midpoint"}
         Where the points lie. Gauss-Legendre is exact for polynomials of degree 2 n_steps - 1.
 
@@ -101,8 +101,7 @@ def integrated_gradients(
     n_steps = _check.integer("n_steps", n_steps, least=1)
     _check.choice("quadrature", quadrature, tuple(_QUADRATURES))
     nodes, weights = _QUADRATURES[quadrature](n_steps)
-    reference = run.baseline(baseline)
-    start = run.to_tensor(reference)
+    start = run.to_tensor(baseline)
     change = run.tensor - start
     steps = torch.as_tensor(nodes, dtype=change.dtype, device=change.device).reshape(-1, 1, 1, 1)
     mean = torch.zeros(())
@@ -111,7 +110,8 @@ def integrated_gradients(
         batch_weights = torch.as_tensor(weights[rows]).to(gradients)
         mean = mean.to(gradients) + torch.einsum("n,tn...->t...", batch_weights, gradients)
     shares = mean * wide(change)
-    run.note_completeness(shares.sum(dim=(1, 2, 3)).cpu().numpy(), run.score(reference))
+    attributed = shares.sum(dim=(1, 2, 3)).cpu().numpy()
+    run.notes.completeness(attributed, run.score(run.prepared.array), run.score(baseline))
     return _as_array(shares.sum(dim=1))
 
 
@@ -157,17 +157,11 @@ def smoothgrad(run: Run, *, n_samples: int = 50, noise: float = 0.15, statistic:
         moments.add(samples)
     if statistic == "variance":
         return _as_array(moments.variance.sum(dim=1))
-    run.note_standard_error(_as_array(moments.variance_of_mean))
+    run.notes.standard_error(_as_array(moments.variance_of_mean))
     return _as_array(moments.mean)
 
 
-def gradient_shap(
-    run: Run,
-    *,
-    n_samples: int = 50,
-    baselines: Baseline | Sequence[Baseline] = (0.0, "mean", "blur"),
-    noise: float = 0.0,
-) -> Maps:
+def gradient_shap(run: Run, *, n_samples: int = 50, baselines: Sequence[Array], noise: float = 0.0) -> Maps:
     """Gradient SHAP, or expected gradients: integrated gradients over random baselines and random points.
 
     ``E sum_c (x'_c - b_c) dS/dx_c at b + t (x' - b)`` with t uniform in 0..1, b drawn from the baselines and x' the
@@ -180,8 +174,8 @@ def gradient_shap(
         What is explained.
     n_samples : int
         Random points, at least 2.
-    baselines : baseline or sequence of baselines
-        The distribution of baselines, each as likely; see `Run.baseline`. An array (k, ...) of k inputs is a sequence.
+    baselines : sequence of numpy.ndarray
+        (...) each: the distribution of baselines, each as likely. A caller sets the options of the kind instead.
     noise : float
         Standard deviation of the noise, as a part of the input's range.
 
@@ -197,10 +191,9 @@ def gradient_shap(
     arXiv:1906.10670.
     """
     n_samples = _check.integer("n_samples", n_samples, least=2)
-    references = _references(run, baselines)
-    starts = torch.stack([run.to_tensor(reference) for reference in references])
+    starts = torch.stack([run.to_tensor(baseline) for baseline in baselines])
     scale = _positive("noise", noise, or_zero=True) * float(run.tensor.max() - run.tensor.min())
-    indices = torch.as_tensor(run.rng.integers(len(references), size=n_samples), device=starts.device)
+    indices = torch.as_tensor(run.rng.integers(len(baselines), size=n_samples), device=starts.device)
     positions = torch.as_tensor(run.rng.random(n_samples)).to(starts).reshape(-1, 1, 1, 1)
 
     def change(start: int, stop: int) -> torch.Tensor:
@@ -213,9 +206,9 @@ def gradient_shap(
         # By the rows that came back, since a batch that memory cannot hold comes back in parts.
         moments.add((wide(gradients) * wide(change(rows.start, rows.stop))).sum(dim=2))
     shares = moments.mean
-    run.note_standard_error(_as_array(moments.variance_of_mean))
-    scores = np.mean([run.score(reference) for reference in references], axis=0)
-    run.note_completeness(_as_array(shares.sum(dim=(1, 2))), scores)
+    run.notes.standard_error(_as_array(moments.variance_of_mean))
+    baseline_score = np.mean([run.score(baseline) for baseline in baselines], axis=0)
+    run.notes.completeness(_as_array(shares.sum(dim=(1, 2))), run.score(run.prepared.array), baseline_score)
     return _as_array(shares)
 
 
@@ -263,16 +256,6 @@ def _positive(name: str, value: float, *, or_zero: bool = False) -> float:
     if number < 0 or (number == 0 and not or_zero):
         raise _check.wrong(name, "0 or greater" if or_zero else "greater than 0", value)
     return number
-
-
-def _references(run: Run, baselines: Baseline | Sequence[Baseline]) -> list[npt.NDArray[np.float32]]:
-    """Return each baseline as an input."""
-    shape = run.prepared.array.shape
-    several = isinstance(baselines, (list, tuple)) or np.ndim(baselines) == len(shape) + 1  # type: ignore[arg-type]
-    specs = list(baselines) if several else [baselines]  # type: ignore[arg-type]
-    if not specs:
-        raise _check.wrong("baselines", "at least one baseline", baselines)
-    return [run.baseline(spec) for spec in specs]
 
 
 def _as_array(values: torch.Tensor) -> Maps:

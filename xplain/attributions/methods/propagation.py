@@ -73,7 +73,7 @@ def guided_backprop(run: Run) -> Maps:
     return gradients
 
 
-def deep_lift(run: Run, *, baseline: float | str | npt.ArrayLike = 0.0) -> Maps:
+def deep_lift(run: Run, *, baseline: npt.NDArray[np.float32]) -> Maps:
     """DeepLIFT with the Rescale rule: how the difference from a baseline is carried to the score.
 
     The gradient of each elementwise function f becomes ``(f(x) - f(b)) / (x - b)``, that of max pooling shares the
@@ -84,8 +84,8 @@ def deep_lift(run: Run, *, baseline: float | str | npt.ArrayLike = 0.0) -> Maps:
     ----------
     run : Run
         What is explained.
-    baseline : float, "mean", "blur" or array_like
-        What to compare with; see `Run.baseline`.
+    baseline : numpy.ndarray
+        (...), what to compare with. A caller sets the options of the kind instead.
 
     Returns
     -------
@@ -103,8 +103,7 @@ def deep_lift(run: Run, *, baseline: float | str | npt.ArrayLike = 0.0) -> Maps:
     Shrikumar, Greenside & Kundaje, Learning Important Features Through Propagating Activation Differences, ICML 2017,
     arXiv:1704.02685.
     """
-    reference = run.baseline(baseline)
-    pair = torch.stack([run.tensor, run.to_tensor(reference)])
+    pair = torch.stack([run.tensor, run.to_tensor(baseline)])
     scores, gradients = run.differentiate(pair, [run.targets, ()], Rescale)
     shares = wide(gradients[:, 0]) * wide(pair[0] - pair[1])
     attributed = shares.sum(dim=(1, 2, 3)).cpu().numpy()
@@ -119,7 +118,7 @@ def deep_lift(run: Run, *, baseline: float | str | npt.ArrayLike = 0.0) -> Maps:
             "the model has a nonlinear function that the Rescale rule does not cover, such as a product of activations "
             "(attention, gates), normalisation or softmax; use integrated-gradients"
         )
-    run.note_completeness(attributed, scores[1])
+    run.notes.completeness(attributed, run.score(run.prepared.array), scores[1])
     maps: Maps = shares.sum(dim=1).cpu().numpy()
     return maps
 

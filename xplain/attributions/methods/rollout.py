@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from xplain.attributions.engine import layers
 from xplain.attributions.engine.run import Run
 
 Maps = npt.NDArray[np.float64]
@@ -87,7 +88,7 @@ def _patch_map(run: Run, rollout: torch.Tensor, last_gradient: torch.Tensor) -> 
 
     The score reads a token if it depends on the token's row of the last layer's attention: ``last_gradient`` is not 0.
     """
-    first, grid = run.patches(len(rollout))
+    first, grid = layers.patches(run, len(rollout))
     is_read = (last_gradient != 0).any(dim=2).any(dim=0)
     if is_read[:first].any():
         is_read[first:] = False

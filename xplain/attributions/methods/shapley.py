@@ -1,9 +1,9 @@
-"""Shapley values of regions: exactly, or from random orders."""
+"""Shapley values of the parts of an input: exactly, or from random orders."""
 
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -14,48 +14,45 @@ from xplain.errors import InputError
 
 if TYPE_CHECKING:
     from xplain.attributions.engine.run import Run
+    from xplain.attributions.engine.supplies import Players
 
 
 Float64 = npt.NDArray[np.float64]
 
 
-def shapley(
-    run: Run, *, segments: Any = "slic", n_segments: int = 25, budget: int = 2000, baseline: Any = 0.0
-) -> Float64:
-    """Share the score's gain over the baseline among regions by their Shapley values.
+def shapley(run: Run, *, players: Players, budget: int = 4096, baseline: npt.NDArray[np.float32]) -> Float64:
+    """Share the score's gain over the baseline among players by their Shapley values.
 
-    A region's value is what its presence adds to the score, on average over all orders in which the regions can appear
-    [1]_. All coalitions are evaluated if the budget allows (10 regions with the default budget), and the result is
+    A player's value is what its presence adds to the score, on average over all orders in which the players can appear
+    [1]_. All coalitions are evaluated if the budget allows (12 players with the default budget), and the result is
     exact. Else the orders are random, each taken forwards and backwards (antithetic pairs [2]_), which is unbiased.
 
     Quality: ``players``, ``exact``, ``completeness_residual`` (f(input) - f(baseline) minus the sum of the values, 0
-    but for rounding) and ``standard_error`` and ``standard_error_max``, the root mean square over the pixels and the
+    but for rounding) and ``standard_error`` and ``standard_error_max``, the root mean square over the places and the
     largest of the standard errors, 0 where the result is exact.
 
-    Costs ``2**regions`` evaluations if that is within the budget, else at most ``budget``.
+    Costs ``2**players`` evaluations if that is within the budget, else at most ``budget``.
 
     Parameters
     ----------
     run : Run
         Evaluates the model for T targets.
-    segments : {"slic", "quickshift", "felzenszwalb", "grid"} or integer array (height, width)
-        The regions: superpixels, rectangles, or a feature mask in pixels of the original image.
-    n_segments : int
-        How many superpixels or rectangles to aim at.
+    players : Players
+        The parts of the input. A caller sets the options of the kind instead.
     budget : int
-        Number of evaluations: at least two pairs of orders, about 4 for each region.
-    baseline : number, "blur", "mean" or array_like
-        What an absent region shows; see `Run.baseline`.
+        Number of evaluations: at least two pairs of orders, about 4 for each player. Of pixels 2000 by default.
+    baseline : numpy.ndarray
+        (...), what an absent part shows. A caller sets the options of the kind instead.
 
     Returns
     -------
     float64 array (T, h, w)
-        In units of the score; a region's value on each of its pixels.
+        In units of the score; a player's value on each of its places, or shared out among them.
 
     Raises
     ------
     InputError
-        If an option is malformed, or if the budget is too small for the regions.
+        If an option is malformed, or if the budget is too small for the players.
 
     References
     ----------
@@ -72,21 +69,23 @@ def shapley(
     [[200.0, 0.0], [0.0, 0.0]]
     """
     limit = _check.integer("budget", budget, least=1)
-    game = Game(run, segments, n_segments, baseline)
-    exact = game.players < 63 and 2**game.players <= limit  # coalitions are numbered by 64-bit integers
+    game = Game(run, players, baseline)
+    if game.count == 1:
+        return game.sole_player()
+    exact = game.count < 63 and 2**game.count <= limit  # coalitions are numbered by 64-bit integers
     if exact:
         values = _exact_values(game)
         errors = np.zeros_like(values)
     else:
         values, errors = _sampled_values(run, game, limit)
-    run.note("exact", exact)
+    run.notes.add("exact", exact)
     game.note_errors(values, errors)
     return game.paint(values)
 
 
 def _exact_values(game: Game) -> Float64:
     """Return values (players, T) from all coalitions; bit i of a coalition's number stands for player i."""
-    players = game.players
+    players = game.count
     numbers = np.arange(2**players)
     members = (numbers[:, None] >> np.arange(players) & 1).astype(bool)
     worth = game.worth(members)
@@ -102,13 +101,13 @@ def _exact_values(game: Game) -> Float64:
 
 def _sampled_values(run: Run, game: Game, budget: int) -> tuple[Float64, Float64]:
     """Return values and standard errors, (players, T) each, from antithetic pairs of random orders."""
-    players = game.players
+    players = game.count
     cost = 2 * (players - 1)  # of a pair: the empty and the full coalition are known
     pairs = (budget - 2) // cost
     if pairs < 2:
         raise InputError(
-            f"budget must be at least {2 * cost + 2} for {players} regions, got {budget}; "
-            "raise budget or lower n_segments"
+            f"budget must be at least {2 * cost + 2} for {players} {game.players.noun}, got {budget}; "
+            f"raise budget or {game.players.remedy}"
         )
     forward = run.rng.random((pairs, players)).argsort(axis=1)
     orders = np.stack([forward, forward[:, ::-1]], axis=1)

@@ -1,4 +1,4 @@
-"""LIME and KernelSHAP: fit an additive model of which regions are present to the scores of coalitions.
+"""LIME and KernelSHAP: fit an additive model of which players are present to the scores of coalitions.
 
 They differ in the coalitions, in their weights and in the fit: LIME fits near the whole input, with a ridge and a free
 intercept; KernelSHAP fits under the Shapley kernel, exactly right for the whole input and for the baseline.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -19,8 +19,10 @@ from xplain.errors import InputError
 
 if TYPE_CHECKING:
     from xplain.attributions.engine.run import Run
+    from xplain.attributions.engine.supplies import Players
 
 
+Array = npt.NDArray[np.float32]
 Bool = npt.NDArray[np.bool_]
 Float64 = npt.NDArray[np.float64]
 
@@ -28,51 +30,48 @@ Float64 = npt.NDArray[np.float64]
 def lime(
     run: Run,
     *,
-    segments: Any = "slic",
-    n_segments: int = 50,
+    players: Players,
     n_samples: int = 1000,
     kernel_width: float = 0.25,
     ridge: float = 1.0,
-    baseline: Any = 0.0,
+    baseline: Array,
 ) -> Float64:
-    """Explain by a linear model of which regions are present, fitted near the input.
+    """Explain by a linear model of which players are present, fitted near the input.
 
-    Coalitions keep each region with probability 1/2. A ridge regression with a free intercept explains their scores,
+    Coalitions keep each player with probability 1/2. A ridge regression with a free intercept explains their scores,
     each weighted by ``exp(-d**2 / kernel_width**2)``, where d is the cosine distance of the coalition's indicator to
-    that of the whole input [1]_. A pixel's value is its region's coefficient. For a linear score it tends to the
-    region's sum of w (x - b) as the ridge tends to 0.
+    that of the whole input [1]_. A player's value is its coefficient. For a linear score it tends to the player's sum
+    of w (x - b) as the ridge tends to 0.
 
     Quality: ``fit``, the weighted R squared of the surrogate (1 is perfect; where it is low, so is the worth of the
-    map), and ``players``, the number of regions.
+    map), and ``players``, their number.
 
-    Costs ``n_samples`` evaluations, less where coalitions repeat.
+    Costs ``n_samples`` evaluations, less where coalitions or texts repeat.
 
     Parameters
     ----------
     run : Run
         Evaluates the model for T targets.
-    segments : {"slic", "quickshift", "felzenszwalb", "grid"} or integer array (height, width)
-        The regions: superpixels, rectangles, or a feature mask in pixels of the original image.
-    n_segments : int
-        How many superpixels or rectangles to aim at.
+    players : Players
+        The parts of the input. A caller sets the options of the kind instead.
     n_samples : int
         Number of coalitions, the whole input included.
     kernel_width : float
         Above 0, in units of the cosine distance (0..1).
     ridge : float
         Penalty of the squared coefficients, >= 0, on a sum of squares whose weights are at most 1.
-    baseline : number, "blur", "mean" or array_like
-        What an absent region shows; see `Run.baseline`.
+    baseline : numpy.ndarray
+        (...), what an absent part shows. A caller sets the options of the kind instead.
 
     Returns
     -------
     float64 array (T, h, w)
-        In units of the score; a region's value on each of its pixels.
+        In units of the score; a player's value on each of its places, or shared out among them.
 
     Raises
     ------
     InputError
-        If an option is malformed, or if n_samples is too few for the regions.
+        If an option is malformed, or if n_samples is too few for the players.
 
     References
     ----------
@@ -94,19 +93,21 @@ def lime(
     if penalty < 0:
         raise _check.wrong("ridge", "at least 0", ridge)
     count = _check.integer("n_samples", n_samples, least=1)
-    game = Game(run, segments, n_segments, baseline)
-    if count < game.players + 2:
+    game = Game(run, players, baseline)
+    if game.count == 1:
+        return game.sole_player()
+    if count < game.count + 2:
         raise InputError(
-            f"n_samples must be at least {game.players + 2}, two more than there are regions, got {count}; "
-            "raise n_samples or lower n_segments"
+            f"n_samples must be at least {game.count + 2}, two more than there are {players.noun}, got {count}; "
+            f"raise n_samples or {players.remedy}"
         )
-    coalitions = run.rng.random((count, game.players)) < 0.5
+    coalitions = run.rng.random((count, game.count)) < 0.5
     coalitions[0] = True
     present = coalitions.mean(axis=1)
     distance = 1.0 - np.sqrt(present)  # cosine distance to all ones: |z| / (sqrt(|z|) sqrt(players))
     weights = np.exp(-(distance**2) / width**2)
     coefficients, fit = _ridge_regression(coalitions.astype(np.float64), game.worth(coalitions), weights, penalty)
-    run.note_each("fit", fit)
+    run.notes.add_each("fit", fit)
     return game.paint(coefficients)
 
 
@@ -132,20 +133,18 @@ def _ridge_regression(features: Float64, scores: Float64, weights: Float64, pena
     return coefficients, 1.0 - np.divide(unexplained, total, out=np.zeros_like(total), where=total > 0)
 
 
-def kernel_shap(
-    run: Run, *, segments: Any = "slic", n_segments: int = 50, budget: int = 1000, baseline: Any = 0.0
-) -> Float64:
-    """Estimate the Shapley values of regions by a weighted least-squares fit.
+def kernel_shap(run: Run, *, players: Players, budget: int = 1000, baseline: Array) -> Float64:
+    """Estimate the Shapley values of players by a weighted least-squares fit.
 
-    Of all additive models of which regions are present that are right for the whole input and for the baseline, the one
+    Of all additive models of which players are present that are right for the whole input and for the baseline, the one
     that fits all coalitions best under the Shapley kernel has the Shapley values as coefficients [1]_. While the budget
-    allows, all coalitions of a size are evaluated, from the smallest and the largest size inwards; with few regions
+    allows, all coalitions of a size are evaluated, from the smallest and the largest size inwards; with few players
     these are all coalitions, and the result is exact. The rest of the budget goes to random coalitions of the other
     sizes, each with its complement, which lowers the variance [2]_.
 
     Quality: ``players``, ``coalitions`` (distinct ones that were fitted), ``completeness_residual`` (f(input) -
     f(baseline) minus the sum of the values, 0 but for rounding) and ``standard_error`` and ``standard_error_max``, the
-    root mean square over the pixels and the largest of the asymptotic standard errors, 0 where the result is exact.
+    root mean square over the places and the largest of the asymptotic standard errors, 0 where the result is exact.
 
     Costs at most ``budget`` evaluations.
 
@@ -153,24 +152,22 @@ def kernel_shap(
     ----------
     run : Run
         Evaluates the model for T targets.
-    segments : {"slic", "quickshift", "felzenszwalb", "grid"} or integer array (height, width)
-        The regions: superpixels, rectangles, or a feature mask in pixels of the original image.
-    n_segments : int
-        How many superpixels or rectangles to aim at.
+    players : Players
+        The parts of the input. A caller sets the options of the kind instead.
     budget : int
-        Number of evaluations: at least 2 for each region and 6 more, or enough for all coalitions.
-    baseline : number, "blur", "mean" or array_like
-        What an absent region shows; see `Run.baseline`.
+        Number of evaluations: at least 2 for each player and 6 more, or enough for all coalitions.
+    baseline : numpy.ndarray
+        (...), what an absent part shows. A caller sets the options of the kind instead.
 
     Returns
     -------
     float64 array (T, h, w)
-        In units of the score; a region's value on each of its pixels.
+        In units of the score; a player's value on each of its places, or shared out among them.
 
     Raises
     ------
     InputError
-        If an option is malformed, or if the budget is too small for the regions.
+        If an option is malformed, or if the budget is too small for the players.
 
     References
     ----------
@@ -188,16 +185,19 @@ def kernel_shap(
     [[200.0, 0.0], [0.0, 0.0]]
     """
     limit = _check.integer("budget", budget, least=1)
-    game = Game(run, segments, n_segments, baseline)
-    least = min(2 * game.players + 6, 2**game.players)  # all of sizes 1 and n - 1, the whole, the baseline, two pairs
+    game = Game(run, players, baseline)
+    if game.count == 1:
+        return game.sole_player()
+    least = min(2 * game.count + 6, 2**game.count)  # all of sizes 1 and n - 1, the whole, the baseline, two pairs
     if limit < least:
         raise InputError(
-            f"budget must be at least {least} for {game.players} regions, got {limit}; raise budget or lower n_segments"
+            f"budget must be at least {least} for {game.count} {players.noun}, got {limit}; raise budget or "
+            f"{players.remedy}"
         )
-    coalitions, weights, sampled = kernel_coalitions(run.rng, game.players, limit - 2)
+    coalitions, weights, sampled = kernel_coalitions(run.rng, game.count, limit - 2)
     total = game.full - game.empty
     values, errors = _constrained_fit(coalitions, game.worth(coalitions) - game.empty, weights, total, sampled)
-    run.note("coalitions", len(np.unique(np.packbits(coalitions, axis=1), axis=0)) + 2)
+    run.notes.add("coalitions", len(np.unique(np.packbits(coalitions, axis=1), axis=0)) + 2)
     game.note_errors(values, errors)
     return game.paint(values)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -10,23 +10,22 @@ import numpy.typing as npt
 from xplain import _check
 from xplain._lazy import require
 from xplain.errors import InputError
-
-if TYPE_CHECKING:
-    from xplain.attributions.engine.run import Run
-
+from xplain.models import Geometry, Prepared
 
 Int = npt.NDArray[np.int64]
 
 SEGMENTATIONS = ("slic", "quickshift", "felzenszwalb", "grid")
 
 
-def segment(run: Run, segments: Any, n_segments: Any) -> Int:
+def segment(prepared: Prepared, channel_axis: int, segments: Any, n_segments: Any) -> Int:
     """Divide the model's input into regions.
 
     Parameters
     ----------
-    run : Run
-        Whose input is divided.
+    prepared : Prepared
+        The input.
+    channel_axis : int
+        Axis of its channels, 0 or -1.
     segments : {"slic", "quickshift", "felzenszwalb", "grid"} or array_like
         A superpixel algorithm, a grid of rectangles, or a feature mask: integers (height, width) in pixels of the
         original image, where pixels of one region share any number.
@@ -52,21 +51,21 @@ def segment(run: Run, segments: Any, n_segments: Any) -> Int:
     """
     count = _check.integer("n_segments", n_segments, least=2)
     if isinstance(segments, str):
-        labels = _superpixels(run, _check.choice("segments", segments, SEGMENTATIONS), count)
+        channels_last = np.moveaxis(prepared.array, channel_axis, -1)
+        labels = _superpixels(channels_last, _check.choice("segments", segments, SEGMENTATIONS), count)
         remedy = "raise n_segments or pass segments='grid'"
     else:
-        labels = _feature_mask(run, segments)
+        labels = _feature_mask(prepared.geometry, segments)
         remedy = "number the pixels of different regions differently"
     # Algorithms leave gaps in their numbers, masks have any, and a crop may drop regions: number them 0..count-1.
-    _, labels = np.unique(labels, return_inverse=True)
-    labels = labels.reshape(run.size)
+    _, numbers = np.unique(labels, return_inverse=True)
+    labels = numbers.reshape(labels.shape)
     if labels.max() == 0:
         raise InputError(f"segments must divide the model's input into at least 2 regions, got 1; {remedy}")
     return labels.astype(np.int64)
 
 
-def _feature_mask(run: Run, segments: Any) -> Int:
-    geometry = run.prepared.geometry
+def _feature_mask(geometry: Geometry, segments: Any) -> Int:
     expected = f"one of {', '.join(map(repr, SEGMENTATIONS))}, or integers ({geometry.height}, {geometry.width})"
     try:
         mask = np.asarray(segments)
@@ -82,8 +81,8 @@ def _feature_mask(run: Run, segments: Any) -> Int:
     return labels
 
 
-def _superpixels(run: Run, name: str, count: int) -> npt.NDArray[Any]:
-    height, width = run.size
+def _superpixels(image: npt.NDArray[Any], name: str, count: int) -> npt.NDArray[Any]:
+    height, width = image.shape[:2]
     if name == "grid":
         rows = max(1, min(height, round((count * height / width) ** 0.5)))
         columns = max(1, min(width, round(count / rows)))
@@ -91,7 +90,7 @@ def _superpixels(run: Run, name: str, count: int) -> npt.NDArray[Any]:
         labels: npt.NDArray[Any] = row[:, None] * columns + column
         return labels
     segmentation = require("skimage.segmentation", extra="torch")
-    picture = _rgb(run)
+    picture = _rgb(image)
     if name == "slic":
         labels = segmentation.slic(picture, n_segments=count, start_label=0)
     elif name == "quickshift":  # the settings that LIME's authors use for photos
@@ -101,11 +100,9 @@ def _superpixels(run: Run, name: str, count: int) -> npt.NDArray[Any]:
     return labels
 
 
-def _rgb(run: Run) -> npt.NDArray[np.float64]:
+def _rgb(image: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
     """Return the model's input as (height, width, 3) in 0..1, whatever its channels and normalisation."""
-    array = run.prepared.array.astype(np.float64)
-    if run.model.channel_axis == 0:
-        array = array.transpose(1, 2, 0)
+    array = image.astype(np.float64)
     if array.shape[2] != 3:
         array = np.repeat(array.mean(axis=2, keepdims=True), 3, axis=2)
     low, high = array.min(), array.max()
