@@ -6,7 +6,7 @@ import numpy as np
 
 from xplain.attributions import METHODS, Run
 from xplain.attributions.call import all_options
-from xplain.attributions.engine.notes import Notes
+from xplain.attributions.engine.quality import Quality
 from xplain.attributions.engine.supplies import compute
 from xplain.attributions.kinds.images import Pixels
 from xplain.models.geometry import Geometry
@@ -24,7 +24,7 @@ def on_pixels(name):
 
 def notes_of(run):
     """The notes about the maps of each target of a run."""
-    return run.notes.by_target(len(run.targets))
+    return run.quality.by_target(len(run.targets))
 
 
 class Board(Run):
@@ -39,7 +39,7 @@ class Board(Run):
         self.model = SimpleNamespace(channel_axis=-1 if last else 0)
         self.prepared = SimpleNamespace(array=image, geometry=geometry or Geometry.identity(height, width))
         self.rng = np.random.default_rng(seed)
-        self.notes, self._scores_by_digest = Notes(), {}
+        self.quality, self._scores_by_digest = Quality(), {}
         self.function, self.batch_size = function, batch_size
         self.own_scores = self._call(image[np.newaxis])[0]
         self.calls = 1

@@ -514,8 +514,8 @@ def test_scores_of_a_known_input_cost_nothing_more():
     run_.score(run_.prepared.array)
     assert run_.evaluations == before + 1
     with refuses(InputError, "notes of 'x' must be 1, one for each target, got 2"):
-        run_.notes.add_each("x", [1, 2])
-        run_.notes.by_target(1)
+        run_.quality.add_each("x", [1, 2])
+        run_.quality.by_target(1)
 
 
 def test_the_table_is_complete_and_costs_no_torch():

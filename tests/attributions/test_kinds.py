@@ -16,7 +16,7 @@ from tests.support import refuses
 from xplain import AttributionError, Detector, ImageClassifier, Segmenter, SignalClassifier, TextClassifier
 from xplain.attributions import METHODS, Method, Run, call, dispatch, table
 from xplain.attributions.engine.explained import Explained
-from xplain.attributions.engine.outcome import combined_quality
+from xplain.attributions.engine.maps import combined_quality
 from xplain.attributions.engine.supplies import Cover, Players, Supplies
 from xplain.attributions.kinds import texts
 from xplain.attributions.kinds.detections import DetectionView, GradientView

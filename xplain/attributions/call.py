@@ -1,7 +1,7 @@
 """Computes what a caller requests: the maps of inputs by one method, checked, with how they were computed.
 
-`outcomes` is the engine's call for every kind: it knows inputs and maps. The modules of `xplain.attributions.kinds`
-make explanations of its outcomes. A map that is not finite, or zero everywhere, is refused with the likely cause.
+`compute_maps` is the engine's call for every kind: it knows inputs and maps. The modules of `xplain.attributions.kinds`
+make explanations of them. A map that is not finite, or zero everywhere, is refused with the likely cause.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from xplain.attributions.engine.explained import Explained
-from xplain.attributions.engine.outcome import Outcome
+from xplain.attributions.engine.maps import InputMaps
 from xplain.attributions.engine.run import Run
 from xplain.attributions.engine.session import Chunk, Progress, Session
 from xplain.attributions.engine.supplies import Options, Supplies, compute, default_options
@@ -106,8 +106,8 @@ def open_session(explained: Explained, inputs: Sequence[Prepared], targets: Sequ
     return Session(explained, inputs, targets, request.batch_size, request.memory, request.progress)
 
 
-def outcomes(
-    session: Session, supplies: Supplies, entry: Method, request: Request, finish: Callable[[Outcome], Result]
+def compute_maps(
+    session: Session, supplies: Supplies, entry: Method, request: Request, finish: Callable[[InputMaps], Result]
 ) -> list[Result]:
     """Compute the maps of all inputs of a session by one method, and finish each of them.
 
@@ -122,7 +122,7 @@ def outcomes(
     request : Request
         The options and the seed.
     finish : callable
-        Makes of an outcome what is kept of it; it may refuse it, before the inputs of the next chunk are computed.
+        Makes of the maps of an input what is kept of them; it may refuse them, before the inputs of the next chunk are computed.
     """
     with evaluation(session.model.module, gradients=True):
         options = all_options(entry, supplies, request.options)
@@ -147,7 +147,7 @@ def all_options(entry: Method, supplies: Supplies, options: Mapping[str, Any]) -
 
 def _explain_chunk(
     chunk: Chunk, supplies: Supplies, entry: Method, options: Options, origin: Provenance, seed: int
-) -> list[Outcome]:
+) -> list[InputMaps]:
     """Run a method on each input of a chunk."""
     method = entry.load()
     started = time.perf_counter()
@@ -160,12 +160,12 @@ def _explain_chunk(
     # Inputs of a chunk share passes through the model, so that each took an equal part of the time.
     seconds = (time.perf_counter() - started) / len(results)
     return [
-        Outcome(
+        InputMaps(
             run.prepared,
             run.targets,
             run.class_scores,
             maps,
-            run.notes.by_target(len(run.targets)),
+            run.quality.by_target(len(run.targets)),
             replace(origin, seconds=seconds, evaluations=run.evaluations),
         )
         for run, maps in results

@@ -55,8 +55,8 @@ def patches(run: Run, tokens: int) -> tuple[int, tuple[int, int]]:
             "tokens must be one for each patch that a convolution cut out, after at most a few class and register "
             f"tokens, got {tokens} for {count}; use integrated-gradients"
         )
-    run.notes.add("patches", list(grid))
-    run.notes.add("class_tokens", first)
+    run.quality.add("patches", list(grid))
+    run.quality.add("class_tokens", first)
     return first, grid
 
 

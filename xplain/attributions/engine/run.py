@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from xplain.attributions.engine.explained import Explained
-from xplain.attributions.engine.notes import Notes
+from xplain.attributions.engine.quality import Quality
 from xplain.attributions.engine.session import Chunk
 from xplain.errors import InputError
 from xplain.models import Prepared, outputs
@@ -54,7 +54,7 @@ class Run:
         The input.
     rng : numpy.random.Generator
         The random numbers of this run; global generators are never used.
-    notes : Notes
+    quality : Quality
         What says how far to trust the maps.
     """
 
@@ -62,7 +62,7 @@ class Run:
         self.model: Explained = chunk.session.model
         self.prepared: Prepared = chunk.prepared[row]
         self.rng = np.random.default_rng(seed)
-        self.notes = Notes()
+        self.quality = Quality()
         self._chunk = chunk
         self._row = row
         self._session = chunk.session

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from xplain import _check
 from xplain.attributions import call
-from xplain.attributions.engine.outcome import Outcome, combined_provenance
+from xplain.attributions.engine.maps import InputMaps, combined_provenance
 from xplain.attributions.engine.session import Session
 from xplain.attributions.engine.supplies import Cover, Players, Supplies
 from xplain.attributions.kinds.segments import segment
@@ -38,7 +38,7 @@ def explain(
     with evaluation(model.module, gradients=True):
         entry = call.choose_method(model, request.method or _best_method(session))
     supplies = Pixels("images", model.channel_axis).supplies
-    return call.outcomes(session, supplies, entry, request, partial(explanation_of, model, entry))
+    return call.compute_maps(session, supplies, entry, request, partial(explanation_of, model, entry))
 
 
 def explain_view(
@@ -46,26 +46,26 @@ def explain_view(
 ) -> Explanation:
     """Explain all predictions of a view of one image; its own passes count as evaluations."""
 
-    def finish(outcome: Outcome) -> Explanation:
-        provenance = combined_provenance([outcome.provenance], view.setup_evaluations)
-        return explanation_of(view, entry, replace(outcome, provenance=provenance))
+    def finish(computed: InputMaps) -> Explanation:
+        provenance = combined_provenance([computed.provenance], view.setup_evaluations)
+        return explanation_of(view, entry, replace(computed, provenance=provenance))
 
     session = call.open_session(view, [prepared], [range(len(view.target_predictions))], request)
     supplies = Pixels(kind, view.channel_axis).supplies
-    (explanation,) = call.outcomes(session, supplies, entry, request, finish)
+    (explanation,) = call.compute_maps(session, supplies, entry, request, finish)
     return explanation
 
 
-def explanation_of(explained: ImageClassifier | PredictionView, entry: Method, outcome: Outcome) -> Explanation:
+def explanation_of(explained: ImageClassifier | PredictionView, entry: Method, computed: InputMaps) -> Explanation:
     """Make an explanation of maps of an image, as heat maps in its original pixels."""
     attributions = []
-    for index, values, quality in zip(outcome.targets, outcome.maps, outcome.quality, strict=True):
-        target = explained.prediction(outcome.scores, index)
-        call.refuse_zeros(values, target.name, entry, outcome.provenance.options)
-        heatmap = Heatmap(outcome.prepared.geometry.to_original(values))
+    for index, values, quality in zip(computed.targets, computed.maps, computed.quality, strict=True):
+        target = explained.prediction(computed.scores, index)
+        call.refuse_zeros(values, target.name, entry, computed.provenance.options)
+        heatmap = Heatmap(computed.prepared.geometry.to_original(values))
         attributions.append(Attribution(target, heatmap, entry.name, quality))
-    predictions = explained.predictions(outcome.scores)
-    return Explanation(explained.task, outcome.prepared.source, predictions, tuple(attributions), outcome.provenance)
+    predictions = explained.predictions(computed.scores)
+    return Explanation(explained.task, computed.prepared.source, predictions, tuple(attributions), computed.provenance)
 
 
 def _best_method(session: Session) -> str:

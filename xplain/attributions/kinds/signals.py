@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from xplain import _check
 from xplain.attributions import call
-from xplain.attributions.engine.outcome import Outcome, combined_provenance, combined_quality
+from xplain.attributions.engine.maps import InputMaps, combined_provenance, combined_quality
 from xplain.attributions.engine.supplies import Cover, Players, Supplies
 from xplain.attributions.kinds.views import ClassView
 from xplain.attributions.table import Method
@@ -222,9 +222,9 @@ def _explain_recording(
     view, all_windows = Windows(model), prepared.windows()
     inputs = [view.prepared_input(all_windows[number]) for number in numbers]
     session = call.open_session(view, inputs, [targets] * len(numbers), request)
-    outcomes = call.outcomes(session, view.supplies, entry, request, lambda outcome: outcome)
-    maps, counts = _add_maps(prepared, numbers, outcomes)
-    provenance = combined_provenance([outcome.provenance for outcome in outcomes], len(scores))
+    of_windows = call.compute_maps(session, view.supplies, entry, request, lambda maps: maps)
+    maps, counts = _add_maps(prepared, numbers, of_windows)
+    provenance = combined_provenance([each.provenance for each in of_windows], len(scores))
     coverage = [prepared.length / np.count_nonzero(counts)] * len(numbers)
     region = prepared.region(numbers[0]) if len(numbers) == 1 < len(scores) else None
     attributions = []
@@ -232,7 +232,7 @@ def _explain_recording(
         prediction = Prediction(model.label(index), float(mean_probabilities[index]), region=region, id=index)
         # A window without evidence is no error, a recording without any is.
         call.refuse_zeros(maps[t], prediction.name, entry, provenance.options)
-        quality = combined_quality([outcome.quality[t] for outcome in outcomes], coverage)
+        quality = combined_quality([each.quality[t] for each in of_windows], coverage)
         quality |= {"windows": len(numbers), "windows_per_reading": [int(counts.min()), int(counts.max())]}
         attributions.append(Attribution(prediction, SignalScores(maps[t]), entry.name, quality))
     options = {**provenance.options, "windows": None if windows is None else numbers}
@@ -257,14 +257,14 @@ def _window_numbers(windows: Any, count: int) -> list[int]:
 
 
 def _add_maps(
-    prepared: PreparedSignal, numbers: Sequence[int], outcomes: Sequence[Outcome]
+    prepared: PreparedSignal, numbers: Sequence[int], of_windows: Sequence[InputMaps]
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]:
     """Add the windows' maps up, (T, axes, time), and count the windows that hold each reading, (time,)."""
-    sums = np.zeros((len(outcomes[0].maps), *prepared.values.shape))
+    sums = np.zeros((len(of_windows[0].maps), *prepared.values.shape))
     counts = np.zeros(prepared.values.shape[1], np.int64)
-    for number, outcome in zip(numbers, outcomes, strict=True):
+    for number, computed in zip(numbers, of_windows, strict=True):
         start = prepared.starts[number]
         readings = slice(start, start + prepared.length)
         counts[readings] += 1
-        sums[:, :, readings] += outcome.maps
+        sums[:, :, readings] += computed.maps
     return sums, counts

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from xplain.attributions import call
-from xplain.attributions.engine.outcome import Outcome, combined_provenance, combined_quality
+from xplain.attributions.engine.maps import InputMaps, combined_provenance, combined_quality
 from xplain.attributions.kinds.embeddings import Embeddings
 from xplain.attributions.kinds.presence import Presence
 from xplain.attributions.table import Method
@@ -32,11 +32,11 @@ class _Task:
     entry: Method
     request: call.Request
 
-    def outcome(self, view: Presence | Embeddings) -> Outcome:
+    def compute(self, view: Presence | Embeddings) -> InputMaps:
         """Explain a view of the text."""
         session = call.open_session(view, [view.prepared_input()], [list(self.classes)], self.request)
-        (outcome,) = call.outcomes(session, view.supplies, self.entry, self.request, lambda outcome: outcome)
-        return outcome
+        (computed,) = call.compute_maps(session, view.supplies, self.entry, self.request, lambda maps: maps)
+        return computed
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ class _Findings:
     ----------
     values : numpy.ndarray
         float64 (T, words).
-    outcomes : list of Outcome
+    of_windows : list of InputMaps
         Of the text, or of each of its windows of tokens.
     coverage : list of float
         How many of the words each of them holds, 0..1.
@@ -56,7 +56,7 @@ class _Findings:
     """
 
     values: Float64
-    outcomes: list[Outcome]
+    of_windows: list[InputMaps]
     coverage: list[float]
     evaluations: int
 
@@ -81,34 +81,34 @@ def explain(
 
 def _explain_words(task: _Task) -> _Findings:
     """Explain a text as a whole, by its words."""
-    outcome = task.outcome(Presence(task.model, task.text, task.scores))
-    return _Findings(outcome.maps[:, 0], [outcome], [1.0], 0)  # the view counts the scores of the text
+    computed = task.compute(Presence(task.model, task.text, task.scores))
+    return _Findings(computed.maps[:, 0], [computed], [1.0], 0)  # the view counts the scores of the text
 
 
 def _explain_tokens(task: _Task) -> _Findings:
     """Explain each window of tokens, and share out its tokens' values among the words."""
     words, windows = task.text.words, task.text.windows
     values = np.zeros((len(task.classes), len(words)))
-    outcomes, coverage = [], []
+    of_windows, coverage = [], []
     for window in windows:
-        outcome = task.outcome(Embeddings(task.model, window))
+        computed = task.compute(Embeddings(task.model, window))
         tokens, owners, token_shares = shares(words, window.spans)
-        for row, token_values in zip(values, outcome.maps[:, 0], strict=True):
+        for row, token_values in zip(values, computed.maps[:, 0], strict=True):
             np.add.at(row, owners, token_values[tokens] * token_shares)
-        outcomes.append(outcome)
+        of_windows.append(computed)
         coverage.append(len(set(owners.tolist())) / len(words))
-    return _Findings(values / len(windows), outcomes, coverage, len(windows))  # each was scored for the text's score
+    return _Findings(values / len(windows), of_windows, coverage, len(windows))  # each was scored for the text's score
 
 
 def _explanation(task: _Task, findings: _Findings) -> Explanation:
-    model, source, outcomes = task.model, task.text.source, findings.outcomes
-    provenance = combined_provenance([outcome.provenance for outcome in outcomes], findings.evaluations)
+    model, source, of_windows = task.model, task.text.source, findings.of_windows
+    provenance = combined_provenance([each.provenance for each in of_windows], findings.evaluations)
     attributions = []
     for t, index in enumerate(task.classes):
         target = model.prediction(task.scores, index)
         # A window without evidence is no error, a text without any is.
         call.refuse_zeros(findings.values[t], target.name, task.entry, provenance.options)
-        notes = [outcome.quality[t] for outcome in outcomes]
+        notes = [each.quality[t] for each in of_windows]
         quality = combined_quality(notes, findings.coverage, divisor=len(notes))
         if task.text.windows:
             quality["windows"] = len(task.text.windows)

@@ -116,7 +116,7 @@ def guided_grad_cam(run: Run, *, layer: str | None = None) -> Maps:
 def _layer_gradient(run: Run, layer: str | None) -> tuple[torch.Tensor, torch.Tensor]:
     """Return feature maps (channels, h', w') and gradients (T, channels, h', w'), in double precision."""
     name = layers.choose_layer(run, layer)
-    run.notes.add("layer", name)
+    run.quality.add("layer", name)
     maps, gradients = layers.maps_of_layer(run, name)
     return wide(maps), wide(gradients)
 

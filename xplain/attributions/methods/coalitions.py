@@ -65,7 +65,7 @@ class Game:
         if axis == -1:  # numpy.copyto is slow where its mask is broadcast along the last axis
             self._players_of_pixels = np.broadcast_to(self._players_of_pixels, self._image.shape).copy()
         self._scores = {np.packbits(np.ones(self.count, bool)).tobytes(): self.full}
-        run.notes.add("players", self.count)
+        run.quality.add("players", self.count)
 
     @cached_property
     def empty(self) -> Float64:
@@ -109,7 +109,7 @@ class Game:
 
     def note_errors(self, values: Float64, errors: Float64) -> None:
         """Note how far values (players, T) miss the gain of the score, and their standard errors (players, T)."""
-        notes = self._run.notes
+        notes = self._run.quality
         notes.completeness(values.sum(axis=0), self.full, self.empty)
         notes.standard_error(self.players.spread(errors**2))
         notes.add_each("standard_error_max", errors.max(axis=0))

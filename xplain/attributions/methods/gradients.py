@@ -111,7 +111,7 @@ def integrated_gradients(run: Run, *, n_steps: int = 50, baseline: Array, quadra
         mean = mean.to(gradients) + torch.einsum("n,tn...->t...", batch_weights, gradients)
     shares = mean * wide(change)
     attributed = shares.sum(dim=(1, 2, 3)).cpu().numpy()
-    run.notes.completeness(attributed, run.score(run.prepared.array), run.score(baseline))
+    run.quality.completeness(attributed, run.score(run.prepared.array), run.score(baseline))
     return _as_array(shares.sum(dim=1))
 
 
@@ -157,7 +157,7 @@ def smoothgrad(run: Run, *, n_samples: int = 50, noise: float = 0.15, statistic:
         moments.add(samples)
     if statistic == "variance":
         return _as_array(moments.variance.sum(dim=1))
-    run.notes.standard_error(_as_array(moments.variance_of_mean))
+    run.quality.standard_error(_as_array(moments.variance_of_mean))
     return _as_array(moments.mean)
 
 
@@ -206,9 +206,9 @@ def gradient_shap(run: Run, *, n_samples: int = 50, baselines: Sequence[Array], 
         # By the rows that came back, since a batch that memory cannot hold comes back in parts.
         moments.add((wide(gradients) * wide(change(rows.start, rows.stop))).sum(dim=2))
     shares = moments.mean
-    run.notes.standard_error(_as_array(moments.variance_of_mean))
+    run.quality.standard_error(_as_array(moments.variance_of_mean))
     baseline_score = np.mean([run.score(baseline) for baseline in baselines], axis=0)
-    run.notes.completeness(_as_array(shares.sum(dim=(1, 2))), run.score(run.prepared.array), baseline_score)
+    run.quality.completeness(_as_array(shares.sum(dim=(1, 2))), run.score(run.prepared.array), baseline_score)
     return _as_array(shares)
 
 

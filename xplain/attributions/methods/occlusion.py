@@ -65,7 +65,7 @@ def occlusion(run: Run, *, cover: Cover, baseline: Array) -> Float64:
     """
     image, hidden, positions = run.prepared.array, like_input(run, baseline), cover.positions
     if cover.players is not None:
-        run.notes.add("players", cover.players)
+        run.quality.add("players", cover.players)
 
     def make(start: int, stop: int) -> npt.NDArray[Any]:
         copies = np.repeat(image[np.newaxis], stop - start, axis=0)

@@ -118,7 +118,7 @@ def deep_lift(run: Run, *, baseline: npt.NDArray[np.float32]) -> Maps:
             "the model has a nonlinear function that the Rescale rule does not cover, such as a product of activations "
             "(attention, gates), normalisation or softmax; use integrated-gradients"
         )
-    run.notes.completeness(attributed, run.score(run.prepared.array), scores[1])
+    run.quality.completeness(attributed, run.score(run.prepared.array), scores[1])
     maps: Maps = shares.sum(dim=1).cpu().numpy()
     return maps
 

@@ -143,9 +143,9 @@ def rise(
                 is_enough = bool(statistics.relative_error().max() <= bound)
         if is_enough:
             break
-    run.notes.add("n_samples", used)
-    run.notes.standard_error(statistics.variance())
-    run.notes.add_each("standard_error_max", np.sqrt(statistics.variance().max(axis=(1, 2))))
+    run.quality.add("n_samples", used)
+    run.quality.standard_error(statistics.variance())
+    run.quality.add_each("standard_error_max", np.sqrt(statistics.variance().max(axis=(1, 2))))
     return pool.weighted_sum(_weights(scores[:used], pool.p, centred), 0)
 
 

@@ -78,7 +78,7 @@ def shapley(run: Run, *, players: Players, budget: int = 4096, baseline: npt.NDA
         errors = np.zeros_like(values)
     else:
         values, errors = _sampled_values(run, game, limit)
-    run.notes.add("exact", exact)
+    run.quality.add("exact", exact)
     game.note_errors(values, errors)
     return game.paint(values)
 

@@ -107,7 +107,7 @@ def lime(
     distance = 1.0 - np.sqrt(present)  # cosine distance to all ones: |z| / (sqrt(|z|) sqrt(players))
     weights = np.exp(-(distance**2) / width**2)
     coefficients, fit = _ridge_regression(coalitions.astype(np.float64), game.worth(coalitions), weights, penalty)
-    run.notes.add_each("fit", fit)
+    run.quality.add_each("fit", fit)
     return game.paint(coefficients)
 
 
@@ -197,7 +197,7 @@ def kernel_shap(run: Run, *, players: Players, budget: int = 1000, baseline: Arr
     coalitions, weights, sampled = kernel_coalitions(run.rng, game.count, limit - 2)
     total = game.full - game.empty
     values, errors = _constrained_fit(coalitions, game.worth(coalitions) - game.empty, weights, total, sampled)
-    run.notes.add("coalitions", len(np.unique(np.packbits(coalitions, axis=1), axis=0)) + 2)
+    run.quality.add("coalitions", len(np.unique(np.packbits(coalitions, axis=1), axis=0)) + 2)
     game.note_errors(values, errors)
     return game.paint(values)
 

@@ -1,4 +1,4 @@
-"""Notes that say how far to trust the maps of one input: kept with each attribution as its ``quality``."""
+"""How far to trust the maps of one input: notes that are kept with each attribution as its ``quality``."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ import numpy.typing as npt
 from xplain.errors import InputError
 
 
-class Notes:
+class Quality:
     """JSON values by name, for all targets of an input or for each of them.
 
     Examples
     --------
-    >>> notes = Notes()
-    >>> notes.add("players", 9)
-    >>> notes.completeness(attributed=[2.5], score=[4.0], baseline_score=[1.0])
-    >>> notes.by_target(1)[0]["players"], notes.by_target(1)[0]["completeness_residual"]
+    >>> quality = Quality()
+    >>> quality.add("players", 9)
+    >>> quality.completeness(attributed=[2.5], score=[4.0], baseline_score=[1.0])
+    >>> quality.by_target(1)[0]["players"], quality.by_target(1)[0]["completeness_residual"]
     (9, 0.5)
     """
 

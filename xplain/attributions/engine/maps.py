@@ -1,4 +1,4 @@
-"""What a method found out about one input, and how the outcomes of an input's windows become one.
+"""The maps of one input by a method, and how those of the windows of a text or a recording become one.
 
 A long text or recording is read in windows, each of which is an input of the engine. The score of the whole is the sum
 or the mean of the windows' scores, and its map that of their maps, each at its place.
@@ -21,7 +21,7 @@ Quality = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Outcome:
+class InputMaps:
     """The maps of one input for its T targets, before they become evidence of an explanation.
 
     Parameters
