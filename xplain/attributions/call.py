@@ -122,7 +122,8 @@ def compute_maps(
     request : Request
         The options and the seed.
     finish : callable
-        Makes of the maps of an input what is kept of them; it may refuse them, before the inputs of the next chunk are computed.
+        Makes of the maps of an input what is kept of them; it may refuse them, before those of the next chunk are
+        computed.
     """
     with evaluation(session.model.module, gradients=True):
         options = all_options(entry, supplies, request.options)
