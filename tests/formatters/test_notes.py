@@ -64,12 +64,14 @@ class TestEdgeImpulse:
         structured = job["result"][0]["classifications"][0]["structuredResult"][0]
         structured |= dict.fromkeys(("mAP", "f1", "precision", "recall"), 0)
         del job["predictions"][0]["f1Score"]
-        assert notes(explanation_of(job)).measures == tuple(Measure(name, 0) for name in FIGURES)
+        figures = tuple(Measure(name, 0) for name in FIGURES)
+        assert notes(explanation_of(job)).agreement == (Table("", figures),)
 
     def test_figures_of_several_blocks_are_named(self):
-        names = [measure.name for measure in notes(explanation_of(with_blocks(SSD, FOMO))).measures]
-        name = SSD["learnBlock"]["name"]
-        assert names == [f"{figure} of {name}" for figure in FIGURES] * 2
+        nameless = {**FOMO, "learnBlock": {**FOMO["learnBlock"], "name": "", "title": ""}}
+        agreement = notes(explanation_of(with_blocks(SSD, nameless))).agreement
+        assert [table.title for table in agreement] == [SSD["learnBlock"]["name"], "block 2"]
+        assert [measure.name for measure in agreement[1].measures] == [*FIGURES]
 
     def test_a_document_written_from_detections_alone_says_nothing_of_the_truth(self):
         cat = Prediction("cat", 0.5, region=Box(0, 0, 0.5, 0.5))

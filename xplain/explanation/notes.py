@@ -277,8 +277,9 @@ class Notes:
         Centres of true and of predicted objects.
     links : tuple of Link
         Which of them are matched to each other.
-    measures : tuple of Measure
-        How well the objects found in an image agree with the true ones.
+    agreement : tuple of Table
+        How well the objects found in an image agree with the true ones, for each part of the model that found some; a
+        single part has no title.
     properties : tuple of Measure
         Of a text, such as its tone; they have no fixed range.
     tables : tuple of Table
@@ -294,7 +295,7 @@ class Notes:
     true_centroids: tuple[Centroid, ...] = ()
     centroids: tuple[Centroid, ...] = ()
     links: tuple[Link, ...] = ()
-    measures: tuple[Measure, ...] = ()
+    agreement: tuple[Table, ...] = ()
     properties: tuple[Measure, ...] = ()
     tables: tuple[Table, ...] = ()
     charts: tuple[Chart, ...] = ()
@@ -342,9 +343,9 @@ def merge(several: Iterable[Notes]) -> Notes:
     --------
     >>> cat = Prediction("cat", 0.9)
     >>> first = Notes({cat: PredictionNotes(badges=("high recall",))})
-    >>> second = Notes({cat: PredictionNotes(expected="dog", badges=("low",))}, measures=(Measure("F1", 0.5),))
+    >>> second = Notes({cat: PredictionNotes(expected="dog", badges=("low",))}, properties=(Measure("tone", 0.5),))
     >>> both = merge([first, second])
-    >>> both.of(cat).expected, both.of(cat).badges, both.measures[0].value
+    >>> both.of(cat).expected, both.of(cat).badges, both.properties[0].value
     ('dog', ('high recall',), 0.5)
     """
     empty = merged = Notes()

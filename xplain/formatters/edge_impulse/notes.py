@@ -56,7 +56,7 @@ def notes(value: Explanation | Results | Record) -> Notes:
     blocks = list(items_at(sample, "classifications"))
     predictions = note_each(value.predictions, lambda prediction: _of_prediction(prediction, blocks))
     true_centroids, centroids, links = _centroids(value_at(extras, "centroids"))
-    return Notes(predictions, tuple(_truths(sample)), true_centroids, centroids, links, tuple(_measures(blocks)))
+    return Notes(predictions, tuple(_truths(sample)), true_centroids, centroids, links, tuple(_agreement(blocks)))
 
 
 def _sample(explanation: Explanation, extras: dict[str, Any]) -> Any:
@@ -110,16 +110,16 @@ def _centroids_by_index(record: Any, kind: str) -> dict[int | None, Centroid]:
     return by_index
 
 
-def _measures(blocks: list[Any]) -> Iterator[Measure]:
-    """How well each block's detections agree with the truth; blocks are named where there are several."""
+def _agreement(blocks: list[Any]) -> Iterator[Table]:
+    """How well each block's detections agree with the truth; the blocks are named where there are several."""
     results = [(block, result) for block in blocks if (result := value_at(block, "structuredResult", 0)) is not None]
-    for block, result in results:
-        name = text_at(block, "learnBlock", "name") or text_at(block, "learnBlock", "title") or ""
-        of_block = f" of {name}" if name and len(results) > 1 else ""
-        for figure, key in _FIGURES.items():
-            value = number_at(result, key)
-            if value is not None:
-                yield Measure(f"{figure}{of_block}", value)
+    for number, (block, result) in enumerate(results, 1):
+        name = text_at(block, "learnBlock", "name") or text_at(block, "learnBlock", "title") or f"block {number}"
+        figures = [
+            Measure(figure, value) for figure, key in _FIGURES.items() if (value := number_at(result, key)) is not None
+        ]
+        if figures:
+            yield Table(name if len(results) > 1 else "", tuple(figures))
 
 
 # Jobs and records.

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from xplain.explanation import Attribution, Box, Explanation, Grid, Mask, Polygon, Prediction, Region
-from xplain.explanation.notes import Centroid, Match, Measure, Notes, Point, PredictionNotes, Truth
+from xplain.explanation.notes import Centroid, Match, Notes, Point, PredictionNotes, Table, Truth
 from xplain.explanation.outcomes import ANOMALY
 from xplain.renderers.canvas.colours import COLOURS, Colour, colours_of
 from xplain.renderers.canvas.scale import number
@@ -126,8 +126,8 @@ class Marks:
         Number of regions that are not drawn, as there are too many.
     note : str
         What an outline without a label stands for; empty for labelled regions.
-    measures : tuple of Measure
-        Of the agreement with the ground truth.
+    agreement : tuple of Table
+        Figures of the agreement with the ground truth.
     """
 
     marks: tuple[Mark, ...] = ()
@@ -137,7 +137,7 @@ class Marks:
     outside: int = 0
     more: int = 0
     note: str = ""
-    measures: tuple[Measure, ...] = ()
+    agreement: tuple[Table, ...] = ()
 
 
 def has_regions(explanation: Explanation) -> bool:
@@ -180,7 +180,7 @@ def mark_regions(predictions: Iterable[Prediction], notes: Notes, size: Size, tr
         whole=tuple(p for p in ranked if p.region is None),
         outside=len(groups) - len(visible),
         more=max(0, len(visible) - _MOST),
-        measures=shown.measures,
+        agreement=shown.agreement,
     )
 
 

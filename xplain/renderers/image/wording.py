@@ -57,7 +57,7 @@ def _region_facts(marks: Marks, arrangement: Arrangement | None) -> list[str]:
     lines = [
         _counted(marks),
         _whole_image(marks),
-        _measures(marks),
+        *_agreement(marks),
         *(" · ".join(signs[i : i + _SIGNS_PER_LINE]) for i in range(0, len(signs), _SIGNS_PER_LINE)),
         f"{_plural(arrangement.missing, 'label')} without room" if arrangement and arrangement.missing else "",
     ]
@@ -179,11 +179,11 @@ def _describe_regions(marks: Marks) -> str:
     regions = [_describe_region(mark) for mark in (*marks.marks, *marks.truths) if mark.rows]
     more = len(regions) - _MOST_REGIONS
     listed = "; ".join(regions[:_MOST_REGIONS]) + (f"; and {more} more" if more > 0 else "")
-    whole, measures = _listed_whole(marks), _measures(marks)
+    whole = _listed_whole(marks)
     sentences = [
         f"{_counted(marks)}{f': {listed}' if listed else ''}.",
         f"Of the whole image: {whole}." if whole else "",
-        f"{measures}." if measures else "",
+        *(f"{figures}." for figures in _agreement(marks)),
     ]
     return " ".join(filter(None, sentences))
 
@@ -226,8 +226,13 @@ def _listed_whole(marks: Marks) -> str:
     return ", ".join(f"{p.name} {number(p.score)}" for p in marks.whole[:_MOST_WHOLE])
 
 
-def _measures(marks: Marks) -> str:
-    return ", ".join(f"{measure.name} {format_measure(measure)}" for measure in marks.measures)
+def _agreement(marks: Marks) -> list[str]:
+    """Figures of the agreement with the ground truth, of each part of the model that found something."""
+    return [
+        (f"{table.title}: " if table.title else "")
+        + ", ".join(f"{measure.name} {format_measure(measure)}" for measure in table.measures)
+        for table in marks.agreement
+    ]
 
 
 def _plural(count: int, noun: str) -> str:
