@@ -56,6 +56,12 @@ class Board(Run):
         """What was noted for each target, as an array (T,)."""
         return np.array([notes[name] for notes in notes_of(self)])
 
+    def announce(self, evaluations):
+        pass
+
+    def batch_size_for(self, count):
+        return self.batch_size
+
     def evaluate(self, make, count):
         for start in range(0, count, self.batch_size):
             part = slice(start, min(start + self.batch_size, count))

@@ -167,7 +167,7 @@ def _explain_chunk(
             run.class_scores,
             maps,
             run.quality.by_target(len(run.targets)),
-            replace(origin, seconds=seconds, evaluations=run.evaluations),
+            _with_engine(replace(origin, seconds=seconds, evaluations=run.evaluations), run.computed_by),
         )
         for run, maps in results
     ]
@@ -195,9 +195,19 @@ def _origin(explained: Explained, entry: Method, options: Options, seed: int) ->
         model=explained.name,
         model_sha256=weights,
         preprocessing=explained.describe(),
-        versions={name: str(importlib.import_module(name).__version__) for name in packages},
+        versions={name: _version(name) for name in packages},
         created=datetime.now(UTC).isoformat(timespec="seconds"),
     )
+
+
+def _with_engine(origin: Provenance, engine: str) -> Provenance:
+    """Return provenance with the engine that computed the maps, and its version if it is another package."""
+    versions = origin.versions if engine in origin.versions else {**origin.versions, engine: _version(engine)}
+    return replace(origin, engine=engine, versions=versions)
+
+
+def _version(package: str) -> str:
+    return str(importlib.import_module(package).__version__)
 
 
 def _as_json(value: Any) -> Any:

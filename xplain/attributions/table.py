@@ -52,6 +52,8 @@ class Method:
         the model's input, at any resolution.
     explains : tuple of str
         The kinds of `KINDS` that it explains.
+    engine : str
+        What computes it: "captum", "xplain", or both with the kinds of input that each computes.
     random : bool
         Whether it draws random numbers.
     defaults : mapping of str to mapping
@@ -65,6 +67,7 @@ class Method:
     paper: str
     function: str
     explains: tuple[str, ...] = tuple(KINDS.values())
+    engine: str = "xplain"
     random: bool = False
     defaults: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
@@ -97,6 +100,7 @@ _ENTRIES = (
         cost="1",
         paper="Simonyan et al. 2013, arXiv:1312.6034",
         function="xplain.attributions.methods.gradients:saliency",
+        engine="captum",
     ),
     Method(
         "input-x-gradient",
@@ -105,6 +109,7 @@ _ENTRIES = (
         cost="1",
         paper="Shrikumar et al. 2016, arXiv:1605.01713",
         function="xplain.attributions.methods.gradients:input_x_gradient",
+        engine="captum",
     ),
     Method(
         "integrated-gradients",
@@ -113,6 +118,7 @@ _ENTRIES = (
         cost="n_steps + 1",
         paper="Sundararajan et al. 2017, arXiv:1703.01365",
         function="xplain.attributions.methods.gradients:integrated_gradients",
+        engine="captum",
     ),
     Method(
         "smoothgrad",
@@ -159,6 +165,7 @@ _ENTRIES = (
         paper="Selvaraju et al. 2017, arXiv:1610.02391",
         function="xplain.attributions.methods.cams:grad_cam",
         explains=_PIXELS,
+        engine="captum",
     ),
     Method(
         "guided-grad-cam",
@@ -177,6 +184,7 @@ _ENTRIES = (
         paper="Draelos & Carin 2020, arXiv:2011.08891",
         function="xplain.attributions.methods.cams:hires_cam",
         explains=_PIXELS,
+        engine="captum",
     ),
     Method(
         "attention-rollout",
@@ -203,6 +211,7 @@ _ENTRIES = (
         cost="number of window positions + 1",
         paper="Zeiler & Fergus 2014, arXiv:1311.2901",
         function="xplain.attributions.methods.occlusion:occlusion",
+        engine="xplain, captum (texts)",
     ),
     Method(
         "feature-ablation",
@@ -212,6 +221,7 @@ _ENTRIES = (
         paper="Zeiler & Fergus 2014, arXiv:1311.2901",
         function="xplain.attributions.methods.occlusion:feature_ablation",
         explains=(*_PIXELS, "signals"),
+        engine="captum",
     ),
     Method(
         "lime",

@@ -19,7 +19,7 @@ from xplain.errors import InputError
 from xplain.explanation import Record, Results
 from xplain.formatters import Value, conversion, from_document, loads, sniff
 
-_PACKAGES = ("numpy", "pillow", "numba", "torch", "scikit-image", "transformers", "isal")
+_PACKAGES = ("numpy", "pillow", "numba", "torch", "captum", "scikit-image", "transformers", "isal")
 
 
 def methods(arguments: argparse.Namespace) -> int:
@@ -32,14 +32,14 @@ def methods(arguments: argparse.Namespace) -> int:
         raise InputError("input must come with a model to try it on, got none; add --model MODEL")
     elif arguments.json:
         rows = {
-            name: {"summary": m.summary, "explains": m.explains, "needs": m.needs, "cost": m.cost}
+            name: {"summary": m.summary, "engine": m.engine, "explains": m.explains, "needs": m.needs, "cost": m.cost}
             for name, m in METHODS.items()
         }
         streams.print_json(rows)
     else:
         _print_table(
-            ("method", "explains", "needs", "evaluations", "what it shows"),
-            [(name, ", ".join(m.explains), m.needs, m.cost, m.summary) for name, m in METHODS.items()],
+            ("method", "engine", "explains", "needs", "evaluations", "what it shows"),
+            [(name, m.engine, ", ".join(m.explains), m.needs, m.cost, m.summary) for name, m in METHODS.items()],
         )
     return 0
 
@@ -137,7 +137,7 @@ def _describe(subject: Value) -> dict[str, Any]:
     facts["attribution"] = [
         f"{a.target.name}: {a.evidence!r}" + (f" by {a.method}" if a.method else "") for a in subject.attributions
     ]
-    for name in ("method", "seed", "model", "model_sha256", "evaluations", "created", "seconds"):
+    for name in ("method", "engine", "seed", "model", "model_sha256", "evaluations", "created", "seconds"):
         if getattr(provenance, name) is not None:
             facts[name] = getattr(provenance, name)
     facts["versions"] = [f"{name} {version}" for name, version in provenance.versions.items()]

@@ -204,6 +204,8 @@ class Provenance:
         Wall time. Not compared.
     evaluations : int, optional
         Number of single inputs that went through the model.
+    engine : str, optional
+        What computed it: "captum" or "xplain".
     """
 
     method: str | None = checked(_check.string, default=None)
@@ -216,6 +218,7 @@ class Provenance:
     created: str | None = checked(_check.string, default=None, compare=False)
     seconds: float | None = checked(_check.number, default=None, compare=False)
     evaluations: int | None = checked(_check.integer, least=0, default=None)
+    engine: str | None = checked(_check.string, default=None)
 
 
 @value

@@ -56,6 +56,8 @@ class Run:
         The random numbers of this run; global generators are never used.
     quality : Quality
         What says how far to trust the maps.
+    computed_by : str
+        The engine that computes the maps: "xplain", or "captum" once one of its methods has run.
     """
 
     def __init__(self, chunk: Chunk, row: int, seed: int) -> None:
@@ -63,6 +65,7 @@ class Run:
         self.prepared: Prepared = chunk.prepared[row]
         self.rng = np.random.default_rng(seed)
         self.quality = Quality()
+        self.computed_by = "xplain"
         self._chunk = chunk
         self._row = row
         self._session = chunk.session
@@ -94,6 +97,14 @@ class Run:
     def observation(self) -> Observation:
         """The watched forward pass of the call's first input; torch modules only."""
         return self._session.observation
+
+    def announce(self, evaluations: int) -> None:
+        """Announce evaluations of variants that come in several calls, so that progress knows of all of them."""
+        self._session.announce(self._index, evaluations)
+
+    def batch_size_for(self, count: int) -> int:
+        """Return how many of ``count`` variants are evaluated at once."""
+        return self._session.batches_for(count).size
 
     @cached_property
     def tensor(self) -> torch.Tensor:

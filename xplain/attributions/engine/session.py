@@ -88,6 +88,7 @@ class Session:
         self.progress = None if progress is None else _check.function("progress", progress)
         self.evaluations = [0] * len(inputs)
         self._planned = [0] * len(inputs)
+        self._announced = [0] * len(inputs)
 
     @cached_property
     def observation(self) -> Observation:
@@ -120,8 +121,15 @@ class Session:
         return Batches(1) if count == 1 else self.batches
 
     def add_planned(self, index: int, evaluations: int) -> None:
-        """Announce evaluations of one input."""
+        """Plan evaluations of one input; those that were announced are planned already."""
+        known = min(evaluations, self._announced[index])
+        self._announced[index] -= known
+        self._planned[index] += evaluations - known
+
+    def announce(self, index: int, evaluations: int) -> None:
+        """Plan evaluations of one input before the calls that `add_planned` them."""
         self._planned[index] += evaluations
+        self._announced[index] += evaluations
 
     def add_done(self, index: int, evaluations: int) -> None:
         """Count evaluations of one input as done, and report progress."""

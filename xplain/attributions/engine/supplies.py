@@ -63,7 +63,10 @@ class Players:
 
     def paint(self, values: Float64) -> Float64:
         """Draw the map of the players' values, shared out where they are: (players, T) -> (T, h, w)."""
-        maps = self.spread(values)
+        return self.share(self.spread(values))
+
+    def share(self, maps: Float64) -> Float64:
+        """Share the values of players that stand at each of their places (T, h, w) out among these, if they are."""
         return maps / np.bincount(self.labels.reshape(-1))[self.labels] if self.is_shared else maps
 
 

@@ -9,19 +9,22 @@ double precision, whatever the model's. Costs are those of one input: each windo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from functools import lru_cache
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
 from xplain import _check
+from xplain.attributions.captum import seam
 from xplain.attributions.engine.autograd import wide
 from xplain.attributions.engine.run import Run
 
 Maps = npt.NDArray[np.float64]
 Array = npt.NDArray[np.float32]
+
+#: Captum's names of where the points of a path lie.
+_QUADRATURES = {"gauss-legendre": "gausslegendre", "midpoint": "riemann_middle"}
 
 
 def saliency(run: Run) -> Maps:
@@ -44,7 +47,7 @@ def saliency(run: Run) -> Maps:
     ----------
     Simonyan, Vedaldi & Zisserman, Deep Inside Convolutional Networks, 2013, arXiv:1312.6034.
     """
-    return _as_array(run.input_gradient().abs().amax(dim=1))
+    return _as_array(seam.attribute_input(run, "Saliency", run.tensor).amax(dim=1))
 
 
 def input_x_gradient(run: Run, *, baseline: Array) -> Maps:
@@ -68,8 +71,9 @@ def input_x_gradient(run: Run, *, baseline: Array) -> Maps:
     ----------
     Shrikumar et al., Not Just a Black Box, 2016, arXiv:1605.01713.
     """
+    # Captum multiplies with the input, which is measured from the baseline for it.
     change = run.tensor - run.to_tensor(baseline)
-    return _as_array((wide(run.input_gradient()) * wide(change)).sum(dim=1))
+    return _as_array(wide(seam.attribute_input(run, "InputXGradient", change)).sum(dim=1))
 
 
 def integrated_gradients(run: Run, *, n_steps: int = 50, baseline: Array, quadrature: str = "gauss-legendre") -> Maps:
@@ -100,16 +104,8 @@ def integrated_gradients(run: Run, *, n_steps: int = 50, baseline: Array, quadra
     """
     n_steps = _check.integer("n_steps", n_steps, least=1)
     _check.choice("quadrature", quadrature, tuple(_QUADRATURES))
-    nodes, weights = _QUADRATURES[quadrature](n_steps)
-    start = run.to_tensor(baseline)
-    change = run.tensor - start
-    steps = torch.as_tensor(nodes, dtype=change.dtype, device=change.device).reshape(-1, 1, 1, 1)
-    mean = torch.zeros(())
-    for rows, _, gradients in run.gradients(lambda a, b: start + steps[a:b] * change, n_steps):
-        gradients = wide(gradients)
-        batch_weights = torch.as_tensor(weights[rows]).to(gradients)
-        mean = mean.to(gradients) + torch.einsum("n,tn...->t...", batch_weights, gradients)
-    shares = mean * wide(change)
+    method, start = _QUADRATURES[quadrature], run.to_tensor(baseline)
+    shares = wide(seam.attribute_path(run, "IntegratedGradients", n_steps, baselines=start, method=method))
     attributed = shares.sum(dim=(1, 2, 3)).cpu().numpy()
     run.quality.completeness(attributed, run.score(run.prepared.array), run.score(baseline))
     return _as_array(shares.sum(dim=1))
@@ -261,31 +257,3 @@ def _positive(name: str, value: float, *, or_zero: bool = False) -> float:
 def _as_array(values: torch.Tensor) -> Maps:
     array: Maps = wide(values).cpu().numpy()
     return array
-
-
-@lru_cache(maxsize=16)  # it takes as long as the passes of a small network
-def gauss_legendre(count: int) -> tuple[Maps, Maps]:
-    """Return nodes in 0..1 and weights that add up to 1, by Newton's method on the Legendre polynomial.
-
-    NumPy's ``leggauss`` computes the eigenvalues of a matrix, which takes minutes for thousands of nodes.
-    """
-    x = np.cos(np.pi * (np.arange(count, 0, -1) - 0.25) / (count + 0.5))
-    for _ in range(8):  # quadratic convergence from an asymptotic guess
-        # The three-term recurrence of the polynomials P_degree(x).
-        previous, value = np.ones_like(x), x
-        for degree in range(2, count + 1):
-            previous, value = value, ((2 * degree - 1) * x * value - (degree - 1) * previous) / degree
-        slope = count * (x * value - previous) / (x * x - 1)
-        x = x - value / slope
-    return (1 + x) / 2, 1 / ((1 - x * x) * slope * slope)
-
-
-def _midpoint(count: int) -> tuple[Maps, Maps]:
-    return (np.arange(count) + 0.5) / count, np.full(count, 1.0 / count)
-
-
-#: By name, what returns n nodes in 0..1 and their weights.
-_QUADRATURES: dict[str, Callable[[int], tuple[Maps, Maps]]] = {
-    "gauss-legendre": gauss_legendre,
-    "midpoint": _midpoint,
-}

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from xplain.attributions.methods.coalitions import Game, like_input
+from xplain.attributions.captum import seam
+from xplain.attributions.methods.coalitions import like_input
 
 if TYPE_CHECKING:
     from xplain.attributions.engine.run import Run
@@ -63,9 +64,9 @@ def occlusion(run: Run, *, cover: Cover, baseline: Array) -> Float64:
     >>> explanation.attributions[0].evidence.values.tolist()
     [[0.0, 0.0, 4.0, 4.0], [0.0, 0.0, 0.0, 0.0]]
     """
-    image, hidden, positions = run.prepared.array, like_input(run, baseline), cover.positions
     if cover.players is not None:
-        run.quality.add("players", cover.players)
+        return _leave_out(run, cover, cover.players, baseline)
+    image, hidden, positions = run.prepared.array, like_input(run, baseline), cover.positions
 
     def make(start: int, stop: int) -> npt.NDArray[Any]:
         copies = np.repeat(image[np.newaxis], stop - start, axis=0)
@@ -79,6 +80,16 @@ def occlusion(run: Run, *, cover: Cover, baseline: Array) -> Float64:
     for batch, scores in run.evaluate(make, len(positions)):
         loss[batch] = score - scores
     return cover.average(loss)
+
+
+def _leave_out(run: Run, cover: Cover, players: int, baseline: Array) -> Float64:
+    """Replace the players that the positions of a patch are made of, one after the other."""
+    run.quality.add("players", players)
+    labels = np.empty(run.size, np.int64)
+    for i, position in enumerate(cover.positions):
+        labels[position] = i
+    losses = seam.ablate(run, labels, baseline)
+    return cover.average(np.stack([losses[:, rows.start, columns.start] for rows, columns in cover.positions]))
 
 
 def feature_ablation(run: Run, *, players: Players, baseline: Array) -> Float64:
@@ -116,5 +127,5 @@ def feature_ablation(run: Run, *, players: Players, baseline: Array) -> Float64:
     >>> explanation.attributions[0].evidence.values[::2, ::2].tolist()
     [[200.0, 0.0], [0.0, 0.0]]
     """
-    game = Game(run, players, baseline)
-    return game.paint(game.full - game.worth(~np.eye(game.count, dtype=bool)))
+    run.quality.add("players", players.count)
+    return players.share(seam.ablate(run, players.labels, baseline))

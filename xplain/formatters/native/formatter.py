@@ -188,6 +188,7 @@ def _encode_explanation(explanation: Explanation, quantize: int | None) -> dict[
             created=provenance.created,
             seconds=provenance.seconds,
             evaluations=provenance.evaluations,
+            engine=provenance.engine,
         ),
     }
     document |= _without_none(attributes=explanation.attributes or None)
@@ -331,6 +332,7 @@ _PROVENANCE = record(
     created=optional(string),
     seconds=optional(number),
     evaluations=optional(integer(0)),
+    engine=optional(string),
 )
 
 
