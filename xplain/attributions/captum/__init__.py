@@ -1,4 +1,6 @@
 """The adapter to Captum: its methods run within the engine, which batches, counts, seeds and records.
 
-Captum is imported when the first of its methods runs: it brings matplotlib along, which takes most of a second.
+`seam` leads what Captum asks for to a `Run`, `classes` makes a method of any of its attributions, and `rewrite` makes
+models of which its hooks miss nothing. Captum is imported by the function that needs it, never with xplain: it brings
+matplotlib along, which takes most of a second.
 """

@@ -24,11 +24,11 @@ Function = Callable[[torch.Tensor], torch.Tensor]
 _TOLERANCE = 1e-3
 
 #: Names of torch's functions, without the underscore of their in-place variants.
-_RELU_LIKE = {
+RELU_LIKE = {
     *("relu", "relu6", "leaky_relu", "rrelu", "prelu", "elu", "celu", "selu"),
     *("hardtanh", "clamp", "clamp_min", "clip", "threshold", "_threshold"),
 }
-_ELEMENTWISE = _RELU_LIKE | {
+ELEMENTWISE = RELU_LIKE | {
     *("clamp_max", "abs", "absolute", "square", "sqrt", "rsqrt", "reciprocal", "pow", "float_power"),
     *("sigmoid", "tanh", "gelu", "silu", "mish", "hardswish", "hardsigmoid", "softplus", "softsign", "logit"),
     *("logsigmoid", "log_sigmoid", "hardshrink", "softshrink", "tanhshrink", "erf", "sin", "cos", "tan"),
@@ -155,7 +155,7 @@ class _ElementwiseRules(Rules):
 class GuidedRelu(_ElementwiseRules):
     """Guided backpropagation: a ReLU passes back positive gradients only, where its input was positive."""
 
-    names = _RELU_LIKE
+    names = RELU_LIKE
 
     def __init__(self) -> None:
         super().__init__()
@@ -188,7 +188,7 @@ class Rescale(_ElementwiseRules):
     derivative; then the attributions do not add up.
     """
 
-    names = _ELEMENTWISE
+    names = ELEMENTWISE
 
     def call_elementwise(self, func: Any, name: str, args: Any, kwargs: Any) -> torch.Tensor:
         x, *constants = args
