@@ -37,15 +37,15 @@ class Request:
 
     Parameters
     ----------
-    method : str or None
-        A key of `METHODS`; None is the best that the model can answer.
+    method : Method or None
+        None is the best that the model can answer.
     options : mapping
         Options of the method and of the kind.
     seed, batch_size, memory, progress
         See `xplain.attributions.run`.
     """
 
-    method: str | None = None
+    method: Method | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
     seed: int = 0
     batch_size: int | None = None
@@ -58,9 +58,9 @@ class Request:
         return self.options.get(name), replace(self, options=others)
 
 
-def choose_method(model: Model, name: str) -> Method:
-    """Return a method of the table, or raise AttributionError if it needs a module and the model is a black box."""
-    entry = METHODS[name]
+def choose_method(model: Model, request: Request, default: str) -> Method:
+    """Return the requested method, or the default; refuse one that needs a module if the model is a black box."""
+    entry = request.method or METHODS[default]
     refuse_black_box(entry, model)
     return entry
 
@@ -138,6 +138,8 @@ def compute_maps(
 def all_options(entry: Method, supplies: Supplies, options: Mapping[str, Any]) -> Options:
     """Return all options of a method on a kind of input, defaults included; raise if there is no such option."""
     defaults = default_options(entry.load(), supplies) | dict(entry.defaults.get(supplies.kind, {}))
+    if entry.engine == "captum" and "baselines" in options and "baselines" not in defaults:
+        options = {"baseline" if name == "baselines" else name: value for name, value in options.items()}
     for name in options:
         if name not in defaults:
             if not defaults:

@@ -15,6 +15,7 @@ import numpy as np
 from xplain import _check
 from xplain.attributions import call
 from xplain.attributions.engine.session import Progress
+from xplain.attributions.naming import method_of
 from xplain.attributions.table import KINDS, METHODS, Method, method_names
 from xplain.errors import AttributionError, InputError
 from xplain.explanation import Explanation
@@ -39,7 +40,7 @@ def run(
     inputs: Sequence[Any],
     targets: Sequence[Any] | None = None,
     *,
-    method: str | None = None,
+    method: Any = None,
     seed: int = 0,
     batch_size: int | None = None,
     memory: int | None = None,
@@ -59,8 +60,9 @@ def run(
         For each input what to explain, as ``model.targets`` takes it: None, an int, a label, "top-3", or a sequence of
         those; for a detector or a segmenter also "all" or a `Prediction`. None, and the default, is the best prediction
         of the input.
-    method : str, optional
-        A key of `METHODS`. None is the best that the model can answer:
+    method : str, type or captum.attr.Attribution, optional
+        A key of `METHODS`, or any attribution of Captum: ``"captum:Class"``, a class, an instance. None is the best
+        that the model can answer:
 
         ==========  ================================================================  ===============
         kind        torch module                                                      black box
@@ -117,11 +119,12 @@ def run(
     targets = [None] * len(inputs) if targets is None else list(targets)
     if len(targets) != len(inputs):
         raise InputError(f"targets must be {len(inputs)}, one for each input, got {len(targets)}")
-    if method is not None:
-        _refuse_method(model, method)
+    entry = None if method is None else method_of(method)
+    if entry is not None:
+        _refuse_method(model, entry)
     kind = importlib.import_module(_MODULES[KINDS[model.task]])
     seed = _check.integer("seed", seed, least=0)
-    request = call.Request(method, options, seed, batch_size, memory, progress)
+    request = call.Request(entry, options, seed, batch_size, memory, progress)
     explanations: list[Explanation] = kind.explain(model, inputs, targets, request)
     return explanations
 
@@ -156,19 +159,18 @@ def refusals(model: Model, prepared: Any = None) -> dict[str, str]:
     return reasons
 
 
-def _refuse_method(model: Model, method: str) -> None:
-    """Raise unless there is such a method, and it explains what a model predicts."""
-    _check.known("method", method, METHODS)
-    names = method_names(model.task)
-    if method not in names:
+def _refuse_method(model: Model, entry: Method) -> None:
+    """Raise AttributionError unless a method explains what a model predicts."""
+    if KINDS[model.task] not in entry.explains:
+        names = method_names(model.task)
         raise AttributionError(
-            f"method must be one that explains {KINDS[model.task]}, got {method!r}; use one of {', '.join(names)}"
+            f"method must be one that explains {KINDS[model.task]}, got {entry.name!r}; use one of {', '.join(names)}"
         )
 
 
 def _try_method(model: Model, entry: Method, trial_input: Any) -> None:
     """Raise AttributionError if a method cannot explain a model; without an input, only what is known without one."""
-    _refuse_method(model, entry.name)
+    _refuse_method(model, entry)
     call.refuse_black_box(entry, model)
     call.refuse_inference_parameters(model)
     if trial_input is None or entry.needs == "scores":

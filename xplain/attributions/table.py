@@ -28,6 +28,9 @@ KINDS: Mapping[str, str] = MappingProxyType(
 )
 
 
+_CAPTUM = "captum:"
+
+
 @dataclass(frozen=True, slots=True)
 class Method:
     """An entry of the table: what is known about an attribution method before it runs.
@@ -47,9 +50,9 @@ class Method:
     paper : str
         Where it is defined.
     function : str
-        ``"module:function"``. The function takes a `Run` and keyword options, those without a default from the kind of
-        input, see `xplain.attributions.engine.supplies`. It returns float (T, h', w'): for each of T targets a map of
-        the model's input, at any resolution.
+        ``"module:function"``, or ``"captum:Class"`` for a class of Captum as it is. The function takes a `Run` and
+        keyword options, those without a default from the kind of input, see `xplain.attributions.engine.supplies`. It
+        returns float (T, h', w'): for each of T targets a map of the model's input, at any resolution.
     explains : tuple of str
         The kinds of `KINDS` that it explains.
     engine : str
@@ -58,6 +61,8 @@ class Method:
         Whether it draws random numbers.
     defaults : mapping of str to mapping
         For some of the kinds, defaults of options that suit the kind better than the function's own or the kind's.
+    instance : captum.attr.Attribution, optional
+        The caller's own attribution of Captum, which computes it.
     """
 
     name: str
@@ -70,11 +75,22 @@ class Method:
     engine: str = "xplain"
     random: bool = False
     defaults: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    instance: Any = None
+
+    @property
+    def captum_class(self) -> str | None:
+        """The class of Captum that computes it as it is; None for methods with a function of their own."""
+        return self.function.removeprefix(_CAPTUM) if self.function.startswith(_CAPTUM) else None
 
     def load(self) -> Callable[..., npt.NDArray[np.float64]]:
         """Import the function that computes it: ``function(run, **options)``."""
-        module, _, function = self.function.partition(":")
-        loaded: Callable[..., npt.NDArray[np.float64]] = getattr(importlib.import_module(module), function)
+        loaded: Callable[..., npt.NDArray[np.float64]]
+        if self.captum_class is not None:
+            classes = importlib.import_module("xplain.attributions.captum.classes")
+            loaded = classes.function_of(self.captum_class, self.instance)
+        else:
+            module, _, function = self.function.partition(":")
+            loaded = getattr(importlib.import_module(module), function)
         return loaded
 
 
@@ -91,6 +107,8 @@ def method_names(task: str, needs: str | None = None) -> tuple[str, ...]:
 #: a detection is found again among boxes.
 _PIXELS = ("images", "detections", "regions")
 _IMAGES_AND_REGIONS = ("images", "regions")
+#: Kinds whose module is called with one tensor, the input.
+_TENSORS = ("images", "regions", "signals")
 
 _ENTRIES = (
     Method(
@@ -156,6 +174,106 @@ _ENTRIES = (
         paper="Springenberg et al. 2014, arXiv:1412.6806",
         function="xplain.attributions.methods.propagation:guided_backprop",
         explains=_IMAGES_AND_REGIONS,
+    ),
+    Method(
+        "deconvolution",
+        "Gradient that keeps the positive parts at each ReLU, whatever was active.",
+        needs="gradients",
+        cost="1 a target",
+        paper="Zeiler & Fergus 2014, arXiv:1311.2901",
+        function="captum:Deconvolution",
+        explains=_TENSORS,
+        engine="captum",
+    ),
+    Method(
+        "deep-lift-shap",
+        "DeepLIFT averaged over several baselines; adds up to the mean change of the score.",
+        needs="gradients",
+        cost="2 * number of baselines a target",
+        paper="Lundberg & Lee 2017, arXiv:1705.07874",
+        function="captum:DeepLiftShap",
+        explains=_TENSORS,
+        engine="captum",
+    ),
+    Method(
+        "lrp",
+        "Layer-wise relevance propagation (epsilon rule): the score handed back layer by layer, less what biases keep.",
+        needs="gradients",
+        cost="1 a target",
+        paper="Bach et al. 2015, doi:10.1371/journal.pone.0130140",
+        function="captum:LRP",
+        explains=_TENSORS,
+        engine="captum",
+    ),
+    Method(
+        "layer-conductance",
+        "What flows through each place of a layer on the path from a baseline; adds up to the change of the score.",
+        needs="layers",
+        cost="2 * n_steps a target",
+        paper="Dhamdhere et al. 2019, arXiv:1805.12233",
+        function="captum:LayerConductance",
+        explains=_TENSORS,
+        engine="captum",
+    ),
+    Method(
+        "internal-influence",
+        "Gradients at a layer, averaged on the path from a baseline.",
+        needs="layers",
+        cost="n_steps a target",
+        paper="Leino et al. 2018, arXiv:1802.03788",
+        function="captum:InternalInfluence",
+        explains=_TENSORS,
+        engine="captum",
+    ),
+    Method(
+        "layer-integrated-gradients",
+        "Integrated gradients of a layer's output; adds up to the change of the score.",
+        needs="layers",
+        cost="n_steps a target",
+        paper="Sundararajan et al. 2017, arXiv:1703.01365",
+        function="captum:LayerIntegratedGradients",
+        explains=_TENSORS,
+        engine="captum",
+    ),
+    Method(
+        "layer-deep-lift",
+        "DeepLIFT down to a layer; adds up to the change of the score.",
+        needs="layers",
+        cost="2 a target",
+        paper="Shrikumar et al. 2017, arXiv:1704.02685",
+        function="captum:LayerDeepLift",
+        explains=_TENSORS,
+        engine="captum",
+    ),
+    Method(
+        "neuron-gradient",
+        "Gradient of one neuron of a layer by the input.",
+        needs="layers",
+        cost="1",
+        paper="Simonyan et al. 2013, arXiv:1312.6034",
+        function="captum:NeuronGradient",
+        explains=_TENSORS,
+        engine="captum",
+    ),
+    Method(
+        "neuron-conductance",
+        "What of the score flows from each place of the input through one neuron.",
+        needs="layers",
+        cost="n_steps a target",
+        paper="Dhamdhere et al. 2019, arXiv:1805.12233",
+        function="captum:NeuronConductance",
+        explains=_TENSORS,
+        engine="captum",
+    ),
+    Method(
+        "neuron-integrated-gradients",
+        "Integrated gradients of one neuron of a layer.",
+        needs="layers",
+        cost="n_steps",
+        paper="Sundararajan et al. 2017, arXiv:1703.01365",
+        function="captum:NeuronIntegratedGradients",
+        explains=_TENSORS,
+        engine="captum",
     ),
     Method(
         "grad-cam",

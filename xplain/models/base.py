@@ -7,12 +7,13 @@ probabilities and predictions, alike for images, texts and signals.
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import itertools
 import re
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -68,6 +69,12 @@ class Model:
     def label(self, index: int) -> tuple[str, ...]:
         """Return the label of a class as a path; the class number where there are no labels."""
         return self.labels[index] if self.labels else (str(index),)
+
+    def with_module(self, module: torch.nn.Module) -> Self:
+        """Return the same model around another torch module, which is called as the old one."""
+        model = copy.copy(self)
+        model.module = model.function = module
+        return model
 
     def placement(self) -> tuple[torch.device | None, torch.dtype | None]:
         """Return the device and floating type of the module's weights; None where it has no weights.

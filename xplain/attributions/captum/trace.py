@@ -129,7 +129,7 @@ class _Symbol(fx.Proxy):
     def __iter__(self) -> Any:
         if not isinstance(self.value, tuple | list):
             raise TypeError("a loop over the rows of a tensor")
-        return (operator.getitem(self, i) for i in range(len(self.value)))  # type: ignore[call-overload]
+        return (operator.getitem(self, i) for i in range(len(self.value)))
 
     def __len__(self) -> int:
         if not isinstance(self.value, tuple | list):

@@ -44,6 +44,9 @@ class Explained(Protocol):
     def layer(self) -> str | None:
         """Dotted name of the layer for class activation maps; None if it has to be found."""
 
+    def with_module(self, module: torch.nn.Module, /) -> Explained:
+        """Return the same with another module, which is called as the old one; the old one stays as it is."""
+
     def placement(self) -> tuple[torch.device | None, torch.dtype | None]:
         """Return the device and floating type of the module's weights; None where it has no weights."""
 

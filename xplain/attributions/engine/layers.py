@@ -40,9 +40,7 @@ def choose_layer(run: Run, name: str | None) -> str:
 def maps_of_layer(run: Run, layer: str) -> tuple[torch.Tensor, torch.Tensor]:
     """Return a layer's feature maps (channels, h', w') of the input, and the scores' gradients (T, ...) there."""
     output, gradients = run.layer_gradient(layer)
-    if output.ndim == 3:
-        return output, gradients
-    return _placed(run, output), _placed(run, gradients)  # tokens of a transformer
+    return at_places(run, output[None])[0], at_places(run, gradients)
 
 
 def patches(run: Run, tokens: int) -> tuple[int, tuple[int, int]]:
@@ -60,8 +58,10 @@ def patches(run: Run, tokens: int) -> tuple[int, tuple[int, int]]:
     return first, grid
 
 
-def _placed(run: Run, tokens: torch.Tensor) -> torch.Tensor:
-    """Put the patches among tokens (..., tokens, channels) at their places: (..., channels, h', w')."""
-    first, grid = patches(run, tokens.shape[-2])
-    maps = tokens[..., first:, :].transpose(-2, -1)
+def at_places(run: Run, values: torch.Tensor) -> torch.Tensor:
+    """Return values at a layer (n, ...) as feature maps (n, channels, h', w'): tokens stand where their patches are."""
+    if values.ndim == 4:
+        return values
+    first, grid = patches(run, values.shape[-2])
+    maps = values[..., first:, :].transpose(-2, -1)
     return maps.reshape(*maps.shape[:-1], *grid)

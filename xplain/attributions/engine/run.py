@@ -52,6 +52,8 @@ class Run:
         What is explained.
     prepared : Prepared
         The input.
+    seed : int
+        That of this run.
     rng : numpy.random.Generator
         The random numbers of this run; global generators are never used.
     quality : Quality
@@ -63,6 +65,7 @@ class Run:
     def __init__(self, chunk: Chunk, row: int, seed: int) -> None:
         self.model: Explained = chunk.session.model
         self.prepared: Prepared = chunk.prepared[row]
+        self.seed = seed
         self.rng = np.random.default_rng(seed)
         self.quality = Quality()
         self.computed_by = "xplain"
@@ -101,6 +104,11 @@ class Run:
     def announce(self, evaluations: int) -> None:
         """Announce evaluations of variants that come in several calls, so that progress knows of all of them."""
         self._session.announce(self._index, evaluations)
+
+    def count(self, evaluations: int) -> None:
+        """Count evaluations that a method made by itself."""
+        with self._session.counted(self._index, evaluations):
+            pass
 
     def batch_size_for(self, count: int) -> int:
         """Return how many of ``count`` variants are evaluated at once."""

@@ -34,7 +34,7 @@ def explain(
     model: Detector, inputs: Sequence[Prepared], targets: Sequence[Any], request: call.Request
 ) -> list[Explanation]:
     """Explain detections; see `xplain.attributions.run`."""
-    entry = call.choose_method(model, request.method or ("d-rise" if model.module is None else "hires-cam"))
+    entry = call.choose_method(model, request, "d-rise" if model.module is None else "hires-cam")
     view_class = DetectionView if entry.needs == "scores" else GradientView
     return [
         explain_view(view_class.of(model, prepared, target), "detections", prepared, entry, request)

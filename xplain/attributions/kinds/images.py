@@ -36,7 +36,7 @@ def explain(
         return []
     session = call.open_session(model, inputs, targets, request)
     with evaluation(model.module, gradients=True):
-        entry = call.choose_method(model, request.method or _best_method(session))
+        entry = call.choose_method(model, request, "" if request.method else _best_method(session))
     supplies = Pixels("images", model.channel_axis).supplies
     return call.compute_maps(session, supplies, entry, request, partial(explanation_of, model, entry))
 

@@ -46,9 +46,7 @@ def explain(
     is the class with the highest mean probability over the windows that are explained.
     """
     windows, request = request.take("windows")
-    entry = call.choose_method(
-        model, request.method or ("occlusion" if model.module is None else "integrated-gradients")
-    )
+    entry = call.choose_method(model, request, "occlusion" if model.module is None else "integrated-gradients")
     return [
         _explain_recording(model, prepared, target, windows, entry, request)
         for prepared, target in zip(inputs, targets, strict=True)

@@ -69,7 +69,7 @@ def explain(
     The score of a long text is the mean over its windows of tokens, and so is the score of a word: 0 in a window that
     does not hold it.
     """
-    entry = call.choose_method(model, request.method or ("shapley" if model.module is None else "integrated-gradients"))
+    entry = call.choose_method(model, request, "shapley" if model.module is None else "integrated-gradients")
     explanations = []
     for text, target in zip(inputs, targets, strict=True):
         scores = model.scores([text.text])[0]

@@ -6,9 +6,11 @@ those that depend on the input in the module of its kind.
 
 from __future__ import annotations
 
+import copy
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -55,6 +57,16 @@ class View(ABC):
     def layer(self) -> str | None:
         """None: there are no class activation maps."""
         return None
+
+    def with_module(self, module: torch.nn.Module) -> Self:
+        """Return a view of the same model around another module."""
+        twin, model = copy.copy(self), self._model.with_module(module)
+        for name, value in vars(self).items():
+            if value is self._model:
+                setattr(twin, name, model)
+            elif isinstance(getattr(type(self), name, None), cached_property):
+                delattr(twin, name)  # it may be a part of the old module
+        return twin
 
     def placement(self) -> tuple[torch.device | None, torch.dtype | None]:
         """Return the device and floating type of the module's weights."""
