@@ -84,18 +84,21 @@ class Row:
         wanted = [target.name for target in asked.targets]
         if self.names and set(wanted) <= set(self.names):
             return [self.names.index(name) for name in wanted]
+        if explained := [name for name in self.names if name in labels]:
+            other = next(name for name in wanted if name not in self.names)
+            raise InputError(
+                f"target must be one that was explained, {', '.join(map(repr, explained[:5]))}, got {other!r}; have "
+                "shap explain it, too"
+            )
         if self.outputs == 1 and len(wanted) == 1:
-            if self.names and self.names[0] in labels:
-                raise InputError(f"target must be {self.names[0]!r}, which the explanation is of, got {wanted[0]!r}")
             return [0]
-        if asked.classes is not None and self.outputs == asked.class_count and not set(self.names) & set(labels):
+        if asked.classes is not None and self.outputs == asked.class_count:
             return list(asked.classes)
         if asked.classes is None and self.outputs == len(wanted):
             return list(range(self.outputs))
-        named = f", named {', '.join(self.names[:5])}" if self.names else ""
-        every = "every target" if asked.class_count is None else f"each of {asked.class_count} classes"
+        each = f"{len(wanted)} targets" if asked.class_count is None else f"{asked.class_count} classes"
         raise InputError(
-            f"{NAME} must have an output for {every}, or outputs named by label, got {self.outputs}{named}; take the "
+            f"{NAME} must have an output for each of {each}, or outputs named by label, got {self.outputs}; take the "
             "output of the target: explanation[..., number]"
         )
 
@@ -138,7 +141,7 @@ def read(explanation: Any, row: int | None, axes: int, all_rows: int = 1) -> Row
     names, is_part = _names(getattr(explanation, "output_names", None), number, count)
     return Row(
         values=array if has_outputs else array[..., np.newaxis],
-        base=_base(getattr(explanation, "base_values", None), number, is_batch, array.shape[-1] if has_outputs else 0),
+        base=_base(getattr(explanation, "base_values", None), number, count * is_batch, array.shape[-1] * has_outputs),
         tokens=tokens,
         names=names,
         is_part=is_part and not has_outputs,
@@ -197,13 +200,17 @@ def _names(names: Any, number: int | None, rows: int) -> tuple[tuple[str, ...], 
     return (() if all(re.fullmatch(r"Output \d+", text) for text in texts) else texts), False
 
 
-def _base(values: Any, number: int | None, is_batch: bool, outputs: int) -> Float64 | None:
-    """Return the base value of each output, (outputs,); of rows taken together their sum; None where there are none."""
+def _base(values: Any, number: int | None, rows: int, outputs: int) -> Float64 | None:
+    """Return the base value of each output, (outputs,), of rows taken together their sum; None where there are none.
+
+    ``rows`` is 0 for the explanation of a single row, ``outputs`` for that of a single output.
+    """
     if values is None or np.size(values) == 0:
         return None
     base = numbers.checked(_BASE, values)
-    if is_batch and base.ndim > (outputs > 0):  # else all rows have the same
-        base = base.sum(axis=0) if number is None else base[number : number + 1]
+    has_rows = rows > 0 and base.ndim > (outputs > 0)  # else all rows have the same
+    if has_rows and len(base) == rows:
+        base = base.sum(axis=0) if number is None else base[number]
     if base.size not in (1, max(outputs, 1)):
         raise InputError(f"{_BASE} must be one for each output of each row, got shape {np.shape(values)}")
     each: Float64 = np.broadcast_to(base.reshape(-1), max(outputs, 1))
