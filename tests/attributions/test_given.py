@@ -109,13 +109,13 @@ class TestPhotos:
     def test_channels_are_recognised_and_added_up(self, shape):
         values = RANDOM.normal(size=shape)
         axis = shape.index(3) if 3 in shape else 0
-        assert evidence(from_array(values, PHOTOS, PHOTO)).values == pytest.approx(
+        assert evidence(from_array(values, PHOTOS, PHOTO, "red")).values == pytest.approx(
             np.squeeze(values.sum(axis=axis)), rel=1e-5
         )
 
     def test_channels_by_their_largest_magnitude(self):
         values = RANDOM.normal(size=(3, 20, 30))
-        found = evidence(from_array(values, PHOTOS, PHOTO, channels="max-abs")).values
+        found = evidence(from_array(values, PHOTOS, PHOTO, "red", channels="max-abs")).values
         assert found == pytest.approx(np.abs(values).max(axis=0))
 
     def test_the_map_of_a_layer_covers_the_input(self):
@@ -134,7 +134,7 @@ class TestPhotos:
         assert (e.provenance.method, e.provenance.options, e.provenance.seed) == ("given", {}, None)
         assert (e.provenance.model, e.provenance.preprocessing) == ("colours", CROPPED.describe())
         assert (e.provenance.evaluations, e.source.height) == (1, 20)
-        assert e.attributions[0].quality["notes"] == ["given as numbers, not by xplain"]
+        assert e.attributions[0].quality["notes"] == ["computed elsewhere, not by xplain"]
 
     def test_it_is_written_read_and_drawn(self, tmp_path):
         e = from_array(RANDOM.normal(size=(20, 30)), PHOTOS, PHOTO, method="a method of mine")
@@ -390,7 +390,13 @@ class TestRefusals:
             (np.ones((7, 7)), None, {}, ["(8, 12) of the model's input", "or (20, 30) of the photo", "frame='input'"]),
             (np.ones((9, 9)), None, {"frame": "input"}, ["or coarser, got shape (9, 9); leave frame out"]),
             (np.ones((8, 12)), None, {"frame": "photo"}, ["values must be a map (20, 30) of the photo"]),
-            (np.ones((5, 20, 30)), None, {}, ["got shape (5, 20, 30)", "layout= for other channels"]),
+            (
+                np.ones((5, 20, 30)),
+                None,
+                {},
+                ["got shape (5, 20, 30)", "other channels, a list of targets"],
+            ),
+            (np.ones((3, 8, 12)), None, {}, ["target must be named", "3 channels or the maps of 3 classes, got None"]),
             (np.ones((2, 3, 8, 12)), None, {}, ["got shape (2, 3, 8, 12)"]),
             (np.ones(()), None, {}, ["got shape ()"]),
             (np.ones((0, 12)), None, {"frame": "input"}, ["got shape (0, 12)"]),
@@ -427,6 +433,7 @@ class TestRefusals:
             ([1, 2], {"tokens": ["good", "so"]}, ["tokens[0] must be the next of the text", "got 'good'"]),
             ([1, 2], {"tokens": ["so", "good"]}, ["tokens must hold all of the text, got none for ', so bad'"]),
             ([1, 2], {"tokens": TEXT.split()}, ["values must be (4,), one for each of its tokens, got shape (2,)"]),
+            (np.ones((4, 4)), {}, ["got shape (4, 4); for several targets name as many"]),
             ([1], {"tokens": TEXT}, ["tokens must be a sequence of str"]),
             ([1], {"tokens": [1]}, ["tokens[0] must be a str"]),
             ([1, 2, 3, 4], {"frame": "photo"}, ["frame must be left out for a text, got 'photo'"]),
@@ -441,6 +448,8 @@ class TestRefusals:
             from_array(np.ones((2, 12)), SIGNALS, RECORDING)
         with refuses(InputError, "it lies on its side: transpose it"):
             from_array(np.ones((26, 2)), SIGNALS, RECORDING)
+        with refuses(InputError, "got shape (2, 2, 26); for several targets name as many"):
+            from_array(np.ones((2, 2, 26)), SIGNALS, RECORDING)
         with refuses(InputError, "layout must be left out for a recording"):
             from_array(RECORDING, SIGNALS, RECORDING, layout="channels-first")
 

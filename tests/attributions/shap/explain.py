@@ -42,7 +42,7 @@ photos = np.random.default_rng(0).integers(0, 256, (2, 12, 16, 3)).astype(np.uin
 images = xplain.ImageClassifier(colours, labels=["red", "green", "blue"], output="probability")
 masker = shap.maskers.Image(np.zeros((12, 16, 3)), (12, 16, 3))
 explainer = shap.Explainer(colours, masker, output_names=["red", "green", "blue"])
-of_photos = explainer(photos[:1], max_evals=300, batch_size=50)
+of_photos = explainer(photos[:1], max_evals=100, batch_size=50)
 say(xplain.from_shap(of_photos, images, photos[0], "blue"))
 say(xplain.from_shap(of_photos[..., 2], images, photos[0], "blue"))
 best = explainer(photos[:1], max_evals=100, batch_size=50, outputs=shap.Explanation.argsort.flip[:2])

@@ -33,6 +33,7 @@ class Photo(Asked):
 
     def __init__(self, model: ImageClassifier | Detector | Segmenter, image: Any, target: Any) -> None:
         self.model = model
+        self._is_named = target is not None
         self.prepared: Prepared = model.prepare(image)
         self._explained: ImageClassifier | PredictionView
         if isinstance(model, ImageClassifier):
@@ -60,9 +61,12 @@ class Photo(Asked):
     def place(self, values: Float64, reading: Reading) -> Placed:
         """Return a map in pixels of the photo, (height, width)."""
         reading.refuse("a photo", "tokens")
+        given = values
         while values.ndim > 3 and len(values) == 1:  # an axis of a batch of one
             values = values[0]
         frame, axis = self._recognised(values, reading)
+        if axis == 0 and not reading.of_input:
+            self._refuse_classes(given, reading)
         notes: tuple[str, ...] = ()
         if axis is not None:
             count = values.shape[axis]
@@ -134,6 +138,15 @@ class Photo(Asked):
         fits = {"photo": size == photo, "input": size == model_input and not is_identity}
         return [frame for frame, fit in fits.items() if fit and reading.frame in (None, frame)]
 
+    def _refuse_classes(self, values: Float64, reading: Reading) -> None:
+        """Raise InputError if channels may just as well be maps of all classes."""
+        are_classes = values.ndim == 3 and len(values) == self.class_count and len(values) > 1
+        if are_classes and not self._is_named and reading.layout is None:
+            raise InputError(
+                f"target must be named for {reading.name} of shape {values.shape}, which may be {len(values)} channels "
+                f"or the maps of {len(values)} classes, got None"
+            )
+
     def _refused(self, values: Float64, reading: Reading) -> InputError:
         geometry, channels = self.prepared.geometry, self._channels
         photo, model_input = (geometry.height, geometry.width), (geometry.input_height, geometry.input_width)
@@ -147,4 +160,6 @@ class Photo(Asked):
         if {values.shape[:2], values.shape[-2:]} & {photo[::-1], model_input[::-1]}:
             return reading.wrong_shape(expected, values, "it lies on its side: transpose it")
         remedy = "frame='input' is for a coarser map that covers the input, layout= for other channels"
+        if values.ndim > 2:
+            remedy += ", a list of targets for several maps"
         return reading.wrong_shape(expected, values, remedy)

@@ -62,7 +62,9 @@ class Recording(Asked):
             expected = f"({axes}, {time}), the recording's axes and readings"
             if self.windows > 1:
                 expected += f", or {of_windows}, its windows"
-            remedy = "it lies on its side: transpose it" if values.shape == (time, axes) else ""
+            remedy = "for several targets name as many" if values.ndim > 2 else ""
+            if values.shape == (time, axes):
+                remedy = "it lies on its side: transpose it"
             raise reading.wrong_shape(expected, given, remedy)
         return Placed(values)
 

@@ -58,17 +58,21 @@ class Text(Asked):
             values = values[0]
         if values.ndim == 2 and len(values) == 1 and values.shape[1] in {len(spans) for _, spans in named}:
             values = values[0]
-        fitting = [spans for _, spans in named if values.ndim in (1, 2) and len(values) == len(spans)]
+        # Words have no embeddings: (n, words) are numbers for n targets.
+        fitting = [
+            spans
+            for name, spans in named
+            if (values.ndim == 1 or (values.ndim == 2 and name == "tokens")) and len(values) == len(spans)
+        ]
         if not fitting:
             raise self._refused(given, named, reading)
         notes: tuple[str, ...] = ()
-        are_of_tokens = reading.of_input or values.ndim == 2  # words have no embeddings
         if values.ndim == 2:
             if values.shape[1] > 1:
                 notes = (f"{values.shape[1]} numbers of each token became one: {reading.channels}",)
             values = reading.reduced(values, axis=1)
         placed = [share_out(values[np.newaxis], self.prepared.words, spans)[0][0] for spans in fitting]
-        if len(placed) > 1 and not are_of_tokens and not np.array_equal(placed[0], placed[1]):
+        if len(placed) > 1 and not reading.of_input and not np.array_equal(placed[0], placed[1]):
             raise InputError(
                 f"tokens must be given for {reading.name} of shape {given.shape}, which may be of words or tokens, got "
                 "None; name the piece of text of each number, '' for none"
@@ -97,6 +101,8 @@ class Text(Asked):
     def _refused(self, values: Float64, named: Sequence[tuple[str, Spans]], reading: Reading) -> InputError:
         expected = " or ".join(f"({len(spans)},), one for each of its {name}" for name, spans in named)
         remedy = "tokens= names the pieces of the text that numbers belong to" if reading.tokens is None else ""
+        if values.ndim > 1:
+            remedy = "for several targets name as many"
         if len(self.prepared.windows) > 1:
             remedy = f"the model reads the text in {len(self.prepared.windows)} windows: add up tokens by word"
         return reading.wrong_shape(expected, values, remedy)

@@ -102,7 +102,7 @@ def from_array(
     (4, 4); frame='input' is for a coarser map that covers the input, layout= for other channels
     """
     reading = Reading("values", channels, layout, frame, tokens)
-    return _explanation(values, _ask(model, x, target), reading, _method(method), "given as numbers")
+    return _explanation(values, _ask(model, x, target), reading, _method(method), "computed elsewhere")
 
 
 def from_captum(
