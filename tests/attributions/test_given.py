@@ -261,6 +261,17 @@ class TestCaptum:
         theirs = from_captum(captum.Saliency(net).attribute(array, target=1), model, PHOTO, 1, channels="max-abs")
         np.testing.assert_allclose(evidence(ours).values, evidence(theirs).values, atol=1e-6)
 
+    def test_embeddings_are_ours(self, captum):
+        module = Letters().eval()
+        model = TextClassifier(module, letters, baseline_id=0)
+        ours = xplain.explain(model, TEXT, "integrated-gradients", 1, n_steps=20)
+        ids = torch.tensor(letters(TEXT)[0])[None]
+        explainer = captum.LayerIntegratedGradients(module, module.table)
+        computed = explainer.attribute(ids, baselines=torch.zeros_like(ids), target=1, n_steps=20)
+        assert computed.shape == (1, 15, 4)
+        theirs = from_captum(computed, model, TEXT, 1)
+        assert list(scores(theirs).values()) == pytest.approx(list(scores(ours).values()), abs=1e-6)
+
     @pytest.mark.network
     def test_of_the_demo_network(self, captum, network, cat):
         ours = xplain.explain(network, cat, "input-x-gradient", "tabby")

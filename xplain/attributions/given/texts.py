@@ -145,15 +145,13 @@ def spans_of(text: str, tokens: Iterable[str], name: str = "tokens") -> Spans:
         if found is None and not _SPECIAL.fullmatch(token) and bare:
             raise InputError(
                 f"{name}[{i}] must be the next of the text, {text[position : position + 20].strip()!r}, got {item!r}; "
-                "pass the strings of all tokens in the order of the text"
+                "pass pieces of the text itself, in its order, '' for none"
             )
         spans.append(found)
         position = found[1] if found else position
     rest = text[position:].strip()
     if re.search(r"[^\W_]", rest):
-        raise InputError(
-            f"{name} must hold all of the text, got none for {rest[:40]!r}; pass the strings of all tokens"
-        )
+        raise InputError(f"{name} must hold all of the text, got none for {rest[:40]!r}; pass all of its pieces")
     return spans
 
 
