@@ -35,7 +35,7 @@ def test_the_python_examples_run(folder, capsys):
     names: dict[str, object] = {}
     for block in blocks("python"):
         exec(compile(block, "README.md", "exec"), names)
-    for file in ("cat.png", "red.png", "review.html", "review.json"):
+    for file in ("cat.png", "red.png", "given.png", "review.html", "review.json"):
         assert (folder / file).stat().st_size > 0
     assert names["problems"] == []
 

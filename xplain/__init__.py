@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         validate,
         write,
     )
+    from xplain.attributions.given import from_array, from_captum, from_shap
     from xplain.errors import (
         AttributionError,
         DocumentError,
@@ -83,6 +84,7 @@ _NAMES_OF_MODULES = {
         "convert explain explain_batch formats from_document methods predict read read_items refusals render schema "
         "to_document validate write"
     ),
+    "xplain.attributions.given": "from_array from_captum from_shap",
     "xplain.errors": (
         "AttributionError DocumentError FidelityError InputError MissingExtraError UnknownNameError XplainError"
     ),
@@ -147,7 +149,10 @@ __all__ = [
     "explain",
     "explain_batch",
     "formats",
+    "from_array",
+    "from_captum",
     "from_document",
+    "from_shap",
     "methods",
     "postprocess",
     "predict",

@@ -220,13 +220,9 @@ def _explain(
 
 
 def _check_model(model: Model) -> Model:
-    from xplain import models
+    from xplain.models import check_model
 
-    if not isinstance(model, models.Model):
-        raise InputError(
-            f"model must be an xplain model, got {type(model).__name__}; "
-            "wrap it: xplain.ImageClassifier(model, ...), or TextClassifier, SignalClassifier, Detector, Segmenter"
-        )
+    check_model(model)
     return model
 
 

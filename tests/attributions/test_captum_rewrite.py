@@ -1,7 +1,5 @@
 """Captum's hook-based methods on rewritten models: right where they are wrong on the models themselves, or refused."""
 
-import threading
-
 import numpy as np
 import pytest
 import torch
@@ -9,11 +7,8 @@ from torch import nn
 from torch.nn import functional as F
 
 from tests.attributions.networks import Styled, attribute, convolutional, noise
-from tests.support import refuses
-from xplain import UnknownNameError
 from xplain.attributions.captum.relevance import attach_rules
 from xplain.attributions.captum.rewrite import hookable
-from xplain.errors import AttributionError
 
 pytestmark = pytest.mark.filterwarnings("ignore:Setting .*hooks:UserWarning")
 

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -128,7 +128,7 @@ def compute_maps(
     with evaluation(session.model.module, gradients=True):
         options = all_options(entry, supplies, request.options)
         # Hashed before the clock starts; weights cannot change during the call.
-        origin = _origin(session.model, entry, options, request.seed)
+        origin = origin_of(session.model, entry.name, options, request.seed if entry.random else None)
         results: list[Result] = []
         for chunk in session.chunks():
             results += map(finish, _explain_chunk(chunk, supplies, entry, options, origin, request.seed))
@@ -186,17 +186,31 @@ def _refuse_infinite(maps: npt.NDArray[Any], run: Run, entry: Method) -> None:
             )
 
 
-def _origin(explained: Explained, entry: Method, options: Options, seed: int) -> Provenance:
-    """Return what the provenance of all inputs of a call has in common."""
-    weights = explained.fingerprint()
+class Described(Protocol):
+    """What provenance says of a model; every model of `xplain.models` is one, and every `Explained`."""
+
+    @property
+    def name(self) -> str:
+        """The model's name in documents."""
+
+    def fingerprint(self) -> str | None:
+        """Return the sha256 of the weights; None if there are none."""
+
+    def describe(self) -> dict[str, Any]:
+        """Return the preprocessing as JSON values."""
+
+
+def origin_of(model: Described, method: str, options: Options, seed: int | None) -> Provenance:
+    """Return what the provenance of all inputs of a call has in common; a seed of None is that of no random numbers."""
+    weights = model.fingerprint()
     packages = ["xplain", "numpy"] + (["torch"] if weights is not None else [])
     return Provenance(
-        method=entry.name,
+        method=method,
         options={name: _as_json(value) for name, value in options.items()},
-        seed=seed if entry.random else None,
-        model=explained.name,
+        seed=seed,
+        model=model.name,
         model_sha256=weights,
-        preprocessing=explained.describe(),
+        preprocessing=model.describe(),
         versions={name: _version(name) for name in packages},
         created=datetime.now(UTC).isoformat(timespec="seconds"),
     )

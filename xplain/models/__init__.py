@@ -6,7 +6,7 @@ of model is a class here, and no method has to know it.
 """
 
 from xplain.emails import Comment, comment_from_email, comment_from_raw_email
-from xplain.models.base import Model
+from xplain.models.base import Model, check_model
 from xplain.models.detections import Detections
 from xplain.models.detector import Detector
 from xplain.models.endpoint import Endpoint
@@ -35,6 +35,7 @@ __all__ = [
     "SignalClassifier",
     "TextClassifier",
     "TokenWindow",
+    "check_model",
     "comment_from_email",
     "comment_from_raw_email",
     "pretrained",

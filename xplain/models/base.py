@@ -112,6 +112,15 @@ class Model:
         return self._fingerprint[1]
 
 
+def check_model(model: Any) -> None:
+    """Raise InputError unless a caller's model is one of ours."""
+    if not isinstance(model, Model):
+        raise InputError(
+            f"model must be an xplain model, got {type(model).__name__}; "
+            "wrap it: xplain.ImageClassifier(model, ...), or TextClassifier, SignalClassifier, Detector, Segmenter"
+        )
+
+
 class Classifier(Model):
     """Base of all models that score classes.
 

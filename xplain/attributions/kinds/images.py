@@ -38,7 +38,7 @@ def explain(
     with evaluation(model.module, gradients=True):
         entry = call.choose_method(model, request, "" if request.method else _best_method(session))
     supplies = Pixels("images", model.channel_axis).supplies
-    return call.compute_maps(session, supplies, entry, request, partial(explanation_of, model, entry))
+    return call.compute_maps(session, supplies, entry, request, partial(_checked_explanation, model, entry))
 
 
 def explain_view(
@@ -48,7 +48,7 @@ def explain_view(
 
     def finish(computed: InputMaps) -> Explanation:
         provenance = combined_provenance([computed.provenance], view.setup_evaluations)
-        return explanation_of(view, entry, replace(computed, provenance=provenance))
+        return _checked_explanation(view, entry, replace(computed, provenance=provenance))
 
     session = call.open_session(view, [prepared], [range(len(view.target_predictions))], request)
     supplies = Pixels(kind, view.channel_axis).supplies
@@ -56,14 +56,23 @@ def explain_view(
     return explanation
 
 
-def explanation_of(explained: ImageClassifier | PredictionView, entry: Method, computed: InputMaps) -> Explanation:
+def _checked_explanation(
+    explained: ImageClassifier | PredictionView, entry: Method, computed: InputMaps
+) -> Explanation:
+    """Make an explanation of maps of an image, or raise AttributionError if one is zero everywhere."""
+    for index, values in zip(computed.targets, computed.maps, strict=True):
+        name = explained.prediction(computed.scores, index).name
+        call.refuse_zeros(values, name, entry, computed.provenance.options)
+    return explanation_of(explained, computed)
+
+
+def explanation_of(explained: ImageClassifier | PredictionView, computed: InputMaps) -> Explanation:
     """Make an explanation of maps of an image, as heat maps in its original pixels."""
     attributions = []
     for index, values, quality in zip(computed.targets, computed.maps, computed.quality, strict=True):
         target = explained.prediction(computed.scores, index)
-        call.refuse_zeros(values, target.name, entry, computed.provenance.options)
         heatmap = Heatmap(computed.prepared.geometry.to_original(values))
-        attributions.append(Attribution(target, heatmap, entry.name, quality))
+        attributions.append(Attribution(target, heatmap, computed.provenance.method, quality))
     predictions = explained.predictions(computed.scores)
     return Explanation(explained.task, computed.prepared.source, predictions, tuple(attributions), computed.provenance)
 

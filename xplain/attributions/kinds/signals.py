@@ -16,12 +16,12 @@ import numpy.typing as npt
 
 from xplain import _check
 from xplain.attributions import call
-from xplain.attributions.engine.maps import InputMaps, combined_provenance, combined_quality
+from xplain.attributions.engine.maps import combined_provenance, combined_quality
 from xplain.attributions.engine.supplies import Cover, Players, Supplies
 from xplain.attributions.kinds.views import ClassView
 from xplain.attributions.table import Method
 from xplain.errors import InputError
-from xplain.explanation import Attribution, Explanation, Prediction, SignalScores, Source
+from xplain.explanation import Attribution, Explanation, Prediction, SignalScores, Source, Window
 from xplain.inputs import baselines as baseline_images
 from xplain.kernels import masks
 from xplain.models import Geometry, Prepared, PreparedSignal, SignalClassifier
@@ -221,13 +221,13 @@ def _explain_recording(
     inputs = [view.prepared_input(all_windows[number]) for number in numbers]
     session = call.open_session(view, inputs, [targets] * len(numbers), request)
     of_windows = call.compute_maps(session, view.supplies, entry, request, lambda maps: maps)
-    maps, counts = _add_maps(prepared, numbers, of_windows)
+    maps, counts = add_maps(prepared, numbers, [each.maps for each in of_windows])
     provenance = combined_provenance([each.provenance for each in of_windows], len(scores))
     coverage = [prepared.length / np.count_nonzero(counts)] * len(numbers)
     region = prepared.region(numbers[0]) if len(numbers) == 1 < len(scores) else None
     attributions = []
     for t, index in enumerate(targets):
-        prediction = Prediction(model.label(index), float(mean_probabilities[index]), region=region, id=index)
+        prediction = recording_prediction(model, mean_probabilities, index, region)
         # A window without evidence is no error, a recording without any is.
         call.refuse_zeros(maps[t], prediction.name, entry, provenance.options)
         quality = combined_quality([each.quality[t] for each in of_windows], coverage)
@@ -254,15 +254,22 @@ def _window_numbers(windows: Any, count: int) -> list[int]:
     return numbers
 
 
-def _add_maps(
-    prepared: PreparedSignal, numbers: Sequence[int], of_windows: Sequence[InputMaps]
+def recording_prediction(
+    model: SignalClassifier, mean_probabilities: Scores, index: int, region: Window | None = None
+) -> Prediction:
+    """Return one class of a recording as a prediction: its mean probability (classes,) over the explained windows."""
+    return Prediction(model.label(index), float(mean_probabilities[index]), region=region, id=index)
+
+
+def add_maps(
+    prepared: PreparedSignal, numbers: Sequence[int], of_windows: Sequence[npt.NDArray[np.float64]]
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]:
-    """Add the windows' maps up, (T, axes, time), and count the windows that hold each reading, (time,)."""
-    sums = np.zeros((len(of_windows[0].maps), *prepared.values.shape))
+    """Add up maps (T, axes, readings) of windows: (T, axes, time), and how many hold each reading, (time,)."""
+    sums = np.zeros((len(of_windows[0]), *prepared.values.shape))
     counts = np.zeros(prepared.values.shape[1], np.int64)
-    for number, computed in zip(numbers, of_windows, strict=True):
+    for number, maps in zip(numbers, of_windows, strict=True):
         start = prepared.starts[number]
         readings = slice(start, start + prepared.length)
         counts[readings] += 1
-        sums[:, :, readings] += computed.maps
+        sums[:, :, readings] += maps
     return sums, counts

@@ -92,11 +92,10 @@ def _explain_tokens(task: _Task) -> _Findings:
     of_windows, coverage = [], []
     for window in windows:
         computed = task.compute(Embeddings(task.model, window))
-        tokens, owners, token_shares = shares(words, window.spans)
-        for row, token_values in zip(values, computed.maps[:, 0], strict=True):
-            np.add.at(row, owners, token_values[tokens] * token_shares)
+        of_words, covered = share_out(computed.maps[:, 0], words, window.spans)
+        values += of_words
         of_windows.append(computed)
-        coverage.append(len(set(owners.tolist())) / len(words))
+        coverage.append(covered)
     return _Findings(values / len(windows), of_windows, coverage, len(windows))  # each was scored for the text's score
 
 
@@ -112,14 +111,25 @@ def _explanation(task: _Task, findings: _Findings) -> Explanation:
         quality = combined_quality(notes, findings.coverage, divisor=len(notes))
         if task.text.windows:
             quality["windows"] = len(task.text.windows)
-        evidence = WordScores(_scored(task.text.words, findings.values[t]))
+        evidence = word_scores(task.text.words, findings.values[t])
         attributions.append(Attribution(target, evidence, task.entry.name, quality))
     return Explanation(model.task, source, model.predictions(task.scores), tuple(attributions), provenance)
 
 
-def _scored(words: Sequence[Unit], values: Float64) -> tuple[Word, ...]:
-    """Return words with their scores, in single precision like all evidence."""
-    return tuple(
-        Word(word.text, score, word.index, word.start, word.stop)
-        for word, score in zip(words, values.astype(np.float32).tolist(), strict=True)
+def share_out(values: Float64, words: Sequence[Unit], spans: Sequence[tuple[int, int] | None]) -> tuple[Float64, float]:
+    """Share out the values (T, tokens) of tokens among words: float64 (T, words), and how many of them have a token."""
+    tokens, owners, parts = shares(words, spans)
+    of_words = np.zeros((len(values), len(words)))
+    for row, token_values in zip(of_words, values, strict=True):
+        np.add.at(row, owners, token_values[tokens] * parts)
+    return of_words, len(set(owners.tolist())) / len(words)
+
+
+def word_scores(words: Sequence[Unit], values: Float64) -> WordScores:
+    """Return words with their scores (words,), in single precision like all evidence."""
+    return WordScores(
+        tuple(
+            Word(word.text, score, word.index, word.start, word.stop)
+            for word, score in zip(words, values.astype(np.float32).tolist(), strict=True)
+        )
     )
