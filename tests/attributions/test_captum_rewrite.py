@@ -1,5 +1,7 @@
 """Captum's hook-based methods on rewritten models: right where they are wrong on the models themselves, or refused."""
 
+import subprocess
+import sys
 import threading
 
 import numpy as np
@@ -82,6 +84,11 @@ def change(module):
     return float((module(X) - module(REFERENCE))[0, 1])
 
 
+def test_captum_is_not_imported_before_it_is_needed():
+    code = "import sys, xplain.attributions.captum.rewrite; assert not {'captum', 'matplotlib'} & set(sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
 class TestDeepLift:
     @pytest.mark.parametrize("style", Styled.STYLES)
     def test_functional_reused_and_in_place_relus(self, captum, style):
@@ -145,7 +152,7 @@ class TestDeepLift:
 
     @pytest.mark.network
     def test_the_demo_network(self, captum, network):
-        array = noise(3, 64, 64)
+        array = noise(3, 32, 32)
         x = torch.tensor(array[None])
         baseline = np.zeros_like(array)
         rewritten = hookable(network.module, x, method="deep-lift").module
