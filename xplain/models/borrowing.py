@@ -77,7 +77,8 @@ def _borrow(module: torch.nn.Module) -> list[torch.nn.Module]:
             # Not module.eval(): exported modules refuse it, and an override may do more than can be undone here.
             part.training = False
             # After module.compile() a call runs compiled code, in which hooks do not fire.
-            part._compiled_call_impl = None
+            if part._compiled_call_impl is not None:
+                part._compiled_call_impl = None
     return borrowed
 
 
@@ -87,5 +88,7 @@ def _give_back(borrowed: list[torch.nn.Module]) -> None:
             loan = _loans[part]
             loan.users -= 1
             if not loan.users:
-                part.training, part._compiled_call_impl = loan.training, loan.compiled_call
+                part.training = loan.training
+                if loan.compiled_call is not None:
+                    part._compiled_call_impl = loan.compiled_call
                 del _loans[part]

@@ -45,7 +45,11 @@ IN_PLACE_OPERATORS = {
     operator.imatmul,
 }
 _MAX_POOLS = {f"max_pool{n}d" for n in (1, 2, 3)}
-_SIZES = {"size", "dim", "ndimension", "numel", "shape"}
+#: Functions of the size and type of a tensor, whatever its numbers are.
+_OF_SIZES = {
+    *("size", "dim", "ndimension", "numel", "shape", "new_zeros", "new_ones", "new_full", "new_empty"),
+    *("zeros_like", "ones_like", "full_like"),
+}
 _TRANSPOSED = {"T", "mT", "H", "mH"}
 
 
@@ -97,7 +101,7 @@ def calls_of(graph: fx.GraphModule) -> list[Call]:
             name = name_of(graph, node)
             inputs = tuple(each for each in _nodes_in((node.args, node.kwargs)) if each in varying)
             is_lookup = name == "embedding" and node.meta["real"]
-            if (inputs and name not in _SIZES and node.meta["tensor"]) or is_lookup:
+            if (inputs and name not in _OF_SIZES and node.meta["tensor"]) or is_lookup:
                 varying.add(node)
             kind = "layout" if is_lookup else _kind(graph, node, name, inputs) if node in varying else "constant"
             calls.append(Call(node, name, kind, inputs, _place(node, name)))

@@ -21,7 +21,7 @@ from xplain.attributions.captum.coverage import Rules, refuse_uncovered
 from xplain.attributions.captum.functions import IN_PLACE_OPERATORS, UNCHANGED, Call, calls_of
 from xplain.attributions.captum.pools import apart, pool_of
 from xplain.attributions.captum.relevance import Applied, detach_parameters
-from xplain.attributions.captum.trace import REMEDY, Trace, trace, twin
+from xplain.attributions.captum.trace import REMEDY, Trace, reason_of, trace, twin
 from xplain.errors import AttributionError
 from xplain.models.borrowing import evaluation, unwrap
 
@@ -104,9 +104,12 @@ def hookable(module: torch.nn.Module, *inputs: torch.Tensor, method: str, layer:
         graph.graph.eliminate_dead_code()
         graph.delete_all_unused_submodules()
         graph.recompile()
-        if rules.family == "differences":  # which runs inputs and baselines as one batch
-            inputs = tuple(torch.cat([each, each]) for each in inputs)
-        _check_scores(module, graph, inputs)
+        # DeepLIFT runs inputs and baselines as one batch.
+        is_doubled = rules.family == "differences"
+        batch = tuple(torch.cat([each, each]) for each in inputs) if is_doubled else inputs
+        outputs = _check_scores(module, graph, batch)
+        if is_doubled:
+            _check_rows(outputs, len(batch[0]))
     return Hookable(graph, probe)
 
 
@@ -191,20 +194,22 @@ class _Editor:
         elif call.kind == "sum":
             modules = require("captum.attr._utils.custom_modules", extra="torch")
             self._put(call, modules.Addition_Module(), call.varying)
-        elif call.kind == "max-pool" and not is_relevance:
+        elif call.kind == "max-pool":
             self._pool(call)
         elif node.op == "call_module":
             part = twin(self._parts[str(node.target)])
             detach_parameters(part)
             self._put(call, part, call.varying)
         else:
-            self._put(call, _with_forward(Applied(), self._function(call)), call.varying)
+            function = self._function(call)
+            self._put(call, _with_forward(Applied(), lambda x: own(function(x))), call.varying)
 
     def probe(self, output: fx.Node) -> torch.nn.Module:
         """Put a module behind a node that returns what the node returns."""
         if output.graph is not self.graph.graph or not output.users:
-            raise AttributionError(f"layer must take part in the score, got one whose output is not used; {REMEDY}")
-        probe, name = torch.nn.Identity(), self._fresh_name()
+            raise AttributionError("layer must take part in the score, got one whose output is not used; name another")
+        # Captum hooks the tensor that comes in and the one that goes out: they must be two.
+        probe, name = _with_forward(torch.nn.Identity(), own), self._fresh_name()
         self.graph.add_submodule(name, probe)
         with self.graph.graph.inserting_after(output):
             node = self.graph.graph.call_module(name, (output,))
@@ -297,23 +302,40 @@ def _output_of(traced: Trace, layer: str) -> fx.Node:
     outputs = traced.calls.get(layer, [])
     if len(outputs) != 1:
         raise AttributionError(
-            f"layer must run once in a pass, got {layer!r}, which runs {len(outputs)} times; {REMEDY}"
+            f"layer must run once in a pass, got {layer!r}, which runs {len(outputs)} times; name another layer"
         )
     if not isinstance(outputs[0], fx.Node):
-        raise AttributionError(f"layer must return a tensor, got {layer!r}, which returns {type(outputs[0]).__name__}")
+        raise AttributionError(
+            f"layer must return a tensor, got {layer!r}, which returns a {outputs[0].__name__}; name another layer"
+        )
     return outputs[0]
 
 
-def _check_scores(module: torch.nn.Module, rewritten: torch.nn.Module, inputs: tuple[torch.Tensor, ...]) -> None:
-    """Refuse a rewritten module that does not compute what the user's computes."""
-    expected = module(*(each.clone() for each in inputs))
-    found = rewritten(*(each.clone() for each in inputs))
-    pairs = list(zip(_tensors(expected), _tensors(found), strict=False))
-    difference = max((_difference(a, b) for a, b in pairs), default=float("inf"))
+def _check_scores(
+    module: torch.nn.Module, rewritten: torch.nn.Module, inputs: tuple[torch.Tensor, ...]
+) -> list[torch.Tensor]:
+    """Refuse a rewritten module that does not compute what the user's computes; return what both do."""
+    try:
+        expected, found = (_tensors(each(*(x.clone() for x in inputs))) for each in (module, rewritten))
+    except Exception as error:  # whatever the user's code raises: exported modules take batches of one size only
+        raise AttributionError(
+            f"module must run on a batch of {len(inputs[0])} as a graph, got {reason_of(error)}; {REMEDY}"
+        ) from error
+    difference = max((_difference(a, b) for a, b in zip(expected, found, strict=False)), default=float("inf"))
     if not difference <= _TOLERANCE:
         raise AttributionError(
             "module must compute the same once it is rewritten as a graph, got scores that differ by "
             f"{difference:.2g} of the largest; {REMEDY}"
+        )
+    return found
+
+
+def _check_rows(outputs: list[torch.Tensor], n: int) -> None:
+    """Refuse a module whose outputs do not have one row for each input."""
+    shapes = [tuple(each.shape) for each in outputs]
+    if any(shape[:1] != (n,) for shape in shapes):
+        raise AttributionError(
+            f"module must keep the batch in front, got outputs {shapes} for {n} inputs; use integrated-gradients"
         )
 
 

@@ -36,7 +36,7 @@ class Trace:
     module : torch.fx.GraphModule
         The graph; its modules are copies with shared parameters, under the names that they have in the user's module.
     calls : dict of str to list
-        By name of a part of the user's module, what each call of it returned: a node, or a structure of some.
+        By name of a part of the user's module, what each call of it returned: a node, or the type of what is no tensor.
     """
 
     module: fx.GraphModule
@@ -89,15 +89,28 @@ def trace(module: torch.nn.Module, *inputs: torch.Tensor) -> Trace:
             recorder.record(inputs)
         return Trace(fx.GraphModule(root, recorder.graph), recorder.calls)
     except Exception as error:  # whatever the user's code raises when it gets symbols instead of tensors
-        reason = " ".join(str(error).split())
-        if len(reason) > _LONG:
-            reason = reason[:_LONG].rstrip() + " ..."
         raise AttributionError(
-            f"module must be recordable as a graph, without decisions on values, got {type(error).__name__}: {reason}"
-            f"; {REMEDY}"
+            f"module must be recordable as a graph, without decisions on values, got {reason_of(error)}; {REMEDY}"
         ) from error
     finally:
         recorder.release()
+
+
+def reason_of(error: Exception) -> str:
+    """Return what went wrong in another's code, on one line that is not too long.
+
+    Parameters
+    ----------
+    error : Exception
+        What it raised.
+
+    Returns
+    -------
+    str
+        The type of the error and the beginning of its message.
+    """
+    message = " ".join(str(error).split())
+    return f"{type(error).__name__}: {message if len(message) <= _LONG else message[:_LONG].rstrip() + ' ...'}"
 
 
 class _Symbol(fx.Proxy):
@@ -160,7 +173,7 @@ class _Recorder(fx.Tracer):
     def release(self) -> None:
         """Give the parts of the copy their own ``forward`` again."""
         for part, own in self._forwards:
-            del part.__dict__["forward"]
+            part.__dict__.pop("forward", None)
             if own is not None:
                 part.__dict__["forward"] = own
 
@@ -201,7 +214,7 @@ class _Recorder(fx.Tracer):
 
     def _call(self, name: str, forward: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         result = forward(*args, **kwargs)
-        self.calls.setdefault(name, []).append(result.node if isinstance(result, fx.Proxy) else result)
+        self.calls.setdefault(name, []).append(result.node if isinstance(result, fx.Proxy) else type(result))
         return result
 
 
@@ -231,7 +244,9 @@ def twin(module: torch.nn.Module, known: dict[int, torch.nn.Module] | None = Non
     module = unwrap(module)
     if id(module) in known:
         return known[id(module)]
-    copied = known[id(module)] = type(module).__new__(type(module))
+    # Not type(module).__new__: that of a GraphModule makes a class without code.
+    copied: torch.nn.Module = object.__new__(type(module))
+    known[id(module)] = copied
     state = copied.__dict__
     state.update(module.__dict__)
     for name, value in module.__dict__.items():
