@@ -219,7 +219,7 @@ class TestNothingToSee:
     def test_a_zero_map_is_the_photo_with_a_sentence(self, scale):
         picture = draw(explain(np.zeros((HEIGHT, WIDTH), np.float32)), scale=scale)
         assert np.array_equal(picture.pixels[:HEIGHT], PHOTO)
-        assert "no evidence: all values are 0" in picture.alt
+        assert "nothing counted: all values are 0" in picture.alt
         assert (strip(picture) < 100).any()
 
     def test_noise_is_not_amplified(self):

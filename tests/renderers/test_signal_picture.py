@@ -144,7 +144,7 @@ def test_without_evidence_readings_and_labels_are_drawn():
 def test_no_evidence_is_named():
     picture = draw(explain(0 * SCORES))
     assert ground(picture, 0, 125) == (255, 255, 255)
-    assert "no evidence: all values are 0" in picture.alt
+    assert "nothing counted: all values are 0" in picture.alt
 
 
 def test_words_say_what_is_drawn():

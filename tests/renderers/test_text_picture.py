@@ -230,7 +230,7 @@ class TestWords:
     @pytest.mark.parametrize(
         ("scores", "message"),
         [
-            ({}, "no evidence: all values are 0"),
+            ({}, "nothing counted: all values are 0"),
             ({3: 1e-12}, "no evidence: no value reaches 2e-12 of the score"),
         ],
     )

@@ -1,7 +1,7 @@
 """Computes what a caller requests: the maps of inputs by one method, checked, with how they were computed.
 
 `compute_maps` is the engine's call for every kind: it knows inputs and maps. The modules of `xplain.attributions.kinds`
-make explanations of them. A map that is not finite, or zero everywhere, is refused with the likely cause.
+make explanations of them. A map that is not finite is refused with the likely cause; one of zeros is an answer.
 """
 
 from __future__ import annotations
@@ -83,23 +83,6 @@ def refuse_inference_parameters(model: Explained | Model) -> None:
         )
 
 
-def refuse_zeros(values: npt.NDArray[Any], label: str, entry: Method, options: Mapping[str, Any]) -> None:
-    """Raise AttributionError, with the likely causes, if a map is zero everywhere."""
-    if values.any():
-        return
-    causes = ["the score does not depend on the input"]
-    if entry.needs != "scores":
-        causes.append("its gradient vanishes (explain logits, not saturated probabilities)")
-    if entry.needs == "layers" and options.get("relu", True):
-        causes.append("all evidence is negative (hires-cam, or grad-cam with relu=False, shows it)")
-    if "baseline" in options:
-        causes.append("the baseline equals the input (choose another)")
-    raise AttributionError(
-        f"{entry.name} must give a map that is not zero everywhere, got zeros for {label!r}; either "
-        + ", or ".join(causes)
-    )
-
-
 def open_session(explained: Explained, inputs: Sequence[Prepared], targets: Sequence[Any], request: Request) -> Session:
     """Return a session for inputs, at least one, within the limits of a request."""
     refuse_inference_parameters(explained)
@@ -167,6 +150,7 @@ def _explain_chunk(
             run.class_scores,
             maps,
             run.quality.by_target(len(run.targets)),
+            run.checks(differentiated=entry.needs != "scores"),
             replace(origin, seconds=seconds, evaluations=run.evaluations),
         )
         for run, maps in results

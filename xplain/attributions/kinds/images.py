@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from xplain import _check
 from xplain.attributions import call
-from xplain.attributions.engine.maps import InputMaps, combined_provenance
+from xplain.attributions.engine.maps import InputMaps, combined_provenance, with_notes
 from xplain.attributions.engine.session import Session
 from xplain.attributions.engine.supplies import Cover, Players, Supplies
 from xplain.attributions.kinds.segments import segment
@@ -59,10 +59,10 @@ def explain_view(
 def explanation_of(explained: ImageClassifier | PredictionView, entry: Method, computed: InputMaps) -> Explanation:
     """Make an explanation of maps of an image, as heat maps in its original pixels."""
     attributions = []
-    for index, values, quality in zip(computed.targets, computed.maps, computed.quality, strict=True):
+    for t, index in enumerate(computed.targets):
         target = explained.prediction(computed.scores, index)
-        call.refuse_zeros(values, target.name, entry, computed.provenance.options)
-        heatmap = Heatmap(computed.prepared.geometry.to_original(values))
+        heatmap = Heatmap(computed.prepared.geometry.to_original(computed.maps[t]))
+        quality = with_notes(computed.quality[t], heatmap.values, [computed.checks[t]])
         attributions.append(Attribution(target, heatmap, entry.name, quality))
     predictions = explained.predictions(computed.scores)
     return Explanation(explained.task, computed.prepared.source, predictions, tuple(attributions), computed.provenance)

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from xplain.attributions import call
-from xplain.attributions.engine.maps import InputMaps, combined_provenance, combined_quality
+from xplain.attributions.engine.maps import InputMaps, combined_provenance, combined_quality, with_notes
 from xplain.attributions.kinds.embeddings import Embeddings
 from xplain.attributions.kinds.presence import Presence
 from xplain.attributions.table import Method
@@ -106,20 +106,19 @@ def _explanation(task: _Task, findings: _Findings) -> Explanation:
     attributions = []
     for t, index in enumerate(task.classes):
         target = model.prediction(task.scores, index)
-        # A window without evidence is no error, a text without any is.
-        call.refuse_zeros(findings.values[t], target.name, task.entry, provenance.options)
-        notes = [each.quality[t] for each in of_windows]
-        quality = combined_quality(notes, findings.coverage, divisor=len(notes))
+        values = findings.values[t].astype(np.float32)
+        quality = combined_quality([each.quality[t] for each in of_windows], findings.coverage, divisor=len(of_windows))
+        quality = with_notes(quality, values, [each.checks[t] for each in of_windows])
         if task.text.windows:
             quality["windows"] = len(task.text.windows)
-        evidence = WordScores(_scored(task.text.words, findings.values[t]))
+        evidence = WordScores(_scored(task.text.words, values))
         attributions.append(Attribution(target, evidence, task.entry.name, quality))
     return Explanation(model.task, source, model.predictions(task.scores), tuple(attributions), provenance)
 
 
-def _scored(words: Sequence[Unit], values: Float64) -> tuple[Word, ...]:
-    """Return words with their scores, in single precision like all evidence."""
+def _scored(words: Sequence[Unit], values: npt.NDArray[np.float32]) -> tuple[Word, ...]:
+    """Return words with their scores."""
     return tuple(
         Word(word.text, score, word.index, word.start, word.stop)
-        for word, score in zip(words, values.astype(np.float32).tolist(), strict=True)
+        for word, score in zip(words, values.tolist(), strict=True)
     )

@@ -41,8 +41,9 @@ def single(tile: Tile) -> UInt8:
     # A key that is a message says what the facts would.
     facts = [] if isinstance(key, Message) else wording.facts(tile)
     lines = [wording.origin(tile), *facts, tile.scale.rule if tile.scale is not None else ""]
-    size = text_size(width, height)
-    legend = strip(max(width, _SINGLE), size, wording.title(tile), lines, key, tile.style.font, pad=size)
+    size, remarks = text_size(width, height), wording.remarks(tile)
+    title, font = wording.title(tile), tile.style.font
+    legend = strip(max(width, _SINGLE), size, title, lines, key, font, pad=size, remarks=remarks)
     canvas = _canvas(height + len(legend), legend.shape[1], white=width < legend.shape[1])
     _draw_tile(tile, zoom, canvas, 0, (legend.shape[1] - width) // 2)
     canvas[height:] = legend
@@ -83,7 +84,8 @@ def _caption(tile: Tile, width: int, size: int, shared: bool, named: bool) -> UI
     key = None if shared else tile.key()
     if tile.scale is not None and not shared:
         lines.append(tile.scale.rule)
-    return strip(width, size, wording.title(tile), lines, None if isinstance(key, Message) else key, tile.style.font)
+    key = None if isinstance(key, Message) else key
+    return strip(width, size, wording.title(tile), lines, key, tile.style.font, remarks=wording.remarks(tile))
 
 
 def _footer(tiles: Sequence[Tile], width: int, size: int) -> UInt8:
