@@ -96,6 +96,21 @@ def test_a_cause_is_named_only_where_it_was_checked():
     ]
 
 
+@pytest.mark.parametrize("method", ["rise", "lime", "kernel-shap", "shapley", "feature-ablation", "occlusion"])
+def test_a_score_that_never_changes_leaves_no_rounding(method):
+    constant = ImageClassifier(lambda images: np.full((len(images), 2), 0.37))
+    options = {} if method in ("rise", "occlusion") else {"segments": "grid", "n_segments": 4}
+    options |= {"n_samples": 50} if method in ("rise", "lime") else {}
+    options |= {"cells": 2} if method == "rise" else {}
+    explanation = explain(constant, method, **options)
+    assert not explanation.attributions[0].evidence.values.any()
+    assert notes(explanation)[0][0] == ALL_ZERO
+    assert "the score did not change in any of" in notes(explanation)[0][-1]
+    if method == "rise":  # as the paper has it, a map of the score itself
+        (attribution,) = explain(constant, method, centred=False, **options).attributions
+        assert attribution.evidence.values.min() > 0
+
+
 def test_negative_evidence_is_said_where_relu_hid_it():
     assert notes(explain(opposed(), "grad-cam", target="top-2")) == [[ALL_ZERO, NEGATIVE]] * 2
     assert notes(explain(opposed(), "grad-cam", relu=False)) == [None]

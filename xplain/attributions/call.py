@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from xplain.attributions.engine.checks import Checks
 from xplain.attributions.engine.explained import Explained
 from xplain.attributions.engine.maps import InputMaps
 from xplain.attributions.engine.run import Run
@@ -29,6 +30,9 @@ from xplain.models import Model, Prepared
 from xplain.models.borrowing import evaluation
 
 Result = TypeVar("Result")
+
+#: Of the score: as much as sums of equal scores may leave by rounding.
+_DUST = 1e-12
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +144,8 @@ def _explain_chunk(
         run = Run(chunk, row, seed)
         maps = compute(method, run, supplies, options)
         _refuse_infinite(maps, run, entry)
-        results.append((run, maps))
+        checks = run.checks(differentiated=entry.needs != "scores")
+        results.append((run, _without_dust(maps, checks, run), checks))
     # Inputs of a chunk share passes through the model, so that each took an equal part of the time.
     seconds = (time.perf_counter() - started) / len(results)
     return [
@@ -150,11 +155,21 @@ def _explain_chunk(
             run.class_scores,
             maps,
             run.quality.by_target(len(run.targets)),
-            run.checks(differentiated=entry.needs != "scores"),
+            checks,
             replace(origin, seconds=seconds, evaluations=run.evaluations),
         )
-        for run, maps in results
+        for run, maps, checks in results
     ]
+
+
+def _without_dust(maps: npt.NDArray[Any], checks: Sequence[Checks], run: Run) -> npt.NDArray[Any]:
+    """Return maps with 0 for what sums leave by rounding where the score did not change in any variant."""
+    scores = run.class_scores[list(run.targets)]
+    dusty = [
+        check.unchanged and np.abs(values).max(initial=0.0) <= _DUST * abs(score)
+        for values, check, score in zip(maps, checks, scores, strict=True)
+    ]
+    return np.where(np.array(dusty)[:, None, None], 0.0, maps)
 
 
 def _refuse_infinite(maps: npt.NDArray[Any], run: Run, entry: Method) -> None:

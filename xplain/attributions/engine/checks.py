@@ -101,6 +101,11 @@ class Checks:
             differentiated=parts[0].differentiated,
         )
 
+    @property
+    def unchanged(self) -> bool:
+        """Whether all that the method asked for were scores of variants, and none differed from that of the input."""
+        return not self.differentiated and self.variants > 0 and not self.change
+
     def notes(self, values: npt.NDArray[Any], quality: Mapping[str, Any]) -> list[str]:
         """Return sentences about a map.
 
@@ -127,7 +132,7 @@ class Checks:
                 if self.saturated
                 else "the gradient vanishes: it is 0 everywhere"
             )
-        if not self.differentiated and self.variants and not self.change:
+        if self.unchanged:
             causes.append(
                 f"the score did not change in any of {self.variants:,} variants of the input"
                 if self.variants > 1
