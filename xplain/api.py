@@ -135,7 +135,8 @@ def explain(
     -------
     Explanation
         Predictions, and for each target one attribution: a heat map in the pixels of the original photo, word scores,
-        or scores of the readings of a recording, added up over its windows.
+        or scores of the readings of a recording, added up over its windows. ``quality["notes"]`` of an attribution says
+        in sentences if nothing counted and all values are 0, and what else is to be known of them.
 
     Raises
     ------

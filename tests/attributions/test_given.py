@@ -25,6 +25,7 @@ from xplain import (
     from_captum,
     from_shap,
 )
+from xplain.explanation.notes import ALL_ZERO
 
 RANDOM = np.random.default_rng(0)
 PHOTO = RANDOM.integers(0, 256, (20, 30, 3)).astype(np.uint8)
@@ -167,7 +168,7 @@ class TestPhotos:
 
     def test_zeros_and_half_precision_are_noted(self):
         notes = from_array(np.zeros((20, 30), np.float16), PHOTOS, PHOTO).attributions[0].quality["notes"]
-        assert notes[1:] == ["in half precision", "zero everywhere"]
+        assert notes[1:] == ["in half precision", ALL_ZERO]
 
 
 class TestTexts:

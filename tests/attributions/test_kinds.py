@@ -94,7 +94,7 @@ def everything_explained() -> list[Explained]:
 
 def test_every_kind_has_what_the_engine_needs():
     members = {name for name in vars(Explained) if not name.startswith("_")}
-    assert len(members) == 13
+    assert len(members) == 14
     for explained in everything_explained():
         assert members - set(dir(explained)) == set(), explained
 
@@ -269,7 +269,7 @@ def test_the_standard_error_of_a_recording_is_the_spread_over_seeds(stride):
     assert claimed == pytest.approx(np.sqrt(values.var(axis=0, ddof=1).mean()), rel=0.15)
 
 
-def test_a_window_of_a_text_without_evidence_counts_as_zero_unless_all_are():
+def test_a_window_of_a_text_without_evidence_counts_as_zero():
     class Zeds(nn.Module):
         """Counts a letter, so that a window without it has no gradient."""
 
@@ -287,8 +287,6 @@ def test_a_window_of_a_text_without_evidence_counts_as_zero_unless_all_are():
     e = xplain.explain(model, "ab zzz ab and some more", "integrated-gradients")
     scores = [word.score for word in e.attributions[0].evidence.words]
     assert scores == pytest.approx([0, 3 / e.attributions[0].quality["windows"], 0, 0, 0, 0])
-    with refuses(AttributionError, "integrated-gradients must give a map that is not zero everywhere"):
-        xplain.explain(model, "ab and some more", "integrated-gradients")
 
 
 def test_players_and_covers_paint_values_back():

@@ -190,7 +190,7 @@ def test_windows_that_do_not_exist_are_refused(windows):
         xplain.explain(classifier(), RECORDING, windows=windows)
 
 
-def test_windows_without_evidence_count_as_zero_unless_all_are():
+def test_windows_without_evidence_count_as_zero():
     def peak(windows):
         return windows.max(axis=(1, 2))[:, None] > 0.5
 
@@ -199,8 +199,7 @@ def test_windows_without_evidence_count_as_zero_unless_all_are():
     e = xplain.explain(classifier(peak), recording, "occlusion", length=1)
     assert np.flatnonzero(values(e)).tolist() == [20]
     assert values(e)[0, 20] == 1
-    with refuses(AttributionError, "occlusion must give a map that is not zero everywhere, got zeros for '0'"):
-        xplain.explain(classifier(peak), np.zeros((1, 36)), "occlusion")
+    assert not values(xplain.explain(classifier(peak), np.zeros((1, 36)), "occlusion")).any()
 
 
 def test_every_method_for_signals_gives_a_map_of_the_recording():

@@ -168,6 +168,24 @@ def test_some_inputs_may_fail(folder, capsys):
     assert sorted(path.name for path in Path("out").iterdir()) == ["photo0.json", "photo1.json", "photo2.json"]
 
 
+def test_notes_are_said_on_standard_error_and_in_the_lines(folder, capsys):
+    zeros = "nothing counted: all values are 0"
+    unchanged = "the score did not change in any of 2 variants of the input"
+    model = ["--model", "halves:counts", "--method", "occlusion", "--target", "good"]
+    assert main(["explain", "--text", "good day", "--text", "plain day", *model, "-o", "out", "--json"]) == 0
+    out, err = capsys.readouterr()
+    first, second = (json.loads(line) for line in out.splitlines())
+    assert "notes" not in first
+    assert second["notes"] == [zeros, unchanged]
+    assert err.splitlines() == [f"xplain: note: text: {zeros}; {unchanged}"]
+    assert main(["explain", "--text", "good day", *model, "--target", "bad", "-o", "both.png"]) == 0
+    assert f"for 'bad': {zeros}; for 'bad': {unchanged}" in capsys.readouterr().err
+    assert main(["explain", "--text", "plain day", *model, "-o", "page.html"]) == 0
+    page = Path("page.html").read_text(encoding="utf-8")
+    assert page.count(zeros) == 1
+    assert unchanged in page
+
+
 def test_many_inputs_to_pictures_and_to_lines(folder):
     assert explain("photo*.png", "-o", "pictures/{name}.png") == 0
     assert len(list(Path("pictures").glob("photo?.png"))) == 3

@@ -111,6 +111,24 @@ def test_a_method_that_cannot_explain_the_model_is_told_with_its_reason(photo):
     assert compared[0].provenance.options["window"] == 2
 
 
+@pytest.mark.parametrize("method", ["saliency", "occlusion"])
+def test_zeros_are_measured_like_any_map_and_what_has_no_value_is_none(planted, photo, method):
+    region = np.arange(64).reshape(8, 8) < 16
+    everything = list(MEASURES)
+    compared = compare(planted, photo, [method], "nothing", measures=everything, region=region)
+    (attribution,) = compared[0].attributions
+    assert not attribution.evidence.values.any()
+    assert attribution.quality["notes"][0] == "nothing counted: all values are 0"
+    first = compared.rows()[0]
+    none = {name for name, value in first.items() if value is None}
+    assert none == {
+        "energy", "max-sensitivity", "randomisation", "rank correlation", "relative error"
+    }  # fmt: skip
+    assert [first[name] for name in ("sparseness", "infidelity", "hit", "IoU")] == [0, 1, 0.25, 0.25]
+    assert "nothing counted: all values are 0" in xplain.render(compared).alt
+    assert str(compared)
+
+
 def test_a_method_runs_again_with_its_own_options(planted, photo):
     segments = np.arange(64).reshape(8, 8) // 16
     (first, *_) = compare(planted, photo, {"kernel-shap": {"segments": segments}}, measures=["max-sensitivity"])

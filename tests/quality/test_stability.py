@@ -89,11 +89,15 @@ def test_the_module_is_restored_when_the_method_fails_and_no_map_is_none():
     assert (result.layers, result.correlations, result.absolute) == (("1", "0"), (None, None), (None, None))
 
 
+def test_zeros_have_no_relative_change():
+    assert max_sensitivity(lambda batch: 0 * batch, np.arange(3.0), seed=1).to_json() == {
+        "max_sensitivity": None, "radius": 0.02, "samples": 10, "seed": 1
+    }  # fmt: skip
+
+
 def test_wrong_arguments_are_refused():
     with refuses(InputError, "radius must be positive and the image's numbers must differ"):
         max_sensitivity(lambda batch: batch, np.ones(3))
-    with refuses(InputError, "explain must return a map of the image that is not zero everywhere, got zeros"):
-        max_sensitivity(lambda batch: 0 * batch, np.arange(3.0))
     with refuses(InputError, "module must have parameters to make random, got none"):
         randomisation(torch.nn.ReLU(), lambda: np.eye(2))
     with refuses(InputError, "explain must return a map of the trained module, got None"):

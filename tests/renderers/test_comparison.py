@@ -37,7 +37,7 @@ def test_maps_that_differ_in_units_only_are_drawn_alike():
 def test_a_map_with_nothing_in_it_is_drawn_and_has_no_full_colour():
     picture = drawn(("a", RAMP), ("none", 0 * RAMP), figure=None)
     assert picture.cells[1] == ("none", "-", "-")
-    assert "no evidence: all values are 0" in picture.alt
+    assert "nothing counted: all values are 0" in picture.alt
 
 
 def test_names_and_notes_are_escaped_in_the_page():

@@ -3,6 +3,7 @@
 import io
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -22,13 +23,14 @@ from xplain.explanation import (
     Word,
     WordScores,
 )
-from xplain.explanation.notes import no_notes
+from xplain.explanation.notes import ALL_ZERO, no_notes
 from xplain.renderers import CMAPS, KINDS, draw
 from xplain.renderers.canvas import paint, typography
 from xplain.renderers.image import drawing as image_drawing
 from xplain.renderers.image.style import Style
 
 HEIGHT, WIDTH = 330, 400
+HIDDEN = "\x1b[31m\u202e"
 PHOTO = np.random.default_rng(2).integers(0, 256, (HEIGHT, WIDTH, 3), dtype=np.uint8)
 GREY = np.full((HEIGHT, WIDTH, 3), 128, np.uint8)
 
@@ -219,8 +221,37 @@ class TestNothingToSee:
     def test_a_zero_map_is_the_photo_with_a_sentence(self, scale):
         picture = draw(explain(np.zeros((HEIGHT, WIDTH), np.float32)), scale=scale)
         assert np.array_equal(picture.pixels[:HEIGHT], PHOTO)
-        assert "no evidence: all values are 0" in picture.alt
+        assert "nothing counted: all values are 0" in picture.alt
         assert (strip(picture) < 100).any()
+
+    def test_notes_stand_below_and_say_nothing_twice(self):
+        def noted(evidence, *notes):
+            explanation = explain(evidence)
+            (attribution,) = explanation.attributions
+            return replace(explanation, attributions=(replace(attribution, quality={"notes": list(notes)}),))
+
+        zeros = np.zeros((HEIGHT, WIDTH), np.float32)
+        plain, said = draw(explain(zeros)), draw(noted(zeros, ALL_ZERO, "the score did not change"))
+        assert said.alt.count(ALL_ZERO) == 1
+        assert said.alt.endswith(f"{ALL_ZERO}; the score did not change.")
+        assert np.array_equal(draw(noted(zeros, ALL_ZERO)).pixels, plain.pixels)
+        a_line = len(said.pixels) - len(plain.pixels)
+        assert 0 < a_line < 40
+        long = draw(noted(SIGNED, " ".join(["computed in few digits"] * 8)))
+        assert len(long.pixels) - len(draw(explain(SIGNED)).pixels) > a_line  # as many lines as it needs
+        assert "; computed in few digits" in long.alt
+        empty = draw(noted(Mask.from_array(zeros > 0), ALL_ZERO))
+        assert "0 % of the image" in empty.alt
+        assert f"; {ALL_ZERO}." in empty.alt
+        beside = draw(noted(zeros, ALL_ZERO, "a reason"), kind="side-by-side")
+        assert "a reason" in beside.alt
+
+    @pytest.mark.parametrize("notes", [3, {"a": 1}, ["", 3, None, ["x"]], "text", [HIDDEN * 3]])
+    def test_notes_that_are_no_sentences_do_no_harm(self, notes):
+        explanation = explain(SIGNED)
+        (attribution,) = explanation.attributions
+        odd = replace(explanation, attributions=(replace(attribution, quality={"notes": notes}),))
+        assert "\x1b" not in draw(odd).alt
 
     def test_noise_is_not_amplified(self):
         noise = np.random.default_rng(0).normal(0, 1e-9, (HEIGHT, WIDTH))
@@ -240,7 +271,7 @@ class TestNothingToSee:
         explanation = explain(SIGNED, np.zeros_like(SIGNED))
         pixels = bare(explanation, columns=2)
         assert np.array_equal(pixels[:, WIDTH:], PHOTO)
-        assert "no evidence" in draw(explanation).alt
+        assert "nothing counted" in draw(explanation).alt
 
     def test_one_value_everywhere_is_told(self):
         picture = draw(explain(np.full((HEIGHT, WIDTH), 0.25)))

@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 import xplain
+from tests.renderers.noted import draw
 from tests.support import refuses
 from xplain import formatters
 from xplain.errors import InputError, UnknownNameError
@@ -135,6 +136,28 @@ def test_each_item_has_its_prediction_truth_status_and_error():
     assert "no image" in articles["i3"]
     assert "running · by gpu-1 · started 2026-01-01T00:00:00Z" in articles["i4"]
     assert "rest0.01" in articles["i0"].replace("\n", "")
+
+
+def test_each_item_has_the_notes_on_its_evidence_and_none_of_another():
+    def explanation(*notes):
+        targets = [Prediction(label, 0.5) for label in ("cat", "<dog>")]
+        attributions = [
+            Attribution(target, Heatmap(np.zeros((2, 2), np.float32)), quality={"notes": list(said)})
+            for target, said in zip(targets, notes, strict=True)
+        ]
+        return Explanation("image-classification", Source("image"), targets, attributions)
+
+    items = [
+        Item("a", "successful", explanation=explanation(["all is 0"], ["all is 0", f"<b>why</b>{HOSTILE}"])),
+        Item("b", "successful", explanation=explanation([], [3])),
+    ]
+    job = Results("notes", items, total=2, finished=True)
+    articles = read(job).articles
+    assert articles["i0"].count("all is 0") == 1
+    assert "for '<dog>': <b>why</b>" in articles["i0"]
+    assert "all is 0" not in articles["i1"]
+    picture = draw(job)
+    assert "; all is 0" in picture.alt
 
 
 def test_labels_that_are_too_many_share_a_filter():

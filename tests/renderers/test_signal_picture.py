@@ -12,6 +12,7 @@ from tests.renderers.noted import draw
 from tests.support import refuses
 from xplain.errors import InputError, UnknownNameError
 from xplain.explanation import Attribution, Explanation, Heatmap, Prediction, Provenance, SignalScores, Source, Window
+from xplain.explanation.notes import ALL_ZERO
 from xplain.renderers.canvas.typography import LINE
 from xplain.renderers.signal import curves, page
 from xplain.renderers.signal.style import KINDS
@@ -144,7 +145,17 @@ def test_without_evidence_readings_and_labels_are_drawn():
 def test_no_evidence_is_named():
     picture = draw(explain(0 * SCORES))
     assert ground(picture, 0, 125) == (255, 255, 255)
-    assert "no evidence: all values are 0" in picture.alt
+    assert "nothing counted: all values are 0" in picture.alt
+
+
+def test_notes_stand_below_the_caption():
+    explanation = explain(0 * SCORES)
+    (attribution,) = explanation.attributions
+    noted = replace(attribution, quality={"notes": [ALL_ZERO, "the score did not change", 3]})
+    picture, plain = draw(replace(explanation, attributions=(noted,))), draw(explanation)
+    assert picture.alt.count(ALL_ZERO) == 1
+    assert f"{ALL_ZERO}; the score did not change." in picture.alt
+    assert 0 < len(picture.pixels) - len(plain.pixels) < 40
 
 
 def test_words_say_what_is_drawn():

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import unicodedata
 import xml.etree.ElementTree as ET
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from tests.support import refuses
 from xplain import api
 from xplain.errors import InputError, UnknownNameError
 from xplain.explanation import Attribution, Explanation, Heatmap, Item, Prediction, Results, Source, Word, WordScores
+from xplain.explanation.notes import ALL_ZERO
 from xplain.renderers import TextPicture, draw
 
 ALL = dict.fromkeys(range(20), 0.5)
@@ -230,7 +232,7 @@ class TestWords:
     @pytest.mark.parametrize(
         ("scores", "message"),
         [
-            ({}, "no evidence: all values are 0"),
+            ({}, "nothing counted: all values are 0"),
             ({3: 1e-12}, "no evidence: no value reaches 2e-12 of the score"),
         ],
     )
@@ -244,6 +246,22 @@ class TestWords:
         both = draw(explain(FILM, scores, {3: 0.5}))
         assert message in both.ansi(color=False)
         assert "not[+0.5]" in both.ansi(color=False)
+
+    def test_notes_stand_below_the_text_and_say_nothing_twice(self):
+        def noted(scores, *notes):
+            explanation = explain(FILM, scores)
+            (attribution,) = explanation.attributions
+            return replace(explanation, attributions=(replace(attribution, quality={"notes": [*notes, {}]}),))
+
+        reason = "the score did not change\x1b[31m"
+        for explanation in (noted({}, ALL_ZERO, reason), noted({3: 0.5}, reason)):
+            picture = draw(explanation)
+            html, ansi = picture._repr_html_(), picture.ansi(color=False)
+            said = [text for *_, text in svg(explanation)[0]]
+            assert "\x1b" not in html + ansi + picture.alt
+            for written in (picture.alt, ansi, html, "\n".join(said)):
+                assert "the score did not change" in written
+                assert written.count(ALL_ZERO) == (0 if explanation.attributions[0].evidence.words[3].score else 1)
 
     def test_a_scale_that_is_given_shows_scores_as_they_are(self):
         assert FILM in draw(explain(FILM, {3: 0.01}), scale=10.0).ansi()

@@ -1,7 +1,7 @@
 """Computes what a caller requests: the maps of inputs by one method, checked, with how they were computed.
 
 `compute_maps` is the engine's call for every kind: it knows inputs and maps. The modules of `xplain.attributions.kinds`
-make explanations of them. A map that is not finite, or zero everywhere, is refused with the likely cause.
+make explanations of them. A map that is not finite is refused with the likely cause; one of zeros is an answer.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from typing import Any, Protocol, TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from xplain.attributions.engine.checks import Checks
 from xplain.attributions.engine.explained import Explained
 from xplain.attributions.engine.maps import InputMaps
 from xplain.attributions.engine.run import Run
@@ -29,6 +30,9 @@ from xplain.models import Model, Prepared
 from xplain.models.borrowing import evaluation
 
 Result = TypeVar("Result")
+
+#: Of the score: as much as sums of equal scores may leave by rounding.
+_DUST = 1e-12
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,23 +85,6 @@ def refuse_inference_parameters(model: Explained | Model) -> None:
             "model must be built outside torch.inference_mode, got parameters without gradients for ever; build it "
             "outside, or load a copy of its state_dict into a new module"
         )
-
-
-def refuse_zeros(values: npt.NDArray[Any], label: str, entry: Method, options: Mapping[str, Any]) -> None:
-    """Raise AttributionError, with the likely causes, if a map is zero everywhere."""
-    if values.any():
-        return
-    causes = ["the score does not depend on the input"]
-    if entry.needs != "scores":
-        causes.append("its gradient vanishes (explain logits, not saturated probabilities)")
-    if entry.needs == "layers" and options.get("relu", True):
-        causes.append("all evidence is negative (hires-cam, or grad-cam with relu=False, shows it)")
-    if "baseline" in options:
-        causes.append("the baseline equals the input (choose another)")
-    raise AttributionError(
-        f"{entry.name} must give a map that is not zero everywhere, got zeros for {label!r}; either "
-        + ", or ".join(causes)
-    )
 
 
 def open_session(explained: Explained, inputs: Sequence[Prepared], targets: Sequence[Any], request: Request) -> Session:
@@ -159,7 +146,8 @@ def _explain_chunk(
         run = Run(chunk, row, seed)
         maps = compute(method, run, supplies, options)
         _refuse_infinite(maps, run, entry)
-        results.append((run, maps))
+        checks = run.checks(differentiated=entry.needs != "scores")
+        results.append((run, _without_dust(maps, checks, run), checks))
     # Inputs of a chunk share passes through the model, so that each took an equal part of the time.
     seconds = (time.perf_counter() - started) / len(results)
     return [
@@ -169,10 +157,21 @@ def _explain_chunk(
             run.class_scores,
             maps,
             run.quality.by_target(len(run.targets)),
+            checks,
             _with_engine(replace(origin, seconds=seconds, evaluations=run.evaluations), run.computed_by),
         )
-        for run, maps in results
+        for run, maps, checks in results
     ]
+
+
+def _without_dust(maps: npt.NDArray[Any], checks: Sequence[Checks], run: Run) -> npt.NDArray[Any]:
+    """Return maps with 0 for what sums leave by rounding where the score did not change in any variant."""
+    scores = run.class_scores[list(run.targets)]
+    dusty = [
+        check.unchanged and np.abs(values).max(initial=0.0) <= _DUST * abs(score)
+        for values, check, score in zip(maps, checks, scores, strict=True)
+    ]
+    return np.where(np.array(dusty)[:, None, None], 0.0, maps)
 
 
 def _refuse_infinite(maps: npt.NDArray[Any], run: Run, entry: Method) -> None:

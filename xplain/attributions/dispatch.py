@@ -30,9 +30,8 @@ _MODULES = {
     "regions": "xplain.attributions.kinds.regions",
 }
 
-#: Options, by name, for a trial of a method: few evaluations, and without relu no map is zero because all evidence is
-#: negative.
-_TRIAL_OPTIONS = {"n_steps": 2, "n_samples": 2, "relu": False}
+#: Options, by name, for a trial of a method: few evaluations.
+_TRIAL_OPTIONS = {"n_steps": 2, "n_samples": 2}
 
 
 def run(
@@ -92,7 +91,9 @@ def run(
     -------
     list of Explanation
         One for each input: its predictions, and for each target a heat map in original pixels, word scores, or signal
-        scores. Two calls on one machine give the same bytes.
+        scores. Two calls on one machine give the same bytes. What to know about a map is said in sentences, in
+        ``quality["notes"]``: that all of it is 0, with the cause where it was checked, or that the model computes in
+        half precision.
 
     Raises
     ------
@@ -102,7 +103,7 @@ def run(
         If an option's value or the target cannot be used.
     AttributionError
         If the method cannot give a correct map: the model has no gradients or layers where it needs them, the map is
-        zero everywhere or not finite, or it cannot follow the model's functions.
+        not finite, or it cannot follow the model's functions.
 
     Examples
     --------

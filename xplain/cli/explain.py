@@ -22,6 +22,7 @@ from xplain.cli import streams
 from xplain.cli.documents import encode
 from xplain.errors import DocumentError, InputError, XplainError
 from xplain.explanation import Explanation
+from xplain.explanation.notes import all_remarks
 from xplain.formatters import loads
 from xplain.inputs import files
 
@@ -66,6 +67,9 @@ def run(arguments: argparse.Namespace) -> int:
                 output = write(each.name, explanation)
                 line: dict[str, Any] = {"input": each.name, "status": "successful", "output": output}
                 line |= {"label": explanation.predictions[0].name, "score": explanation.predictions[0].score}
+                if remarks := all_remarks(explanation):
+                    line["notes"] = remarks
+                    streams.note(f"note: {each.name}: {'; '.join(remarks)}")
             except XplainError as error:
                 failed += 1
                 line = {"input": each.name, "status": "failed", "error": str(error)}

@@ -221,7 +221,7 @@ def _randomisation(subject: Subject, **knobs: Any) -> Any:
         try:
             (heatmap,) = subject.explain_again(subject.prepared.array[np.newaxis])
         except AttributionError:
-            return None  # a random network may have no map: all its units may be dead
+            return None  # a random network may have no map: its numbers may overflow
         return np.asarray(heatmap)
 
     return quality.randomisation(module, explain, **knobs).to_json()

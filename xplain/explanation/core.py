@@ -169,7 +169,8 @@ class Attribution:
     method : str, optional
         Name of the method; None if unknown, as in the documents of vendors.
     quality : mapping, optional
-        Measures of how far to trust it (completeness residual, standard error...), as JSON values.
+        Measures of how far to trust it (completeness residual, standard error...), as JSON values; ``"notes"`` is a
+        list of sentences about it, which pictures say.
     """
 
     target: Prediction = checked(_check.instance, kind=Prediction, expected="a Prediction")

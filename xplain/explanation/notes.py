@@ -12,11 +12,16 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, TypeVar
 
-from xplain.explanation.core import Explanation, Prediction, Region
+from xplain.explanation.characters import one_line
+from xplain.explanation.core import Attribution, Explanation, Prediction, Region
 from xplain.explanation.regions import Box, Span
 from xplain.explanation.results import Record, Results
 
 Said = TypeVar("Said", "PredictionNotes", "Notes")
+#: What is said of evidence that is zero everywhere.
+ALL_ZERO = "nothing counted: all values are 0"
+_MOST_REMARKS = 20  # on one attribution
+
 Point = tuple[float, float]
 """x and y as fractions of the image."""
 
@@ -363,3 +368,32 @@ def _fill(first: Said, second: Said, empty: Said) -> Said:
     names = [each.name for each in fields(empty)]
     missing = [name for name in names if getattr(first, name) == getattr(empty, name)]
     return replace(first, **{name: getattr(second, name) for name in missing})
+
+
+# What was noted about evidence when it was computed.
+
+
+def remarks(attribution: Attribution) -> tuple[str, ...]:
+    """Return the sentences of ``quality["notes"]``, each on one line; what is no sentence is left out.
+
+    >>> from xplain import Attribution, Prediction, WordScores
+    >>> remarks(Attribution(Prediction("cat", 0.5), WordScores([]), quality={"notes": [ALL_ZERO, 3]}))
+    ('nothing counted: all values are 0',)
+    """
+    notes = attribution.quality.get("notes")
+    sentences = notes[:_MOST_REMARKS] if isinstance(notes, (list, tuple)) else ()
+    return tuple(one_line(note) for note in sentences if isinstance(note, str) and note.strip())
+
+
+def all_remarks(explanation: Explanation) -> list[str]:
+    """Return what is noted about all attributions, each sentence once; of which, where it is not said of all."""
+    targets: dict[str, list[str]] = {}
+    for attribution in explanation.attributions:
+        for remark in remarks(attribution):
+            targets.setdefault(remark, []).append(attribution.target.name)
+    return [
+        remark
+        if len(names) == len(explanation.attributions)
+        else f"for {', '.join(repr(one_line(name)) for name in dict.fromkeys(names))}: {remark}"
+        for remark, names in targets.items()
+    ]

@@ -28,8 +28,9 @@ class MaxSensitivity(Result):
 
     Parameters
     ----------
-    max_sensitivity : float
-        Largest Euclidean length of the map's change over the length of the map; 0 is best.
+    max_sensitivity : float or None
+        Largest Euclidean length of the map's change over the length of the map; 0 is best. None if the map is zero
+        everywhere.
     radius : float
         Largest change of a number of the input, as a part of the input's range.
     samples : int
@@ -38,7 +39,7 @@ class MaxSensitivity(Result):
         Of the changes.
     """
 
-    max_sensitivity: float
+    max_sensitivity: float | None
     radius: float
     samples: int
     seed: int
@@ -101,7 +102,7 @@ def max_sensitivity(
     Raises
     ------
     InputError
-        If the input's numbers are all equal, or its map is zero everywhere.
+        If the input's numbers are all equal.
 
     References
     ----------
@@ -123,7 +124,7 @@ def max_sensitivity(
     original = np.asarray(explain(array[np.newaxis]), np.float64)[0]
     length = float(np.linalg.norm(original))
     if not length:
-        raise InputError("explain must return a map of the image that is not zero everywhere, got zeros")
+        return MaxSensitivity(None, part, count, seed)  # a change relative to nothing
     sensitivity = 0.0
     for start in range(0, count, size):
         shape = (min(size, count - start), *array.shape)

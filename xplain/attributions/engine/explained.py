@@ -37,6 +37,10 @@ class Explained(Protocol):
         """The model's name in documents and messages."""
 
     @property
+    def output(self) -> str:
+        """What the module's own output is, such as "probability"."""
+
+    @property
     def channel_axis(self) -> int:
         """Axis of the channels in an input, 0 or -1; there they are numbers of one place."""
 

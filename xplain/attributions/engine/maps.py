@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from xplain.attributions.engine.checks import Checks
 from xplain.explanation import Provenance
 from xplain.models import Prepared
 
@@ -36,6 +37,8 @@ class InputMaps:
         float64 (T, h', w'), over the whole of the input.
     quality : list of dict
         For each target, JSON values that say how far to trust its map.
+    checks : list of Checks
+        For each target, what was checked about its map, from which sentences about it follow.
     provenance : Provenance
         How the maps were computed; ``evaluations`` and ``seconds`` are those of this input.
     """
@@ -45,6 +48,7 @@ class InputMaps:
     scores: Float64
     maps: Float64
     quality: list[Quality]
+    checks: list[Checks]
     provenance: Provenance
 
 
@@ -101,3 +105,21 @@ def combined_provenance(parts: Sequence[Provenance], evaluations: int) -> Proven
         evaluations=evaluations + sum(part.evaluations or 0 for part in parts),
         seconds=sum(part.seconds or 0.0 for part in parts),
     )
+
+
+def with_notes(quality: Quality, values: npt.NDArray[Any], checks: Sequence[Checks]) -> Quality:
+    """Return quality with sentences about evidence under ``"notes"``; as it is if there is nothing to say.
+
+    Parameters
+    ----------
+    quality : dict
+        Of the whole map.
+    values : numpy.ndarray
+        The evidence as it is kept.
+    checks : sequence of Checks
+        Of each window of the input; none where nothing was checked.
+    """
+    if not checks:
+        return quality
+    notes = Checks.combined(checks).notes(values, quality)
+    return {**quality, "notes": notes} if notes else quality

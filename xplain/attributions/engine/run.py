@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from xplain.attributions.engine.checks import Checks, Watch
 from xplain.attributions.engine.explained import Explained
 from xplain.attributions.engine.quality import Quality
 from xplain.attributions.engine.session import Chunk
@@ -60,6 +61,8 @@ class Run:
         What says how far to trust the maps.
     computed_by : str
         The engine that computes the maps: "xplain", or "captum" once one of its methods has run.
+    watch : Watch
+        Notes what is seen on the way to the maps.
     """
 
     def __init__(self, chunk: Chunk, row: int, seed: int) -> None:
@@ -69,6 +72,7 @@ class Run:
         self.rng = np.random.default_rng(seed)
         self.quality = Quality()
         self.computed_by = "xplain"
+        self.watch = Watch()
         self._chunk = chunk
         self._row = row
         self._session = chunk.session
@@ -140,6 +144,7 @@ class Run:
         """Scores (T,) of one input; each distinct input is evaluated once."""
         if array is self.prepared.array:
             return self.class_scores[list(self.targets)]
+        self.watch.baseline(is_input=np.array_equal(array, self.prepared.array))
         key = hashlib.blake2b(np.ascontiguousarray(array).tobytes(), digest_size=16).digest()
         if key not in self._scores_by_digest:
             ((_, scores),) = self.evaluate(lambda start, stop: array[np.newaxis], 1)
@@ -169,7 +174,9 @@ class Run:
             self._index, lambda a, b: self._as_input(make(a, b)), count, self.model.scores
         )
         for rows, scores in batches:
-            yield rows, self._target_scores(scores)
+            target_scores = self._target_scores(scores)
+            self.watch.scores(self.class_scores[list(self.targets)], target_scores)
+            yield rows, target_scores
 
     def gradients(
         self, make: Callable[[int, int], torch.Tensor], count: int
@@ -193,11 +200,15 @@ class Run:
             self._index, make, count, lambda batch: self._differentiate(batch, [self.targets] * len(batch))
         )
         for rows, (scores, gradients) in batches:
+            self.watch.gradients(gradients)
             yield rows, scores, gradients
 
     def input_gradient(self, rules: Callable[[], Rules] | None = None) -> torch.Tensor:
         """Gradients (T, ...) at the input itself; ``rules`` makes propagation rules, as for `differentiate`."""
-        return self._chunk.gradients(self._row, rules=rules)[1]
+        gradients = self._chunk.gradients(self._row, rules=rules)[1]
+        if rules is None:
+            self.watch.gradients(gradients)
+        return gradients
 
     def differentiate(
         self, batch: torch.Tensor, targets: Sequence[Sequence[int]], rules: Callable[[], Rules] | None = None
@@ -225,7 +236,9 @@ class Run:
 
     def layer_gradient(self, layer: str) -> tuple[torch.Tensor, torch.Tensor]:
         """Output (...) of a layer for the input itself, and the scores' gradients (T, ...) there."""
-        return self._chunk.gradients(self._row, layer=layer)
+        output, gradients = self._chunk.gradients(self._row, layer=layer)
+        self.watch.gradients(gradients)
+        return output, gradients
 
     def attention(self) -> Attention:
         """Attention of all layers at the input itself, and the scores' gradients there."""
@@ -234,6 +247,16 @@ class Run:
         self.observation  # noqa: B018 - the patches are needed later, and it brings the scores along
         with self._session.counted(self._index, 1):
             return record_attention(self.model, self.tensor, self.targets)
+
+    def checks(self, *, differentiated: bool) -> list[Checks]:
+        """What was checked about the T maps; ``differentiated`` if the method looks beyond the model's scores."""
+        _, dtype = self.model.placement()
+        return self.watch.by_target(
+            self.class_scores[list(self.targets)],
+            probability=self.model.output == "probability",
+            dtype=dtype,
+            differentiated=differentiated,
+        )
 
     def _differentiate(
         self, batch: torch.Tensor, targets: Sequence[Sequence[int]], rules: Callable[[], Rules] | None = None

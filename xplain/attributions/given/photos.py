@@ -83,7 +83,7 @@ class Photo(Asked):
         """Make an explanation of maps in pixels of the photo."""
         geometry = self.prepared.geometry
         in_place = replace(self.prepared, geometry=Geometry.identity(geometry.height, geometry.width))
-        computed = InputMaps(in_place, self._indices, self._all_scores, np.stack(maps), quality, provenance)
+        computed = InputMaps(in_place, self._indices, self._all_scores, np.stack(maps), quality, [], provenance)
         return explanation_of(self._explained, computed)
 
     @property

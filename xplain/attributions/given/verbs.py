@@ -15,6 +15,7 @@ from xplain.attributions.given.reading import Asked, Reading
 from xplain.attributions.given.recordings import Recording
 from xplain.attributions.given.texts import Text
 from xplain.explanation import Explanation
+from xplain.explanation.notes import ALL_ZERO
 from xplain.models import SignalClassifier, TextClassifier, check_model
 
 if TYPE_CHECKING:
@@ -254,7 +255,7 @@ def _explanation(
         quality.completeness([array.sum() for array in arrays], asked.scores(), base)
     of_targets = quality.by_target(len(arrays))
     for measured, place in zip(of_targets, placed, strict=True):
-        zeros = [] if place.values.any() else ["zero everywhere"]
+        zeros = [] if place.values.any() else [ALL_ZERO]
         measured["notes"] = [*common, *place.notes, *zeros, *_missed(measured)]
     provenance = replace(call.origin_of(asked.model, method, {}, None), evaluations=asked.evaluations)
     return asked.explanation([place.values for place in placed], of_targets, provenance)

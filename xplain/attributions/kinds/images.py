@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from xplain import _check
 from xplain.attributions import call
-from xplain.attributions.engine.maps import InputMaps, combined_provenance
+from xplain.attributions.engine.maps import InputMaps, combined_provenance, with_notes
 from xplain.attributions.engine.session import Session
 from xplain.attributions.engine.supplies import Cover, Players, Supplies
 from xplain.attributions.kinds.segments import segment
@@ -38,7 +38,7 @@ def explain(
     with evaluation(model.module, gradients=True):
         entry = call.choose_method(model, request, "" if request.method else _best_method(session))
     supplies = Pixels("images", model.channel_axis).supplies
-    return call.compute_maps(session, supplies, entry, request, partial(_checked_explanation, model, entry))
+    return call.compute_maps(session, supplies, entry, request, partial(explanation_of, model))
 
 
 def explain_view(
@@ -48,7 +48,7 @@ def explain_view(
 
     def finish(computed: InputMaps) -> Explanation:
         provenance = combined_provenance([computed.provenance], view.setup_evaluations)
-        return _checked_explanation(view, entry, replace(computed, provenance=provenance))
+        return explanation_of(view, replace(computed, provenance=provenance))
 
     session = call.open_session(view, [prepared], [range(len(view.target_predictions))], request)
     supplies = Pixels(kind, view.channel_axis).supplies
@@ -56,22 +56,13 @@ def explain_view(
     return explanation
 
 
-def _checked_explanation(
-    explained: ImageClassifier | PredictionView, entry: Method, computed: InputMaps
-) -> Explanation:
-    """Make an explanation of maps of an image, or raise AttributionError if one is zero everywhere."""
-    for index, values in zip(computed.targets, computed.maps, strict=True):
-        name = explained.prediction(computed.scores, index).name
-        call.refuse_zeros(values, name, entry, computed.provenance.options)
-    return explanation_of(explained, computed)
-
-
 def explanation_of(explained: ImageClassifier | PredictionView, computed: InputMaps) -> Explanation:
     """Make an explanation of maps of an image, as heat maps in its original pixels."""
     attributions = []
-    for index, values, quality in zip(computed.targets, computed.maps, computed.quality, strict=True):
+    for t, index in enumerate(computed.targets):
         target = explained.prediction(computed.scores, index)
-        heatmap = Heatmap(computed.prepared.geometry.to_original(values))
+        heatmap = Heatmap(computed.prepared.geometry.to_original(computed.maps[t]))
+        quality = with_notes(computed.quality[t], heatmap.values, computed.checks[t : t + 1])
         attributions.append(Attribution(target, heatmap, computed.provenance.method, quality))
     predictions = explained.predictions(computed.scores)
     return Explanation(explained.task, computed.prepared.source, predictions, tuple(attributions), computed.provenance)

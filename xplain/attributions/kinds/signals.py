@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from xplain import _check
 from xplain.attributions import call
-from xplain.attributions.engine.maps import combined_provenance, combined_quality
+from xplain.attributions.engine.maps import combined_provenance, combined_quality, with_notes
 from xplain.attributions.engine.supplies import Cover, Players, Supplies
 from xplain.attributions.kinds.views import ClassView
 from xplain.attributions.table import Method
@@ -228,11 +228,11 @@ def _explain_recording(
     attributions = []
     for t, index in enumerate(targets):
         prediction = recording_prediction(model, mean_probabilities, index, region)
-        # A window without evidence is no error, a recording without any is.
-        call.refuse_zeros(maps[t], prediction.name, entry, provenance.options)
         quality = combined_quality([each.quality[t] for each in of_windows], coverage)
         quality |= {"windows": len(numbers), "windows_per_reading": [int(counts.min()), int(counts.max())]}
-        attributions.append(Attribution(prediction, SignalScores(maps[t]), entry.name, quality))
+        evidence = SignalScores(maps[t])
+        quality = with_notes(quality, evidence.values, [each.checks[t] for each in of_windows])
+        attributions.append(Attribution(prediction, evidence, entry.name, quality))
     options = {**provenance.options, "windows": None if windows is None else numbers}
     predictions = model.predictions_of(prepared, scores, top=scores.shape[1])
     return Explanation(

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from xplain.attributions import call
-from xplain.attributions.engine.maps import InputMaps, combined_provenance, combined_quality
+from xplain.attributions.engine.maps import InputMaps, combined_provenance, combined_quality, with_notes
 from xplain.attributions.kinds.embeddings import Embeddings
 from xplain.attributions.kinds.presence import Presence
 from xplain.attributions.table import Method
@@ -105,13 +105,12 @@ def _explanation(task: _Task, findings: _Findings) -> Explanation:
     attributions = []
     for t, index in enumerate(task.classes):
         target = model.prediction(task.scores, index)
-        # A window without evidence is no error, a text without any is.
-        call.refuse_zeros(findings.values[t], target.name, task.entry, provenance.options)
-        notes = [each.quality[t] for each in of_windows]
-        quality = combined_quality(notes, findings.coverage, divisor=len(notes))
+        values = findings.values[t].astype(np.float32)
+        quality = combined_quality([each.quality[t] for each in of_windows], findings.coverage, divisor=len(of_windows))
+        quality = with_notes(quality, values, [each.checks[t] for each in of_windows])
         if task.text.windows:
             quality["windows"] = len(task.text.windows)
-        evidence = word_scores(task.text.words, findings.values[t])
+        evidence = word_scores(task.text.words, values)
         attributions.append(Attribution(target, evidence, task.entry.name, quality))
     return Explanation(model.task, source, model.predictions(task.scores), tuple(attributions), provenance)
 
@@ -125,7 +124,7 @@ def share_out(values: Float64, words: Sequence[Unit], spans: Sequence[tuple[int,
     return of_words, len(set(owners.tolist())) / len(words)
 
 
-def word_scores(words: Sequence[Unit], values: Float64) -> WordScores:
+def word_scores(words: Sequence[Unit], values: npt.NDArray[np.floating[Any]]) -> WordScores:
     """Return words with their scores (words,), in single precision like all evidence."""
     return WordScores(
         tuple(

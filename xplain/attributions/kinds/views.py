@@ -49,6 +49,11 @@ class View(ABC):
         return self._model.name
 
     @property
+    def output(self) -> str:
+        """What the model's own output is."""
+        return self._model.output
+
+    @property
     def channel_axis(self) -> int:
         """Axis of the channels: the first."""
         return 0

@@ -51,7 +51,8 @@ def grad_cam(run: Run, *, layer: str | None = None, relu: bool = True) -> Maps:
     """
     maps, gradients = _layer_gradient(run, layer)
     weights = gradients.mean(dim=(2, 3), keepdim=True)
-    return _as_array((weights * maps).sum(dim=1), relu)
+    cam = (weights * maps).sum(dim=1)
+    return _as_array(run, cam, relu, "hires-cam, or grad-cam with relu=False, shows it")
 
 
 def hires_cam(run: Run, *, layer: str | None = None, relu: bool = False) -> Maps:
@@ -81,7 +82,7 @@ def hires_cam(run: Run, *, layer: str | None = None, relu: bool = False) -> Maps
     arXiv:2011.08891.
     """
     maps, gradients = _layer_gradient(run, layer)
-    return _as_array((gradients * maps).sum(dim=1), relu)
+    return _as_array(run, (gradients * maps).sum(dim=1), relu, "relu=False shows it")
 
 
 def guided_grad_cam(run: Run, *, layer: str | None = None) -> Maps:
@@ -121,6 +122,9 @@ def _layer_gradient(run: Run, layer: str | None) -> tuple[torch.Tensor, torch.Te
     return wide(maps), wide(gradients)
 
 
-def _as_array(maps: torch.Tensor, relu: bool) -> Maps:
+def _as_array(run: Run, maps: torch.Tensor, relu: bool, remedy: str) -> Maps:
+    if relu:
+        negative = (maps.flatten(1).amax(dim=1) <= 0) & (maps.flatten(1).amin(dim=1) < 0)
+        run.watch.reason(negative.cpu().numpy(), f"all evidence is negative: {remedy}")
     array: Maps = (maps.clamp(min=0) if relu else maps).cpu().numpy()
     return array

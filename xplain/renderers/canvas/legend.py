@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from xplain.renderers.canvas.colours import Colour
-from xplain.renderers.canvas.typography import INK, QUIET, Sheet, Surface
+from xplain.renderers.canvas.typography import INK, QUIET, Sheet, Surface, wrapped
 
 UInt8 = npt.NDArray[np.uint8]
 
@@ -69,6 +69,7 @@ def strip(
     font: str | None = None,
     *,
     pad: int = 0,
+    remarks: Sequence[str] = (),
 ) -> UInt8:
     """Draw a strip of text and a key.
 
@@ -89,6 +90,8 @@ def strip(
         A font file.
     pad : int
         Margin at the sides in pixels.
+    remarks : sequence of str
+        Written below the lines, each in as many lines as it needs.
 
     Returns
     -------
@@ -98,8 +101,10 @@ def strip(
     lines = [line for line in lines if line]
     inner = width - 2 * pad
     # First the measures, as the sheet is made as high as its content.
-    beside = isinstance(key, Ramp) and bool(lines) and inner >= (_TEXT_WIDTH + _GAP + _KEY_WIDTH[0]) * size
+    beside = isinstance(key, Ramp) and bool([*lines, *remarks]) and inner >= (_TEXT_WIDTH + _GAP + _KEY_WIDTH[0]) * size
     key_width = min(_KEY_WIDTH[1] * size, inner - (_TEXT_WIDTH + _GAP) * size) if beside else inner
+    room = inner - (key_width + _GAP * size if beside else 0.0)
+    lines += _wrap(remarks, room, size, font)
     text_height, key_height = _LINE * len(lines) * size, height_of(key) * size
     gap = 0.4 * size if key and lines and not beside else 0.0
     body = max(text_height, key_height) if beside else text_height + gap + key_height
@@ -107,10 +112,7 @@ def strip(
     sheet = Sheet(width, round(top + body + _MARGIN * size), size, font)
     if title:
         _draw_title(sheet, title, pad, top - 0.5 * size, inner)
-    x, room = float(pad), float(inner)
-    if beside:
-        room -= key_width + _GAP * size
-        x += 0 if title else key_width + _GAP * size
+    x = pad + (key_width + _GAP * size if beside and not title else 0.0)
     y = top + (body - text_height) / 2 if beside else top
     for line in lines:
         y += _LINE * size
@@ -120,6 +122,12 @@ def strip(
         # Beside the lines the key is centred on them, else it stands at the bottom.
         draw_key(sheet, key, left, top + (body - key_height) / (2 if beside else 1), key_width)
     return sheet.pixels()
+
+
+def _wrap(remarks: Sequence[str], room: float, size: int, font: str | None) -> list[str]:
+    """Break remarks into lines that fit."""
+    ruler = Sheet(1, 1, size, font)
+    return [line for remark in remarks for line in wrapped(remark, room, ruler.width_of)]
 
 
 def _draw_title(sheet: Sheet, title: tuple[str, str], left: float, base: float, room: float) -> None:

@@ -15,7 +15,7 @@ from xplain.explanation.characters import one_line
 from xplain.renderers.canvas.colours import Colour
 from xplain.renderers.canvas.scale import fraction, number
 from xplain.renderers.canvas.surface import Recording
-from xplain.renderers.canvas.typography import INK, LINE, PAPER, QUIET, readable_on
+from xplain.renderers.canvas.typography import INK, LINE, PAPER, QUIET, readable_on, wrapped
 
 #: Width of a page, height of its text, and margin, in pixels.
 WIDTH, SIZE, MARGIN = 960, 15, 24
@@ -26,7 +26,6 @@ _POSITIVE, _NEGATIVE = (178, 24, 44), (33, 102, 172)
 _ROW = 1.6
 _NAME_COLUMN = 17.0
 _LEAST_COLUMN = 4.0  # of a table that is too wide
-_MOST_LINES = 6  # that one value is wrapped to
 _LEAST_SEGMENT = 3.0  # pixels, so that small parts of a whole are seen
 
 
@@ -83,7 +82,7 @@ class Page:
     def field(self, name: str, value: str, indent: float = 0.0) -> None:
         """Write a name, and its value beside it, wrapped to several lines if it is long."""
         left, column = MARGIN + indent * SIZE, MARGIN + max(_NAME_COLUMN, indent + 0.6 * _NAME_COLUMN) * SIZE
-        for i, line in enumerate(self._wrap(one_line(value), WIDTH - MARGIN - column)):
+        for i, line in enumerate(wrapped(one_line(value), WIDTH - MARGIN - column, self._width)):
             self.y += _ROW * SIZE
             base = self.y - 0.45 * SIZE
             if i == 0:
@@ -98,19 +97,6 @@ class Page:
         width = self._width(value) + SIZE
         self.sheet.box(column, base - 1.05 * SIZE, column + width, base + 0.4 * SIZE, colour)
         self.sheet.text((column + width / 2, base), value, room=width, colour=readable_on(colour), anchor="ms")
-
-    def _wrap(self, text: str, room: float) -> list[str]:
-        """Break a text into lines that fit; a text of too many lines ends in an ellipsis."""
-        lines = [""]
-        for word in text.split():
-            longer = f"{lines[-1]} {word}".strip()
-            if lines[-1] and self._width(longer) > room:
-                if len(lines) == _MOST_LINES:
-                    return [*lines[:-1], f"{lines[-1]} …"]
-                lines.append(word)
-            else:
-                lines[-1] = longer
-        return lines
 
     def table(self, header: Sequence[str], rows: Sequence[Sequence[str]], *, first: float | None = None) -> None:
         """Write a table: the first column aligned at the left, the others at the right.

@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from xplain import _check
 from xplain.errors import InputError, UnknownNameError
-from xplain.explanation.notes import Measure
+from xplain.explanation.notes import ALL_ZERO, Measure
 from xplain.kernels import maps
 
 #: How a scale can be chosen.
@@ -64,7 +64,7 @@ class Extent:
     def blank_reason(self) -> str:
         """Why there is nothing to see; empty if there is something."""
         if not self.largest:
-            return "no evidence: all values are 0"
+            return ALL_ZERO
         if self.largest < _NEGLIGIBLE * abs(self.score):
             share = self.largest / abs(self.score)
             return f"no evidence: no value reaches {number(_round_up(share, 1))} of the score"

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any, Protocol
 
@@ -37,6 +37,7 @@ FALLBACK_FONTS = (
 )
 _SUPERSAMPLING = 3  # strokes that are not upright are drawn that many times as large, and reduced for smooth edges
 _MOST_SUPERSAMPLED = 1 << 22  # pixels; larger strokes are drawn without
+_MOST_LINES = 6  # that one value is wrapped to
 _DASH, _GAP = 4.0, 5.0  # in widths of the stroke, without its ends
 
 
@@ -199,6 +200,20 @@ def fitted(text: str, size: int, path: str | None = None, room: float = math.inf
     """
     font, text = choose_font(" ".join(text.split()), size, path)
     return font, *_shorten(text, font, room)
+
+
+def wrapped(text: str, room: float, width_of: Callable[[str], float]) -> list[str]:
+    """Break a text into lines that fit; a text of too many lines ends in an ellipsis."""
+    lines = [""]
+    for word in text.split():
+        longer = f"{lines[-1]} {word}".strip()
+        if lines[-1] and width_of(longer) > room:
+            if len(lines) == _MOST_LINES:
+                return [*lines[:-1], f"{lines[-1]} …"]
+            lines.append(word)
+        else:
+            lines[-1] = longer
+    return lines
 
 
 def _shorten(text: str, font: Any, room: float) -> tuple[str, float]:

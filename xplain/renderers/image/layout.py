@@ -37,12 +37,8 @@ def single(tile: Tile) -> UInt8:
     zoom = _zoom(tile, _SINGLE)
     tile = tile.arranged(zoom)
     height, width = tile.panel.height * zoom, tile.panel.width * zoom
-    key = tile.key()
-    # A key that is a message says what the facts would.
-    facts = [] if isinstance(key, Message) else wording.facts(tile)
-    lines = [wording.origin(tile), *facts, tile.scale.rule if tile.scale is not None else ""]
     size = text_size(width, height)
-    legend = strip(max(width, _SINGLE), size, wording.title(tile), lines, key, tile.style.font, pad=size)
+    legend = _caption(tile, max(width, _SINGLE), size, shared=False, named=True, pad=size)
     canvas = _canvas(height + len(legend), legend.shape[1], white=width < legend.shape[1])
     _draw_tile(tile, zoom, canvas, 0, (legend.shape[1] - width) // 2)
     canvas[height:] = legend
@@ -77,13 +73,16 @@ def beside(tiles: Sequence[Tile], style: Style) -> UInt8:
     return canvas
 
 
-def _caption(tile: Tile, width: int, size: int, shared: bool, named: bool) -> UInt8:
-    """The text below a tile of a set; with its own key and rule if the scale is not shared."""
+def _caption(tile: Tile, width: int, size: int, shared: bool, named: bool, pad: int = 0) -> UInt8:
+    """The text below a tile; with its own key and rule if the scale is not shared."""
     lines = [wording.origin(tile, named), *wording.facts(tile)]
     key = None if shared else tile.key()
     if tile.scale is not None and not shared:
         lines.append(tile.scale.rule)
-    return strip(width, size, wording.title(tile), lines, None if isinstance(key, Message) else key, tile.style.font)
+    if isinstance(key, Message):  # which says what the facts do
+        key = None
+    title, remarks = wording.title(tile), wording.remarks(tile)
+    return strip(width, size, title, lines, key, tile.style.font, pad=pad, remarks=remarks)
 
 
 def _footer(tiles: Sequence[Tile], width: int, size: int) -> UInt8:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from xplain.explanation import Attribution, Grid
+from xplain.explanation import Attribution, Grid, notes
 from xplain.renderers.canvas.scale import Extent, format_measure, number
 from xplain.renderers.image.labels import Arrangement
 from xplain.renderers.image.maps import Tile
@@ -47,6 +47,14 @@ def facts(tile: Tile) -> list[str]:
     if tile.panel.attribution is not None and not marks.note:
         lines = lines[1:]
     return [*_evidence_facts(tile), *lines]
+
+
+def remarks(tile: Tile) -> list[str]:
+    """What was noted about the evidence when it was computed, without what the facts say already."""
+    if tile.panel.attribution is None:
+        return []
+    said = _evidence_facts(tile)
+    return [remark for remark in notes.remarks(tile.panel.attribution) if remark not in said]
 
 
 def _region_facts(marks: Marks, arrangement: Arrangement | None) -> list[str]:
@@ -156,7 +164,8 @@ def _describe_evidence(tile: Tile, attribution: Attribution) -> str:
     if place:
         place = f"; strongest in the {place}" if tile.mask is None else f"; around the {place}"
     facts = ", ".join(_evidence_facts(tile))
-    return f"{kind} for {target.name!r} (score {number(target.score)}){method}{ground}: {facts}{place}."
+    noted = "".join(f"; {remark}" for remark in remarks(tile))
+    return f"{kind} for {target.name!r} (score {number(target.score)}){method}{ground}: {facts}{place}{noted}."
 
 
 def _place_of_evidence(tile: Tile) -> str:

@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from xplain.errors import XplainError
 from xplain.explanation import Explanation, Item, Prediction, Results, Span, Window
-from xplain.explanation.notes import Notes, Table
+from xplain.explanation.notes import Notes, Table, all_remarks
 from xplain.explanation.outcomes import Outcome, choose, outcomes
 from xplain.renderers.canvas.html import background, escaped, table
 from xplain.renderers.canvas.scale import number
@@ -247,12 +247,17 @@ def entry(index: int, item: Item, notes: Notes, counts: Counts, classes: Mapping
             f'<h3 dir="auto"><a href="#i{index}">{escaped(item.name) or "(no name)"}</a></h3>\n',
             *([] if explanation is None else _picture(item, explanation, notes, counts, photos)),
             *([] if explanation is None else _decision(explanation, decided, notes)),
+            *([] if explanation is None else map(_remark, all_remarks(explanation))),
             f'<p class="quiet">{escaped(_status(item))}</p>\n',
             *([] if item.error is None else [f'<p class="error" dir="auto">{escaped(item.error)}</p>\n']),
             *([] if explanation is None else _all_predictions(explanation, notes)),
             "</article>\n",
         ]
     )
+
+
+def _remark(remark: str) -> str:
+    return f'<p class="quiet" dir="auto">{escaped(remark)}</p>\n'
 
 
 def _status(item: Item) -> str:

@@ -25,6 +25,7 @@ from xplain.renderers.signal.scene import (
     caption,
     heading,
     legend_lines,
+    noted,
     time_ticks,
 )
 from xplain.renderers.signal.timeline import Block, draw_timeline, palette
@@ -76,7 +77,7 @@ def _signal(
     for section in sections:
         target = section.attribution.target
         title = (target.name, number(target.score))
-        yield strip(_WIDTH, _SIZE, title, [caption(section)], None, font, pad=_MARGIN)
+        yield strip(_WIDTH, _SIZE, title, [caption(section)], None, font, pad=_MARGIN, remarks=noted(section))
         yield _axes(scene, explained, section, font)
         yield _time_axis(explained, font)
     if not sections and explained.readings is not None:

@@ -17,7 +17,7 @@ import numpy.typing as npt
 from xplain import _check
 from xplain.errors import InputError
 from xplain.explanation import Attribution, Explanation, SignalScores, Window
-from xplain.explanation.notes import Notes, NotesOf
+from xplain.explanation.notes import Notes, NotesOf, remarks
 from xplain.inputs.signals import load as load_recording
 from xplain.renderers.canvas.colours import Cmap
 from xplain.renderers.canvas.paint import Colouring
@@ -305,6 +305,11 @@ def caption(section: Section) -> str:
     return " · ".join(filter(None, (attribution.method, window, values)))
 
 
+def noted(section: Section) -> list[str]:
+    """What was noted about the values when they were computed, without what the caption says."""
+    return [remark for remark in remarks(section.attribution) if remark != section.extent.blank_reason]
+
+
 def legend_lines(scene: Scene) -> list[str]:
     """How the scale was chosen, and how many readings a colour stands for; or why there is no scale."""
     if not scene.sections:
@@ -338,7 +343,8 @@ def _evidence_sentence(explained: ExplainedSignal, section: Section) -> str:
         middle = (column + 0.5) / section.values.shape[1]
         strongest = f"; strongest at {_moment(explained, middle)}"
         strongest += f" on {explained.axes[axis]}" if explained.axes[axis] else ""
-    return f"evidence for {target.name!r} (score {number(target.score)}): {caption(section)}{strongest}."
+    noted_too = "".join(f"; {remark}" for remark in noted(section))
+    return f"evidence for {target.name!r} (score {number(target.score)}): {caption(section)}{strongest}{noted_too}."
 
 
 def _moment(explained: ExplainedSignal, fraction: float) -> str:

@@ -25,7 +25,7 @@ import numpy.typing as npt
 from xplain import _check
 from xplain.errors import InputError
 from xplain.explanation import Attribution, Explanation, Word, WordScores
-from xplain.explanation.notes import Notes, NotesOf
+from xplain.explanation.notes import Notes, NotesOf, remarks
 from xplain.renderers.canvas.colours import MIDDLE, Cmap, Colour, colour_table
 from xplain.renderers.canvas.scale import Extent, Scale, choose
 from xplain.renderers.canvas.typography import PAPER
@@ -145,6 +145,11 @@ class Section:
     def blank_reason(self) -> str:
         """Why there is nothing to see, or an empty string."""
         return self.extent.blank_reason if self.words else "no evidence: no word has a score"
+
+    @property
+    def remarks(self) -> list[str]:
+        """What was noted about the scores when they were computed, without the reason above."""
+        return [remark for remark in remarks(self.attribution) if remark != self.blank_reason]
 
 
 @dataclass(frozen=True, slots=True)

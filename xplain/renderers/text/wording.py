@@ -174,8 +174,9 @@ def blank_reason(explained: ExplainedText) -> str:
 
 
 def section_notes(scene: Scene, section: Section) -> list[str]:
-    """Why a section is blank, and which words are not shown in the text."""
+    """Why a section is blank, what was noted about its scores, and which words are not shown in the text."""
     notes = [section.blank_reason] if section.blank_reason and scene.scale is not None else []
+    notes += section.remarks
     if scene.kind != "text":
         return notes
     if not section.has_text:
@@ -244,7 +245,8 @@ def _evidence_sentence(section: Section) -> str:
     by = f" by {one_line(method)}" if method else ""
     words = section.strongest(_MAX_NAMED)
     evidence = f"strongest {_list_words(words, section)}" if words else section.blank_reason
-    return f"words for {one_line(target.name)!r} (score {number(target.score)}){by}: {evidence}."
+    noted = "".join(f"; {remark}" for remark in section.remarks)
+    return f"words for {one_line(target.name)!r} (score {number(target.score)}){by}: {evidence}{noted}."
 
 
 def _list_words(words: Sequence[Word], section: Section) -> str:
