@@ -13,7 +13,7 @@ from xplain.attributions import run
 from xplain.attributions.engine import autograd, places
 from xplain.attributions.engine.places import Place
 from xplain.errors import AttributionError
-from xplain.models import Detections, Detector, ImageClassifier
+from xplain.models import Detector, ImageClassifier
 from xplain.models.borrowing import evaluation
 
 SIDE = 32
@@ -327,7 +327,7 @@ def test_the_demo_network_s_maps_and_costs_are_as_before(network):
 
 
 class Levels(nn.Module):
-    """One head over a fine and a coarse level, each place of which is a candidate: a bright patch of its size."""
+    """One tower over a fine and a coarse level, each place of which is a candidate: x0, y0, x1, y1, score."""
 
     def __init__(self, order):
         super().__init__()
@@ -336,30 +336,148 @@ class Levels(nn.Module):
 
     def forward(self, x):
         levels = [F.avg_pool2d(x, 2), F.avg_pool2d(x, 8)]
-        boxes, scores = [], []
+        candidates = []
         for level in (levels[k] for k in self.order):
             evidence = F.avg_pool2d(self.tower(level), 3, stride=1, padding=1)
             rows, columns = torch.meshgrid(*(torch.arange(n).to(x) for n in evidence.shape[2:]), indexing="ij")
             stride = SIDE / evidence.shape[2]
             centres = (torch.stack([columns, rows], dim=-1).reshape(-1, 2) + 0.5) * stride
-            boxes.append(torch.cat([centres - 1.5 * stride, centres + 1.5 * stride], dim=1))
-            scores.append(evidence.flatten(1))
-        return [Detections(torch.cat(boxes), row, torch.zeros(len(row)).long()) for row in torch.cat(scores, dim=1)]
+            boxes = torch.cat([centres - 1.5 * stride, centres + 1.5 * stride], dim=1).expand(len(x), -1, -1)
+            candidates.append(torch.cat([boxes, evidence.flatten(1)[..., None]], dim=2))
+        return torch.cat(candidates, dim=1)
 
 
-def detector(order):
-    return Detector(Levels(order), labels=["patch"])
+class Best:
+    """The best candidate of each level."""
+
+    def candidates(self, raw):
+        return [{"boxes": o[:, :4], "labels": torch.zeros(len(o)).long(), "scores": o[:, 4]} for o in raw]
+
+    def __call__(self, raw):
+        found = []
+        for one in self.candidates(raw):
+            sizes = one["boxes"][:, 2] - one["boxes"][:, 0]
+            kept = [int((one["scores"] * (sizes == size)).argmax()) for size in sizes.unique()]
+            found.append({key: values[kept] for key, values in one.items()})
+        return found
 
 
+@pytest.mark.parametrize("method", ["grad-cam", "hires-cam"])
 @pytest.mark.parametrize("order", [(0, 1), (1, 0)])
-def test_a_detection_is_explained_at_the_level_that_it_was_found_at(order):
+@pytest.mark.parametrize("layer", [None, "tower"])
+def test_each_detection_is_explained_at_the_level_that_it_was_found_at(order, method, layer):
     photo = np.zeros((3, SIDE, SIDE), np.float32)
     photo[:, 2:8, 2:8] = 1  # a box of the fine level
     photo[:, 8:32, 8:32] = 1  # a box of the coarse one
-    model = detector(order)
-    (explanation,) = run(model, [prepared(photo)], ["all"], method="hires-cam")
-    found = {}
-    for attribution in explanation.attributions:
-        box = attribution.target.region
-        found.setdefault(round(box.x1 - box.x0), (box, attribution))
-    assert set(found) == {6, 24}
+    model = Detector(Levels(order), ["patch"], postprocess=Best(), layer=layer)
+    for target in ("all", "top-1"):
+        (explanation,) = run(model, [prepared(photo)], [target], method=method)
+        for attribution in explanation.attributions:
+            box, values = attribution.target.region, attribution.evidence.values
+            assert attribution.quality["layer"] == (layer or "tower.pool")
+            # One pixel more, by which the coarse map is blurred where it is enlarged.
+            x0, y0, x1, y1 = (round(v) for v in (box.x0 - 1, box.y0 - 1, box.x1 + 1, box.y1 + 1))
+            if method == "hires-cam":
+                assert np.abs(values[max(0, y0) : y1, max(0, x0) : x1]).sum() > 0.9 * np.abs(values).sum()
+        # Of one detection a single call carries gradient, and where it lies need not be found out.
+        found = 1 if layer else 2
+        assert explanation.provenance.evaluations == found + 1 + (PROBE + 1 if target == "all" else 0)
+    assert {round(p.region.x1 - p.region.x0) for p in explanation.predictions} == {6, 24}
+
+
+class Mixer(nn.Module):
+    """Patches by a convolution, tokens of which a function mixes, then a mean and a linear layer."""
+
+    def __init__(self, mix, patch=4, width=6, tokens=64, blocks=2):
+        super().__init__()
+        torch.manual_seed(0)
+        self.stem = nn.Conv2d(3, width, patch, stride=patch)
+        self.blocks = nn.Sequential(*[MixerBlock(mix, width, tokens) for _ in range(blocks)])
+        self.norm, self.head = nn.LayerNorm(width), nn.Linear(width, 2)
+        self.double()
+
+    def forward(self, x):
+        return self.head(self.norm(self.blocks(self.stem(x).flatten(2).transpose(1, 2))).mean(dim=1))
+
+
+class MixerBlock(nn.Module):
+    def __init__(self, mix, width, tokens):
+        super().__init__()
+        self.mix, self.norm = mix, nn.LayerNorm(width)
+        self.linear, self.convolution = nn.Linear(tokens, tokens), nn.Conv1d(tokens, tokens, 1)
+        self.channels = nn.Sequential(nn.Linear(width, width), nn.GELU(), nn.Linear(width, width))
+        with torch.no_grad():
+            for weight in (self.linear.weight, self.convolution.weight):
+                weight.mul_(0.1)
+
+    def forward(self, x):
+        x = x + self.mix(self, self.norm(x))
+        return x + self.channels(self.norm(x))
+
+
+MIXERS = {
+    "mlp-mixer": lambda block, x: block.linear(x.transpose(1, 2)).transpose(1, 2),
+    "conv1d over tokens": lambda block, x: block.convolution(x),
+    "gated": lambda block, x: x * block.convolution(x),
+    "matmul": lambda block, x: block.linear.weight @ x,
+    "einsum": lambda block, x: torch.einsum("st,ntc->nsc", block.linear.weight, x),
+}
+
+
+@pytest.mark.parametrize("name", MIXERS)
+def test_of_mixers_the_last_tokens_count(name):
+    module = Mixer(MIXERS[name])
+    photo = noise(3, SIDE, SIDE)
+    maps, run_ = attribute("hires-cam", module, photo, target=[0, 1])
+    assert maps.shape == (2, 8, 8)
+    assert notes_of(run_)[0]["layer"] == "norm"
+    expected = run_.class_scores - module.head.bias.detach().numpy()
+    np.testing.assert_allclose(maps.sum(axis=(1, 2)), expected, rtol=1e-12)
+    (explanation,) = run(ImageClassifier(module), [prepared(photo)])
+    assert explanation.attributions[0].method == "integrated-gradients"
+
+
+SHUFFLERS = {
+    "roll": lambda block, x: x.roll(9, 1),
+    "half a turn": lambda block, x: x.roll(32, 1) * 3,
+    "fourier": lambda block, x: torch.fft.fft(torch.fft.fft(x, dim=-1), dim=-2).real,
+}
+
+
+@pytest.mark.parametrize("name", SHUFFLERS)
+def test_tokens_that_lost_their_places_are_refused(name):
+    with refuses(AttributionError, "places are not those of a box of the input", "integrated-gradients"):
+        attribute("grad-cam", Mixer(SHUFFLERS[name]), noise(3, SIDE, SIDE))
+
+
+def test_maps_that_were_rolled_are_refused_and_those_rolled_back_are_not():
+    class Rolled(nn.Module):
+        def __init__(self, back):
+            super().__init__()
+            torch.manual_seed(0)
+            self.back = back
+            self.stem, self.conv, self.head = nn.Conv2d(3, 4, 4, stride=4), nn.Conv2d(4, 4, 1), nn.Linear(4, 2)
+
+        def forward(self, x):
+            x = self.stem(x).roll(3, 2)
+            return self.head(self.conv(x.roll(-3, 2) if self.back else x).mean(dim=(2, 3)))
+
+    with refuses(AttributionError, "call 1 of 1 whose places are not those of a box of the input"):
+        attribute("grad-cam", Rolled(False), noise(3, SIDE, SIDE))
+    photo = noise(3, SIDE, SIDE)
+    maps, _ = attribute("hires-cam", Rolled(True), photo, target=0)
+    np.testing.assert_array_equal(maps, as_before(Rolled(True), photo, "conv", 0)[0])
+
+
+def test_places_are_spread_by_area_and_sums_stay():
+    maps = torch.arange(6.0).reshape(1, 2, 3).double()
+    whole = Place().spread(maps, (4, 6))
+    torch.testing.assert_close(whole, maps.repeat_interleave(2, 1).repeat_interleave(2, 2) / 4)
+    part = Place(top=0.5, bottom=1.0, left=0.25, right=0.75)
+    assert part.resolution((2, 3)) == (4, 6)
+    spread = part.spread(maps, (5, 7))
+    torch.testing.assert_close(spread.sum(), maps.sum())
+    assert not spread[:, :2].any()
+    assert not spread[:, :, 6:].any()
+    turned = Place(transposed=True, mirrored=True).upright(maps)
+    torch.testing.assert_close(turned, maps.transpose(1, 2).flip(2))

@@ -115,12 +115,14 @@ def class_gradients(recording: Recording, targets: Sequence[Sequence[int]]) -> l
     """
     outputs, leaves = recording
     count = max(map(len, targets))
-    gradients = []
+    gradients: list[list[torch.Tensor | None]] = []
     for t in range(count):
         rows = [row for row, classes in enumerate(targets) if len(classes) > t]
         # The sum over the batch has each input's own gradient: inputs do not influence each other's scores.
         total = outputs[rows, [targets[row][t] for row in rows]].sum()
-        of_leaves = list(torch.autograd.grad(total, leaves, retain_graph=t + 1 < count, allow_unused=True))
+        of_leaves: list[torch.Tensor | None] = list(
+            torch.autograd.grad(total, leaves, retain_graph=t + 1 < count, allow_unused=True)
+        )
         if all(gradient is None for gradient in of_leaves):
             raise AttributionError(
                 "the model's output must depend on its input, got no gradient; if the model detaches or converts its "
@@ -139,7 +141,9 @@ def calls_of_inputs(recording: Recording, targets: Sequence[Sequence[int]]) -> l
     calls = []
     for row, classes in enumerate(targets):
         all_calls = [
-            _call_of_input(recording[1], number, [of_leaves[number] for of_leaves in slopes[: len(classes)]], row, len(targets))
+            _call_of_input(
+                recording[1], number, [of_leaves[number] for of_leaves in slopes[: len(classes)]], row, len(targets)
+            )
             for number in range(len(recording[1]))
         ]
         carrying = [call for call in all_calls if len(all_calls) == 1 or call.gradients.any()]
@@ -215,9 +219,7 @@ def _leaves_of_calls(model: Explained, layer: str) -> Iterator[list[torch.Tensor
 
 
 @contextmanager
-def _replaced_outputs(
-    model: Explained, layer: str, replace: Callable[[torch.Tensor], torch.Tensor]
-) -> Iterator[None]:
+def _replaced_outputs(model: Explained, layer: str, replace: Callable[[torch.Tensor], torch.Tensor]) -> Iterator[None]:
     """Replace what a layer returns in this thread."""
     owner = threading.get_ident()
 

@@ -102,13 +102,12 @@ def add_up(run: Run, calls: Sequence[PlacedCall], maps: Sequence[torch.Tensor]) 
     if len(calls) == 1 and calls[0].place == Place():
         return maps[0]
     upright = [call.place.upright(values) for call, values in zip(calls, maps, strict=True)]
-    frame = tuple(
-        min(run.size[axis], max(call.place.resolution(values.shape[1:])[axis] for call, values in zip(calls, upright)))
-        for axis in (0, 1)
+    sizes = [call.place.resolution(values.shape[1:]) for call, values in zip(calls, upright, strict=True)]
+    height, width = (
+        min(side, max(of_calls)) for side, of_calls in zip(run.size, zip(*sizes, strict=True), strict=True)
     )
-    return torch.stack(
-        [call.place.spread(values, (frame[0], frame[1])) for call, values in zip(calls, upright, strict=True)]
-    ).sum(dim=0)
+    spread = [call.place.spread(values, (height, width)) for call, values in zip(calls, upright, strict=True)]
+    return torch.stack(spread).sum(dim=0)
 
 
 def _placed(run: Run, call: LayerCall, place: Place) -> PlacedCall:

@@ -15,7 +15,7 @@ from torch.utils.weak import WeakTensorKeyDictionary
 #: Torch functions that move or mix places wherever they are applied to what has places.
 _MOVERS = {"roll", "flip", "fliplr", "flipud", "rot90"}
 #: Torch functions that multiply by a matrix.
-_PRODUCTS = {"matmul", "__matmul__", "__rmatmul__", "bmm", "einsum"}
+_PRODUCTS = {"matmul", "__matmul__", "__rmatmul__", "einsum"}
 
 
 class Flow:
@@ -36,11 +36,10 @@ class Flow:
 
     def note(self, name: str, arguments: object, result: object) -> None:
         """Take note of a torch function: its name, all its arguments, and what it returned."""
-        results = list(tensors_in(result))
-        if not results and name != "__setitem__":
+        if not isinstance(result, (torch.Tensor, tuple, list)) and name != "__setitem__":
             return
         sources = list(tensors_in(arguments))
-        results = results or sources[:1]
+        results = list(tensors_in(result)) or sources[: name == "__setitem__"]
         made_of = tuple({self.number(source) for source in sources})
         for tensor in results:
             number = self._new(tensor, made_of)
@@ -112,8 +111,10 @@ def moves_places(name: str, arguments: tuple[Any, ...], maps: tuple[int, ...]) -
     maps : tuple of int
         Channels, rows and columns of the last feature maps; rows times columns is the number of tokens.
     """
+    if name not in _PRODUCTS | _MOVERS | {"linear", "conv1d"} and not name.startswith("fft_"):
+        return False
     values = list(tensors_in(arguments))
-    if not values or not any(value.ndim >= 3 for value in values):
+    if not any(value.ndim >= 3 for value in values):
         return False
     first, places = values[0], maps[1] * maps[2]
     if name in _MOVERS or name.startswith("fft_"):
@@ -123,4 +124,4 @@ def moves_places(name: str, arguments: tuple[Any, ...], maps: tuple[int, ...]) -
     if name == "conv1d":
         return first.shape[-2] == places or (first.shape[-1] == places and values[1].shape[-1] > 1)
     # A matrix of weights that has places on one side.
-    return name in _PRODUCTS and any(value.ndim == 2 and places in value.shape for value in values)
+    return any(value.ndim == 2 and places in value.shape for value in values)

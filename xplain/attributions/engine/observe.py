@@ -245,7 +245,7 @@ class Watcher(TorchFunctionMode):
             self.attention_follows = True
             self.token_layer, self._token_candidate = self._token_candidate, None
             self.attended = tuple(args[0].shape[1:3]) if args else ()
-        elif moves_places(name, args, self._shape_of_maps()):
+        if moves_places(name, args, self._shape_of_maps()):
             self.moved = True
             if self.layer is not None:
                 self.mixed_by, self.mixed_tokens = name, None

@@ -35,6 +35,9 @@ _STRIPS = 8
 _LEAST_SLOPE = 0.25
 #: How far a place may be from where it should, as a fraction of the box.
 _TOLERANCE = 0.15
+#: How far apart places of one pixel may be for two variants, on the mean over a box, since the signs are random: a
+#: fraction of the box, and one of a place of the output.
+_SAME = (0.08, 0.25)
 #: Pixels at a border that a layer may leave out, as strides do, and still see up to the border.
 _BORDER = 2
 
@@ -104,11 +107,10 @@ def _measure(
 ) -> list[tuple[Float64, list[torch.Tensor]]]:
     """Return what each call sees of some variants, as `_seen` says, and its outputs for each or for all of them."""
     batch = torch.stack([_variant(run, number) for number in variants]).requires_grad_()
-    with outputs_of_calls(run.model, layer) as outputs:
-        # A detector may find nothing in noise, which is of no matter here: its layers have run.
-        with suppress(XplainError):
-            # A clone, since a module may normalise its input in place, which autograd forbids for a leaf.
-            run.model.forward(batch.clone())
+    # A detector may find nothing in noise, which is of no matter here: its layers have run.
+    with outputs_of_calls(run.model, layer) as outputs, suppress(XplainError):
+        # A clone, since a module may normalise its input in place, which autograd forbids for a leaf.
+        run.model.forward(batch.clone())
     if len(outputs) != calls[0].count:
         raise _unclear(layer, f"{calls[0].count} calls for the input and {len(outputs)} for noise")
     measured = []
@@ -119,9 +121,7 @@ def _measure(
     return measured
 
 
-def _seen(
-    run: Run, call: LayerCall, output: torch.Tensor, batch: torch.Tensor, variants: Sequence[int]
-) -> Float64:
+def _seen(run: Run, call: LayerCall, output: torch.Tensor, batch: torch.Tensor, variants: Sequence[int]) -> Float64:
     """Return (n, 3, height, width): at each pixel the sum of squared derivatives, alone and times rows and columns.
 
     Rows and columns of the output are 0..1.
@@ -179,7 +179,7 @@ def _place_of(run: Run, layer: str, call: LayerCall, seen: Float64, outputs: Seq
     if outside.any():
         raise _unclear(layer, f"{name} on a part that depends on what the input shows")
     maps = layers.tokens_at_places(run, call.output) if call.output.ndim == 2 else call.output
-    way = _way(noise[:, y0:y1, x0:x1], tuple(maps.shape[1:]))
+    way = _way(seen[:, :, y0:y1, x0:x1], tuple(maps.shape[1:]))
     if way is None:
         raise _unclear(layer, f"{name} whose places are not those of a box of the input")
     height, width = run.size
@@ -201,14 +201,14 @@ def _box(mask: npt.NDArray[np.bool_]) -> tuple[int, int, int, int]:
 def _way(seen: Float64, shape: tuple[int, ...]) -> tuple[bool, bool, bool] | None:
     """Return whether maps lie transposed, upside down and mirrored on their box; None if in no such way.
 
-    ``seen`` is (3, rows, columns) of the box, as `_seen` says, ``shape`` that of the maps.
+    ``seen`` is (VARIANTS, 3, rows, columns) of the box, as `_seen` says, ``shape`` that of the maps.
     """
     along: list[int | None] = [None, None]  # the axis of the box along which rows and columns of the maps run
     flipped = [False, False]
     for axis in (0, 1):
         if shape[axis] == 1:
             continue
-        slopes = _slopes(seen[[0, 1 + axis]], shape[axis])
+        slopes = _slopes(seen[:, [0, 1 + axis]], shape[axis])
         which = int(np.abs(slopes).argmax())
         if not _LEAST_SLOPE <= abs(slopes[which]) <= 1 + _TOLERANCE or abs(slopes[1 - which]) > _TOLERANCE:
             return None
@@ -221,27 +221,38 @@ def _way(seen: Float64, shape: tuple[int, ...]) -> tuple[bool, bool, bool] | Non
 def _slopes(seen: Float64, length: int) -> Float64:
     """Return how fast places along one axis of an output change along the rows and the columns of the box: (2,).
 
-    ``seen`` is (2, rows, columns), the squared derivatives alone and times the places, of which there are ``length``.
-    Both are 0 where the places do not change evenly, or where too little of the box is seen.
+    ``seen`` is (VARIANTS, 2, rows, columns), the squared derivatives alone and times the places, of which there are
+    ``length``. Both are 0 where the places do not change evenly, where they are others for other variants, or where too
+    little of the box is seen.
     """
     cells, places = seen, []
-    for axis in (1, 2):
+    for axis in (2, 3):
         count = seen.shape[axis]
         strips = np.arange(min(_STRIPS, count)) * count // min(_STRIPS, count)
         cells = np.add.reduceat(cells, strips, axis=axis)
         # Where the strips' pixels lie in an output of so many places.
         exact = (np.floor((np.arange(count) + 0.5) / count * length) + 0.5) / length
         places.append(np.add.reduceat(exact, strips) / np.diff([*strips, count]) - 0.5)
-    is_seen = cells[0] > 0
+    noise = cells[:-1].sum(axis=0)
+    is_seen = noise[0] > 0
     if is_seen.mean() < 0.5 or not is_seen.any(axis=0).all() or not is_seen.any(axis=1).all():
         return np.zeros(2)
-    measured = np.where(is_seen, cells[1] / np.where(is_seen, cells[0], 1), 0.5) - 0.5
+    measured = _quotients(noise[1], noise[0]) - 0.5
+    for denominators, numerators in cells:
+        differences = np.abs(_quotients(numerators, denominators) - 0.5 - measured)[is_seen & (denominators > 0)]
+        if differences.size and differences.mean() > _SAME[0] + _SAME[1] / length:
+            return np.zeros(2)
     grid = np.stack(np.broadcast_arrays(places[0][:, np.newaxis], places[1], 1.0))
     (*slopes, shift), *_ = np.linalg.lstsq(grid[:, is_seen].T, measured[is_seen], rcond=None)
     misses = np.where(is_seen, measured - np.tensordot([*slopes, shift], grid, 1), 0)
     of_strips = [np.abs(misses.sum(axis=axis)) / is_seen.sum(axis=axis) for axis in (0, 1)]
     worst = max(np.abs(misses).sum() / is_seen.sum(), *map(np.max, of_strips), abs(shift))
     return np.asarray(slopes) if worst <= _TOLERANCE else np.zeros(2)
+
+
+def _quotients(numerators: Float64, denominators: Float64) -> Float64:
+    """Divide, with 0.5 where the denominator is 0."""
+    return np.divide(numerators, denominators, out=np.full_like(numerators, 0.5), where=denominators > 0)
 
 
 def _shares(length: int, frame: int, start: float, stop: float) -> torch.Tensor:
