@@ -204,6 +204,12 @@ def test_what_cannot_be_put_at_its_place_is_refused(name):
         attribute("hires-cam", Scored(UNCLEAR[name]), PHOTO, target=0)
 
 
+def test_copies_of_an_input_in_one_batch_are_refused():
+    module = Scored(lambda net, x: net.f(torch.cat([x, x.flip(3)])).view(2, len(x), -1).mean(dim=0))
+    with refuses(AttributionError, "got shape (2, 1, 32, 32) from 'body.pool'", "several copies", "occlusion"):
+        attribute("grad-cam", module, PHOTO)
+
+
 def test_the_remedies_of_a_refusal_work():
     model = ImageClassifier(Scored(UNCLEAR["rolled"]))
     for method in ("integrated-gradients", "occlusion"):

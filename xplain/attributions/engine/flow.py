@@ -6,11 +6,11 @@ single function whether it puts numbers of one place of feature maps at others.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import weakref
+from collections.abc import Iterable
 from typing import Any
 
 import torch
-from torch.utils.weak import WeakTensorKeyDictionary
 
 #: Torch functions that move or mix places wherever they are applied to what has places.
 _MOVERS = {"roll", "flip", "fliplr", "flipud", "rot90"}
@@ -27,19 +27,21 @@ class Flow:
     def __init__(self) -> None:
         self._made_of: list[tuple[int, ...]] = []
         self._convolutions: set[int] = set()
-        self._numbers: Any = WeakTensorKeyDictionary()
+        # By identity, which may be that of another tensor after the first is gone.
+        self._numbers: dict[int, tuple[weakref.ref[torch.Tensor], int]] = {}
 
     def number(self, tensor: torch.Tensor) -> int:
         """Return a tensor's number; one that was not seen before is made of nothing."""
-        number = self._numbers.get(tensor)
-        return self._new(tensor, ()) if number is None else int(number)
+        reference, number = self._numbers.get(id(tensor), (None, 0))
+        return number if reference is not None and reference() is tensor else self._new(tensor, ())
 
     def note(self, name: str, arguments: object, result: object) -> None:
         """Take note of a torch function: its name, all its arguments, and what it returned."""
-        if not isinstance(result, (torch.Tensor, tuple, list)) and name != "__setitem__":
+        results = tensors_in(result)
+        if not results and name != "__setitem__":
             return
-        sources = list(tensors_in(arguments))
-        results = list(tensors_in(result)) or sources[: name == "__setitem__"]
+        sources = tensors_in(arguments)
+        results = results or sources[:1]
         made_of = tuple({self.number(source) for source in sources})
         for tensor in results:
             number = self._new(tensor, made_of)
@@ -84,19 +86,22 @@ class Flow:
 
     def _new(self, tensor: torch.Tensor, made_of: tuple[int, ...]) -> int:
         self._made_of.append(made_of)
-        self._numbers[tensor] = len(self._made_of) - 1
-        return len(self._made_of) - 1
+        number = len(self._made_of) - 1
+        self._numbers[id(tensor)] = weakref.ref(tensor), number
+        return number
 
 
-def tensors_in(value: object) -> Iterator[torch.Tensor]:
-    """Yield the tensors in nested tuples, lists and dicts."""
+def tensors_in(value: object) -> list[torch.Tensor]:
+    """Return the tensors in nested tuples, lists and dicts, in their order."""
     if isinstance(value, torch.Tensor):
-        yield value
-    elif isinstance(value, (tuple, list)):
-        for part in value:
-            yield from tensors_in(part)
-    elif isinstance(value, dict):
-        yield from tensors_in(list(value.values()))
+        return [value]
+    if isinstance(value, dict):
+        value = list(value.values())
+    if not isinstance(value, (tuple, list)):
+        return []
+    # Most are shapes and paddings: their numbers are passed over here.
+    nested = [part for part in value if isinstance(part, (torch.Tensor, tuple, list, dict))]
+    return [tensor for part in nested for tensor in tensors_in(part)]
 
 
 def moves_places(name: str, arguments: tuple[Any, ...], maps: tuple[int, ...]) -> bool:
@@ -113,7 +118,7 @@ def moves_places(name: str, arguments: tuple[Any, ...], maps: tuple[int, ...]) -
     """
     if name not in _PRODUCTS | _MOVERS | {"linear", "conv1d"} and not name.startswith("fft_"):
         return False
-    values = list(tensors_in(arguments))
+    values = tensors_in(arguments)
     if not any(value.ndim >= 3 for value in values):
         return False
     first, places = values[0], maps[1] * maps[2]
