@@ -86,8 +86,8 @@ def record_layer(model: Explained, batch: torch.Tensor, layer: str) -> Recording
     if not any(has_places(leaf, len(batch)) for leaf in leaves):
         raise AttributionError(
             "layer must give feature maps (batch, channels, height, width) or tokens (batch, tokens, channels), got "
-            f"shape {tuple(leaves[-1].shape)} from {layer!r}; name another with layer=..., or use integrated-gradients or "
-            "occlusion, also where a layer runs on several copies of an input in one batch"
+            f"shape {tuple(leaves[-1].shape)} from {layer!r}; name another with layer=..., or use "
+            "integrated-gradients or occlusion, also where a layer runs on several copies of an input in one batch"
         )
     _require_gradients(outputs)
     return outputs, leaves
