@@ -105,7 +105,7 @@ def test_an_in_place_module_is_found_rather_than_what_it_overwrites():
     np.testing.assert_array_equal(maps, attribute("grad-cam", plain, IMAGE, relu=False)[0])
 
 
-def test_of_a_reused_layer_the_last_call_counts():
+def test_of_a_layer_reused_in_a_row_the_last_call_counts():
     class Twice(nn.Module):
         def __init__(self):
             super().__init__()
@@ -214,7 +214,7 @@ def test_maps_from_before_attention_are_refused_and_not_chosen():
 
 
 def test_another_thread_in_the_same_module_is_not_captured():
-    """The layer's last call counts, but here that is another thread's, on another image."""
+    """All calls of the layer count, but here the last is another thread's, on another image."""
 
     class Nested(nn.Module):
         def __init__(self):

@@ -86,8 +86,8 @@ class Method:
         """Import the function that computes it: ``function(run, **options)``."""
         loaded: Callable[..., npt.NDArray[np.float64]]
         if self.captum_class is not None:
-            classes = importlib.import_module("xplain.attributions.captum.classes")
-            loaded = classes.function_of(self.captum_class, self.instance)
+            adapter = importlib.import_module("xplain.attributions.captum.attribution")
+            loaded = adapter.function_of(self.captum_class, self.instance)
         else:
             module, _, function = self.function.partition(":")
             loaded = getattr(importlib.import_module(module), function)

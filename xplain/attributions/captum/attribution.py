@@ -7,7 +7,10 @@ change its functions, get a `xplain.attributions.captum.passes.Face`.
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
+import inspect
+import warnings
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -33,6 +36,25 @@ _ADD_UP = frozenset(
         *("ShapleyValueSampling", "ShapleyValues", "KernelShap"),
     }
 )
+
+
+def function_of(name: str, instance: Any = None) -> Callable[..., Maps]:
+    """Return the function of a class of Captum, ``function(run, **options)``, or of the caller's own instance."""
+    explainer, _ = resolve(name)
+    signature = Signature.of(explainer)
+    if instance is not None:
+        own = inspect.signature(inspect.unwrap(type(instance).attribute)).parameters
+        kept = {key: default for key, default in signature.options.items() if key in own}
+        signature = replace(signature, options=kept)
+
+    def function(run: Run, **options: Any) -> Maps:
+        run.computed_by = "captum"
+        return attribute(run, explainer, instance, signature, options)
+
+    run_parameter = inspect.Parameter("run", inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    function.__signature__ = inspect.Signature([run_parameter, *signature.parameters()])  # type: ignore[attr-defined]
+    function.__doc__ = inspect.getdoc(explainer)
+    return function
 
 
 def attribute(run: Run, explainer: type, instance: Any, signature: Signature, options: Mapping[str, Any]) -> Maps:
@@ -88,8 +110,8 @@ class _Call:
         self._of = self._inner(options.pop("of")) if self._name == "NoiseTunnel" else None
         self._baselines = self._take_baselines(options, signature.baseline)
         self._players = options.pop("players", None)
-        self._neuron = _neuron(options.pop("neuron")) if signature.has_neuron else None
         self._layer = self._take_layer(options) if signature.has_layer else None
+        self._neuron = self._take_neuron(options.pop("neuron")) if signature.has_neuron else None
         self._options = options
         self._scores, self._gradients = passes.Scores(run), passes.Gradients(run)
 
@@ -118,9 +140,26 @@ class _Call:
             if layer not in names:
                 raise InputError("layer must be a part of the model's module, got a module that is none; pass its name")
             layer = names[layer]
-        name = layers.choose_layer(self._run, layer)
+        name, is_moved = layers.choose_layer(self._run, layer)
+        if is_moved:
+            raise AttributionError(
+                f"layer must see the input as it is for {self._name}, got {name!r}, which sees it moved or mirrored; "
+                "use hires-cam"
+            )
         self._run.quality.add("layer", name)
         return name
+
+    def _take_neuron(self, neuron: Any) -> tuple[int, ...]:
+        """The place of a neuron in the layer's output; that of the largest one if the caller names none."""
+        assert self._layer is not None
+        if neuron is None:
+            (call, *_) = self._run.layer_calls(self._layer)
+            place = np.unravel_index(int(call.output.argmax()), call.output.shape)
+        else:
+            place = tuple(neuron) if isinstance(neuron, (tuple, list)) else (neuron,)
+        indices = tuple(_check.integer("neuron", int(i) if isinstance(i, np.integer) else i) for i in place)
+        self._run.quality.add("neuron", list(indices))
+        return indices
 
     def _as_tensor(self, array: npt.NDArray[Any]) -> torch.Tensor:
         if self._run.model.module is None:
@@ -137,16 +176,17 @@ class _Call:
             arguments["target"] = self._run.targets[t]
         if self._neuron is not None and self._name == "NeuronConductance":
             arguments["target"] = self._run.targets[t]
-        explainer = self._made()
-        with passes.seeded(self._run, self._name in RANDOM):
+        with passes.seeded(self._run, self._name in RANDOM), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Captum's of its hooks, and of inputs that it asks for gradients of
+            explainer, face = self._made()
             found = explainer.attribute(self._as_tensor(self._run.prepared.array)[np.newaxis], **arguments)
+        if face is not None:
+            face.refuse_repeated_layer(self._layer or "", self._name)
         return passes.single(found, self._name)
 
     @property
     def _arguments(self) -> dict[str, Any]:
         """What every call of `attribute` gets: the caller's options and what the kind supplies."""
-        import inspect
-
         known = inspect.signature(inspect.unwrap(self._explainer.attribute)).parameters  # type: ignore[attr-defined]
         arguments = {name: value for name, value in self._options.items() if name in known}
         if self._baselines is not None:
@@ -162,25 +202,23 @@ class _Call:
             arguments["perturbations_per_eval"] = self._run.batch_size_for(_check.integer("count", 64))
         return arguments
 
-    def _made(self) -> Any:
-        """Captum's object, around the run's passes or the face."""
-        import inspect
-
+    def _made(self) -> tuple[Any, passes.Face | None]:
+        """Captum's object, around the run's passes or around a face."""
         taken = inspect.signature(self._explainer.__init__).parameters  # type: ignore[misc]
         kept = {name: value for name, value in self._options.items() if name in taken}
         if self._name == "NoiseTunnel":
             assert self._of is not None
             inner = self._of(self._scores)
             inner.gradient_func = self._gradients
-            return self._explainer(inner)
+            return self._explainer(inner), None
         if self._name in SCORES or self._name in _AT_INPUT:
             made = copy.copy(self._instance) if self._instance is not None else self._explainer(self._scores, **kept)
             made.forward_func = self._scores
             if self._name in _AT_INPUT:
                 made.gradient_func = self._gradients
-            return made
+            return made, None
         face, layer = passes.face_of(self._run, self._name, self._layer)
-        return self._explainer(face, layer, **kept) if layer is not None else self._explainer(face, **kept)
+        return (self._explainer(face, layer, **kept) if layer is not None else self._explainer(face, **kept)), face
 
     def as_maps(self, values: torch.Tensor) -> torch.Tensor:
         """Sum over the channels, in double precision: (T, h', w')."""
@@ -202,12 +240,3 @@ class _Call:
     def _baseline_arrays(self) -> list[npt.NDArray[Any]]:
         assert self._baselines is not None
         return [each.detach().float().cpu().numpy() for each in self._baselines]
-
-
-def _neuron(neuron: Any) -> Any:
-    """The place of a neuron in the output of its layer: a number, or one for each axis."""
-    if isinstance(neuron, (tuple, list)):
-        return tuple(_check.integer("neuron", index) for index in neuron)
-    if neuron is None:
-        raise InputError("neuron must be its place in the layer's output, (channel, row, column), got None")
-    return _check.integer("neuron", neuron)

@@ -8,24 +8,14 @@ layer is named by ``layer``, a neuron in its output by ``neuron``, what a NoiseT
 
 from __future__ import annotations
 
-import dataclasses
 import importlib
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
-import numpy.typing as npt
+from typing import Any
 
 from xplain.attributions.captum.seam import captum_class
 from xplain.errors import AttributionError, UnknownNameError
-
-if TYPE_CHECKING:
-    from xplain.attributions.engine.run import Run
-
-Maps = npt.NDArray[np.float64]
-Function = Callable[..., Maps]
 
 #: Arguments of Captum that the engine fills, that are its own, or that change what is returned.
 _FILLED = {
@@ -148,25 +138,3 @@ def resolve(method: Any) -> tuple[type, Any]:
     if name in REFUSED:
         raise AttributionError(f"method must explain a prediction for one input, got {name}, which {REFUSED[name]}")
     return explainers[name], instance
-
-
-def function_of(name: str, instance: Any = None) -> Function:
-    """Return the function of a class of Captum, ``function(run, **options)``, or of the caller's own instance."""
-    explainer, _ = resolve(name)
-    signature = Signature.of(explainer)
-    if instance is not None:
-        own = inspect.signature(inspect.unwrap(type(instance).attribute)).parameters
-        kept = {key: default for key, default in signature.options.items() if key in own}
-        signature = dataclasses.replace(signature, options=kept)
-
-    attribute = importlib.import_module("xplain.attributions.captum.attribution").attribute
-
-    def function(run: Run, **options: Any) -> Maps:
-        run.computed_by = "captum"
-        maps: Maps = attribute(run, explainer, instance, signature, options)
-        return maps
-
-    run_parameter = inspect.Parameter("run", inspect.Parameter.POSITIONAL_OR_KEYWORD)
-    function.__signature__ = inspect.Signature([run_parameter, *signature.parameters()])  # type: ignore[attr-defined]
-    function.__doc__ = inspect.getdoc(explainer)
-    return function

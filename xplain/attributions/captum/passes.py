@@ -21,7 +21,7 @@ from xplain.attributions.captum.relevance import attach_rules
 from xplain.attributions.captum.rewrite import hookable
 from xplain.attributions.captum.trace import twin
 from xplain.attributions.engine.autograd import torch_module
-from xplain.errors import AttributionError, InputError
+from xplain.errors import AttributionError, InputError, UnknownNameError
 
 if TYPE_CHECKING:
     from xplain.attributions.engine.run import Run
@@ -62,10 +62,28 @@ class Face(torch.nn.Module):
         self.module = module
         self._run = [run]  # in a list, so that copies of modules leave it alone
         self._explained = [run.model.with_module(module)]
+        self._passes = self._layer_calls = 0
+
+    def watch(self, layer: torch.nn.Module) -> None:
+        """Count the calls of a layer."""
+
+        def hook(*_: Any) -> None:
+            self._layer_calls += 1
+
+        layer.register_forward_hook(hook)
+
+    def refuse_repeated_layer(self, layer: str, method: str) -> None:
+        """Raise AttributionError if a watched layer ran more than once in a pass: Captum keeps the last call only."""
+        if self._layer_calls > self._passes:
+            raise AttributionError(
+                f"layer must run once in a pass for {method}, got {self._layer_calls / self._passes:.3g} calls of "
+                f"{layer!r}; use hires-cam, which counts each"
+            )
 
     def forward(self, batch: torch.Tensor) -> torch.Tensor:
         """Return the scores; gradients flow."""
         self._run[0].count(len(batch))
+        self._passes += 1
         # A clone, since a module may normalise its input in place.
         return self._explained[0].forward(batch.clone())
 
@@ -103,7 +121,14 @@ def face_of(run: Run, name: str, layer: str | None) -> tuple[Face, torch.nn.Modu
     module = torch_module(run.model)
     if name not in HOOKED:
         copied = twin(module)
-        return Face(run, copied), None if layer is None else copied.get_submodule(layer)
+        face = Face(run, copied)
+        if layer is None:
+            return face, None
+        part = dict(copied.named_modules()).get(layer)
+        if part is None or not layer:
+            raise UnknownNameError("layer", layer, [name for name, _ in copied.named_modules() if name])
+        face.watch(part)
+        return face, part
     recorder = _Recorder(module)
     with torch.no_grad():
         run.model.with_module(recorder).forward(run.tensor[np.newaxis])

@@ -2,5 +2,5 @@
 
 `explained` says what the engine needs of a model and `supplies` what a kind of input gives to methods. `session` groups
 inputs, sizes batches and counts evaluations; `run` is what a method works with, and `maps` what comes of it;
-`autograd`, `attention`, `observe` and `layers` look inside a torch module.
+`autograd`, `attention`, `observe`, `flow`, `layers`, `calls` and `places` look inside a torch module.
 """

@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
 
 import torch
 from torch.overrides import TorchFunctionMode
@@ -16,8 +17,32 @@ from torch.overrides import TorchFunctionMode
 from xplain.attributions.engine.explained import Explained
 from xplain.errors import AttributionError, UnknownNameError
 
-Recording = tuple[torch.Tensor, torch.Tensor]
-"""(outputs (n, classes), the tensor to differentiate them by)."""
+Recording = tuple[torch.Tensor, list[torch.Tensor]]
+"""(outputs (n, classes), the tensors to differentiate them by)."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LayerCall:
+    """One call of a layer for one input, and the scores' gradients there; the input itself counts as a layer.
+
+    Parameters
+    ----------
+    number, count : int
+        Which call of how many the pass had, from 0.
+    output : torch.Tensor
+        (...), what the layer returned for the input.
+    gradients : torch.Tensor
+        (T, ...), those of the scores of the input's targets.
+    of_input : bool
+        False where the output has no row for each input, as that of a reference image: then ``output`` and
+        ``gradients`` are those of the whole batch.
+    """
+
+    number: int
+    count: int
+    output: torch.Tensor
+    gradients: torch.Tensor
+    of_input: bool
 
 
 class Rules(TorchFunctionMode):
@@ -41,61 +66,102 @@ def record_input(model: Explained, batch: torch.Tensor, rules: Callable[[], Rule
     _require_gradients(outputs)
     if mode is not None:
         mode.verify(outputs)
-    return outputs, leaf
+    return outputs, [leaf]
 
 
 def record_layer(model: Explained, batch: torch.Tensor, layer: str) -> Recording:
-    """Run a module on a batch so that its scores can be differentiated by a layer's output.
+    """Run a module on a batch so that its scores can be differentiated by a layer's outputs, one for each of its calls.
 
-    Nothing is recorded before the layer, which saves memory. If a layer is called several times, the last call counts.
+    Each output begins a graph of its own: a path from the input to the score belongs to the last call that it crosses,
+    so that no evidence counts twice where a call depends on an earlier one. Nothing is recorded before the first call,
+    which saves memory.
     """
-    with _captured_outputs(_submodule(model, layer), layer) as leaves, torch.no_grad():
+    with _leaves_of_calls(model, layer) as leaves, torch.no_grad():
         outputs = model.forward(batch)
     if not leaves:
         raise AttributionError(
             f"layer must run in the forward pass, got no output of {layer!r}; exported modules do not call hooks: "
             "explain the module that they were made from, or use integrated-gradients"
         )
-    shape = tuple(leaves[-1].shape)
-    if len(shape) not in (3, 4) or shape[0] != len(batch):
+    if not any(has_places(leaf, len(batch)) for leaf in leaves):
         raise AttributionError(
             "layer must give feature maps (batch, channels, height, width) or tokens (batch, tokens, channels), got "
-            f"shape {shape} from {layer!r}"
+            f"shape {tuple(leaves[-1].shape)} from {layer!r}; name another with layer=..., or use "
+            "integrated-gradients or occlusion, also where a layer runs on several copies of an input in one batch"
         )
     _require_gradients(outputs)
-    return outputs, leaves[-1]
+    return outputs, leaves
 
 
-def class_gradients(recording: Recording, targets: Sequence[Sequence[int]]) -> list[torch.Tensor]:
+def has_places(output: torch.Tensor, count: int) -> bool:
+    """Whether a layer's output has feature maps or tokens for each of ``count`` inputs."""
+    return output.ndim in (3, 4) and len(output) == count
+
+
+def class_gradients(recording: Recording, targets: Sequence[Sequence[int]]) -> list[list[torch.Tensor | None]]:
     """Differentiate scores of the recorded inputs.
 
     Parameters
     ----------
-    recording : (torch.Tensor, torch.Tensor)
+    recording : (torch.Tensor, list of torch.Tensor)
         From `record_input` or `record_layer`.
     targets : sequence of sequence of int
         The classes to differentiate for each input of the batch.
 
     Returns
     -------
-    list of torch.Tensor
-        At t, gradients (n, ...) of each input's t-th class; zero for an input that has fewer.
+    list of list of torch.Tensor or None
+        At t, gradients (n, ...) of each input's t-th class by each recorded tensor; zero for an input that has fewer,
+        None where no score depends on the tensor.
     """
-    outputs, wrt = recording
+    outputs, leaves = recording
     count = max(map(len, targets))
-    gradients = []
+    gradients: list[list[torch.Tensor | None]] = []
     for t in range(count):
         rows = [row for row, classes in enumerate(targets) if len(classes) > t]
         # The sum over the batch has each input's own gradient: inputs do not influence each other's scores.
         total = outputs[rows, [targets[row][t] for row in rows]].sum()
-        (gradient,) = torch.autograd.grad(total, wrt, retain_graph=t + 1 < count, allow_unused=True)
-        if gradient is None:
+        of_leaves: list[torch.Tensor | None] = list(
+            torch.autograd.grad(total, leaves, retain_graph=t + 1 < count, allow_unused=True)
+        )
+        if all(gradient is None for gradient in of_leaves):
             raise AttributionError(
                 "the model's output must depend on its input, got no gradient; if the model detaches or converts its "
                 "input, use a method that needs scores only, such as occlusion or rise"
             )
-        gradients.append(gradient)
+        gradients.append(of_leaves)
     return gradients
+
+
+def calls_of_inputs(recording: Recording, targets: Sequence[Sequence[int]]) -> list[list[LayerCall]]:
+    """Differentiate what was recorded, and return for each input the calls that its scores depend on.
+
+    Of a single recorded tensor the call is returned in any case, and so is the last one where no score depends on any.
+    """
+    slopes = class_gradients(recording, targets)
+    calls = []
+    for row, classes in enumerate(targets):
+        all_calls = [
+            _call_of_input(
+                recording[1], number, [of_leaves[number] for of_leaves in slopes[: len(classes)]], row, len(targets)
+            )
+            for number in range(len(recording[1]))
+        ]
+        carrying = [call for call in all_calls if len(all_calls) == 1 or call.gradients.any()]
+        calls.append(carrying or [call for call in all_calls if call.of_input][-1:])
+    return calls
+
+
+def _call_of_input(
+    leaves: list[torch.Tensor], number: int, slopes: list[torch.Tensor | None], row: int, inputs: int
+) -> LayerCall:
+    """Return one of several inputs' row of a call and of the gradients there."""
+    output = leaves[number].detach()
+    gradients = [torch.zeros_like(output) if slope is None else slope for slope in slopes]
+    if len(leaves) > 1 and not has_places(output, inputs):
+        return LayerCall(number, len(leaves), output, torch.stack(gradients), of_input=False)
+    of_row = torch.stack([gradient[row] for gradient in gradients])
+    return LayerCall(number, len(leaves), output[row], of_row, of_input=True)
 
 
 def wide(tensor: torch.Tensor) -> torch.Tensor:
@@ -125,9 +191,37 @@ def _submodule(model: Explained, layer: str) -> torch.nn.Module:
 
 
 @contextmanager
-def _captured_outputs(submodule: torch.nn.Module, layer: str) -> Iterator[list[torch.Tensor]]:
-    """Collect a submodule's outputs as leaves of an autograd graph that starts there."""
+def outputs_of_calls(model: Explained, layer: str) -> Iterator[list[torch.Tensor]]:
+    """Collect what a layer returns, call by call, and leave it as it is."""
+    outputs: list[torch.Tensor] = []
+
+    def collect(output: torch.Tensor) -> torch.Tensor:
+        outputs.append(output)
+        # A clone, since the next function may work in place.
+        return output.clone()
+
+    with _replaced_outputs(model, layer, collect):
+        yield outputs
+
+
+@contextmanager
+def _leaves_of_calls(model: Explained, layer: str) -> Iterator[list[torch.Tensor]]:
+    """Collect what a layer returns, call by call, as leaves of an autograd graph that starts there."""
     leaves: list[torch.Tensor] = []
+
+    def start(output: torch.Tensor) -> torch.Tensor:
+        leaves.append(output.detach().requires_grad_())
+        torch.set_grad_enabled(True)  # until the no_grad around the forward pass ends
+        # A clone, since the next function may work in place.
+        return leaves[-1].clone()
+
+    with _replaced_outputs(model, layer, start):
+        yield leaves
+
+
+@contextmanager
+def _replaced_outputs(model: Explained, layer: str, replace: Callable[[torch.Tensor], torch.Tensor]) -> Iterator[None]:
+    """Replace what a layer returns in this thread."""
     owner = threading.get_ident()
 
     def hook(_: torch.nn.Module, __: object, output: object) -> torch.Tensor | None:
@@ -136,14 +230,11 @@ def _captured_outputs(submodule: torch.nn.Module, layer: str) -> Iterator[list[t
             return None
         if not isinstance(output, torch.Tensor):
             raise AttributionError(f"layer must return a tensor, got {type(output).__name__} from {layer!r}")
-        leaves.append(output.detach().requires_grad_())
-        torch.set_grad_enabled(True)  # until the no_grad around the forward pass ends
-        # A clone, since the next function may work in place.
-        return leaves[-1].clone()
+        return replace(output)
 
-    handle = submodule.register_forward_hook(hook)
+    handle = _submodule(model, layer).register_forward_hook(hook)
     try:
-        yield leaves
+        yield
     finally:
         handle.remove()
 

@@ -9,38 +9,60 @@ from __future__ import annotations
 import torch
 
 from xplain import _check
-from xplain.attributions.engine.observe import first_patch
+from xplain.attributions.engine.observe import Observation, first_patch
 from xplain.attributions.engine.run import Run
 from xplain.errors import AttributionError
 
 
-def choose_layer(run: Run, name: str | None) -> str:
-    """Return the layer for class activation maps: the one asked for, the model's own, or what its pass shows."""
+def choose_layer(run: Run, name: str | None) -> tuple[str, bool]:
+    """Return the layer for class activation maps: the one asked for, the model's own, or what its pass shows.
+
+    Returns
+    -------
+    str
+        The layer's dotted name.
+    bool
+        Whether it may see the input mirrored or moved, since the pass moved places.
+    """
     if name is not None:
-        return _check.string("layer", name)
+        return _check.string("layer", name), False
     if run.model.layer is not None:
-        return run.model.layer
+        return run.model.layer, False
     observation = run.observation
-    if observation.layer is not None and not observation.attention_follows:
-        return observation.layer
+    if observation.layer_has_places:
+        if observation.bypass == "skip":
+            run.quality.say(
+                f"The score also depends on the input beside layer {observation.layer!r}, without further "
+                "convolutions: that evidence is not in this map."
+            )
+        assert observation.layer is not None
+        return observation.layer, observation.moved
     if observation.token_layer is not None:
-        return observation.token_layer
+        return observation.token_layer, False
+    if observation.layer is not None and observation.mixed_by is not None and observation.mixed_tokens is not None:
+        return observation.mixed_tokens, True
+    raise _no_layer(observation)
+
+
+def _no_layer(observation: Observation) -> AttributionError:
+    """Return what to raise where no layer suits."""
     if observation.layer is None:
-        raise AttributionError(
+        return AttributionError(
             "model must have a layer with feature maps (channels, height > 1, width > 1) that a convolution made, "
             "got none (scripted and exported modules hide theirs); name one with layer=..., or use "
             "integrated-gradients"
         )
-    raise AttributionError(
-        f"model must not mix places after its last feature maps, got attention after layer {observation.layer!r}; "
-        "name a layer with layer=..., or use integrated-gradients"
+    if observation.attention_follows or observation.mixed_by is not None:
+        mixed_by = "attention" if observation.attention_follows else observation.mixed_by
+        return AttributionError(
+            f"model must not mix places after its last feature maps, got {mixed_by} after layer "
+            f"{observation.layer!r}; name a layer with layer=..., or use integrated-gradients"
+        )
+    return AttributionError(
+        f"layer must be named where the score depends on convolutions beside the last feature maps, got "
+        f"{observation.layer!r} in one of several branches; name one with layer=... for the map of its branch alone, "
+        "or use integrated-gradients or occlusion"
     )
-
-
-def maps_of_layer(run: Run, layer: str) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return a layer's feature maps (channels, h', w') of the input, and the scores' gradients (T, ...) there."""
-    output, gradients = run.layer_gradient(layer)
-    return at_places(run, output[None])[0], at_places(run, gradients)
 
 
 def patches(run: Run, tokens: int) -> tuple[int, tuple[int, int]]:
@@ -60,8 +82,11 @@ def patches(run: Run, tokens: int) -> tuple[int, tuple[int, int]]:
 
 def at_places(run: Run, values: torch.Tensor) -> torch.Tensor:
     """Return values at a layer (n, ...) as feature maps (n, channels, h', w'): tokens stand where their patches are."""
-    if values.ndim == 4:
-        return values
-    first, grid = patches(run, values.shape[-2])
-    maps = values[..., first:, :].transpose(-2, -1)
+    return values if values.ndim == 4 else tokens_at_places(run, values)
+
+
+def tokens_at_places(run: Run, tokens: torch.Tensor) -> torch.Tensor:
+    """Put the patches among tokens (..., tokens, channels) at their places: (..., channels, h', w')."""
+    first, grid = patches(run, tokens.shape[-2])
+    maps = tokens[..., first:, :].transpose(-2, -1)
     return maps.reshape(*maps.shape[:-1], *grid)

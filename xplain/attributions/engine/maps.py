@@ -121,5 +121,5 @@ def with_notes(quality: Quality, values: npt.NDArray[Any], checks: Sequence[Chec
     """
     if not checks:
         return quality
-    notes = Checks.combined(checks).notes(values, quality)
+    notes = [*quality.get("notes", ()), *Checks.combined(checks).notes(values, quality)]
     return {**quality, "notes": notes} if notes else quality

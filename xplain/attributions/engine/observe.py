@@ -22,8 +22,9 @@ from torch.overrides import TorchFunctionMode
 
 from xplain.attributions.engine.autograd import torch_module
 from xplain.attributions.engine.explained import Explained
+from xplain.attributions.engine.flow import Flow, moves_places, tensors_in
 from xplain.errors import AttributionError
-from xplain.models import Prepared
+from xplain.models import Prepared, outputs
 from xplain.models.borrowing import evaluation
 
 #: Torch functions that compute attention; a softmax of 3 axes or more does so too.
@@ -44,8 +45,16 @@ class Observation:
         float64 (classes,).
     layer : str or None
         The last submodule that returns feature maps (channels, height > 1, width > 1) made by a convolution.
+    bypass : {"branch", "skip"} or None
+        How the scores depend on the input beside that layer, see `xplain.attributions.engine.flow.Flow.bypass`.
     attention_follows : bool
         Whether attention mixes places after that layer, so that its maps do not say where the evidence is.
+    mixed_by : str or None
+        The torch function, not attention, that moved or mixed places after that layer.
+    mixed_tokens : str or None
+        The last submodule that returns tokens after it.
+    moved : bool
+        Whether any function moved or mixed places in the pass, so that a layer's maps may lie elsewhere.
     grid : (int, int) or None
         Rows and columns of the patches: the size of the maps that the last convolution before any attention returned.
     token_layer : str or None
@@ -57,22 +66,37 @@ class Observation:
 
     scores: npt.NDArray[np.float64]
     layer: str | None
+    bypass: str | None
     attention_follows: bool
+    mixed_by: str | None
+    mixed_tokens: str | None
+    moved: bool
     grid: tuple[int, int] | None
     token_layer: str | None
     peak_bytes: int
     total_bytes: int
 
+    @property
+    def layer_has_places(self) -> bool:
+        """Whether the maps of ``layer`` say where the scores' evidence is."""
+        mixed = self.attention_follows or self.mixed_by is not None
+        return self.layer is not None and not mixed and self.bypass != "branch"
+
 
 def observe(model: Explained, array: npt.NDArray[Any]) -> Observation:
     """Score one input (...) and watch its forward pass."""
     watcher = Watcher()
-    with _after_each_call(torch_module(model), watcher.note_output), watcher:
+    module = torch_module(model)
+    with _after_each_call(module, watcher.note_output), _ends(module, watcher.flow) as ends, watcher:
         scores = model.scores(array[np.newaxis])[0]
     return Observation(
         scores,
         watcher.layer,
+        watcher.bypass(*ends) if len(ends) == 2 else None,  # a module that runs several times has no one input
         watcher.attention_follows,
+        watcher.mixed_by,
+        watcher.mixed_tokens,
+        watcher.moved,
         watcher.grid,
         watcher.token_layer,
         watcher.peak_bytes,
@@ -110,26 +134,32 @@ def find_layer_for_boxes(model: Explained, prepared: Prepared, boxes: Sequence[n
         with watcher:
             scores = model.forward(model.to_tensor(prepared.array[np.newaxis]).requires_grad_())[0]
         # After the pass it is known which (batch, heads, tokens, ...) is inside of attention.
-        layers = [
+        calls = [
             (name, maps)
             for name, maps in collected
             if maps.requires_grad and (maps.ndim == 3 or watcher.are_maps(maps))
         ]
-        if not layers or not scores.requires_grad:
+        if not calls or not scores.requires_grad:
             raise AttributionError(
                 "model must have a layer with feature maps (channels, height > 1, width > 1) that its scores can be "
                 "differentiated by, got none; name one with layer=..., or use a method that needs scores only"
             )
-        reached = np.ones(len(layers))  # of each layer, for the score that reaches the least of its box
+        # How much each layer reaches of each box, in the order of the layers' last calls.
+        names = list(dict.fromkeys(name for name, _ in reversed(calls)))[::-1]
+        reached = np.zeros((len(names), len(boxes)))
         for t, box in enumerate(boxes):
             gradients = torch.autograd.grad(
-                scores[t], [maps for _, maps in layers], retain_graph=t + 1 < len(boxes), allow_unused=True
+                scores[t], [maps for _, maps in calls], retain_graph=t + 1 < len(boxes), allow_unused=True
             )
-            reached = np.minimum(
-                reached, [reached_fraction(gradient, box, prepared, watcher.grid) for gradient in gradients]
-            )
-    enough = np.flatnonzero(reached >= min(_ENOUGH_OF_BOX, float(reached.max())))
-    return layers[int(enough[-1])][0]
+            for (name, _), gradient in zip(calls, gradients, strict=True):
+                fraction = reached_fraction(gradient, box, prepared, watcher.grid)
+                # A head runs on each level, and the box lies on one: of the calls that the score depends on the last
+                # counts, which the others lead to where they are steps of one path.
+                if fraction > 0:
+                    reached[names.index(name), t] = fraction
+    least = reached.min(axis=1)  # for the score that reaches the least of its box
+    enough = np.flatnonzero(least >= min(_ENOUGH_OF_BOX, float(least.max())))
+    return names[int(enough[-1])]
 
 
 def reached_fraction(
@@ -191,12 +221,17 @@ class Watcher(TorchFunctionMode):
         super().__init__()
         self.layer: str | None = None
         self.attention_follows = False
+        self.mixed_by: str | None = None
+        self.mixed_tokens: str | None = None
+        self.moved = False
+        self.flow = Flow()
         self.grid: tuple[int, int] | None = None
         self.token_layer: str | None = None
         self.peak_bytes = self.total_bytes = 0
         self.convolved = False
         self.attended: tuple[int, ...] | None = None
         self._maps: torch.Tensor | None = None  # the output of `layer`
+        self._outputs: dict[str, list[int]] = {}  # of each submodule that returned maps, in the flow
         self._token_candidate: str | None = None  # the last submodule that returned tokens since the last attention
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
@@ -210,6 +245,11 @@ class Watcher(TorchFunctionMode):
             self.attention_follows = True
             self.token_layer, self._token_candidate = self._token_candidate, None
             self.attended = tuple(args[0].shape[1:3]) if args else ()
+        if moves_places(name, args, self._shape_of_maps()):
+            self.moved = True
+            if self.layer is not None:
+                self.mixed_by, self.mixed_tokens = name, None
+        self.flow.note(name, (args, kwargs), result)
         if isinstance(result, torch.Tensor):
             size = result.numel() * result.element_size()
             self.peak_bytes = max(self.peak_bytes, size)
@@ -221,10 +261,22 @@ class Watcher(TorchFunctionMode):
         if not self.convolved or not isinstance(output, torch.Tensor):
             return
         if self.are_tokens(submodule, output):
-            self._token_candidate = name
+            self._token_candidate = self.mixed_tokens = name
         # A container that returns its last child's result adds nothing. A leaf that does works in place: it counts.
         elif self.are_maps(output) and not (output is self._maps and any(submodule.children())):
             self.layer, self._maps, self.attention_follows = name, output, False
+            self.mixed_by = None
+            self._outputs.setdefault(name, []).append(self.flow.number(output))
+
+    def bypass(self, start: Sequence[int], end: Sequence[int]) -> str | None:
+        """How what comes out of the pass depends on what went in beside `layer`."""
+        return None if self.layer is None else self.flow.bypass(start, self._outputs[self.layer], end)
+
+    def _shape_of_maps(self) -> tuple[int, ...]:
+        """Channels, rows and columns of the last maps, or of the patches."""
+        if self._maps is not None:
+            return tuple(self._maps.shape[1:])
+        return (0, *(self.grid or (0, 0)))
 
     def are_tokens(self, submodule: torch.nn.Module, output: torch.Tensor) -> bool:
         """Whether a submodule returns the patches as tokens; a linear one makes queries, keys and values of them."""
@@ -252,6 +304,30 @@ def _collected_maps(module: torch.nn.Module, watcher: Watcher) -> Iterator[list[
 
     with _after_each_call(module, collect):
         yield collected
+
+
+@contextmanager
+def _ends(module: torch.nn.Module, flow: Flow) -> Iterator[list[list[int]]]:
+    """Collect the numbers in the flow of what goes into a module, and of the scores that come out, whenever it runs."""
+    ends: list[list[int]] = []
+    owner = threading.get_ident()
+
+    def enter(_: torch.nn.Module, args: Any, kwargs: Any) -> None:
+        if threading.get_ident() == owner:
+            ends.append([flow.number(tensor) for tensor in tensors_in((args, kwargs))])
+
+    def leave(_: torch.nn.Module, __: object, output: object) -> None:
+        if threading.get_ident() == owner:
+            ends.append([flow.number(tensor) for tensor in tensors_in(outputs.tensor_of(output))])
+
+    handles: list[Any] = []
+    if not isinstance(module, torch.jit.ScriptModule):  # which does not call hooks
+        handles = [module.register_forward_pre_hook(enter, with_kwargs=True), module.register_forward_hook(leave)]
+    try:
+        yield ends
+    finally:
+        for handle in handles:
+            handle.remove()
 
 
 @contextmanager

@@ -31,6 +31,10 @@ class Quality:
         """Note a value that holds for the maps of all targets."""
         self._of_all[name] = value
 
+    def say(self, sentence: str) -> None:
+        """Add a sentence to ``notes``, what a reader of any of the maps has to know."""
+        self._of_all["notes"] = [*self._of_all.get("notes", []), sentence]
+
     def add_each(self, name: str, values: Sequence[Any] | npt.NDArray[Any]) -> None:
         """Note one value for each of the T targets."""
         self._of_each[name] = np.asarray(values).tolist()

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from xplain.attributions.engine.checks import Checks, Watch
 from xplain.attributions.engine.explained import Explained
 from xplain.attributions.engine.quality import Quality
-from xplain.attributions.engine.session import Chunk
+from xplain.attributions.engine.session import Chunk, Result
 from xplain.errors import InputError
 from xplain.models import Prepared, outputs
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import torch
 
     from xplain.attributions.engine.attention import Attention
-    from xplain.attributions.engine.autograd import Rules
+    from xplain.attributions.engine.autograd import LayerCall, Rules
     from xplain.attributions.engine.observe import Observation
 
 
@@ -205,7 +205,7 @@ class Run:
 
     def input_gradient(self, rules: Callable[[], Rules] | None = None) -> torch.Tensor:
         """Gradients (T, ...) at the input itself; ``rules`` makes propagation rules, as for `differentiate`."""
-        gradients = self._chunk.gradients(self._row, rules=rules)[1]
+        gradients = self._chunk.gradients(self._row, rules)
         if rules is None:
             self.watch.gradients(gradients)
         return gradients
@@ -234,11 +234,17 @@ class Run:
         with self._session.counted(self._index, len(batch)):
             return self._differentiate(batch, targets, rules)
 
-    def layer_gradient(self, layer: str) -> tuple[torch.Tensor, torch.Tensor]:
-        """Output (...) of a layer for the input itself, and the scores' gradients (T, ...) there."""
-        output, gradients = self._chunk.gradients(self._row, layer=layer)
-        self.watch.gradients(gradients)
-        return output, gradients
+    def layer_calls(self, layer: str) -> list[LayerCall]:
+        """Return the calls of a layer that the scores of the input itself depend on, in their order, at least one."""
+        calls = self._chunk.layer_calls(self._row, layer)
+        for call in calls:
+            self.watch.gradients(call.gradients)
+        return calls
+
+    def in_batches(self, function: Callable[[Sequence[int]], Result], count: int) -> Iterator[Result]:
+        """Apply a function, which evaluates as many variants of the input, to the numbers 0..count in batches."""
+        for _, result in self._session.in_batches(self._index, range, count, function):
+            yield result
 
     def attention(self) -> Attention:
         """Attention of all layers at the input itself, and the scores' gradients there."""
@@ -267,7 +273,9 @@ class Run:
 
         recording = autograd.record_input(self.model, batch, rules)
         scores = self._target_scores(self.model.check_scores(recording[0], len(batch)))
-        return scores, torch.stack(autograd.class_gradients(recording, targets))
+        # The input is the only leaf: where a score does not depend on it, `class_gradients` has raised.
+        of_targets = [gradient for (gradient,) in autograd.class_gradients(recording, targets) if gradient is not None]
+        return scores, torch.stack(of_targets)
 
     def _target_scores(self, scores: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         """Return the targets' columns (n, T) of scores (n, classes)."""

@@ -11,7 +11,7 @@ import gc
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
@@ -25,7 +25,7 @@ from xplain.models import Prepared
 if TYPE_CHECKING:
     import torch
 
-    from xplain.attributions.engine.autograd import Rules
+    from xplain.attributions.engine.autograd import LayerCall, Recording, Rules
     from xplain.attributions.engine.observe import Observation
 
 
@@ -213,7 +213,7 @@ class Chunk:
         self.first = first
         self.prepared = prepared
         self._scores: list[Scores | None] = [None] * len(prepared)
-        self._gradients: dict[Any, list[tuple[torch.Tensor, torch.Tensor]]] = {}
+        self._gradients: dict[Any, list[list[LayerCall]]] = {}
         self._take_observed_scores()
 
     def scores(self, row: int) -> Scores:
@@ -234,48 +234,45 @@ class Chunk:
         """Classes to explain of one input."""
         return self.session.model.targets(self.session.targets[self.first + row], self.scores(row))
 
-    def gradients(
-        self, row: int, *, layer: str | None = None, rules: Callable[[], Rules] | None = None
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Differentiate the scores of one input's targets, with some derivatives replaced by ``rules``.
+    def gradients(self, row: int, rules: Callable[[], Rules] | None = None) -> torch.Tensor:
+        """Gradients (T, ...) of one input's targets at the input, with some derivatives replaced by ``rules``."""
+        (call,) = self._differentiated(row, ("input", rules), partial(self._differentiate_input, rules))
+        return call.gradients
 
-        Returns
-        -------
-        torch.Tensor
-            (...), what they are differentiated by: the input, or the output of ``layer``.
-        torch.Tensor
-            (T, ...), the gradients there.
-        """
-        key = (layer, rules)
+    def layer_calls(self, row: int, layer: str) -> list[LayerCall]:
+        """Return the calls of a layer that scores of one input's targets depend on, in their order, at least one."""
+        return self._differentiated(row, ("layer", layer), partial(self._differentiate_layer, layer))
+
+    def _differentiated(
+        self, row: int, key: Any, function: Callable[[Sequence[int]], list[list[LayerCall]]]
+    ) -> list[LayerCall]:
+        """Differentiate all inputs when the first is asked for, and keep what is found."""
         if key not in self._gradients:
             rows = range(len(self.prepared))
             self._plan(rows)
-            batches = self._map(lambda batch_rows: self._differentiate(batch_rows, layer, rules), rows)
-            self._gradients[key] = [pair for _, pairs in batches for pair in pairs]
+            self._gradients[key] = [calls for _, of_rows in self._map(function, rows) for calls in of_rows]
         return self._gradients[key][row]
 
-    def _differentiate(
-        self, rows: Sequence[int], layer: str | None, rules: Callable[[], Rules] | None
-    ) -> list[tuple[torch.Tensor, torch.Tensor]]:
-        import torch
-
+    def _differentiate_input(self, rules: Callable[[], Rules] | None, rows: Sequence[int]) -> list[list[LayerCall]]:
         from xplain.attributions.engine import autograd
 
-        model = self.session.model
-        batch = model.to_tensor(self._stack(rows))
-        if layer is None:
-            recording = autograd.record_input(model, batch, rules)
-        else:
-            recording = autograd.record_layer(model, batch, layer)
-        outputs, wrt = recording
+        batch = self.session.model.to_tensor(self._stack(rows))
+        return self._calls_of(autograd.record_input(self.session.model, batch, rules), rows)
+
+    def _differentiate_layer(self, layer: str, rows: Sequence[int]) -> list[list[LayerCall]]:
+        from xplain.attributions.engine import autograd
+
+        batch = self.session.model.to_tensor(self._stack(rows))
+        return self._calls_of(autograd.record_layer(self.session.model, batch, layer), rows)
+
+    def _calls_of(self, recording: Recording, rows: Sequence[int]) -> list[list[LayerCall]]:
+        """Differentiate a recording by each input's targets."""
+        from xplain.attributions.engine import autograd
+
         # The targets may depend on the scores, which this pass brings along.
-        self._record(rows, model.check_scores(outputs, len(rows)))
+        self._record(rows, self.session.model.check_scores(recording[0], len(rows)))
         targets = [self.targets(row) for row in rows]
-        gradients = autograd.class_gradients(recording, targets)
-        wrt = wrt.detach()
-        return [
-            (wrt[i], torch.stack([gradients[t][i] for t in range(len(classes))])) for i, classes in enumerate(targets)
-        ]
+        return autograd.calls_of_inputs(recording, targets)
 
     def _take_observed_scores(self) -> None:
         """Use the scores of the session's watched forward pass, which has seen its first input."""

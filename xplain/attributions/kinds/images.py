@@ -74,8 +74,7 @@ def _best_method(session: Session) -> str:
         return "occlusion"
     if session.model.layer is not None:
         return "grad-cam"
-    observation = session.observation
-    return "grad-cam" if observation.layer and not observation.attention_follows else "integrated-gradients"
+    return "grad-cam" if session.observation.layer_has_places else "integrated-gradients"
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,16 +6,22 @@ Their maps have the layer's resolution.
 Which layer: the option ``layer`` by its dotted name, else the model's own ``layer``, else the last part of the module
 whose output has places (h', w' > 1), found by one observed forward pass. Of a vision transformer it is the last part
 that feeds the last attention, since after it a score may read the class token only; tokens are put at the places of
-their patches, without class and register tokens. If a layer is called several times, the last call counts.
+their patches, without class and register tokens.
+
+If the score depends on several calls of the layer, the map is the sum of theirs, each at the place that it sees, see
+`xplain.attributions.engine.calls`; that costs some more evaluations.
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
-from xplain.attributions.engine import layers
+from xplain.attributions.captum import seam
+from xplain.attributions.engine import calls, layers
 from xplain.attributions.engine.autograd import wide
 from xplain.attributions.engine.run import Run
 from xplain.attributions.methods.propagation import guided_backprop
@@ -49,10 +55,8 @@ def grad_cam(run: Run, *, layer: str | None = None, relu: bool = True) -> Maps:
     Selvaraju et al., Grad-CAM: Visual Explanations from Deep Networks via Gradient-based Localization, ICCV 2017,
     arXiv:1610.02391.
     """
-    maps, gradients = _layer_gradient(run, layer)
-    weights = gradients.mean(dim=(2, 3), keepdim=True)
-    cam = (weights * maps).sum(dim=1)
-    return _as_array(run, cam, relu, "hires-cam, or grad-cam with relu=False, shows it")
+    remedy = "hires-cam, or grad-cam with relu=False, shows it"
+    return _sum_of_calls(run, layer, lambda *call: seam.weigh_layer(run, "LayerGradCam", *call)[:, 0], relu, remedy)
 
 
 def hires_cam(run: Run, *, layer: str | None = None, relu: bool = False) -> Maps:
@@ -81,8 +85,10 @@ def hires_cam(run: Run, *, layer: str | None = None, relu: bool = False) -> Maps
     Draelos & Carin, Use HiResCAM instead of Grad-CAM for faithful explanations of convolutional neural networks, 2020,
     arXiv:2011.08891.
     """
-    maps, gradients = _layer_gradient(run, layer)
-    return _as_array(run, (gradients * maps).sum(dim=1), relu, "relu=False shows it")
+    remedy = "relu=False shows it"
+    return _sum_of_calls(
+        run, layer, lambda *call: seam.weigh_layer(run, "LayerGradientXActivation", *call).sum(dim=1), relu, remedy
+    )
 
 
 def guided_grad_cam(run: Run, *, layer: str | None = None) -> Maps:
@@ -114,15 +120,14 @@ def guided_grad_cam(run: Run, *, layer: str | None = None) -> Maps:
     return product
 
 
-def _layer_gradient(run: Run, layer: str | None) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return feature maps (channels, h', w') and gradients (T, channels, h', w'), in double precision."""
-    name = layers.choose_layer(run, layer)
+def _sum_of_calls(
+    run: Run, layer: str | None, formula: Callable[[torch.Tensor, torch.Tensor], torch.Tensor], relu: bool, remedy: str
+) -> Maps:
+    """Return the sum over the layer's calls of ``formula(feature maps (channels, h', w'), gradients (T, ...))``."""
+    name, verify = layers.choose_layer(run, layer)
     run.quality.add("layer", name)
-    maps, gradients = layers.maps_of_layer(run, name)
-    return wide(maps), wide(gradients)
-
-
-def _as_array(run: Run, maps: torch.Tensor, relu: bool, remedy: str) -> Maps:
+    placed = calls.calls_of_layer(run, name, verify=verify)
+    maps = calls.add_up(run, placed, [formula(wide(call.maps), wide(call.gradients)) for call in placed])
     if relu:
         negative = (maps.flatten(1).amax(dim=1) <= 0) & (maps.flatten(1).amin(dim=1) < 0)
         run.watch.reason(negative.cpu().numpy(), f"all evidence is negative: {remedy}")
