@@ -19,6 +19,7 @@ from xplain.formatters import from_document, schema, to_document
 from xplain.inputs import files, images
 
 if TYPE_CHECKING:
+    from xplain.attributions import MethodInfo
     from xplain.formatters import Problem
     from xplain.models import Detector, ImageClassifier, Segmenter, SignalClassifier, TextClassifier
     from xplain.renderers import JobPage, Picture, TextPicture
@@ -94,7 +95,7 @@ def predict(model: Model, input: Any, top: int | None = None) -> tuple[Predictio
 def explain(
     model: Model,
     input: Any,
-    method: str | None = None,
+    method: Any = None,
     target: Any = None,
     *,
     seed: int = 0,
@@ -112,8 +113,9 @@ def explain(
     input : path, bytes, PIL.Image.Image, numpy.ndarray, torch.Tensor, or str for a text
         An image; arrays are (height, width, channels), tensors (channels, height, width). For a text classifier, the
         text. For a signal classifier, a recording: numbers (axes, time), or a ``.npy`` or ``.csv`` file.
-    method : str, optional
-        A key of `xplain.methods`; the best that the model can answer if left out.
+    method : str, type or captum.attr.Attribution, optional
+        A key of `xplain.methods`; or any attribution of Captum: ``"captum:Class"``, a class of `captum.attr`, or an
+        instance of one for the model's module. The best that the model can answer if left out.
     target : int, str, "top-k", "all", Prediction, or a sequence of those, optional
         What to explain; the best prediction if left out. A classifier takes class numbers and labels. A detector takes
         numbers of its detections by decreasing score, labels, "all", or a `Prediction` with a label and a box. A
@@ -168,7 +170,7 @@ def explain(
 def explain_batch(
     model: Model,
     inputs: Iterable[Any],
-    method: str | None = None,
+    method: Any = None,
     target: Any = None,
     *,
     seed: int = 0,
@@ -212,7 +214,7 @@ def explain_batch(
 
 
 def _explain(
-    model: Model, inputs: Sequence[Any], targets: Sequence[Any], method: str | None, **arguments: Any
+    model: Model, inputs: Sequence[Any], targets: Sequence[Any], method: Any, **arguments: Any
 ) -> list[Explanation]:
     from xplain import attributions
 
@@ -227,8 +229,8 @@ def _check_model(model: Model) -> Model:
     return model
 
 
-def methods(model: Model | None = None, input: Any = None) -> Mapping[str, str]:
-    """Return the attribution methods: name to summary.
+def methods(model: Model | None = None, input: Any = None) -> Mapping[str, MethodInfo]:
+    """Return the attribution methods: name to summary, which knows the method's engine, options, cost and paper.
 
     Parameters
     ----------
@@ -243,10 +245,10 @@ def methods(model: Model | None = None, input: Any = None) -> Mapping[str, str]:
     >>> list(xplain.methods(xplain.TextClassifier(len)))
     ['occlusion', 'lime', 'kernel-shap', 'shapley', 'random']
     """
-    from xplain.attributions import METHODS
+    from xplain.attributions import METHODS, MethodInfo
 
     refused = () if model is None else refusals(model, input)
-    return {name: method.summary for name, method in METHODS.items() if name not in refused}
+    return {name: MethodInfo(method) for name, method in METHODS.items() if name not in refused}
 
 
 def refusals(model: Model, input: Any = None) -> Mapping[str, str]:

@@ -11,6 +11,7 @@ A method is one function for every kind of input, which supplies what differs: b
 
 from xplain.attributions.dispatch import refusals, run
 from xplain.attributions.engine.run import Run
+from xplain.attributions.info import MethodInfo
 from xplain.attributions.table import METHODS, Method
 
-__all__ = ["METHODS", "Method", "Run", "refusals", "run"]
+__all__ = ["METHODS", "Method", "MethodInfo", "Run", "refusals", "run"]

@@ -281,9 +281,10 @@ def _add_tables(commands: _Commands) -> None:
         commands,
         "methods",
         "xplain.cli.tables:methods",
-        "list the attribution methods, or which of them can explain a model, and why the others cannot",
-        "Example: xplain methods --model efficientnet-lite0",
+        "list the attribution methods, describe one, or say which can explain a model, and why the others cannot",
+        "Example: xplain methods integrated-gradients",
     )
+    methods.add_argument("name", nargs="?", metavar="NAME", help="a method, or captum:Class, to describe")
     methods.add_argument("--model", help="network, or MODULE:FACTORY of your own")
     methods.add_argument("--input", metavar="FILE", help="image or text to try the methods on (default: noise)")
     methods.add_argument("--json", action="store_true", help="print JSON")

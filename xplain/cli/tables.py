@@ -26,7 +26,9 @@ def methods(arguments: argparse.Namespace) -> int:
     """List the attribution methods with what each needs and costs, or which of them can explain a model."""
     from xplain.attributions import METHODS
 
-    if arguments.model is not None:
+    if arguments.name is not None:
+        _print_method(arguments.name, arguments.json)
+    elif arguments.model is not None:
         _print_abilities(arguments.model, arguments.input, arguments.json)
     elif arguments.input is not None:
         raise InputError("input must come with a model to try it on, got none; add --model MODEL")
@@ -42,6 +44,31 @@ def methods(arguments: argparse.Namespace) -> int:
             [(name, m.engine, ", ".join(m.explains), m.needs, m.cost, m.summary) for name, m in METHODS.items()],
         )
     return 0
+
+
+def _print_method(name: str, as_json: bool) -> None:
+    """Print what is known of a method: its engine, cost, paper, options by kind of input, and an example."""
+    from xplain.attributions import MethodInfo
+    from xplain.attributions.naming import method_of
+
+    info = MethodInfo(method_of(name))
+    facts = {
+        "method": info.name,
+        "summary": info.summary,
+        "engine": info.engine,
+        "needs": info.needs,
+        "evaluations": info.cost,
+        "paper": info.paper,
+    }
+    if as_json:
+        streams.print_json({**facts, "options": info.options, "example": info.example})
+        return
+    for key, value in facts.items():
+        print(f"{key:12} {value}")
+    for kind, options in info.options.items():
+        listed = ", ".join(f"{option}={value!r}" for option, value in options.items()) or "none"
+        print(f"{'options':12} {kind}: {listed}")
+    print(f"{'example':12} {info.example}")
 
 
 def _print_abilities(model_name: str, file: str | None, as_json: bool) -> None:

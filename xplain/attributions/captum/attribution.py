@@ -23,7 +23,7 @@ from xplain.attributions.captum.classes import RANDOM, SCORES, Signature, resolv
 from xplain.attributions.engine import layers
 from xplain.attributions.engine.autograd import torch_module, wide
 from xplain.attributions.engine.run import Run
-from xplain.errors import AttributionError, InputError
+from xplain.errors import AttributionError, InputError, XplainError
 
 Maps = npt.NDArray[np.float64]
 
@@ -179,10 +179,26 @@ class _Call:
         with passes.seeded(self._run, self._name in RANDOM), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Captum's of its hooks, and of inputs that it asks for gradients of
             explainer, face = self._made()
-            found = explainer.attribute(self._as_tensor(self._run.prepared.array)[np.newaxis], **arguments)
+            found = self._ask(explainer, arguments)
         if face is not None:
             face.refuse_repeated_layer(self._layer or "", self._name)
         return passes.single(found, self._name)
+
+    def _ask(self, explainer: Any, arguments: dict[str, Any]) -> Any:
+        """Let Captum attribute; what it says of wrong options, by assertions and bare errors, becomes an InputError."""
+        try:
+            return explainer.attribute(self._input(), **arguments)
+        except XplainError:
+            raise
+        except (AssertionError, TypeError, ValueError, IndexError) as error:
+            raise InputError(
+                f"options must be what Captum's {self._name} takes, got {self._options}; it says: {error}"
+            ) from error
+
+    def _input(self) -> torch.Tensor:
+        """The input (1, ...), which asks for gradients where they are taken, also if all parameters are frozen."""
+        values = self._as_tensor(self._run.prepared.array)[np.newaxis]
+        return values if self._name in SCORES else values.detach().requires_grad_()
 
     @property
     def _arguments(self) -> dict[str, Any]:

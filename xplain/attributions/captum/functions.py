@@ -11,7 +11,7 @@ from typing import Any, Literal
 import torch
 from torch import fx
 
-from xplain.attributions.methods.propagation import ELEMENTWISE, RELU_LIKE
+from xplain.attributions.engine.functions import ELEMENTWISE, RELU_LIKE
 
 Kind = Literal["constant", "layout", "sum", "linear", "relu", "elementwise", "max-pool", "other"]
 

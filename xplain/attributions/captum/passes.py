@@ -20,7 +20,7 @@ import torch
 from xplain.attributions.captum.relevance import attach_rules
 from xplain.attributions.captum.rewrite import hookable
 from xplain.attributions.captum.trace import twin
-from xplain.attributions.engine.autograd import torch_module
+from xplain.attributions.engine.autograd import require_gradients, torch_module
 from xplain.errors import AttributionError, InputError, UnknownNameError
 
 if TYPE_CHECKING:
@@ -85,7 +85,10 @@ class Face(torch.nn.Module):
         self._run[0].count(len(batch))
         self._passes += 1
         # A clone, since a module may normalise its input in place.
-        return self._explained[0].forward(batch.clone())
+        outputs = self._explained[0].forward(batch.clone())
+        if torch.is_grad_enabled():
+            require_gradients(outputs)
+        return outputs
 
 
 class _Recorder(torch.nn.Module):

@@ -63,7 +63,7 @@ def record_input(model: Explained, batch: torch.Tensor, rules: Callable[[], Rule
     with mode if mode is not None else nullcontext():
         # A clone, since a module may normalise its input in place, which autograd forbids for a leaf.
         outputs = model.forward(leaf.clone())
-    _require_gradients(outputs)
+    require_gradients(outputs)
     if mode is not None:
         mode.verify(outputs)
     return outputs, [leaf]
@@ -89,7 +89,7 @@ def record_layer(model: Explained, batch: torch.Tensor, layer: str) -> Recording
             f"shape {tuple(leaves[-1].shape)} from {layer!r}; name another with layer=..., or use "
             "integrated-gradients or occlusion, also where a layer runs on several copies of an input in one batch"
         )
-    _require_gradients(outputs)
+    require_gradients(outputs)
     return outputs, leaves
 
 
@@ -239,7 +239,8 @@ def _replaced_outputs(model: Explained, layer: str, replace: Callable[[torch.Ten
         handle.remove()
 
 
-def _require_gradients(outputs: torch.Tensor) -> None:
+def require_gradients(outputs: torch.Tensor) -> None:
+    """Raise AttributionError if outputs cannot be differentiated."""
     if not outputs.requires_grad:
         raise AttributionError(
             "the model's output must have gradients, got an output without any; if the model detaches or quantises, "

@@ -97,6 +97,11 @@ class Cover:
         columns = [_extent(column) for column in self.columns]
         return [(_extent(row), column) for row in self.rows for column in columns]
 
+    @property
+    def is_partition(self) -> bool:
+        """Whether each place is covered by exactly one position."""
+        return bool((np.outer(self.rows.sum(axis=0), self.columns.sum(axis=0)) == 1).all())
+
     def average(self, losses: Float64) -> Float64:
         """Give each place the mean of the values whose positions cover it: (positions, T) -> (T, h, w)."""
         # Positions are products, and so are sums over the positions that cover a place.

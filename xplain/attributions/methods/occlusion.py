@@ -65,7 +65,9 @@ def occlusion(run: Run, *, cover: Cover, baseline: Array) -> Float64:
     [[0.0, 0.0, 4.0, 4.0], [0.0, 0.0, 0.0, 0.0]]
     """
     if cover.players is not None:
-        return _leave_out(run, cover, cover.players, baseline)
+        run.quality.add("players", cover.players)
+        if cover.is_partition:
+            return _leave_out(run, cover, baseline)
     image, hidden, positions = run.prepared.array, like_input(run, baseline), cover.positions
 
     def make(start: int, stop: int) -> npt.NDArray[Any]:
@@ -82,9 +84,8 @@ def occlusion(run: Run, *, cover: Cover, baseline: Array) -> Float64:
     return cover.average(loss)
 
 
-def _leave_out(run: Run, cover: Cover, players: int, baseline: Array) -> Float64:
-    """Replace the players that the positions of a patch are made of, one after the other."""
-    run.quality.add("players", players)
+def _leave_out(run: Run, cover: Cover, baseline: Array) -> Float64:
+    """Replace what each position of a patch covers, where no two of them overlap."""
     labels = np.empty(run.size, np.int64)
     for i, position in enumerate(cover.positions):
         labels[position] = i

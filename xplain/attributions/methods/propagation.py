@@ -14,6 +14,7 @@ import numpy.typing as npt
 import torch
 
 from xplain.attributions.engine.autograd import Rules, wide
+from xplain.attributions.engine.functions import ELEMENTWISE, RELU_LIKE
 from xplain.attributions.engine.run import Run
 from xplain.errors import AttributionError
 
@@ -23,17 +24,6 @@ Function = Callable[[torch.Tensor], torch.Tensor]
 #: Relative error of the sum that is put down to rounding; single precision leaves about 1e-5 in a deep network.
 _TOLERANCE = 1e-3
 
-#: Names of torch's functions, without the underscore of their in-place variants.
-RELU_LIKE = {
-    *("relu", "relu6", "leaky_relu", "rrelu", "prelu", "elu", "celu", "selu"),
-    *("hardtanh", "clamp", "clamp_min", "clip", "threshold", "_threshold"),
-}
-ELEMENTWISE = RELU_LIKE | {
-    *("clamp_max", "abs", "absolute", "square", "sqrt", "rsqrt", "reciprocal", "pow", "float_power"),
-    *("sigmoid", "tanh", "gelu", "silu", "mish", "hardswish", "hardsigmoid", "softplus", "softsign", "logit"),
-    *("logsigmoid", "log_sigmoid", "hardshrink", "softshrink", "tanhshrink", "erf", "sin", "cos", "tan"),
-    *("exp", "exp2", "expm1", "log", "log2", "log10", "log1p", "atan", "arctan", "sinh", "cosh", "asinh"),
-}
 #: By the name of a max pooling, the variant of it that also returns where each maximum lies.
 _POOLS = {
     f"{kind}max_pool{n}d{suffix}": getattr(torch.nn.functional, f"{kind}max_pool{n}d_with_indices")
