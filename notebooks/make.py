@@ -71,11 +71,20 @@ def table() -> str:
         "attention": "vision transformer",
         "scores": "any model",
     }
-    rows = ["| method | what it shows | explains | needs | evaluations |", "|---|---|---|---|---|"]
+    rows = [
+        "| method | engine | what it shows | explains | needs | evaluations |",
+        "|---|---|---|---|---|---|",
+    ]
     for name, method in METHODS.items():
-        rows.append(
-            f"| `{name}` | {method.summary} | {', '.join(method.explains)} | {needs[method.needs]} | {method.cost} |"
+        cells = (
+            f"`{name}`",
+            method.engine,
+            method.summary,
+            ", ".join(method.explains),
+            needs[method.needs],
+            method.cost,
         )
+        rows.append(f"| {' | '.join(cells)} |")
     return "\n".join(rows)
 
 

@@ -16,6 +16,13 @@ METHODS_ON_REGIONS = [
 ]
 
 
+#: Controls, and methods of single neurons, which no region is.
+NO_EVIDENCE_OF_REGIONS = {
+    *("random", "sobel"),
+    *("neuron-gradient", "neuron-conductance", "neuron-integrated-gradients"),
+}
+
+
 class Pixelwise(nn.Module):
     """Two classes; a pixel's logits are weighted channels, at half the resolution: linear, with known evidence."""
 
@@ -75,7 +82,7 @@ def values(explanation, index=0):
     return explanation.attributions[index].evidence.values
 
 
-@pytest.mark.parametrize("method", [name for name in METHODS_ON_REGIONS if name not in ("random", "sobel")])
+@pytest.mark.parametrize("method", [name for name in METHODS_ON_REGIONS if name not in NO_EVIDENCE_OF_REGIONS])
 def test_every_method_finds_the_region_that_it_explains(method):
     options = {"rise": {"cells": 6, "n_samples": 1500}}.get(method, {})
     if "players" in inspect.signature(METHODS[method].load()).parameters:

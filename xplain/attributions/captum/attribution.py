@@ -76,7 +76,7 @@ def attribute(run: Run, explainer: type, instance: Any, signature: Signature, op
     Returns
     -------
     numpy.ndarray
-        float64 (T, h', w'), summed over the channels.
+        float64 (T, h', w'): summed over the channels; of what is replaced as a whole, its value.
     """
     run.computed_by = "captum"
     _refuse_other_module(run, explainer, instance)
@@ -203,15 +203,15 @@ class _Call:
     @property
     def _arguments(self) -> dict[str, Any]:
         """What every call of `attribute` gets: the caller's options and what the kind supplies."""
-        known = inspect.signature(inspect.unwrap(self._explainer.attribute)).parameters  # type: ignore[attr-defined]
+        known = dict(_parameters(self._explainer))
+        if self._of is not None:
+            known |= _parameters(self._of)  # a tunnel passes them on
         arguments = {name: value for name, value in self._options.items() if name in known}
-        if self._baselines is not None:
+        if self._baselines is not None and "baselines" in known:
             arguments["baselines"] = self._baselines
         if self._players is not None:
             labels = np.expand_dims(self._players.labels, self._run.model.channel_axis)
             arguments["feature_mask"] = torch.from_numpy(labels)[np.newaxis]
-        if self._name == "NoiseTunnel" and self._of is not None and self._of.__name__ == "Saliency":
-            arguments["abs"] = self._options.get("abs", False)
         if "internal_batch_size" in known and "n_steps" in self._options:
             arguments["internal_batch_size"] = self._run.batch_size_for(int(self._options["n_steps"]))
         if "perturbations_per_eval" in known:
@@ -237,11 +237,15 @@ class _Call:
         return (self._explainer(face, layer, **kept) if layer is not None else self._explainer(face, **kept)), face
 
     def as_maps(self, values: torch.Tensor) -> torch.Tensor:
-        """Sum over the channels, in double precision: (T, h', w')."""
+        """Make one number of the channels, in double precision: (T, h', w')."""
         if self._layer is not None and self._neuron is None:
             values = layers.at_places(self._run, values)
             return wide(values).sum(dim=1)
-        return wide(values).sum(dim=1 if self._run.model.channel_axis == 0 else -1)
+        axis = 1 if self._run.model.channel_axis == 0 else -1
+        if self._name not in SCORES:
+            return wide(values).sum(dim=axis)
+        maps = wide(values).mean(dim=axis)  # what is replaced has one value, which stands at each of its numbers
+        return maps if self._players is None else torch.from_numpy(self._players.share(maps.numpy()))
 
     def note_sums(self, values: torch.Tensor) -> None:
         """Note by how much the values miss what they are to add up to."""
@@ -256,3 +260,8 @@ class _Call:
     def _baseline_arrays(self) -> list[npt.NDArray[Any]]:
         assert self._baselines is not None
         return [each.detach().float().cpu().numpy() for each in self._baselines]
+
+
+def _parameters(explainer: type) -> dict[str, inspect.Parameter]:
+    """Return the parameters of a class's ``attribute``."""
+    return dict(inspect.signature(inspect.unwrap(explainer.attribute)).parameters)  # type: ignore[attr-defined]

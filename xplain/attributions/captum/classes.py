@@ -82,6 +82,8 @@ class Signature:
             if key not in _FILLED and not parameter.kind.name.startswith("VAR") and not key.startswith("attribute_to_")
         }
         baseline = "" if "baselines" not in called else "baseline"
+        if name == "NoiseTunnel":
+            baseline = "baseline"  # of what it repeats
         if baseline and name.endswith("Shap") and name != "KernelShap":
             baseline = "baselines"
         return cls(
@@ -105,7 +107,7 @@ class Signature:
         if self.has_neuron:
             names["neuron"] = None
         if self.name == "NoiseTunnel":
-            names |= {"of": "Saliency", "abs": False}
+            names |= {"of": "Saliency", "abs": False, "n_steps": 50, "method": "gausslegendre"}
         kind = inspect.Parameter.KEYWORD_ONLY
         return [inspect.Parameter(name, kind, default=default) for name, default in names.items()]
 
