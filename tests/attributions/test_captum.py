@@ -103,6 +103,26 @@ class TestInstances:
         raw = captum.IntegratedGradients(net, multiply_by_inputs=False).attribute(x, target=1, n_steps=9)
         np.testing.assert_allclose(values(e), raw.sum(dim=1)[0].detach(), rtol=1e-4, atol=1e-6)
 
+    def test_the_layer_of_an_instance_is_explained(self, captum, net, model):
+        given = xplain.explain(model, PHOTO, captum.LayerConductance(net, net.first), target=1)
+        assert given.attributions[0].quality["layer"] == "first"
+        named = xplain.explain(model, PHOTO, "layer-conductance", layer="first", target=1)
+        np.testing.assert_array_equal(values(given), values(named))
+
+    def test_a_tunnel_of_the_callers_repeats_his_method(self, captum, net, model):
+        tunnel = captum.NoiseTunnel(captum.IntegratedGradients(net, multiply_by_inputs=False))
+        options = {"nt_samples": 2, "n_steps": 5, "stdevs": 1e-6}
+        e = xplain.explain(model, PHOTO, tunnel, target=1, **options)
+        x = torch.tensor(model.prepare(PHOTO).array)[None]
+        raw = captum.IntegratedGradients(net, multiply_by_inputs=False).attribute(x, target=1, n_steps=5)
+        np.testing.assert_allclose(values(e), raw.sum(dim=1)[0].detach(), rtol=1e-3, atol=1e-5)
+
+    def test_classes_and_layers_are_kept_in_documents_by_name(self, captum, net, model):
+        e = xplain.explain(model, PHOTO, captum.NoiseTunnel, of=captum.InputXGradient, nt_samples=2)
+        assert xplain.from_document(xplain.to_document(e)).provenance.options["of"] == "InputXGradient"
+        e = xplain.explain(model, PHOTO, "layer-conductance", layer=net.first, n_steps=2)
+        assert xplain.to_document(e)["attributions"][0]["quality"]["layer"] == "first"
+
     def test_an_instance_of_another_module_is_refused(self, captum, model):
         with refuses(InputError, "method must be made of the module of this model, got Saliency of another"):
             xplain.explain(model, PHOTO, captum.Saliency(Net()))
@@ -248,6 +268,38 @@ class TestBlackBoxes:
         model = xplain.ImageClassifier(lambda images: images.mean(axis=(1, 2)))
         with refuses(AttributionError, "method must be one that needs scores only for a black box, got 'lrp'"):
             xplain.explain(model, PHOTO, "captum:LRP")
+
+
+class Sums(nn.Module):
+    """The network with which Captum's own tests begin: sums of three inputs, four ReLUs, two scores."""
+
+    def forward(self, x):
+        total = x.flatten(1).sum(dim=1, keepdim=True)
+        hidden = torch.relu(torch.cat([total - 10, total + 1, total + 1, total + 1], dim=1))
+        return hidden.sum(dim=1, keepdim=True) + torch.tensor([-1.0, 1.0])
+
+
+@pytest.mark.parametrize(
+    ("method", "options", "expected"),
+    [
+        ("feature-ablation", {"segments": 3}, [80, 200, 120]),
+        ("feature-ablation", {"segments": np.array([[0, 0, 1]])}, [140, 140, 120]),
+        ("saliency", {}, [4, 4, 4]),
+        ("input-x-gradient", {}, [80, 200, 120]),
+        ("integrated-gradients", {"n_steps": 500}, [77.9, 194.8, 116.9]),
+        ("captum:ShapleyValues", {"segments": 3}, [76.6667, 196.6667, 116.6667]),
+        ("captum:ShapleyValueSampling", {"segments": 3, "n_samples": 600}, [76.6667, 196.6667, 116.6667]),
+        ("captum:Occlusion", {"sliding_window_shapes": (1, 1, 1)}, [80, 200, 120]),
+        ("captum:KernelShap", {"segments": 3, "n_samples": 500}, [76.6667, 196.6667, 116.6667]),
+        ("deep-lift", {}, [78, 195, 117]),
+    ],
+)
+def test_values_of_captums_own_suite(method, options, expected):
+    """Inputs (20, 50, 30), first score; by hand where Captum's suite has no such row."""
+    model = xplain.SignalClassifier(Sums(), sample_rate_hz=1, window=3)
+    e = xplain.explain(model, [[20, 50, 30]], method, target=0, **options)
+    found = e.attributions[0].evidence.values[0]
+    np.testing.assert_allclose(found, expected, rtol=0.02)
 
 
 def test_several_targets_come_from_one_set_of_passes(model):

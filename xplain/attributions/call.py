@@ -227,6 +227,8 @@ def _version(package: str) -> str:
 
 def _as_json(value: Any) -> Any:
     """Return an option as JSON values; an array or a tensor by shape, type and digest."""
+    if isinstance(value, type) or hasattr(value, "named_modules"):  # a class of Captum, a layer
+        return getattr(value, "__name__", type(value).__name__)
     if hasattr(value, "detach"):
         value = value.detach().cpu().numpy()
     if isinstance(value, np.ndarray):

@@ -19,7 +19,7 @@ import torch
 
 from xplain import _check
 from xplain.attributions.captum import passes
-from xplain.attributions.captum.classes import RANDOM, SCORES, Signature, resolve
+from xplain.attributions.captum.classes import FILLED, RANDOM, SCORES, Signature, resolve
 from xplain.attributions.engine import layers
 from xplain.attributions.engine.autograd import torch_module, wide
 from xplain.attributions.engine.run import Run
@@ -27,6 +27,7 @@ from xplain.errors import AttributionError, InputError, XplainError
 
 Maps = npt.NDArray[np.float64]
 
+_MANY = 64  # variants at once, if the budget allows so many
 _AT_INPUT = frozenset({"Saliency", "InputXGradient", "IntegratedGradients", "GradientShap", "NoiseTunnel"})
 #: Those whose values add up to the change of the score from the baselines; those of LRP add up to the score itself.
 _ADD_UP = frozenset(
@@ -107,6 +108,7 @@ class _Call:
         self._explainer = explainer
         self._instance = instance
         self._name = signature.name
+        self._repeated = getattr(instance, "attribution_method", None)
         self._of = self._inner(options.pop("of")) if self._name == "NoiseTunnel" else None
         self._baselines = self._take_baselines(options, signature.baseline)
         self._players = options.pop("players", None)
@@ -116,7 +118,8 @@ class _Call:
         self._scores, self._gradients = passes.Scores(run), passes.Gradients(run)
 
     def _inner(self, method: Any) -> type:
-        explainer, _ = resolve(method)
+        """The class that a tunnel repeats: the instance's own, or the one that is named."""
+        explainer, _ = resolve(method if self._repeated is None else self._repeated)
         if explainer.__name__ not in _AT_INPUT:
             raise AttributionError(
                 f"of must be one of {', '.join(sorted(_AT_INPUT - {'NoiseTunnel'}))}, which ask for gradients at the "
@@ -135,6 +138,8 @@ class _Call:
 
     def _take_layer(self, options: dict[str, Any]) -> str:
         layer = options.pop("layer")
+        if layer is None and self._instance is not None:
+            layer = getattr(getattr(self._instance, "grad_cam", self._instance), "layer", None)
         if isinstance(layer, torch.nn.Module):
             names = {part: name for name, part in torch_module(self._run.model).named_modules()}
             if layer not in names:
@@ -215,26 +220,28 @@ class _Call:
         if "internal_batch_size" in known and "n_steps" in self._options:
             arguments["internal_batch_size"] = self._run.batch_size_for(int(self._options["n_steps"]))
         if "perturbations_per_eval" in known:
-            arguments["perturbations_per_eval"] = self._run.batch_size_for(_check.integer("count", 64))
+            arguments["perturbations_per_eval"] = self._run.batch_size_for(_MANY)
         return arguments
 
     def _made(self) -> tuple[Any, passes.Face | None]:
         """Captum's object, around the run's passes or around a face."""
-        taken = inspect.signature(self._explainer.__init__).parameters  # type: ignore[misc]
-        kept = {name: value for name, value in self._options.items() if name in taken}
-        if self._name == "NoiseTunnel":
-            assert self._of is not None
-            inner = self._of(self._scores)
+        if self._of is not None:
+            inner = self._of(self._scores, **_settings(self._of, self._repeated, {}))
             inner.gradient_func = self._gradients
             return self._explainer(inner), None
-        if self._name in SCORES or self._name in _AT_INPUT:
-            made = copy.copy(self._instance) if self._instance is not None else self._explainer(self._scores, **kept)
+        if self._name in SCORES and self._instance is not None:
+            made = copy.copy(self._instance)
             made.forward_func = self._scores
+            return made, None
+        settings = _settings(self._explainer, self._instance, self._options)
+        if self._name in SCORES or self._name in _AT_INPUT:
+            made = self._explainer(self._scores, **settings)
             if self._name in _AT_INPUT:
                 made.gradient_func = self._gradients
             return made, None
         face, layer = passes.face_of(self._run, self._name, self._layer)
-        return (self._explainer(face, layer, **kept) if layer is not None else self._explainer(face, **kept)), face
+        parts = (face,) if layer is None else (face, layer)
+        return self._explainer(*parts, **settings), face
 
     def as_maps(self, values: torch.Tensor) -> torch.Tensor:
         """Make one number of the channels, in double precision: (T, h', w')."""
@@ -260,6 +267,15 @@ class _Call:
     def _baseline_arrays(self) -> list[npt.NDArray[Any]]:
         assert self._baselines is not None
         return [each.detach().float().cpu().numpy() for each in self._baselines]
+
+
+def _settings(explainer: type, instance: Any, options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the arguments of a class's constructor: those of the caller's instance, else among the options."""
+    names = [name for name in inspect.signature(explainer).parameters if name not in FILLED]
+    if instance is None:
+        return {name: options[name] for name in names if name in options}
+    kept = {"multiply_by_inputs": "multiplies_by_inputs"}
+    return {name: getattr(instance, kept.get(name, name)) for name in names if hasattr(instance, kept.get(name, name))}
 
 
 def _parameters(explainer: type) -> dict[str, inspect.Parameter]:

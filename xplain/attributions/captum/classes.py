@@ -18,7 +18,7 @@ from xplain.attributions.captum.seam import captum_class
 from xplain.errors import AttributionError, UnknownNameError
 
 #: Arguments of Captum that the engine fills, that are its own, or that change what is returned.
-_FILLED = {
+FILLED = {
     *("self", "model", "forward_func", "layer", "device_ids", "attribution_method", "inputs", "target"),
     *("additional_forward_args", "return_convergence_delta", "show_progress", "perturbations_per_eval", "verbose"),
     *("internal_batch_size", "nt_samples_batch_size", "return_input_shape", "custom_attribution_func", "grad_kwargs"),
@@ -79,7 +79,7 @@ class Signature:
         options = {
             key: None if parameter.default is parameter.empty else parameter.default
             for key, parameter in {**made, **called}.items()
-            if key not in _FILLED and not parameter.kind.name.startswith("VAR") and not key.startswith("attribute_to_")
+            if key not in FILLED and not parameter.kind.name.startswith("VAR") and not key.startswith("attribute_to_")
         }
         baseline = "" if "baselines" not in called else "baseline"
         if name == "NoiseTunnel":
