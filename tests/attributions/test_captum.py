@@ -157,12 +157,16 @@ class TestSums:
     def test_relevance_of_a_network_without_biases_is_the_score(self, model):
         e = xplain.explain(model, PHOTO, "lrp", target=1)
         assert values(e).sum() == pytest.approx(score(model, 1), rel=1e-4)
+        assert "notes" not in e.attributions[0].quality
 
     def test_what_biases_keep_is_stored(self, net):
         net.second = nn.Conv2d(4, 4, 3)
         biased = xplain.ImageClassifier(net.eval(), preprocess=xplain.Preprocess(size=(12, 12)))
-        quality = xplain.explain(biased, PHOTO, "lrp", target=1).attributions[0].quality
-        assert abs(quality["completeness_residual"]) > 1e-3 * abs(quality["score"])
+        e = xplain.explain(biased, PHOTO, "lrp", target=1)
+        quality = e.attributions[0].quality
+        assert abs(quality["completeness_residual"]) > 0.01 * abs(quality["score"])
+        assert "biases keep the rest" in quality["notes"][0]
+        assert "biases keep the rest" in xplain.render(e).alt
 
     def test_deconvolution_is_the_papers(self, net, model):
         x = torch.tensor(model.prepare(PHOTO).array)[None].requires_grad_()

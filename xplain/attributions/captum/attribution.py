@@ -27,6 +27,7 @@ from xplain.errors import AttributionError, InputError, XplainError
 
 Maps = npt.NDArray[np.float64]
 
+_SHARE_KEPT = 0.01  # of the score, that relevance may miss without a word
 _MANY = 64  # variants at once, if the budget allows so many
 _AT_INPUT = frozenset({"Saliency", "InputXGradient", "IntegratedGradients", "GradientShap", "NoiseTunnel"})
 #: Those whose values add up to the change of the score from the baselines; those of LRP add up to the score itself.
@@ -260,6 +261,9 @@ class _Call:
         score = self._run.score(self._run.prepared.array)
         if self._name == "LRP":
             self._run.quality.completeness(attributed, score, np.zeros_like(score))
+            if (np.abs(score - attributed) > _SHARE_KEPT * np.abs(score)).any():
+                sums, scores = (", ".join(f"{number:.3g}" for number in each) for each in (attributed, score))
+                self._run.quality.say(f"relevance adds up to {sums} for a score of {scores}: biases keep the rest")
         elif self._name in _ADD_UP and self._baselines is not None and self._players is None:
             baselines = [self._run.score(baseline) for baseline in self._baseline_arrays()]
             self._run.quality.completeness(attributed, score, np.mean(baselines, axis=0))
