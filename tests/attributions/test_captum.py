@@ -306,6 +306,18 @@ def test_values_of_captums_own_suite(method, options, expected):
     np.testing.assert_allclose(found, expected, rtol=0.02)
 
 
+@pytest.mark.parametrize("method", ["captum:GradientShap", "captum:NoiseTunnel"])
+def test_texts_are_explained_by_their_embeddings(method):
+    model = xplain.pretrained("sentiment-cnn")
+    e = xplain.explain(model, "a good film , not bad", method)
+    scores = [word.score for word in e.attributions[0].evidence.words]
+    assert len(scores) == 6
+    assert np.isfinite(scores).all()
+    assert any(scores)
+    with refuses(AttributionError, "method must be one that explains texts, got 'captum:LayerGradientShap'"):
+        xplain.explain(model, "a good film", "captum:LayerGradientShap")
+
+
 def test_several_targets_come_from_one_set_of_passes(model):
     one = xplain.explain(model, PHOTO, "integrated-gradients", target=1, n_steps=8)
     three = xplain.explain(model, PHOTO, "integrated-gradients", target=[0, 1, 2], n_steps=8)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from xplain import _check
-from xplain.attributions.captum.classes import RANDOM, Signature, resolve
+from xplain.attributions.captum.classes import AT_INPUT, RANDOM, SCORES, Signature, resolve
 from xplain.attributions.table import KINDS, METHODS, Method
 
 PREFIX = "captum:"
@@ -69,7 +69,7 @@ def _entry(explainer: type, instance: Any) -> Method:
         cost="that of Captum",
         paper=f"captum.attr.{signature.name}",
         function=PREFIX + signature.name,
-        explains=_TENSORS if signature.needs != "scores" else tuple(KINDS.values()),
+        explains=tuple(KINDS.values()) if signature.name in SCORES | AT_INPUT else _TENSORS,
         engine="captum",
         random=signature.name in RANDOM,
         instance=instance,

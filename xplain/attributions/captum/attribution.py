@@ -19,7 +19,7 @@ import torch
 
 from xplain import _check
 from xplain.attributions.captum import passes
-from xplain.attributions.captum.classes import FILLED, RANDOM, SCORES, Signature, resolve
+from xplain.attributions.captum.classes import AT_INPUT, FILLED, RANDOM, SCORES, Signature, resolve
 from xplain.attributions.engine import layers
 from xplain.attributions.engine.autograd import torch_module, wide
 from xplain.attributions.engine.run import Run
@@ -29,7 +29,6 @@ Maps = npt.NDArray[np.float64]
 
 _SHARE_KEPT = 0.01  # of the score, that relevance may miss without a word
 _MANY = 64  # variants at once, if the budget allows so many
-_AT_INPUT = frozenset({"Saliency", "InputXGradient", "IntegratedGradients", "GradientShap", "NoiseTunnel"})
 #: Those whose values add up to the change of the score from the baselines; those of LRP add up to the score itself.
 _ADD_UP = frozenset(
     {
@@ -121,9 +120,9 @@ class _Call:
     def _inner(self, method: Any) -> type:
         """The class that a tunnel repeats: the instance's own, or the one that is named."""
         explainer, _ = resolve(method if self._repeated is None else self._repeated)
-        if explainer.__name__ not in _AT_INPUT:
+        if explainer.__name__ not in AT_INPUT:
             raise AttributionError(
-                f"of must be one of {', '.join(sorted(_AT_INPUT - {'NoiseTunnel'}))}, which ask for gradients at the "
+                f"of must be one of {', '.join(sorted(AT_INPUT - {'NoiseTunnel'}))}, which ask for gradients at the "
                 f"input, got {explainer.__name__}"
             )
         return explainer
@@ -235,9 +234,9 @@ class _Call:
             made.forward_func = self._scores
             return made, None
         settings = _settings(self._explainer, self._instance, self._options)
-        if self._name in SCORES or self._name in _AT_INPUT:
+        if self._name in SCORES or self._name in AT_INPUT:
             made = self._explainer(self._scores, **settings)
-            if self._name in _AT_INPUT:
+            if self._name in AT_INPUT:
                 made.gradient_func = self._gradients
             return made, None
         face, layer = passes.face_of(self._run, self._name, self._layer)

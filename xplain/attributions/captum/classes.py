@@ -38,6 +38,8 @@ REFUSED: Mapping[str, str] = {
 }
 #: Those that ask for scores alone.
 SCORES = frozenset({"FeatureAblation", "Occlusion", "ShapleyValueSampling", "ShapleyValues", "Lime", "KernelShap"})
+#: Those that ask for gradients at the input alone.
+AT_INPUT = frozenset({"Saliency", "InputXGradient", "IntegratedGradients", "GradientShap", "NoiseTunnel"})
 #: Those that draw from the global generators of torch and NumPy.
 RANDOM = frozenset(
     {
