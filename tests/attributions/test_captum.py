@@ -261,6 +261,11 @@ class TestBlackBoxes:
         e = xplain.explain(model, photo, "captum:ShapleyValues", segments="grid", n_segments=4)
         assert values(e)[::2, ::2].tolist() == [[200, 0], [0, 0]]
 
+    def test_what_would_take_for_ever_is_refused(self):
+        model = xplain.ImageClassifier(lambda images: images[:, :2, :2].mean(axis=(1, 2, 3))[:, None])
+        with refuses(AttributionError, "regions must be at most 6 for ShapleyValues", "got 9; use shapley"):
+            xplain.explain(model, PHOTO, "captum:ShapleyValues", segments="grid", n_segments=9)
+
     def test_words_that_overlap_in_a_window_are_ours(self):
         model = xplain.TextClassifier(lambda texts: [[3.0 * ("good" in text)] for text in texts])
         assert xplain.explain(model, TEXT, "occlusion").provenance.engine == "captum"

@@ -28,6 +28,7 @@ from xplain.errors import AttributionError, InputError, XplainError
 Maps = npt.NDArray[np.float64]
 
 _SHARE_KEPT = 0.01  # of the score, that relevance may miss without a word
+_MOST_PERMUTED = 6  # parts of an input, of which Captum tries the 720 orders
 _MANY = 64  # variants at once, if the budget allows so many
 #: Those whose values add up to the change of the score from the baselines; those of LRP add up to the score itself.
 _ADD_UP = frozenset(
@@ -112,6 +113,11 @@ class _Call:
         self._of = self._inner(options.pop("of")) if self._name == "NoiseTunnel" else None
         self._baselines = self._take_baselines(options, signature.baseline)
         self._players = options.pop("players", None)
+        if self._name == "ShapleyValues" and self._players.count > _MOST_PERMUTED:
+            raise AttributionError(
+                f"{self._players.noun} must be at most {_MOST_PERMUTED} for ShapleyValues, which tries all orders, got "
+                f"{self._players.count}; use shapley, which is exact for more, or {self._players.remedy}"
+            )
         self._layer = self._take_layer(options) if signature.has_layer else None
         self._neuron = self._take_neuron(options.pop("neuron")) if signature.has_neuron else None
         self._options = options
