@@ -91,6 +91,14 @@ class TestNames:
         with refuses(AttributionError, f"got {name}, which", "use" if "LLM" not in name else "explain a classifier"):
             xplain.explain(model, PHOTO, f"captum:{name}")
 
+    def test_wrong_options_are_refused_never_a_bare_error(self, model):
+        with refuses(InputError, "n_steps must be an integer >= 1, got 'a'"):
+            xplain.explain(model, PHOTO, "layer-conductance", n_steps="a")
+        with refuses(InputError, "options must be what Captum's NoiseTunnel takes"):
+            xplain.explain(model, PHOTO, "captum:NoiseTunnel", nt_samples=0)
+        with refuses(InputError, "options must be what Captum's NeuronGradient takes", "out of bounds"):
+            xplain.explain(model, PHOTO, "neuron-gradient", layer="first", neuron=(99, 0, 0))
+
     def test_captums_own_complaint_is_passed_on(self, model):
         with refuses(InputError, "options must be what Captum's Occlusion takes"):
             xplain.explain(model, PHOTO, "captum:Occlusion", sliding_window_shapes=(9, 9, 9, 9))

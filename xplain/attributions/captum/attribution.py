@@ -201,7 +201,7 @@ class _Call:
             return explainer.attribute(self._input(), **arguments)
         except XplainError:
             raise
-        except (AssertionError, TypeError, ValueError, IndexError) as error:
+        except (AssertionError, TypeError, ValueError, IndexError, ArithmeticError) as error:
             raise InputError(
                 f"options must be what Captum's {self._name} takes, got {self._options}; it says: {error}"
             ) from error
@@ -224,7 +224,8 @@ class _Call:
             labels = np.expand_dims(self._players.labels, self._run.model.channel_axis)
             arguments["feature_mask"] = torch.from_numpy(labels)[np.newaxis]
         if "internal_batch_size" in known and "n_steps" in self._options:
-            arguments["internal_batch_size"] = self._run.batch_size_for(int(self._options["n_steps"]))
+            n_steps = _check.integer("n_steps", self._options["n_steps"], least=1)
+            arguments["internal_batch_size"] = self._run.batch_size_for(n_steps)
         if "perturbations_per_eval" in known:
             arguments["perturbations_per_eval"] = self._run.batch_size_for(_MANY)
         return arguments

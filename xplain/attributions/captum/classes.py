@@ -136,7 +136,7 @@ def resolve(method: Any) -> tuple[type, Any]:
         if isinstance(each := getattr(attr, name), type) and issubclass(each, base) and hasattr(each, "attribute")
     }
     instance = method if isinstance(method, base) else None
-    name = method if isinstance(method, str) else getattr(method if instance is None else type(method), "__name__", "")
+    name = method if isinstance(method, str) else (method if isinstance(method, type) else type(method)).__name__
     if name not in explainers:
         raise UnknownNameError("method", f"captum:{name}", [f"captum:{known}" for known in explainers])
     if name in REFUSED:
