@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 import inspect
+import traceback
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -202,6 +203,8 @@ class _Call:
         except XplainError:
             raise
         except (AssertionError, TypeError, ValueError, IndexError, ArithmeticError) as error:
+            if _is_of_model(error):
+                raise
             raise InputError(
                 f"options must be what Captum's {self._name} takes, got {self._options}; it says: {error}"
             ) from error
@@ -277,6 +280,12 @@ class _Call:
     def _baseline_arrays(self) -> list[npt.NDArray[Any]]:
         assert self._baselines is not None
         return [each.detach().float().cpu().numpy() for each in self._baselines]
+
+
+def _is_of_model(error: Exception) -> bool:
+    """Whether an error came through the model's passes: it is the model's own, and says nothing of options."""
+    frames = traceback.walk_tb(error.__traceback__)
+    return any(frame.f_code.co_filename == passes.__file__ for frame, _ in frames)
 
 
 def _settings(explainer: type, instance: Any, options: Mapping[str, Any]) -> dict[str, Any]:
