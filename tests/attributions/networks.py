@@ -46,6 +46,20 @@ class Linear(nn.Module):
         return torch.einsum("nchw,tchw->nt", x, self.weights) + self.bias
 
 
+class Zeds(nn.Module):
+    """Scores token ids, letters modulo 50, by how often they are "z": a text without one has no gradient."""
+
+    def __init__(self):
+        super().__init__()
+        self.table = nn.Embedding(50, 1)
+        with torch.no_grad():
+            self.table.weight.zero_()
+            self.table.weight[ord("z") % 50] = 1
+
+    def forward(self, ids):
+        return self.table(ids).sum(1)
+
+
 class Quadratic(nn.Module):
     """score = x' A x over the flattened input."""
 

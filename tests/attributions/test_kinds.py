@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 import xplain
+from tests.attributions.networks import Zeds
 from tests.models.test_text import letters
 from tests.support import refuses
 from xplain import AttributionError, Detector, ImageClassifier, Segmenter, SignalClassifier, TextClassifier
@@ -271,19 +272,6 @@ def test_the_standard_error_of_a_recording_is_the_spread_over_seeds(stride):
 
 
 def test_a_window_of_a_text_without_evidence_counts_as_zero():
-    class Zeds(nn.Module):
-        """Counts a letter, so that a window without it has no gradient."""
-
-        def __init__(self):
-            super().__init__()
-            self.table = nn.Embedding(50, 1)
-            with torch.no_grad():
-                self.table.weight.zero_()
-                self.table.weight[ord("z") % 50] = 1
-
-        def forward(self, ids):
-            return self.table(ids).sum(1)
-
     model = TextClassifier(Zeds(), letters, baseline_id=0, max_length=8)
     e = xplain.explain(model, "ab zzz ab and some more", "integrated-gradients")
     scores = [word.score for word in e.attributions[0].evidence.words]

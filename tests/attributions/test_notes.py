@@ -8,7 +8,8 @@ import torch
 from torch import nn
 
 import xplain
-from tests.attributions.networks import Pooled, noise, prepared
+from tests.attributions.networks import Pooled, Zeds, noise, prepared
+from tests.models.test_text import letters
 from xplain.attributions import METHODS, refusals, run
 from xplain.attributions.engine.checks import Checks, Watch
 from xplain.explanation.notes import ALL_ZERO, all_remarks, remarks
@@ -151,20 +152,6 @@ def test_the_baseline_is_said_to_be_the_input_or_to_have_its_score():
 
 
 def test_windows_say_a_cause_that_holds_in_each():
-    class Zeds(nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.table = nn.Embedding(50, 1)
-            with torch.no_grad():
-                self.table.weight.zero_()
-                self.table.weight[ord("z") % 50] = 1
-
-        def forward(self, ids):
-            return self.table(ids).sum(1)
-
-    def letters(text):
-        return [ord(letter) % 50 for letter in text], [(i, i + 1) for i in range(len(text))]
-
     model = TextClassifier(Zeds(), letters, baseline_id=0, max_length=8)
     assert notes(xplain.explain(model, "ab zzz ab and some more", "integrated-gradients")) == [None]
     assert notes(xplain.explain(model, "ab and some more", "integrated-gradients")) == [[ALL_ZERO, ITSELF]]

@@ -6,10 +6,7 @@ from typing import Any
 
 from xplain import _check
 from xplain.attributions.captum.classes import AT_INPUT, RANDOM, SCORES, Signature, resolve
-from xplain.attributions.table import KINDS, METHODS, Method
-
-PREFIX = "captum:"
-"""Before the name of a class of Captum."""
+from xplain.attributions.table import KINDS, METHODS, PREFIX, TENSORS, Method
 
 #: Names of the table for classes of Captum that it has with options of its own.
 _NAMES = {
@@ -23,8 +20,6 @@ _NAMES = {
     "DeepLift": "deep-lift",
     "GuidedBackprop": "guided-backprop",
 }
-#: Kinds whose input Captum sees as one tensor that the module is called with.
-_TENSORS = ("images", "regions", "signals")
 
 
 def method_of(method: Any) -> Method:
@@ -69,7 +64,7 @@ def _entry(explainer: type, instance: Any) -> Method:
         cost="that of Captum",
         paper=f"captum.attr.{signature.name}",
         function=PREFIX + signature.name,
-        explains=tuple(KINDS.values()) if signature.name in SCORES | AT_INPUT else _TENSORS,
+        explains=tuple(KINDS.values()) if signature.name in SCORES | AT_INPUT else TENSORS,
         engine="captum",
         random=signature.name in RANDOM,
         instance=instance,

@@ -28,7 +28,8 @@ KINDS: Mapping[str, str] = MappingProxyType(
 )
 
 
-_CAPTUM = "captum:"
+#: Before the name of a class of Captum.
+PREFIX = "captum:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +81,7 @@ class Method:
     @property
     def captum_class(self) -> str | None:
         """The class of Captum that computes it as it is; None for methods with a function of their own."""
-        return self.function.removeprefix(_CAPTUM) if self.function.startswith(_CAPTUM) else None
+        return self.function.removeprefix(PREFIX) if self.function.startswith(PREFIX) else None
 
     def load(self) -> Callable[..., npt.NDArray[np.float64]]:
         """Import the function that computes it: ``function(run, **options)``."""
@@ -108,7 +109,7 @@ def method_names(task: str, needs: str | None = None) -> tuple[str, ...]:
 _PIXELS = ("images", "detections", "regions")
 _IMAGES_AND_REGIONS = ("images", "regions")
 #: Kinds whose module is called with one tensor, the input.
-_TENSORS = ("images", "regions", "signals")
+TENSORS = ("images", "regions", "signals")
 
 _ENTRIES = (
     Method(
@@ -182,7 +183,7 @@ _ENTRIES = (
         cost="1 a target",
         paper="Zeiler & Fergus 2014, arXiv:1311.2901",
         function="captum:Deconvolution",
-        explains=_TENSORS,
+        explains=TENSORS,
         engine="captum",
     ),
     Method(
@@ -192,7 +193,7 @@ _ENTRIES = (
         cost="2 * number of baselines a target",
         paper="Lundberg & Lee 2017, arXiv:1705.07874",
         function="captum:DeepLiftShap",
-        explains=_TENSORS,
+        explains=TENSORS,
         engine="captum",
     ),
     Method(
@@ -202,7 +203,7 @@ _ENTRIES = (
         cost="1 a target",
         paper="Bach et al. 2015, doi:10.1371/journal.pone.0130140",
         function="captum:LRP",
-        explains=_TENSORS,
+        explains=TENSORS,
         engine="captum",
     ),
     Method(
@@ -212,7 +213,7 @@ _ENTRIES = (
         cost="2 * n_steps a target",
         paper="Dhamdhere et al. 2019, arXiv:1805.12233",
         function="captum:LayerConductance",
-        explains=_TENSORS,
+        explains=TENSORS,
         engine="captum",
     ),
     Method(
@@ -222,7 +223,7 @@ _ENTRIES = (
         cost="n_steps a target",
         paper="Leino et al. 2018, arXiv:1802.03788",
         function="captum:InternalInfluence",
-        explains=_TENSORS,
+        explains=TENSORS,
         engine="captum",
     ),
     Method(
@@ -232,7 +233,7 @@ _ENTRIES = (
         cost="n_steps a target",
         paper="Sundararajan et al. 2017, arXiv:1703.01365",
         function="captum:LayerIntegratedGradients",
-        explains=_TENSORS,
+        explains=TENSORS,
         engine="captum",
     ),
     Method(
@@ -242,7 +243,7 @@ _ENTRIES = (
         cost="2 a target",
         paper="Shrikumar et al. 2017, arXiv:1704.02685",
         function="captum:LayerDeepLift",
-        explains=_TENSORS,
+        explains=TENSORS,
         engine="captum",
     ),
     Method(
@@ -252,7 +253,7 @@ _ENTRIES = (
         cost="1",
         paper="Simonyan et al. 2013, arXiv:1312.6034",
         function="captum:NeuronGradient",
-        explains=_TENSORS,
+        explains=TENSORS,
         engine="captum",
     ),
     Method(
@@ -262,7 +263,7 @@ _ENTRIES = (
         cost="n_steps a target",
         paper="Dhamdhere et al. 2019, arXiv:1805.12233",
         function="captum:NeuronConductance",
-        explains=_TENSORS,
+        explains=TENSORS,
         engine="captum",
     ),
     Method(
@@ -272,7 +273,7 @@ _ENTRIES = (
         cost="n_steps",
         paper="Sundararajan et al. 2017, arXiv:1703.01365",
         function="captum:NeuronIntegratedGradients",
-        explains=_TENSORS,
+        explains=TENSORS,
         engine="captum",
     ),
     Method(

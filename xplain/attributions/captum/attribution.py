@@ -20,7 +20,7 @@ import torch
 
 from xplain import _check
 from xplain.attributions.captum import passes
-from xplain.attributions.captum.classes import AT_INPUT, FILLED, RANDOM, SCORES, Signature, resolve
+from xplain.attributions.captum.classes import AT_INPUT, FILLED, RANDOM, SCORES, Signature, parameters_of, resolve
 from xplain.attributions.engine import layers
 from xplain.attributions.engine.autograd import torch_module, wide
 from xplain.attributions.engine.run import Run
@@ -46,12 +46,11 @@ def function_of(name: str, instance: Any = None) -> Callable[..., Maps]:
     explainer, _ = resolve(name)
     signature = Signature.of(explainer)
     if instance is not None:
-        own = inspect.signature(inspect.unwrap(type(instance).attribute)).parameters
+        own = parameters_of(type(instance))
         kept = {key: default for key, default in signature.options.items() if key in own}
         signature = replace(signature, options=kept)
 
     def function(run: Run, **options: Any) -> Maps:
-        run.computed_by = "captum"
         return attribute(run, explainer, instance, signature, options)
 
     run_parameter = inspect.Parameter("run", inspect.Parameter.POSITIONAL_OR_KEYWORD)
@@ -123,6 +122,8 @@ class _Call:
         self._neuron = self._take_neuron(options.pop("neuron")) if signature.has_neuron else None
         self._options = options
         self._scores, self._gradients = passes.Scores(run), passes.Gradients(run)
+        is_inside = self._name not in SCORES | AT_INPUT
+        self._face = passes.face_of(run, self._name, self._layer) if is_inside else None
 
     def _inner(self, method: Any) -> type:
         """The class that a tunnel repeats: the instance's own, or the one that is named."""
@@ -174,26 +175,24 @@ class _Call:
         return indices
 
     def _as_tensor(self, array: npt.NDArray[Any]) -> torch.Tensor:
-        if self._run.model.module is None:
-            return torch.from_numpy(np.broadcast_to(array, self._run.prepared.array.shape).astype(np.float32))
-        return self._run.to_tensor(np.broadcast_to(array, self._run.prepared.array.shape))
+        whole = np.broadcast_to(array, self._run.prepared.array.shape)
+        return (
+            torch.from_numpy(whole.astype(np.float32)) if self._run.model.module is None else self._run.to_tensor(whole)
+        )
 
     def attributions(self, t: int) -> torch.Tensor:
         """Attribute to the t-th target: (1, ...)."""
         self._scores.target = self._gradients.target = t
-        arguments: dict[str, Any] = {**self._arguments}
+        arguments = self._arguments()
         if self._neuron is not None:
             arguments["neuron_selector"] = self._neuron
-        elif self._name not in SCORES:
-            arguments["target"] = self._run.targets[t]
-        if self._neuron is not None and self._name == "NeuronConductance":
+        if self._name not in SCORES and (self._neuron is None or self._name == "NeuronConductance"):
             arguments["target"] = self._run.targets[t]
         with passes.seeded(self._run, self._name in RANDOM), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Captum's of its hooks, and of inputs that it asks for gradients of
-            explainer, face = self._made()
-            found = self._ask(explainer, arguments)
-        if face is not None:
-            face.refuse_repeated_layer(self._layer or "", self._name)
+            found = self._ask(self._made(), arguments)
+        if self._face is not None:
+            self._face.refuse_repeated_layer(self._layer or "", self._name)
         return passes.single(found, self._name)
 
     def _ask(self, explainer: Any, arguments: dict[str, Any]) -> Any:
@@ -214,12 +213,11 @@ class _Call:
         values = self._as_tensor(self._run.prepared.array)[np.newaxis]
         return values if self._name in SCORES else values.detach().requires_grad_()
 
-    @property
     def _arguments(self) -> dict[str, Any]:
         """What every call of `attribute` gets: the caller's options and what the kind supplies."""
-        known = dict(_parameters(self._explainer))
+        known = {*parameters_of(self._explainer)}
         if self._of is not None:
-            known |= _parameters(self._of)  # a tunnel passes them on
+            known |= {*parameters_of(self._of)}  # a tunnel passes them on
         arguments = {name: value for name, value in self._options.items() if name in known}
         if self._baselines is not None and "baselines" in known:
             arguments["baselines"] = self._baselines
@@ -233,25 +231,23 @@ class _Call:
             arguments["perturbations_per_eval"] = self._run.batch_size_for(_MANY)
         return arguments
 
-    def _made(self) -> tuple[Any, passes.Face | None]:
-        """Captum's object, around the run's passes or around a face."""
+    def _made(self) -> Any:
+        """Captum's object, around the run's passes or around the face."""
         if self._of is not None:
             inner = self._of(self._scores, **_settings(self._of, self._repeated, {}))
             inner.gradient_func = self._gradients
-            return self._explainer(inner), None
+            return self._explainer(inner)
         if self._name in SCORES and self._instance is not None:
             made = copy.copy(self._instance)
             made.forward_func = self._scores
-            return made, None
+            return made
         settings = _settings(self._explainer, self._instance, self._options)
-        if self._name in SCORES or self._name in AT_INPUT:
-            made = self._explainer(self._scores, **settings)
-            if self._name in AT_INPUT:
-                made.gradient_func = self._gradients
-            return made, None
-        face, layer = passes.face_of(self._run, self._name, self._layer)
-        parts = (face,) if layer is None else (face, layer)
-        return self._explainer(*parts, **settings), face
+        if self._face is not None:
+            return self._explainer(*self._face.parts(), **settings)
+        made = self._explainer(self._scores, **settings)
+        if self._name in AT_INPUT:
+            made.gradient_func = self._gradients
+        return made
 
     def as_maps(self, values: torch.Tensor) -> torch.Tensor:
         """Make one number of the channels, in double precision: (T, h', w')."""
@@ -295,8 +291,3 @@ def _settings(explainer: type, instance: Any, options: Mapping[str, Any]) -> dic
         return {name: options[name] for name in names if name in options}
     kept = {"multiply_by_inputs": "multiplies_by_inputs"}
     return {name: getattr(instance, kept.get(name, name)) for name in names if hasattr(instance, kept.get(name, name))}
-
-
-def _parameters(explainer: type) -> dict[str, inspect.Parameter]:
-    """Return the parameters of a class's ``attribute``."""
-    return dict(inspect.signature(inspect.unwrap(explainer.attribute)).parameters)  # type: ignore[attr-defined]

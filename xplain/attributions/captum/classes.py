@@ -49,6 +49,11 @@ RANDOM = frozenset(
 )
 
 
+def parameters_of(explainer: type) -> Mapping[str, inspect.Parameter]:
+    """Return the parameters of a class's ``attribute``."""
+    return inspect.signature(inspect.unwrap(explainer.attribute)).parameters  # type: ignore[attr-defined]
+
+
 @dataclass(frozen=True, slots=True)
 class Signature:
     """What a class of Captum takes, by its signature.
@@ -76,7 +81,7 @@ class Signature:
     def of(cls, explainer: type) -> Signature:
         """Read the signatures of a class."""
         made = inspect.signature(explainer).parameters
-        called = inspect.signature(inspect.unwrap(explainer.attribute)).parameters  # type: ignore[attr-defined]
+        called = parameters_of(explainer)
         name = explainer.__name__
         options = {
             key: None if parameter.default is parameter.empty else parameter.default

@@ -55,22 +55,33 @@ class Face(torch.nn.Module):
         What is explained.
     module : torch.nn.Module
         Stands in for the model's module; a part of this one, so that Captum's hooks reach it.
+    layer : torch.nn.Module, optional
+        The part of it that a method of layers looks at.
+    has_rules : bool
+        Whether Captum asks for the rules of LRP on its parts.
     """
 
-    def __init__(self, run: Run, module: torch.nn.Module) -> None:
+    def __init__(
+        self, run: Run, module: torch.nn.Module, layer: torch.nn.Module | None = None, has_rules: bool = False
+    ) -> None:
         super().__init__()
         self.module = module
         self._run = [run]  # in a list, so that copies of modules leave it alone
         self._explained = [run.model.with_module(module)]
+        self._layer = [] if layer is None else [layer]
+        self._has_rules = has_rules
         self._passes = self._layer_calls = 0
+        for each in self._layer:
+            each.register_forward_hook(self._count_call)
 
-    def watch(self, layer: torch.nn.Module) -> None:
-        """Count the calls of a layer."""
+    def _count_call(self, *_: Any) -> None:
+        self._layer_calls += 1
 
-        def hook(*_: Any) -> None:
-            self._layer_calls += 1
-
-        layer.register_forward_hook(hook)
+    def parts(self) -> tuple[torch.nn.Module, ...]:
+        """Return what a class of Captum is made of, ready for one call of its ``attribute``: this, and the layer."""
+        if self._has_rules:
+            attach_rules(self.module)  # Captum takes them off after each call
+        return (self, *self._layer)
 
     def refuse_repeated_layer(self, layer: str, method: str) -> None:
         """Raise AttributionError if a watched layer ran more than once in a pass: Captum keeps the last call only."""
@@ -109,8 +120,8 @@ class _Recorder(torch.nn.Module):
         return self._module[0](*inputs)
 
 
-def face_of(run: Run, name: str, layer: str | None) -> tuple[Face, torch.nn.Module | None]:
-    """Return the face for a class of Captum, and the module in it of a layer.
+def face_of(run: Run, name: str, layer: str | None) -> Face:
+    """Return the face for a class of Captum.
 
     Parameters
     ----------
@@ -122,24 +133,20 @@ def face_of(run: Run, name: str, layer: str | None) -> tuple[Face, torch.nn.Modu
         Dotted name of the layer.
     """
     module = torch_module(run.model)
-    if name not in HOOKED:
-        copied = twin(module)
-        face = Face(run, copied)
-        if layer is None:
-            return face, None
-        part = dict(copied.named_modules()).get(layer)
-        if part is None or not layer:
-            raise UnknownNameError("layer", layer, [name for name, _ in copied.named_modules() if name])
-        face.watch(part)
-        return face, part
-    recorder = _Recorder(module)
-    with torch.no_grad():
-        run.model.with_module(recorder).forward(run.tensor[np.newaxis])
-    run.count(1)
-    rewritten = hookable(module, *recorder.inputs, method=HOOKED[name], layer=layer)
-    if name == "LRP":
-        attach_rules(rewritten.module)
-    return Face(run, rewritten.module), rewritten.layer
+    if name in HOOKED:
+        recorder = _Recorder(module)
+        with torch.no_grad():
+            run.model.with_module(recorder).forward(run.tensor[np.newaxis])
+        run.count(1)
+        rewritten = hookable(module, *recorder.inputs, method=HOOKED[name], layer=layer)
+        return Face(run, rewritten.module, rewritten.layer, has_rules=name == "LRP")
+    copied = twin(module)
+    if layer is None:
+        return Face(run, copied)
+    part = dict(copied.named_modules()).get(layer)
+    if part is None or not layer:
+        raise UnknownNameError("layer", layer, [name for name, _ in copied.named_modules() if name])
+    return Face(run, copied, part)
 
 
 class Scores:
