@@ -147,8 +147,52 @@ class TestInstances:
             model, PHOTO, captum.NoiseTunnel, of="IntegratedGradients", nt_samples=3, n_steps=5, seed=4
         )
         assert not np.array_equal(values(tunnel), values(other))
-        with refuses(AttributionError, "of must be one of", "got LRP"):
-            xplain.explain(model, PHOTO, captum.NoiseTunnel, of="LRP")
+        with refuses(AttributionError, "of must be what a NoiseTunnel repeats, got another NoiseTunnel"):
+            xplain.explain(model, PHOTO, captum.NoiseTunnel, of="NoiseTunnel")
+        with refuses(UnknownNameError, "of must be one of", "did you mean 'captum:LRP'?"):
+            xplain.explain(model, PHOTO, captum.NoiseTunnel, of="captum:LPR")
+        with refuses(UnknownNameError, "option of captum:NoiseTunnel", "did you mean 'nt_samples'?"):
+            xplain.explain(model, PHOTO, captum.NoiseTunnel, of="LRP", nt_sample=3)
+
+    @pytest.mark.parametrize(
+        ("of", "method", "options"),
+        [
+            ("LRP", "lrp", {}),
+            ("DeepLiftShap", "deep-lift-shap", {"baselines": [0.0]}),
+            ("LayerConductance", "layer-conductance", {"layer": "first", "n_steps": 3}),
+            ("NeuronGradient", "neuron-gradient", {"layer": "first", "neuron": (1, 2, 3)}),
+            ("Occlusion", "captum:Occlusion", {"sliding_window_shapes": (3, 4, 4), "strides": (3, 4, 4)}),
+            ("KernelShap", "captum:KernelShap", {"segments": "grid", "n_segments": 4, "n_samples": 50}),
+            ("Deconvolution", "deconvolution", {}),
+        ],
+    )
+    @pytest.mark.parametrize("batch_size", [1, 8])
+    def test_a_tunnel_repeats_any_method(self, captum, model, of, method, options, batch_size):
+        plain = xplain.explain(model, PHOTO, method, target=[1, 2], **options)
+        tunnel = xplain.explain(
+            model,
+            PHOTO,
+            captum.NoiseTunnel,
+            of=of,
+            target=[1, 2],
+            nt_samples=3,
+            stdevs=1e-7,
+            batch_size=batch_size,
+            **options,
+        )
+        for t in range(2):
+            if of != "KernelShap":  # which draws other coalitions for each copy
+                scale = np.abs(values(plain, t)).max()
+                np.testing.assert_allclose(values(tunnel, t), values(plain, t), rtol=1e-3, atol=1e-4 * scale)
+        assert tunnel.provenance.options["of"] == of
+
+    def test_a_tunnel_of_scores_explains_black_boxes(self, captum):
+        model = xplain.ImageClassifier(lambda images: images[:, :2, :2].mean(axis=(1, 2, 3))[:, None])
+        photo = np.full((4, 4, 3), 200, np.uint8)
+        e = xplain.explain(
+            model, photo, captum.NoiseTunnel, of="FeatureAblation", segments="grid", n_segments=4, stdevs=1e-3
+        )
+        assert values(e)[::2, ::2].round(1).tolist() == [[200, 0], [0, 0]]
 
 
 class TestSums:

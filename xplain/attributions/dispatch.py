@@ -120,7 +120,7 @@ def run(
     targets = [None] * len(inputs) if targets is None else list(targets)
     if len(targets) != len(inputs):
         raise InputError(f"targets must be {len(inputs)}, one for each input, got {len(targets)}")
-    entry = None if method is None else method_of(method)
+    entry = None if method is None else method_of(method, options.get("of"))
     if entry is not None:
         _refuse_method(model, entry)
     kind = importlib.import_module(_MODULES[KINDS[model.task]])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from xplain import _check
-from xplain.attributions.captum.classes import AT_INPUT, RANDOM, SCORES, Signature, resolve
+from xplain.attributions.captum.classes import AT_INPUT, SCORES, Chosen, Signature, choose
 from xplain.attributions.table import KINDS, METHODS, PREFIX, TENSORS, Method
 
 #: Names of the table for classes of Captum that it has with options of its own.
@@ -22,13 +22,15 @@ _NAMES = {
 }
 
 
-def method_of(method: Any) -> Method:
+def method_of(method: Any, of: Any = None) -> Method:
     """Return the entry of a method.
 
     Parameters
     ----------
     method : str, type, captum.attr.Attribution or Method
         A key of `METHODS`, ``"captum:Class"``, a class of `captum.attr`, or an instance of one.
+    of : str, type or captum.attr.Attribution, optional
+        What a NoiseTunnel repeats.
 
     Raises
     ------
@@ -46,26 +48,25 @@ def method_of(method: Any) -> Method:
         return METHODS[_check.known("method", method, METHODS)]
     if not isinstance(method, (str, type)) and not hasattr(method, "attribute"):
         _check.known("method", method, METHODS)
-    explainer, instance = resolve(method.removeprefix(PREFIX) if isinstance(method, str) else method)
-    name = explainer.__name__
-    if instance is None and name in _NAMES:
-        return METHODS[_NAMES[name]]
-    in_table = next((entry for entry in METHODS.values() if entry.captum_class == name), None)
-    return in_table if instance is None and in_table is not None else _entry(explainer, instance)
+    chosen = choose(method.removeprefix(PREFIX) if isinstance(method, str) else method, of)
+    if chosen.instance is None and chosen.method in _NAMES:
+        return METHODS[_NAMES[chosen.method]]
+    in_table = next((entry for entry in METHODS.values() if entry.captum_class == chosen.method), None)
+    return in_table if chosen.instance is None and in_table is not None else _entry(chosen)
 
 
-def _entry(explainer: type, instance: Any) -> Method:
+def _entry(chosen: Chosen) -> Method:
     """Make the entry of a class of Captum that the table has not."""
-    signature = Signature.of(explainer)
+    signature = Signature.of(chosen)
     return Method(
-        PREFIX + signature.name,
-        f"Captum's {signature.name}.",
-        needs=signature.needs,
+        PREFIX + chosen.method,
+        f"Captum's {chosen.method}.",
+        needs="scores" if chosen.name in SCORES else signature.needs,
         cost="that of Captum",
-        paper=f"captum.attr.{signature.name}",
-        function=PREFIX + signature.name,
-        explains=tuple(KINDS.values()) if signature.name in SCORES | AT_INPUT else TENSORS,
+        paper=f"captum.attr.{chosen.method}",
+        function=PREFIX + chosen.method,
+        explains=tuple(KINDS.values()) if chosen.name in SCORES | AT_INPUT else TENSORS,
         engine="captum",
-        random=signature.name in RANDOM,
-        instance=instance,
+        random=chosen.is_random,
+        chosen=chosen,
     )

@@ -62,8 +62,8 @@ class Method:
         Whether it draws random numbers.
     defaults : mapping of str to mapping
         For some of the kinds, defaults of options that suit the kind better than the function's own or the kind's.
-    instance : captum.attr.Attribution, optional
-        The caller's own attribution of Captum, which computes it.
+    chosen : xplain.attributions.captum.classes.Chosen, optional
+        The attribution of Captum that a caller chose, where the table has none.
     """
 
     name: str
@@ -76,7 +76,7 @@ class Method:
     engine: str = "xplain"
     random: bool = False
     defaults: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    instance: Any = None
+    chosen: Any = None
 
     @property
     def captum_class(self) -> str | None:
@@ -87,8 +87,10 @@ class Method:
         """Import the function that computes it: ``function(run, **options)``."""
         loaded: Callable[..., npt.NDArray[np.float64]]
         if self.captum_class is not None:
-            adapter = importlib.import_module("xplain.attributions.captum.attribution")
-            loaded = adapter.function_of(self.captum_class, self.instance)
+            adapter, classes = (
+                importlib.import_module(f"xplain.attributions.captum.{name}") for name in ("attribution", "classes")
+            )
+            loaded = adapter.function_of(self.chosen or classes.choose(self.captum_class))
         else:
             module, _, function = self.function.partition(":")
             loaded = getattr(importlib.import_module(module), function)

@@ -11,7 +11,6 @@ import inspect
 import traceback
 import warnings
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -20,7 +19,18 @@ import torch
 
 from xplain import _check
 from xplain.attributions.captum import passes
-from xplain.attributions.captum.classes import AT_INPUT, FILLED, RANDOM, SCORES, Signature, parameters_of, resolve
+from xplain.attributions.captum.classes import (
+    AT_INPUT,
+    FILLED,
+    SCORES,
+    TUNNEL,
+    Chosen,
+    Signature,
+    parameters_of,
+)
+from xplain.attributions.captum.relevance import RulesFirst
+from xplain.attributions.captum.seam import captum_class
+from xplain.attributions.captum.trace import reason_of
 from xplain.attributions.engine import layers
 from xplain.attributions.engine.autograd import torch_module, wide
 from xplain.attributions.engine.run import Run
@@ -41,37 +51,33 @@ _ADD_UP = frozenset(
 )
 
 
-def function_of(name: str, instance: Any = None) -> Callable[..., Maps]:
-    """Return the function of a class of Captum, ``function(run, **options)``, or of the caller's own instance."""
-    explainer, _ = resolve(name)
-    signature = Signature.of(explainer)
-    if instance is not None:
-        own = parameters_of(type(instance))
-        kept = {key: default for key, default in signature.options.items() if key in own}
-        signature = replace(signature, options=kept)
+def function_of(chosen: Chosen) -> Callable[..., Maps]:
+    """Return the function of an attribution of Captum, ``function(run, **options)``."""
+    signature = Signature.of(chosen)
 
     def function(run: Run, **options: Any) -> Maps:
-        return attribute(run, explainer, instance, signature, options)
+        return attribute(run, chosen, signature, options)
 
     run_parameter = inspect.Parameter("run", inspect.Parameter.POSITIONAL_OR_KEYWORD)
-    function.__signature__ = inspect.Signature([run_parameter, *signature.parameters()])  # type: ignore[attr-defined]
-    function.__doc__ = inspect.getdoc(explainer)
+    parameters = signature.parameters()
+    if chosen.is_repeated:
+        parameters.append(inspect.Parameter("of", inspect.Parameter.KEYWORD_ONLY, default=chosen.name))
+    function.__signature__ = inspect.Signature([run_parameter, *parameters])  # type: ignore[attr-defined]
+    function.__doc__ = inspect.getdoc(chosen.explainer)
     return function
 
 
-def attribute(run: Run, explainer: type, instance: Any, signature: Signature, options: Mapping[str, Any]) -> Maps:
-    """Attribute by a class of Captum to each target.
+def attribute(run: Run, chosen: Chosen, signature: Signature, options: Mapping[str, Any]) -> Maps:
+    """Attribute to each target.
 
     Parameters
     ----------
     run : Run
         What is explained.
-    explainer : type
-        The class.
-    instance : captum.attr.Attribution or None
-        The caller's own, whose settings are kept.
+    chosen : Chosen
+        The class of Captum.
     signature : Signature
-        Of the class.
+        What it takes.
     options : mapping
         All options of the method, and what the kind supplies.
 
@@ -81,8 +87,8 @@ def attribute(run: Run, explainer: type, instance: Any, signature: Signature, op
         float64 (T, h', w'): summed over the channels; of what is replaced as a whole, its value.
     """
     run.computed_by = "captum"
-    _refuse_other_module(run, explainer, instance)
-    call = _Call(run, explainer, instance, signature, dict(options))
+    _refuse_other_module(run, chosen)
+    call = _Call(run, chosen, signature, dict(options))
     targets = range(len(run.targets))
     values = torch.cat([call.attributions(t) for t in targets])
     call.note_sums(values)
@@ -90,27 +96,24 @@ def attribute(run: Run, explainer: type, instance: Any, signature: Signature, op
     return maps
 
 
-def _refuse_other_module(run: Run, explainer: type, instance: Any) -> None:
+def _refuse_other_module(run: Run, chosen: Chosen) -> None:
     """Raise InputError if a caller's instance explains another module than the model's."""
-    inner = getattr(instance, "attribution_method", instance)
     for name in ("model", "forward_func"):
-        own = getattr(inner, name, None)
+        own = getattr(chosen.instance, name, None)
         if isinstance(own, torch.nn.Module) and own is not run.model.module:
             raise InputError(
-                f"method must be made of the module of this model, got {explainer.__name__} of another; pass the class"
+                f"method must be made of the module of this model, got {chosen.name} of another; pass the class"
             )
 
 
 class _Call:
     """One attribution of Captum on one input."""
 
-    def __init__(self, run: Run, explainer: type, instance: Any, signature: Signature, options: dict[str, Any]) -> None:
+    def __init__(self, run: Run, chosen: Chosen, signature: Signature, options: dict[str, Any]) -> None:
         self._run = run
-        self._explainer = explainer
-        self._instance = instance
-        self._name = signature.name
-        self._repeated = getattr(instance, "attribution_method", None)
-        self._of = self._inner(options.pop("of")) if self._name == "NoiseTunnel" else None
+        self._chosen = chosen
+        self._name = chosen.name
+        options.pop("of", None)
         self._baselines = self._take_baselines(options, signature.baseline)
         self._players = options.pop("players", None)
         if self._name == "ShapleyValues" and self._players.count > _MOST_PERMUTED:
@@ -125,16 +128,6 @@ class _Call:
         is_inside = self._name not in SCORES | AT_INPUT
         self._face = passes.face_of(run, self._name, self._layer) if is_inside else None
 
-    def _inner(self, method: Any) -> type:
-        """The class that a tunnel repeats: the instance's own, or the one that is named."""
-        explainer, _ = resolve(method if self._repeated is None else self._repeated)
-        if explainer.__name__ not in AT_INPUT:
-            raise AttributionError(
-                f"of must be one of {', '.join(sorted(AT_INPUT - {'NoiseTunnel'}))}, which ask for gradients at the "
-                f"input, got {explainer.__name__}"
-            )
-        return explainer
-
     def _take_baselines(self, options: dict[str, Any], name: str) -> torch.Tensor | None:
         """The baselines (k, ...), at least two of them for methods of several."""
         if not name:
@@ -146,8 +139,9 @@ class _Call:
 
     def _take_layer(self, options: dict[str, Any]) -> str:
         layer = options.pop("layer")
-        if layer is None and self._instance is not None:
-            layer = getattr(getattr(self._instance, "grad_cam", self._instance), "layer", None)
+        own = self._chosen.instance
+        if layer is None and own is not None:
+            layer = getattr(getattr(own, "grad_cam", own), "layer", None)
         if isinstance(layer, torch.nn.Module):
             names = {part: name for name, part in torch_module(self._run.model).named_modules()}
             if layer not in names:
@@ -188,7 +182,7 @@ class _Call:
             arguments["neuron_selector"] = self._neuron
         if self._name not in SCORES and (self._neuron is None or self._name == "NeuronConductance"):
             arguments["target"] = self._run.targets[t]
-        with passes.seeded(self._run, self._name in RANDOM), warnings.catch_warnings():
+        with passes.seeded(self._run, self._chosen.is_random), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Captum's of its hooks, and of inputs that it asks for gradients of
             found = self._ask(self._made(), arguments)
         if self._face is not None:
@@ -205,7 +199,7 @@ class _Call:
             if _is_of_model(error):
                 raise
             raise InputError(
-                f"options must be what Captum's {self._name} takes, got {self._options}; it says: {error}"
+                f"options must be what Captum's {self._chosen.method} takes, got {self._options}; it says: {reason_of(error)}"
             ) from error
 
     def _input(self) -> torch.Tensor:
@@ -215,9 +209,9 @@ class _Call:
 
     def _arguments(self) -> dict[str, Any]:
         """What every call of `attribute` gets: the caller's options and what the kind supplies."""
-        known = {*parameters_of(self._explainer)}
-        if self._of is not None:
-            known |= {*parameters_of(self._of)}  # a tunnel passes them on
+        known = {*parameters_of(self._chosen.explainer)}
+        if self._chosen.is_repeated:
+            known |= {*parameters_of(captum_class(TUNNEL))}  # which passes the others on
         arguments = {name: value for name, value in self._options.items() if name in known}
         if self._baselines is not None and "baselines" in known:
             arguments["baselines"] = self._baselines
@@ -229,22 +223,26 @@ class _Call:
             arguments["internal_batch_size"] = self._run.batch_size_for(n_steps)
         if "perturbations_per_eval" in known:
             arguments["perturbations_per_eval"] = self._run.batch_size_for(_MANY)
+        if self._chosen.is_repeated and self._face is not None:  # the run itself sees to other batches
+            arguments["nt_samples_batch_size"] = self._run.batch_size_for(_MANY)
         return arguments
 
     def _made(self) -> Any:
-        """Captum's object, around the run's passes or around the face."""
-        if self._of is not None:
-            inner = self._of(self._scores, **_settings(self._of, self._repeated, {}))
-            inner.gradient_func = self._gradients
-            return self._explainer(inner)
-        if self._name in SCORES and self._instance is not None:
-            made = copy.copy(self._instance)
+        """Captum's object, around the run's passes or around the face, in a tunnel if it is repeated."""
+        made = self._made_once()
+        return captum_class(TUNNEL)(made) if self._chosen.is_repeated else made
+
+    def _made_once(self) -> Any:
+        own = self._chosen.instance
+        if self._name in SCORES and own is not None:
+            made = copy.copy(own)
             made.forward_func = self._scores
             return made
-        settings = _settings(self._explainer, self._instance, self._options)
+        settings = _settings(self._chosen.explainer, own, self._options)
         if self._face is not None:
-            return self._explainer(*self._face.parts(), **settings)
-        made = self._explainer(self._scores, **settings)
+            explainer = RulesFirst if self._name == "LRP" else self._chosen.explainer
+            return explainer(*self._face.parts(), **settings)
+        made = self._chosen.explainer(self._scores, **settings)
         if self._name in AT_INPUT:
             made.gradient_func = self._gradients
         return made
@@ -261,7 +259,9 @@ class _Call:
         return maps if self._players is None else torch.from_numpy(self._players.share(maps.numpy()))
 
     def note_sums(self, values: torch.Tensor) -> None:
-        """Note by how much the values miss what they are to add up to."""
+        """Note by how much the values miss what they are to add up to, unless they are means of noisy copies."""
+        if self._chosen.is_repeated:
+            return
         attributed = wide(values).flatten(1).sum(dim=1).cpu().numpy()
         score = self._run.score(self._run.prepared.array)
         if self._name == "LRP":

@@ -3,7 +3,8 @@
 Its options are Captum's own, with Captum's defaults, except for what the engine or the kind of input supplies: inputs,
 targets, batches, baselines (a caller's ``baseline``, several ``baselines`` for methods of that many), and the parts of
 an input that are switched on and off (Captum's ``feature_mask``: ``segments`` of an image, ``unit`` of a text). A
-layer is named by ``layer``, a neuron in its output by ``neuron``, what a NoiseTunnel repeats by ``of``.
+layer is named by ``layer``, a neuron in its output by ``neuron``. A NoiseTunnel takes by ``of`` what it repeats on
+noisy copies of the input, any other class, and that one's options beside its own.
 """
 
 from __future__ import annotations
@@ -15,8 +16,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from xplain.attributions.captum.seam import captum_class
+from xplain.attributions.table import PREFIX
 from xplain.errors import AttributionError, UnknownNameError
 
+#: The class that repeats another one on noisy copies of the input.
+TUNNEL = "NoiseTunnel"
 #: Arguments of Captum that the engine fills, that are its own, or that change what is returned.
 FILLED = {
     *("self", "model", "forward_func", "layer", "device_ids", "attribution_method", "inputs", "target"),
@@ -39,11 +43,11 @@ REFUSED: Mapping[str, str] = {
 #: Those that ask for scores alone.
 SCORES = frozenset({"FeatureAblation", "Occlusion", "ShapleyValueSampling", "ShapleyValues", "Lime", "KernelShap"})
 #: Those that ask for gradients at the input alone.
-AT_INPUT = frozenset({"Saliency", "InputXGradient", "IntegratedGradients", "GradientShap", "NoiseTunnel"})
+AT_INPUT = frozenset({"Saliency", "InputXGradient", "IntegratedGradients", "GradientShap"})
 #: Those that draw from the global generators of torch and NumPy.
 RANDOM = frozenset(
     {
-        *("GradientShap", "NoiseTunnel", "Lime", "KernelShap", "ShapleyValueSampling"),
+        *("GradientShap", "Lime", "KernelShap", "ShapleyValueSampling"),
         *("LayerGradientShap", "NeuronGradientShap"),
     }
 )
@@ -55,13 +59,45 @@ def parameters_of(explainer: type) -> Mapping[str, inspect.Parameter]:
 
 
 @dataclass(frozen=True, slots=True)
-class Signature:
-    """What a class of Captum takes, by its signature.
+class Chosen:
+    """An attribution of Captum that a caller chose; see `choose`.
 
     Parameters
     ----------
-    name : str
-        The class.
+    explainer : type
+        The class that attributes.
+    instance : captum.attr.Attribution or None
+        The caller's own of this class, whose settings are kept.
+    is_repeated : bool
+        Whether a NoiseTunnel repeats it on noisy copies of the input.
+    """
+
+    explainer: type
+    instance: Any = None
+    is_repeated: bool = False
+
+    @property
+    def name(self) -> str:
+        """The class that attributes."""
+        return self.explainer.__name__
+
+    @property
+    def method(self) -> str:
+        """The class that was chosen: the one that attributes, or the tunnel."""
+        return TUNNEL if self.is_repeated else self.name
+
+    @property
+    def is_random(self) -> bool:
+        """Whether it draws random numbers."""
+        return self.is_repeated or self.name in RANDOM
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """What an attribution of Captum takes, by its signature.
+
+    Parameters
+    ----------
     options : mapping of str to object
         Captum's own options with their defaults.
     has_layer, has_neuron, has_parts : bool
@@ -70,7 +106,6 @@ class Signature:
         What the kind of input supplies to it.
     """
 
-    name: str
     options: Mapping[str, Any]
     has_layer: bool
     has_neuron: bool
@@ -78,29 +113,26 @@ class Signature:
     baseline: str
 
     @classmethod
-    def of(cls, explainer: type) -> Signature:
-        """Read the signatures of a class."""
-        made = inspect.signature(explainer).parameters
-        called = parameters_of(explainer)
-        name = explainer.__name__
-        options = {
-            key: None if parameter.default is parameter.empty else parameter.default
-            for key, parameter in {**made, **called}.items()
-            if key not in FILLED and not parameter.kind.name.startswith("VAR") and not key.startswith("attribute_to_")
-        }
+    def of(cls, chosen: Chosen) -> Signature:
+        """Read the signatures of the class that attributes; an instance is made already."""
+        made = inspect.signature(chosen.explainer).parameters
+        called = parameters_of(chosen.explainer)
+        own = called if chosen.instance is not None else {**made, **called}
+        options = _options(own)
         baseline = "" if "baselines" not in called else "baseline"
-        if name == "NoiseTunnel":
-            baseline = "baseline"  # of what it repeats
-        if baseline and name.endswith("Shap") and name != "KernelShap":
+        if baseline and chosen.name.endswith("Shap") and chosen.name != "KernelShap":
             baseline = "baselines"
-        return cls(
-            name, options, "layer" in made, "neuron_selector" in called, name in SCORES - {"Occlusion"}, baseline
-        )
+        if chosen.is_repeated:
+            options |= _options(parameters_of(captum_class(TUNNEL)))
+            options |= {"abs": False} if "abs" in options else {}  # else noise would not cancel
+            options["draw_baseline_from_distrib"] = baseline == "baselines"  # of several it takes no other way
+        has_parts = chosen.name in SCORES - {"Occlusion"}
+        return cls(options, "layer" in made, "neuron_selector" in called, has_parts, baseline)
 
     @property
     def needs(self) -> str:
-        """What it asks of a model, as `xplain.attributions.Method.needs` words it."""
-        return "layers" if self.has_layer else "scores" if self.name in SCORES else "gradients"
+        """What it asks of a module beside scores: "layers" or "gradients"."""
+        return "layers" if self.has_layer else "gradients"
 
     def parameters(self) -> list[inspect.Parameter]:
         """Return the keyword parameters of its function; those without a default are supplied by the kind."""
@@ -113,19 +145,28 @@ class Signature:
             names["layer"] = None
         if self.has_neuron:
             names["neuron"] = None
-        if self.name == "NoiseTunnel":
-            names |= {"of": "Saliency", "abs": False, "n_steps": 50, "method": "gausslegendre"}
         kind = inspect.Parameter.KEYWORD_ONLY
         return [inspect.Parameter(name, kind, default=default) for name, default in names.items()]
 
 
-def resolve(method: Any) -> tuple[type, Any]:
-    """Return a class of Captum, and the instance if the caller gave one.
+def _options(parameters: Mapping[str, inspect.Parameter]) -> dict[str, Any]:
+    """Return what of some parameters is for a caller to set, with the defaults."""
+    return {
+        key: None if parameter.default is parameter.empty else parameter.default
+        for key, parameter in parameters.items()
+        if key not in FILLED and not parameter.kind.name.startswith("VAR") and not key.startswith("attribute_to_")
+    }
+
+
+def choose(method: Any, of: Any = None) -> Chosen:
+    """Return what a caller chose of Captum.
 
     Parameters
     ----------
     method : str, type or captum.attr.Attribution
         The name of a class, a class, or an instance.
+    of : str, type or captum.attr.Attribution, optional
+        What a NoiseTunnel repeats; Saliency if neither this nor an instance says.
 
     Raises
     ------
@@ -134,6 +175,18 @@ def resolve(method: Any) -> tuple[type, Any]:
     AttributionError
         If it cannot explain a prediction for one input; the message says why and what can.
     """
+    explainer, instance = _resolve("method", method)
+    if explainer.__name__ != TUNNEL:
+        return Chosen(explainer, instance)
+    inner = "Saliency" if of is None else of.removeprefix(PREFIX) if isinstance(of, str) else of
+    explainer, instance = _resolve("of", inner if instance is None else instance.attribution_method)
+    if explainer.__name__ == TUNNEL:
+        raise AttributionError("of must be what a NoiseTunnel repeats, got another NoiseTunnel; name a method")
+    return Chosen(explainer, instance, is_repeated=True)
+
+
+def _resolve(argument: str, method: Any) -> tuple[type, Any]:
+    """Return a class of Captum, and the instance if the caller gave one."""
     base, attr = captum_class("Attribution"), importlib.import_module("captum.attr")
     explainers = {
         name: each
@@ -143,7 +196,7 @@ def resolve(method: Any) -> tuple[type, Any]:
     instance = method if isinstance(method, base) else None
     name = method if isinstance(method, str) else (method if isinstance(method, type) else type(method)).__name__
     if name not in explainers:
-        raise UnknownNameError("method", f"captum:{name}", [f"captum:{known}" for known in explainers])
+        raise UnknownNameError(argument, f"{PREFIX}{name}", [f"{PREFIX}{known}" for known in explainers])
     if name in REFUSED:
-        raise AttributionError(f"method must explain a prediction for one input, got {name}, which {REFUSED[name]}")
+        raise AttributionError(f"{argument} must explain a prediction for one input, got {name}, which {REFUSED[name]}")
     return explainers[name], instance

@@ -17,7 +17,6 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from xplain.attributions.captum.relevance import attach_rules
 from xplain.attributions.captum.rewrite import hookable
 from xplain.attributions.captum.trace import twin
 from xplain.attributions.engine.autograd import require_gradients, torch_module
@@ -57,19 +56,14 @@ class Face(torch.nn.Module):
         Stands in for the model's module; a part of this one, so that Captum's hooks reach it.
     layer : torch.nn.Module, optional
         The part of it that a method of layers looks at.
-    has_rules : bool
-        Whether Captum asks for the rules of LRP on its parts.
     """
 
-    def __init__(
-        self, run: Run, module: torch.nn.Module, layer: torch.nn.Module | None = None, has_rules: bool = False
-    ) -> None:
+    def __init__(self, run: Run, module: torch.nn.Module, layer: torch.nn.Module | None = None) -> None:
         super().__init__()
         self.module = module
         self._run = [run]  # in a list, so that copies of modules leave it alone
         self._explained = [run.model.with_module(module)]
         self._layer = [] if layer is None else [layer]
-        self._has_rules = has_rules
         self._passes = self._layer_calls = 0
         for each in self._layer:
             each.register_forward_hook(self._count_call)
@@ -78,9 +72,7 @@ class Face(torch.nn.Module):
         self._layer_calls += 1
 
     def parts(self) -> tuple[torch.nn.Module, ...]:
-        """Return what a class of Captum is made of, ready for one call of its ``attribute``: this, and the layer."""
-        if self._has_rules:
-            attach_rules(self.module)  # Captum takes them off after each call
+        """Return what a class of Captum is made of: this, and the layer if it looks at one."""
         return (self, *self._layer)
 
     def refuse_repeated_layer(self, layer: str, method: str) -> None:
@@ -139,7 +131,7 @@ def face_of(run: Run, name: str, layer: str | None) -> Face:
             run.model.with_module(recorder).forward(run.tensor[np.newaxis])
         run.count(1)
         rewritten = hookable(module, *recorder.inputs, method=HOOKED[name], layer=layer)
-        return Face(run, rewritten.module, rewritten.layer, has_rules=name == "LRP")
+        return Face(run, rewritten.module, rewritten.layer)
     copied = twin(module)
     if layer is None:
         return Face(run, copied)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 
 from xplain._lazy import require
+from xplain.attributions.captum.seam import captum_class
 
 #: What is added to the denominators, with their sign.
 EPSILON = 1e-9
@@ -33,13 +36,23 @@ def detach_parameters(module: torch.nn.Module) -> None:
     state["_buffers"] = {name: None if value is None else value.data for name, value in module._buffers.items()}
 
 
+class RulesFirst(captum_class("LRP")):  # type: ignore[misc]
+    """Captum's LRP, which takes the rules off a module after each call, with rules attached before each."""
+
+    def attribute(self, *args: Any, **kwargs: Any) -> Any:
+        """Attribute to a model whose ``module`` is a rewritten one."""
+        attach_rules(self.model.module)
+        return super().attribute(*args, **kwargs)
+
+    attribute.__wrapped__ = attribute  # type: ignore[attr-defined]  # a NoiseTunnel calls this
+
+
 def attach_rules(module: torch.nn.Module) -> None:
     """Give each module of a rewritten model the rule by which LRP carries relevance back through it.
 
     The epsilon rule for what is linear, for max pooling and sums:
     ``R_i = sum_j x_i w_ij / (z_j + epsilon sign(z_j)) R_j``, where z_j is the output, bias included, whose share is
-    lost. Activations pass relevance on. Captum takes the rules
-    off after each call of ``attribute``, so this has to be called before each.
+    lost. Activations pass relevance on.
 
     Parameters
     ----------
