@@ -199,7 +199,8 @@ class _Call:
             if _is_of_model(error):
                 raise
             raise InputError(
-                f"options must be what Captum's {self._chosen.method} takes, got {self._options}; it says: {reason_of(error)}"
+                f"options must be what Captum's {self._chosen.method} takes, got {self._options}; it says: "
+                f"{reason_of(error)}"
             ) from error
 
     def _input(self) -> torch.Tensor:
@@ -223,7 +224,8 @@ class _Call:
             arguments["internal_batch_size"] = self._run.batch_size_for(n_steps)
         if "perturbations_per_eval" in known:
             arguments["perturbations_per_eval"] = self._run.batch_size_for(_MANY)
-        if self._chosen.is_repeated and self._face is not None:  # the run itself sees to other batches
+        # The run itself sees to the batches of others; a batch of one copy would draw one baseline, not several.
+        if self._face is not None and self._options.get("draw_baseline_from_distrib") is False:
             arguments["nt_samples_batch_size"] = self._run.batch_size_for(_MANY)
         return arguments
 
