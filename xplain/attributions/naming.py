@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from xplain import _check
-from xplain.attributions.captum.classes import AT_INPUT, SCORES, Chosen, Signature, choose
+from xplain.attributions.captum.classes import AT_INPUT, HOOKED, SCORES, Chosen, Signature, choose
 from xplain.attributions.table import KINDS, METHODS, PREFIX, TENSORS, Method
 
 #: Names of the table for classes of Captum that it has with options of its own.
@@ -65,8 +65,15 @@ def _entry(chosen: Chosen) -> Method:
         cost="that of Captum",
         paper=f"captum.attr.{chosen.method}",
         function=PREFIX + chosen.method,
-        explains=tuple(KINDS.values()) if chosen.name in SCORES | AT_INPUT else TENSORS,
+        explains=_explained(chosen.name),
         engine="captum",
         random=chosen.is_random,
         chosen=chosen,
     )
+
+
+def _explained(name: str) -> tuple[str, ...]:
+    """Return the kinds of input that a class explains."""
+    if name in SCORES | AT_INPUT:
+        return tuple(KINDS.values())
+    return TENSORS if name in HOOKED else (*TENSORS, "texts")

@@ -215,7 +215,7 @@ _ENTRIES = (
         cost="2 * n_steps a target",
         paper="Dhamdhere et al. 2019, arXiv:1805.12233",
         function="captum:LayerConductance",
-        explains=TENSORS,
+        explains=(*TENSORS, "texts"),
         engine="captum",
     ),
     Method(
@@ -225,7 +225,7 @@ _ENTRIES = (
         cost="n_steps a target",
         paper="Leino et al. 2018, arXiv:1802.03788",
         function="captum:InternalInfluence",
-        explains=TENSORS,
+        explains=(*TENSORS, "texts"),
         engine="captum",
     ),
     Method(
@@ -235,7 +235,7 @@ _ENTRIES = (
         cost="n_steps a target",
         paper="Sundararajan et al. 2017, arXiv:1703.01365",
         function="captum:LayerIntegratedGradients",
-        explains=TENSORS,
+        explains=(*TENSORS, "texts"),
         engine="captum",
     ),
     Method(
@@ -255,7 +255,7 @@ _ENTRIES = (
         cost="1",
         paper="Simonyan et al. 2013, arXiv:1312.6034",
         function="captum:NeuronGradient",
-        explains=TENSORS,
+        explains=(*TENSORS, "texts"),
         engine="captum",
     ),
     Method(
@@ -265,7 +265,7 @@ _ENTRIES = (
         cost="n_steps a target",
         paper="Dhamdhere et al. 2019, arXiv:1805.12233",
         function="captum:NeuronConductance",
-        explains=TENSORS,
+        explains=(*TENSORS, "texts"),
         engine="captum",
     ),
     Method(
@@ -275,7 +275,7 @@ _ENTRIES = (
         cost="n_steps",
         paper="Sundararajan et al. 2017, arXiv:1703.01365",
         function="captum:NeuronIntegratedGradients",
-        explains=TENSORS,
+        explains=(*TENSORS, "texts"),
         engine="captum",
     ),
     Method(

@@ -31,7 +31,7 @@ from xplain.attributions.captum.classes import (
 from xplain.attributions.captum.relevance import RulesFirst
 from xplain.attributions.captum.seam import captum_class
 from xplain.attributions.captum.trace import reason_of
-from xplain.attributions.engine import layers
+from xplain.attributions.engine import layers, sequences
 from xplain.attributions.engine.autograd import torch_module, wide
 from xplain.attributions.engine.run import Run
 from xplain.errors import AttributionError, InputError, XplainError
@@ -252,8 +252,9 @@ class _Call:
     def as_maps(self, values: torch.Tensor) -> torch.Tensor:
         """Make one number of the channels, in double precision: (T, h', w')."""
         if self._layer is not None and self._neuron is None:
-            values = layers.at_places(self._run, values)
-            return wide(values).sum(dim=1)
+            if sequences.is_sequence(self._run):
+                return sequences.spread(self._run, self._layer, values)
+            return wide(layers.at_places(self._run, values)).sum(dim=1)
         axis = 1 if self._run.model.channel_axis == 0 else -1
         if self._name not in SCORES:
             return wide(values).sum(dim=axis)

@@ -44,6 +44,21 @@ REFUSED: Mapping[str, str] = {
 SCORES = frozenset({"FeatureAblation", "Occlusion", "ShapleyValueSampling", "ShapleyValues", "Lime", "KernelShap"})
 #: Those that ask for gradients at the input alone.
 AT_INPUT = frozenset({"Saliency", "InputXGradient", "IntegratedGradients", "GradientShap"})
+#: Those whose rules are hooked to a rewritten module, with the name of the rules that `rewrite` knows.
+HOOKED: Mapping[str, str] = {
+    "DeepLift": "deep-lift",
+    "DeepLiftShap": "deep-lift-shap",
+    "LayerDeepLift": "layer-deep-lift",
+    "LayerDeepLiftShap": "layer-deep-lift",
+    "NeuronDeepLift": "layer-deep-lift",
+    "NeuronDeepLiftShap": "layer-deep-lift",
+    "GuidedBackprop": "guided-backprop",
+    "NeuronGuidedBackprop": "guided-backprop",
+    "Deconvolution": "deconvolution",
+    "NeuronDeconvolution": "deconvolution",
+    "GuidedGradCam": "guided-grad-cam",
+    "LRP": "lrp",
+}
 #: Those that draw from the global generators of torch and NumPy.
 RANDOM = frozenset(
     {

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from xplain.attributions.captum.classes import HOOKED
 from xplain.attributions.captum.rewrite import hookable
 from xplain.attributions.captum.trace import twin
 from xplain.attributions.engine.autograd import require_gradients, torch_module
@@ -27,21 +28,6 @@ if TYPE_CHECKING:
 
 Float64 = npt.NDArray[np.float64]
 
-#: Methods whose rules are hooked to a rewritten module, with the name of the rules that `rewrite` knows.
-HOOKED: Mapping[str, str] = {
-    "DeepLift": "deep-lift",
-    "DeepLiftShap": "deep-lift-shap",
-    "LayerDeepLift": "layer-deep-lift",
-    "LayerDeepLiftShap": "layer-deep-lift",
-    "NeuronDeepLift": "layer-deep-lift",
-    "NeuronDeepLiftShap": "layer-deep-lift",
-    "GuidedBackprop": "guided-backprop",
-    "NeuronGuidedBackprop": "guided-backprop",
-    "Deconvolution": "deconvolution",
-    "NeuronDeconvolution": "deconvolution",
-    "GuidedGradCam": "guided-grad-cam",
-    "LRP": "lrp",
-}
 _GLOBAL_GENERATORS = threading.RLock()  # Captum draws from those of torch and NumPy
 
 

@@ -28,6 +28,8 @@ def choose_layer(run: Run, name: str | None) -> tuple[str, bool]:
         return _check.string("layer", name), False
     if run.model.layer is not None:
         return run.model.layer, False
+    if run.prepared.source.kind != "image":
+        raise AttributionError(f"layer must be named for a {run.prepared.source.kind}, got none; pass layer=...")
     observation = run.observation
     if observation.layer_has_places:
         if observation.bypass == "skip":

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -54,6 +54,21 @@ class Embeddings(ClassView):
                 "use a method that needs scores only, such as shapley"
             )
         return layer
+
+    @property
+    def layer(self) -> str | None:
+        """The name of the layer that looks up the token ids, whose places are the tokens."""
+        module = self.text_model.module
+        parts = [] if module is None else module.named_modules()
+        return next((name for name, part in parts if part is self.embedding), None)
+
+    def with_module(self, module: torch.nn.Module) -> Self:
+        """Return a view around another module, which looks ids up in the part of the same name if it has one."""
+        twin = super().with_module(module)
+        part = dict(module.named_modules()).get(self.layer or "")
+        if part is not None:
+            twin.embedding = part
+        return twin
 
     def prepared_input(self) -> Prepared:
         """Return the input that holds the embeddings of the tokens."""
@@ -138,7 +153,8 @@ class Embeddings(ClassView):
             is_ours = threading.get_ident() == owner and output.shape == embeddings.shape
             return embeddings if is_ours else None
 
-        handle = self.embedding.register_forward_hook(hook)
+        # Before hooks of others, which see the layer as if it had looked these embeddings up.
+        handle = self.embedding.register_forward_hook(hook, prepend=True)
         try:
             yield
         finally:
