@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 import xplain
+from tests.detectors import PLANTED, Planted, Threshold, photo
 from tests.support import refuses
 from xplain import AttributionError, InputError, UnknownNameError
 from xplain.attributions import METHODS
@@ -331,39 +332,7 @@ class TestBlackBoxes:
             xplain.explain(model, PHOTO, "captum:LRP")
 
 
-class Sums(nn.Module):
-    """The network with which Captum's own tests begin: sums of three inputs, four ReLUs, two scores."""
-
-    def forward(self, x):
-        total = x.flatten(1).sum(dim=1, keepdim=True)
-        hidden = torch.relu(torch.cat([total - 10, total + 1, total + 1, total + 1], dim=1))
-        return hidden.sum(dim=1, keepdim=True) + torch.tensor([-1.0, 1.0])
-
-
-@pytest.mark.parametrize(
-    ("method", "options", "expected"),
-    [
-        ("feature-ablation", {"segments": 3}, [80, 200, 120]),
-        ("feature-ablation", {"segments": np.array([[0, 0, 1]])}, [140, 140, 120]),
-        ("saliency", {}, [4, 4, 4]),
-        ("input-x-gradient", {}, [80, 200, 120]),
-        ("integrated-gradients", {"n_steps": 500}, [77.9, 194.8, 116.9]),
-        ("captum:ShapleyValues", {"segments": 3}, [76.6667, 196.6667, 116.6667]),
-        ("captum:ShapleyValueSampling", {"segments": 3, "n_samples": 600}, [76.6667, 196.6667, 116.6667]),
-        ("captum:Occlusion", {"sliding_window_shapes": (1, 1, 1)}, [80, 200, 120]),
-        ("captum:KernelShap", {"segments": 3, "n_samples": 500}, [76.6667, 196.6667, 116.6667]),
-        ("deep-lift", {}, [78, 195, 117]),
-    ],
-)
-def test_values_of_captums_own_suite(method, options, expected):
-    """Inputs (20, 50, 30), first score; by hand where Captum's suite has no such row."""
-    model = xplain.SignalClassifier(Sums(), sample_rate_hz=1, window=3)
-    e = xplain.explain(model, [[20, 50, 30]], method, target=0, **options)
-    found = e.attributions[0].evidence.values[0]
-    np.testing.assert_allclose(found, expected, rtol=0.02)
-
-
-@pytest.mark.parametrize("method", ["captum:GradientShap", "captum:NoiseTunnel"])
+@pytest.mark.parametrize("method", ["captum:GradientShap", "captum:NoiseTunnel", "captum:LayerGradientShap"])
 def test_texts_are_explained_by_their_embeddings(method):
     model = xplain.pretrained("sentiment-cnn")
     e = xplain.explain(model, "a good film , not bad", method)
@@ -371,8 +340,29 @@ def test_texts_are_explained_by_their_embeddings(method):
     assert len(scores) == 6
     assert np.isfinite(scores).all()
     assert any(scores)
-    with refuses(AttributionError, "method must be one that explains texts, got 'captum:LayerGradientShap'"):
-        xplain.explain(model, "a good film", "captum:LayerGradientShap")
+    with refuses(AttributionError, "method must be one that explains texts, got 'captum:NeuronDeepLift'"):
+        xplain.explain(model, "a good film", "captum:NeuronDeepLift")
+
+
+class Featured(Planted):
+    """A detector whose layer "features" returns the image as it is."""
+
+    def __init__(self):
+        super().__init__(raw=True)
+        self.features = nn.Identity()
+
+    def forward(self, images):
+        return super().forward(self.features(images))
+
+
+def test_layers_of_a_detector_are_explained_for_each_detection():
+    detector = xplain.Detector(Featured(), postprocess=Threshold(PLANTED, 0.5))
+    e = xplain.explain(detector, photo(), "layer-integrated-gradients", target=[0, 1], layer="features")
+    for attribution in e.attributions:
+        x0, y0, x1, y1 = next(patch for label, _, patch in PLANTED if label == attribution.target.id)
+        found = attribution.evidence.values
+        assert found[y0:y1, x0:x1].sum() == pytest.approx(found.sum(), rel=1e-5)
+        assert found.sum() == pytest.approx(attribution.quality["score"], rel=1e-4)
 
 
 def test_several_targets_come_from_one_set_of_passes(model):

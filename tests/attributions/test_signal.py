@@ -209,7 +209,7 @@ def test_every_method_for_signals_gives_a_map_of_the_recording():
     )
     model = classifier(module, stride=9)
     captums = {name for name in SIGNALS if METHODS[name].captum_class}
-    assert set(SIGNALS) == {*EXACT, *SEGMENTED, *captums, "saliency", "smoothgrad", "random"}
+    assert set(SIGNALS) == {*EXACT, *SEGMENTED, *captums, "saliency", "smoothgrad", "guided-backprop", "random"}
     for method in set(SIGNALS) - captums:
         e = xplain.explain(model, RECORDING, method, target="top-2")
         assert [values(e, t).shape for t in (0, 1)] == [RECORDING.shape] * 2, method

@@ -51,7 +51,7 @@ class MethodInfo(str):
 
     @property
     def engine(self) -> str:
-        """What computes it: "captum", "xplain", or both with the kinds of input that each computes."""
+        """What computes it: "captum", "xplain", or both and what the second one computes."""
         return self._entry.engine
 
     @property

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from xplain import _check
-from xplain.attributions.captum.classes import AT_INPUT, HOOKED, SCORES, Chosen, Signature, choose
-from xplain.attributions.table import KINDS, METHODS, PREFIX, TENSORS, Method
+from xplain.attributions.captum import PREFIX
+from xplain.attributions.captum.classes import HOOKED, SCORES, Chosen, Signature, choose
+from xplain.attributions.table import KINDS, METHODS, TENSORS, Method
 
 #: Names of the table for classes of Captum that it has with options of its own.
 _NAMES = {
@@ -65,15 +66,8 @@ def _entry(chosen: Chosen) -> Method:
         cost="that of Captum",
         paper=f"captum.attr.{chosen.method}",
         function=PREFIX + chosen.method,
-        explains=_explained(chosen.name),
+        explains=TENSORS if chosen.name in HOOKED else tuple(KINDS.values()),
         engine="captum",
         random=chosen.is_random,
         chosen=chosen,
     )
-
-
-def _explained(name: str) -> tuple[str, ...]:
-    """Return the kinds of input that a class explains."""
-    if name in SCORES | AT_INPUT:
-        return tuple(KINDS.values())
-    return TENSORS if name in HOOKED else (*TENSORS, "texts")

@@ -15,6 +15,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from xplain.attributions.captum import PREFIX
+
 #: What a method explains of a model, by the model's task. Each kind has a module that explains it, see
 #: `xplain.attributions.dispatch`.
 KINDS: Mapping[str, str] = MappingProxyType(
@@ -26,10 +28,6 @@ KINDS: Mapping[str, str] = MappingProxyType(
         "signal-classification": "signals",
     }
 )
-
-
-#: Before the name of a class of Captum.
-PREFIX = "captum:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +55,7 @@ class Method:
     explains : tuple of str
         The kinds of `KINDS` that it explains.
     engine : str
-        What computes it: "captum", "xplain", or both with the kinds of input that each computes.
+        What computes it: "captum", "xplain", or both and what the second one computes.
     random : bool
         Whether it draws random numbers.
     defaults : mapping of str to mapping
@@ -111,7 +109,7 @@ def method_names(task: str, needs: str | None = None) -> tuple[str, ...]:
 _PIXELS = ("images", "detections", "regions")
 _IMAGES_AND_REGIONS = ("images", "regions")
 #: Kinds whose module is called with one tensor, the input.
-TENSORS = ("images", "regions", "signals")
+TENSORS = (*_PIXELS, "signals")
 
 _ENTRIES = (
     Method(
@@ -148,7 +146,7 @@ _ENTRIES = (
         cost="n_samples",
         paper="Smilkov et al. 2017, arXiv:1706.03825; Adebayo et al. 2018, arXiv:1810.03307",
         function="xplain.attributions.methods.gradients:smoothgrad",
-        explains=(*_PIXELS, "signals"),
+        explains=TENSORS,
         random=True,
     ),
     Method(
@@ -176,7 +174,6 @@ _ENTRIES = (
         cost="1",
         paper="Springenberg et al. 2014, arXiv:1412.6806",
         function="xplain.attributions.methods.propagation:guided_backprop",
-        explains=_IMAGES_AND_REGIONS,
     ),
     Method(
         "deconvolution",
@@ -215,7 +212,6 @@ _ENTRIES = (
         cost="2 * n_steps a target",
         paper="Dhamdhere et al. 2019, arXiv:1805.12233",
         function="captum:LayerConductance",
-        explains=(*TENSORS, "texts"),
         engine="captum",
     ),
     Method(
@@ -225,7 +221,6 @@ _ENTRIES = (
         cost="n_steps a target",
         paper="Leino et al. 2018, arXiv:1802.03788",
         function="captum:InternalInfluence",
-        explains=(*TENSORS, "texts"),
         engine="captum",
     ),
     Method(
@@ -235,7 +230,6 @@ _ENTRIES = (
         cost="n_steps a target",
         paper="Sundararajan et al. 2017, arXiv:1703.01365",
         function="captum:LayerIntegratedGradients",
-        explains=(*TENSORS, "texts"),
         engine="captum",
     ),
     Method(
@@ -255,7 +249,6 @@ _ENTRIES = (
         cost="1",
         paper="Simonyan et al. 2013, arXiv:1312.6034",
         function="captum:NeuronGradient",
-        explains=(*TENSORS, "texts"),
         engine="captum",
     ),
     Method(
@@ -265,7 +258,6 @@ _ENTRIES = (
         cost="n_steps a target",
         paper="Dhamdhere et al. 2019, arXiv:1805.12233",
         function="captum:NeuronConductance",
-        explains=(*TENSORS, "texts"),
         engine="captum",
     ),
     Method(
@@ -275,7 +267,6 @@ _ENTRIES = (
         cost="n_steps",
         paper="Sundararajan et al. 2017, arXiv:1703.01365",
         function="captum:NeuronIntegratedGradients",
-        explains=(*TENSORS, "texts"),
         engine="captum",
     ),
     Method(
@@ -296,6 +287,7 @@ _ENTRIES = (
         paper="Selvaraju et al. 2017, arXiv:1610.02391",
         function="xplain.attributions.methods.cams:guided_grad_cam",
         explains=_IMAGES_AND_REGIONS,
+        engine="captum, xplain (guided backpropagation)",
     ),
     Method(
         "hires-cam",
@@ -341,7 +333,7 @@ _ENTRIES = (
         cost="number of regions + 1",
         paper="Zeiler & Fergus 2014, arXiv:1311.2901",
         function="xplain.attributions.methods.occlusion:feature_ablation",
-        explains=(*_PIXELS, "signals"),
+        explains=TENSORS,
         engine="captum",
     ),
     Method(

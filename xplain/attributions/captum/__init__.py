@@ -4,3 +4,6 @@
 models of which its hooks miss nothing. Captum is imported by the function that needs it, never with xplain: it brings
 matplotlib along, which takes most of a second.
 """
+
+#: Before the name of a class of Captum, where a caller names it.
+PREFIX = "captum:"

@@ -28,7 +28,7 @@ from xplain.attributions.captum.classes import (
     Signature,
     parameters_of,
 )
-from xplain.attributions.captum.relevance import RulesFirst
+from xplain.attributions.captum.relevance import attach_rules
 from xplain.attributions.captum.seam import captum_class
 from xplain.attributions.captum.trace import reason_of
 from xplain.attributions.engine import layers, sequences
@@ -104,6 +104,17 @@ def _refuse_other_module(run: Run, chosen: Chosen) -> None:
             raise InputError(
                 f"method must be made of the module of this model, got {chosen.name} of another; pass the class"
             )
+
+
+class _RulesFirst(captum_class("LRP")):  # type: ignore[misc]
+    """Captum's LRP, which takes the rules off a module after each call, with rules attached before each."""
+
+    def attribute(self, *args: Any, **kwargs: Any) -> Any:
+        """Attribute to a model whose ``module`` is a rewritten one."""
+        attach_rules(self.model.module)
+        return super().attribute(*args, **kwargs)
+
+    attribute.__wrapped__ = attribute  # type: ignore[attr-defined]  # a NoiseTunnel calls this
 
 
 class _Call:
@@ -242,7 +253,7 @@ class _Call:
             return made
         settings = _settings(self._chosen.explainer, own, self._options)
         if self._face is not None:
-            explainer = RulesFirst if self._name == "LRP" else self._chosen.explainer
+            explainer = _RulesFirst if self._name == "LRP" else self._chosen.explainer
             return explainer(*self._face.parts(), **settings)
         made = self._chosen.explainer(self._scores, **settings)
         if self._name in AT_INPUT:

@@ -15,8 +15,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from xplain.attributions.captum import PREFIX
 from xplain.attributions.captum.seam import captum_class
-from xplain.attributions.table import PREFIX
 from xplain.errors import AttributionError, UnknownNameError
 
 #: The class that repeats another one on noisy copies of the input.

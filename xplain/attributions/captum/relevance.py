@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 
 from xplain._lazy import require
-from xplain.attributions.captum.seam import captum_class
 
 #: What is added to the denominators, with their sign.
 EPSILON = 1e-9
@@ -34,17 +31,6 @@ def detach_parameters(module: torch.nn.Module) -> None:
         for name, value in module._parameters.items()
     }
     state["_buffers"] = {name: None if value is None else value.data for name, value in module._buffers.items()}
-
-
-class RulesFirst(captum_class("LRP")):  # type: ignore[misc]
-    """Captum's LRP, which takes the rules off a module after each call, with rules attached before each."""
-
-    def attribute(self, *args: Any, **kwargs: Any) -> Any:
-        """Attribute to a model whose ``module`` is a rewritten one."""
-        attach_rules(self.model.module)
-        return super().attribute(*args, **kwargs)
-
-    attribute.__wrapped__ = attribute  # type: ignore[attr-defined]  # a NoiseTunnel calls this
 
 
 def attach_rules(module: torch.nn.Module) -> None:
