@@ -66,6 +66,7 @@ if TYPE_CHECKING:
         Detector,
         Endpoint,
         ImageClassifier,
+        Margin,
         Preprocess,
         Segmenter,
         SignalClassifier,
@@ -96,7 +97,7 @@ _NAMES_OF_MODULES = {
     "xplain.explanation.hierarchy": "with_parents",
     "xplain.vendors.deepomatic": "postprocess trace",
     "xplain.models": (
-        "Comment Detector Endpoint ImageClassifier Preprocess Segmenter SignalClassifier TextClassifier "
+        "Comment Detector Endpoint ImageClassifier Margin Preprocess Segmenter SignalClassifier TextClassifier "
         "comment_from_email comment_from_raw_email pretrained"
     ),
 }
@@ -119,6 +120,7 @@ __all__ = [
     "ImageClassifier",
     "InputError",
     "Item",
+    "Margin",
     "Mask",
     "MissingExtraError",
     "Part",

@@ -116,9 +116,10 @@ def explain(
     method : str, type or captum.attr.Attribution, optional
         A key of `xplain.methods`; or any attribution of Captum: ``"captum:Class"``, a class of `captum.attr`, or an
         instance of one for the model's module. The best that the model can answer if left out.
-    target : int, str, "top-k", "all", Prediction, or a sequence of those, optional
-        What to explain; the best prediction if left out. A classifier takes class numbers and labels. A detector takes
-        numbers of its detections by decreasing score, labels, "all", or a `Prediction` with a label and a box. A
+    target : int, str, "top-k", "all", Margin, Prediction, or a sequence of those, optional
+        What to explain; the best prediction if left out. A classifier takes class numbers, labels (a tuple of str is
+        one label with its levels), and an `xplain.Margin` of two classes, also as ``"first - second"``. A detector
+        takes numbers of its detections by decreasing score, labels, "all", or a `Prediction` with a label and a box. A
         segmenter takes classes, "all", or a `Prediction` with a label and a mask.
     seed : int
         Seed of the method's own random numbers. The same seed gives the same bits.
@@ -190,7 +191,7 @@ def explain_batch(
     method : str, optional
         A key of `xplain.methods`.
     target : int, str, "top-k", or list, optional
-        One target for all inputs, or a list with one entry for each input.
+        One target for all inputs, or a list with one entry for each input; a tuple of str is one label.
     seed, batch_size, memory, progress, **options
         As for `explain`.
 
@@ -204,7 +205,7 @@ def explain_batch(
     if isinstance(inputs, Mapping) or not isinstance(inputs, Iterable):
         raise InputError(f"inputs must be a sequence of inputs, got {type(inputs).__name__}")
     items = list(inputs)
-    targets = list(target) if isinstance(target, (list, tuple)) else [target] * len(items)
+    targets = list(target) if isinstance(target, list) else [target] * len(items)
     if len(targets) != len(items):
         raise InputError(f"target must have one entry for each of the {len(items)} inputs, got {len(targets)}")
     explanations = _explain(

@@ -221,6 +221,24 @@ class TestSums:
         assert "biases keep the rest" in quality["notes"][0]
         assert "biases keep the rest" in xplain.render(e).alt
 
+    def test_relevance_of_a_region_is_the_mean_of_that_of_its_pixels(self):
+        class Dense(Net):
+            def forward(self, x):
+                return self.second(torch.relu(self.first(x)))
+
+        class Pixels(Dense):
+            def forward(self, x):
+                return super().forward(x)[:, 1].flatten(1)
+
+        preprocess = xplain.Preprocess(size=(12, 12))
+        segmenter = xplain.Segmenter(Dense().eval(), preprocess=preprocess)
+        found = values(xplain.explain(segmenter, PHOTO, "lrp", target=1, region="image"))
+        pixels = xplain.explain(
+            xplain.ImageClassifier(Pixels().eval(), preprocess=preprocess), PHOTO, "lrp", target=list(range(64))
+        )
+        expected = np.mean([attribution.evidence.values for attribution in pixels.attributions], axis=0)
+        np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-6)
+
     def test_deconvolution_is_the_papers(self, net, model):
         x = torch.tensor(model.prepare(PHOTO).array)[None].requires_grad_()
 

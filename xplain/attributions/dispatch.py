@@ -19,7 +19,7 @@ from xplain.attributions.naming import method_of
 from xplain.attributions.table import KINDS, METHODS, Method, method_names
 from xplain.errors import AttributionError, InputError
 from xplain.explanation import Explanation
-from xplain.models import ImageClassifier, Model, Segmenter, TextClassifier
+from xplain.models import Classifier, ImageClassifier, Model, Segmenter, TextClassifier
 
 #: By the kind of `KINDS`, the module whose ``explain(model, inputs, targets, request)`` explains it.
 _MODULES = {
@@ -120,6 +120,8 @@ def run(
     targets = [None] * len(inputs) if targets is None else list(targets)
     if len(targets) != len(inputs):
         raise InputError(f"targets must be {len(inputs)}, one for each input, got {len(targets)}")
+    if isinstance(model, Classifier):
+        model = model.with_margins(targets)
     entry = None if method is None else method_of(method, options.get("of"))
     if entry is not None:
         _refuse_method(model, entry)

@@ -143,7 +143,8 @@ def _add_explain(commands: _Commands) -> None:
         "--target",
         action="append",
         metavar="T",
-        help="class number, label or top-K; may be repeated (default: the predicted class)",
+        help="class number, label, top-K or 'LABEL - LABEL' (what speaks for the first rather than the second); may be "
+        "repeated (default: the predicted class)",
     )
     parser.add_argument("--seed", type=int, default=0, help="seed of random numbers (default: %(default)s)")
     parser.add_argument("--batch-size", type=int, metavar="N", help="inputs in one call of the model (default: chosen)")

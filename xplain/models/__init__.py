@@ -6,7 +6,7 @@ of model is a class here, and no method has to know it.
 """
 
 from xplain.emails import Comment, comment_from_email, comment_from_raw_email
-from xplain.models.base import Model, check_model
+from xplain.models.base import Classifier, Model, check_model
 from xplain.models.detections import Detections
 from xplain.models.detector import Detector
 from xplain.models.endpoint import Endpoint
@@ -15,16 +15,19 @@ from xplain.models.image import ImageClassifier, Prepared
 from xplain.models.networks.catalogue import NETWORKS, pretrained
 from xplain.models.segmenter import RegionTarget, Segmenter
 from xplain.models.signal import PreparedSignal, SignalClassifier
+from xplain.models.targets import Margin
 from xplain.models.text import PreparedText, TextClassifier, TokenWindow
 
 __all__ = [
     "NETWORKS",
+    "Classifier",
     "Comment",
     "Detections",
     "Detector",
     "Endpoint",
     "Geometry",
     "ImageClassifier",
+    "Margin",
     "Model",
     "Prepared",
     "PreparedSignal",

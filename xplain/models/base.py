@@ -1,4 +1,4 @@
-"""What all models share: what is called, its labels, its weights, and how callers name the classes to explain.
+"""What all models share: what is called, its labels, its weights, and the classes to explain.
 
 A `Model` wraps a torch module or a plain callable. Attribution methods see the difference only in ``module``, which is
 None for a black box: then there are scores, but no gradients and no layers. A `Classifier` turns scores into
@@ -10,23 +10,21 @@ from __future__ import annotations
 import copy
 import hashlib
 import itertools
-import re
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import numpy.typing as npt
 
 from xplain import _check
-from xplain.errors import InputError, UnknownNameError
+from xplain.errors import InputError
 from xplain.explanation import Prediction
 from xplain.models import borrowing, outputs, settings
+from xplain.models.targets import label_paths, margins_in, resolve_targets
 
 if TYPE_CHECKING:
     import torch
-
-Label = tuple[str, ...]
 
 
 class Model:
@@ -128,129 +126,86 @@ class Classifier(Model):
     ----------
     multilabel : bool
         Whether classes are independent of each other.
+    margins : tuple of (int, int)
+        Pairs of classes whose differences follow the classes in all scores, see `with_margins`.
     """
 
     def __init__(self, model: Any, labels: Any, output: str, multilabel: bool, name: str | None) -> None:
         super().__init__(model, labels, output, name)
         self.multilabel = _check.boolean("multilabel", multilabel)
+        self.margins: tuple[tuple[int, int], ...] = ()
+
+    def with_margins(self, target: Any) -> Self:
+        """Return the model whose scores end with the margins among targets, so that they are explained like classes."""
+        margins = tuple(dict.fromkeys(margins_in(target, self.labels)))
+        if not margins:
+            return self
+        self.fingerprint()  # known to the copy, too
+        model = copy.copy(self)
+        model.margins = margins
+        return model
+
+    def append_margins(self, scores: Any) -> Any:
+        """Return scores (..., classes), an array or a tensor, followed by the margins."""
+        if not self.margins:
+            return scores
+        first, second = (list(classes) for classes in zip(*self.margins, strict=True))
+        if (largest := max(first + second)) >= scores.shape[-1]:
+            raise InputError(f"target must be a class from 0 to {scores.shape[-1] - 1}, got {largest} in a margin")
+        parts = [scores, scores[..., first] - scores[..., second]]
+        return np.concatenate(parts, axis=-1) if isinstance(scores, np.ndarray) else sys.modules["torch"].cat(parts, -1)
+
+    def scores_of(self, output: Any, count: int) -> npt.NDArray[np.float64]:
+        """Return what the model returned for ``count`` inputs as float64 (count, classes), or raise InputError."""
+        scores: npt.NDArray[np.float64] = self.append_margins(outputs.class_scores(outputs.tensor_of(output), count))
+        return self._check_labels(scores)
 
     def check_scores(self, output: Any, count: int) -> npt.NDArray[np.float64]:
-        """Return the model's output for ``count`` inputs as float64 (count, classes), or raise InputError."""
-        scores = outputs.class_scores(outputs.tensor_of(output), count)
-        if self.labels is not None and len(self.labels) != scores.shape[1]:
+        """Return what ``forward`` gave for ``count`` inputs as float64 (count, classes), or raise InputError."""
+        return self._check_labels(outputs.class_scores(output, count))
+
+    def _check_labels(self, scores: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        classes = scores.shape[1] - len(self.margins)
+        if self.labels is not None and len(self.labels) != classes:
             raise InputError(
-                f"labels must be {scores.shape[1]} labels, one for each output of the model, got {len(self.labels)}"
+                f"labels must be {classes} labels, one for each output of the model, got {len(self.labels)}"
             )
         return scores
 
+    def of_classes(self, scores: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        """Return scores without the margins: (..., classes)."""
+        return scores[..., : scores.shape[-1] - len(self.margins)]
+
     def probabilities(self, scores: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-        """Return the probabilities (..., classes) for the model's output."""
-        if self.output == "probability":
-            return scores
-        if self.multilabel or scores.shape[-1] == 1:
-            return np.exp(-np.logaddexp(0.0, -scores))
-        return outputs.softmax(scores)
+        """Return the probabilities (..., classes) for the model's output; of margins their differences."""
+        classes = self.of_classes(scores)
+        if self.output == "logit" and (self.multilabel or classes.shape[-1] == 1):
+            classes = np.exp(-np.logaddexp(0.0, -classes))
+        elif self.output == "logit":
+            classes = outputs.softmax(classes)
+        probabilities: npt.NDArray[np.float64] = self.append_margins(classes)
+        return probabilities
 
     def targets(self, target: Any, scores: npt.NDArray[np.float64]) -> tuple[int, ...]:
-        """Return the class numbers that ``target`` names, see `resolve_targets`; ``scores`` is float64 (classes,)."""
-        return resolve_targets(target, scores, self.labels)
+        """Return the numbers that ``target`` names, see `resolve_targets`; ``scores`` is float64 (classes,)."""
+        return resolve_targets(target, scores, self.labels, self.margins)
 
     def prediction(self, scores: npt.NDArray[np.float64], index: int) -> Prediction:
         """Return one class as a Prediction; ``scores`` is float64 (classes,)."""
-        return Prediction(self.label(index), float(self.probabilities(scores)[index]), id=index)
+        return self.prediction_of(float(self.probabilities(scores)[index]), index, len(scores))
+
+    def prediction_of(self, probability: float, index: int, count: int) -> Prediction:
+        """Return one of ``count`` classes and margins with its probability as a Prediction."""
+        classes = count - len(self.margins)
+        if index < classes:
+            return Prediction(self.label(index), probability, id=index)
+        names = (" > ".join(self.label(number)) for number in self.margins[index - classes])
+        return Prediction((" - ".join(names),), probability)
 
     def predictions(self, scores: npt.NDArray[np.float64], top: int = 5) -> tuple[Prediction, ...]:
         """Return the ``top`` classes by decreasing score; ``scores`` is float64 (classes,)."""
-        order = np.argsort(-scores, kind="stable")[: _check.integer("top", top, least=1)]
+        order = np.argsort(-self.of_classes(scores), kind="stable")[: _check.integer("top", top, least=1)]
         return tuple(self.prediction(scores, int(i)) for i in order)
-
-
-def label_paths(labels: Any) -> tuple[Label, ...] | None:
-    """Return labels as paths, in the order of the classes.
-
-    ``labels`` is a sequence, or a mapping of class number to label (``id2label``), or None.
-    """
-    if labels is None:
-        return None
-    if isinstance(labels, Mapping):
-        try:
-            numbered = {int(key): value for key, value in labels.items()}
-        except (TypeError, ValueError):
-            raise _check.wrong("labels", "a mapping of class numbers to labels", labels) from None
-        if sorted(numbered) != list(range(len(numbered))):
-            raise InputError(f"labels must number the classes 0 to {len(numbered) - 1}, got {sorted(numbered)[:5]}...")
-        labels = [numbered[i] for i in range(len(numbered))]
-    if isinstance(labels, str) or not isinstance(labels, Iterable):
-        raise _check.wrong("labels", "a sequence of labels or a mapping of class numbers to labels", labels)
-    return tuple(_check.label_path("labels", label) for label in labels)
-
-
-def resolve_targets(target: Any, scores: npt.NDArray[np.float64], labels: Sequence[Label] | None) -> tuple[int, ...]:
-    """Return the class numbers that a caller names.
-
-    Parameters
-    ----------
-    target : None, int, str, tuple of str, or a sequence of those
-        None is the class with the highest score, ``"top-3"`` the three highest; an int is a class number; a str is a
-        label (also a level path ``"a > b"``), in any case if only one matches.
-    scores : numpy.ndarray
-        float64 (classes,).
-    labels : sequence of tuple of str or None
-        The classes' labels.
-
-    Returns
-    -------
-    tuple of int
-        Class numbers, without repeats, in the order of ``target``.
-
-    Examples
-    --------
-    >>> resolve_targets(["top-1", "Cat"], np.array([0.1, 0.7, 0.2]), [("cat",), ("dog",), ("cow",)])
-    (1, 0)
-    """
-    if target is None:
-        return (int(np.argmax(scores)),)
-    if isinstance(target, str) and (match := re.fullmatch(r"top-(\d+)", target)) and not _matches(target, labels):
-        count = int(match[1])
-        if not 1 <= count <= scores.size:
-            raise InputError(f"target must be top-1 to top-{scores.size}, got {target!r}")
-        return tuple(int(i) for i in np.argsort(-scores, kind="stable")[:count])
-    if is_sequence_of_targets(target):
-        indices = [index for item in target for index in resolve_targets(item, scores, labels)]
-        if not indices:
-            raise InputError("target must name at least one class, got an empty sequence")
-        return tuple(dict.fromkeys(indices))
-    if isinstance(target, (str, tuple)):
-        return (_class_of_label(target, scores.size, labels),)
-    index = _check.integer("target", target)
-    if not 0 <= index < scores.size:
-        raise InputError(f"target must be a class from 0 to {scores.size - 1}, got {index}")
-    return (index,)
-
-
-def is_sequence_of_targets(target: Any) -> bool:
-    """Whether a caller names several targets; a tuple of str is a single one, a label with its levels."""
-    return isinstance(target, (list, np.ndarray)) or (
-        isinstance(target, tuple) and not all(isinstance(part, str) for part in target)
-    )
-
-
-def _class_of_label(target: str | tuple[str, ...], count: int, labels: Sequence[Label] | None) -> int:
-    matches = _matches(target, labels)
-    if len(matches) > 1:
-        raise InputError(f"target must be one label, got {target!r}, which names classes {matches}")
-    if not matches:
-        names = [" > ".join(label) for label in labels] if labels else [str(i) for i in range(count)]
-        raise UnknownNameError("target", target, names)
-    return matches[0]
-
-
-def _matches(target: str | tuple[str, ...], labels: Sequence[Label] | None) -> list[int]:
-    """Return the classes with a label: those spelt exactly so, or else those that differ in case only."""
-    wanted = " > ".join(target) if isinstance(target, tuple) else target
-    names = [" > ".join(label) for label in labels or ()]
-    exact = [i for i, name in enumerate(names) if name == wanted]
-    return exact or [i for i, name in enumerate(names) if name.casefold() == wanted.casefold()]
 
 
 def _is_module(model: Any) -> bool:

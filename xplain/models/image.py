@@ -188,7 +188,7 @@ class ImageClassifier(ImageModel, Classifier):
 
     def forward(self, batch: torch.Tensor) -> torch.Tensor:
         """Return the class scores (batch, classes) of the module; gradients flow."""
-        scores: torch.Tensor = outputs.class_tensor(self.function(batch), len(batch))
+        scores: torch.Tensor = self.append_margins(outputs.class_tensor(self.function(batch), len(batch)))
         return scores
 
     def scores(self, batch: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
@@ -206,7 +206,7 @@ class ImageClassifier(ImageModel, Classifier):
         """
         with borrowing.evaluation(self.module, gradients=False):
             inputs = batch if self.module is None else self.to_tensor(batch)
-            return self.check_scores(self.function(inputs), len(batch))
+            return self.scores_of(self.function(inputs), len(batch))
 
     def predict(self, image: Any, top: int = 5) -> tuple[Prediction, ...]:
         """Classify one image.

@@ -198,7 +198,7 @@ class SignalClassifier(Classifier):
 
     def forward(self, batch: torch.Tensor) -> torch.Tensor:
         """Return the class scores (batch, classes) of windows (batch, axes, window); gradients flow."""
-        scores: torch.Tensor = outputs.class_tensor(self.function(batch), len(batch))
+        scores: torch.Tensor = self.append_margins(outputs.class_tensor(self.function(batch), len(batch)))
         return scores
 
     def scores(self, windows: Float32) -> Scores:
@@ -216,7 +216,7 @@ class SignalClassifier(Classifier):
         """
         with borrowing.evaluation(self.module, gradients=False):
             inputs = windows if self.module is None else self.to_tensor(windows)
-            return self.check_scores(self.function(inputs), len(windows))
+            return self.scores_of(self.function(inputs), len(windows))
 
     def all_scores(self, prepared: PreparedSignal) -> Scores:
         """Score each window of a recording: float64 (windows, classes)."""
@@ -252,11 +252,10 @@ class SignalClassifier(Classifier):
     def predictions_of(self, prepared: PreparedSignal, scores: Scores, top: int) -> tuple[Prediction, ...]:
         """Return the ``top`` classes of each window of a recording; ``scores`` is float64 (windows, classes)."""
         top = _check.integer("top", top, least=1)
-        probabilities = self.probabilities(scores)
         predictions = []
-        for number, row in enumerate(probabilities):
+        for number, row in enumerate(self.probabilities(scores)):
             region = prepared.region(number) if len(scores) > 1 else None
-            for index in np.argsort(-scores[number], kind="stable")[:top].tolist():
+            for index in np.argsort(-self.of_classes(scores[number]), kind="stable")[:top].tolist():
                 predictions.append(Prediction(self.label(index), float(row[index]), region=region, id=index))
         return tuple(predictions)
 

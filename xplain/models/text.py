@@ -217,7 +217,7 @@ class TextClassifier(Classifier):
             float64 (texts, classes): the model's own output; the mean over the windows of a long text.
         """
         if self.module is None:
-            return self.check_scores(self.function(list(texts)), len(texts))
+            return self.scores_of(self.function(list(texts)), len(texts))
         windows = [self._windows(text) for text in texts]
         scores = self.token_scores([window.ids for windows_of_text in windows for window in windows_of_text])
         ends = np.cumsum([len(windows_of_text) for windows_of_text in windows])
@@ -256,7 +256,7 @@ class TextClassifier(Classifier):
 
         mask = {"attention_mask": torch.ones_like(ids)} if self._takes_mask else {}
         output = self.function(input_ids=ids, **mask) if self._takes_ids_by_name else self.function(ids, **mask)
-        scores: torch.Tensor = outputs.class_tensor(output, len(ids))
+        scores: torch.Tensor = self.append_margins(outputs.class_tensor(output, len(ids)))
         return scores
 
     def to_tensor(self, ids: npt.NDArray[np.int64]) -> torch.Tensor:

@@ -18,6 +18,7 @@ import numpy.typing as npt
 import torch
 
 from xplain.attributions.captum.classes import HOOKED
+from xplain.attributions.captum.relevance import Outputs
 from xplain.attributions.captum.rewrite import hookable
 from xplain.attributions.captum.trace import twin
 from xplain.attributions.engine.autograd import require_gradients, torch_module
@@ -117,7 +118,7 @@ def face_of(run: Run, name: str, layer: str | None) -> Face:
             run.model.with_module(recorder).forward(run.tensor[np.newaxis])
         run.count(1)
         rewritten = hookable(module, *recorder.inputs, method=HOOKED[name], layer=layer)
-        return Face(run, rewritten.module, rewritten.layer)
+        return Face(run, Outputs(rewritten.module) if name == "LRP" else rewritten.module, rewritten.layer)
     copied = twin(module)
     if layer is None:
         return Face(run, copied)

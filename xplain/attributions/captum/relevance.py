@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 
 from xplain._lazy import require
@@ -12,6 +14,39 @@ EPSILON = 1e-9
 
 class Applied(torch.nn.Module):
     """A function as a module, so that a rule can be hooked to it; its ``forward`` is set on each instance."""
+
+
+class Outputs(torch.nn.Module):
+    """Begins relevance at what each output of a module adds to the score, where several do: a margin's, a region's.
+
+    Captum begins at one output, with a share of 1; of several, it would give the gradients as shares. The share of an
+    output o in a score S that is linear in the outputs is ``o dS/do / S``.
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+        A rewritten model that returns a tensor (n, ...).
+    """
+
+    def __init__(self, module: torch.nn.Module) -> None:
+        super().__init__()
+        self.module = module
+
+    def forward(self, *inputs: torch.Tensor) -> Any:
+        """Return what the module returns."""
+        outputs = self.module(*inputs)
+        if not isinstance(outputs, torch.Tensor) or not outputs.requires_grad:
+            return outputs
+        values = outputs.detach()
+
+        def share(gradients: torch.Tensor) -> torch.Tensor:
+            parts = gradients * values
+            totals = parts.flatten(1).sum(dim=1).reshape(-1, *[1] * (parts.ndim - 1))
+            return torch.where(totals == 0, gradients, parts / totals)
+
+        own = outputs.view_as(outputs)  # so that no other hook sees these gradients
+        own.register_hook(share)  # type: ignore[no-untyped-call]
+        return own
 
 
 def detach_parameters(module: torch.nn.Module) -> None:

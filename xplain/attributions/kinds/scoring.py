@@ -53,8 +53,8 @@ def scorer(
     explained: ImageClassifier | DetectionView | RegionView
     if isinstance(model, ImageClassifier):
         possible = {"logit": ("probability", "logit"), "probability": ("probability",)}[model.output]
-        explained = model
-        (index,) = model.targets(target, model.scores(prepared.array[np.newaxis])[0])
+        explained = model.with_margins(target)
+        (index,) = explained.targets(target, explained.scores(prepared.array[np.newaxis])[0])
     elif isinstance(model, Segmenter):
         possible, explained, index = (model.output,), RegionView.of(model, prepared, target), 0
     else:

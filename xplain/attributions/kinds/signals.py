@@ -258,7 +258,8 @@ def recording_prediction(
     model: SignalClassifier, mean_probabilities: Scores, index: int, region: Window | None = None
 ) -> Prediction:
     """Return one class of a recording as a prediction: its mean probability (classes,) over the explained windows."""
-    return Prediction(model.label(index), float(mean_probabilities[index]), region=region, id=index)
+    prediction = model.prediction_of(float(mean_probabilities[index]), index, len(mean_probabilities))
+    return replace(prediction, region=region)
 
 
 def add_maps(

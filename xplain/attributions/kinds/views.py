@@ -117,9 +117,9 @@ class ClassView(View):
         """Return scores (n, classes) as float64."""
         return self._classifier.check_scores(output, count)
 
-    def targets(self, target: Any, scores: Scores) -> tuple[int, ...]:
-        """Return the classes that a caller names."""
-        return self._classifier.targets(target, scores)
+    def targets(self, target: Sequence[int], scores: Scores) -> tuple[int, ...]:
+        """Return the numbers of the classes to explain, which the whole input has decided."""
+        return tuple(target)
 
     def prediction(self, scores: Scores, index: int) -> Prediction:
         """Return one class."""
