@@ -181,6 +181,8 @@ def test_notes_are_said_on_standard_error_and_in_the_lines(folder, capsys):
     assert main(["explain", "--text", "good day", *model, "--target", "bad", "-o", "both.png"]) == 0
     assert f"for 'bad': {zeros}; for 'bad': {unchanged}" in capsys.readouterr().err
     assert main(["explain", "--text", "plain day", *model, "-o", "page.html"]) == 0
+    assert main(["explain", "--text", "good day", *model[:-2], "--target", "good - bad", "-o", "margin.json"]) == 0
+    assert xplain.read("margin.json").attributions[0].target.name == "good - bad"
     page = Path("page.html").read_text(encoding="utf-8")
     assert page.count(zeros) == 1
     assert unchanged in page

@@ -174,7 +174,7 @@ class Classifier(Model):
 
     def of_classes(self, scores: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         """Return scores without the margins: (..., classes)."""
-        return scores[..., : scores.shape[-1] - len(self.margins)]
+        return scores[..., : -len(self.margins)] if self.margins else scores
 
     def probabilities(self, scores: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         """Return the probabilities (..., classes) for the model's output; of margins their differences."""
