@@ -17,7 +17,7 @@ from tests.detectors import module_detector, photo
 from tests.models.test_text import letters
 from tests.models.test_transformers import network, word_piece
 from tests.support import refuses
-from xplain.attributions.engine.multipliers import apply, log_softmax, softmax
+from xplain.attributions.rules.multipliers import apply, log_softmax, softmax
 from xplain.errors import AttributionError
 
 IMAGE, BASELINE = noise(4, 6, 6), noise(4, 6, 6, seed=2)

@@ -7,8 +7,8 @@ import numpy.typing as npt
 import torch
 
 from xplain.attributions.engine.autograd import torch_module, wide
-from xplain.attributions.engine.rescale import Rescale
 from xplain.attributions.engine.run import Run
+from xplain.attributions.rules.rescale import Rescale
 from xplain.errors import AttributionError
 
 Float64 = npt.NDArray[np.float64]

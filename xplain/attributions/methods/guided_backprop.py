@@ -14,8 +14,8 @@ import torch
 
 from xplain.attributions.engine.autograd import wide
 from xplain.attributions.engine.functions import RELU_LIKE
-from xplain.attributions.engine.rules import CallRules, graph, is_custom
 from xplain.attributions.engine.run import Run
+from xplain.attributions.rules.calls import CallRules, graph, is_custom
 from xplain.errors import AttributionError
 
 Maps = npt.NDArray[np.float64]

@@ -13,10 +13,10 @@ import torch
 from torch.utils._pytree import tree_flatten, tree_unflatten
 from torch.utils.weak import WeakIdKeyDictionary
 
-from xplain.attributions.engine import multipliers
 from xplain.attributions.engine.attention import step_by_step
 from xplain.attributions.engine.functions import ELEMENTWISE
-from xplain.attributions.engine.rules import CallRules, graph, is_custom, opened
+from xplain.attributions.rules import multipliers
+from xplain.attributions.rules.calls import CallRules, graph, is_custom, opened
 
 Tensor = torch.Tensor
 
