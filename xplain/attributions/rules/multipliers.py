@@ -2,7 +2,7 @@
 
 All work on pairs, batches whose second half are the baselines of the first, and are exact: multipliers times the
 differences of the arguments add up to the difference of the result. A rule is a function of the arguments that returns
-the result and a function from its gradient to those of the arguments.
+the result, tensors to save, and a function of the gradient and of these tensors that returns those of the arguments.
 
 ======================  ============================================================================================
 elementwise f(x)        the slope of the secant, (f(x) - f(b)) / (x - b)
@@ -27,8 +27,9 @@ import torch
 from xplain.errors import AttributionError
 
 Function = Callable[..., Any]
-Pullback = Callable[[torch.Tensor], tuple[torch.Tensor, ...]]
-Rule = Callable[..., tuple[torch.Tensor, Pullback]]
+Pullback = Callable[..., tuple[torch.Tensor, ...]]
+Saved = tuple[torch.Tensor, ...]
+Rule = Callable[..., tuple[Any, Saved, Pullback]]
 
 
 def apply(rule: Rule, *tensors: torch.Tensor) -> Any:
@@ -41,14 +42,15 @@ class _Ruled(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, rule: Rule, *tensors: torch.Tensor) -> Any:
-        value, ctx.pullback = rule(*(tensor.detach() for tensor in tensors))
+        value, saved, ctx.pullback = rule(*(tensor.detach() for tensor in tensors))
+        ctx.save_for_backward(*saved)
         if isinstance(value, tuple):  # of values and of indices
             ctx.mark_non_differentiable(*value[1:])
         return value
 
     @staticmethod
     def backward(ctx: Any, *gradients: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
-        return (None, *ctx.pullback(gradients[0]))
+        return (None, *ctx.pullback(gradients[0], *ctx.saved_tensors))
 
 
 #: The name of autograd's node of a function with a rule.
@@ -58,7 +60,7 @@ NODE = f"{_Ruled.__name__}Backward"
 def secant(function: Function) -> Rule:
     """Return the rule of an elementwise function."""
 
-    def rule(x: torch.Tensor) -> tuple[torch.Tensor, Pullback]:
+    def rule(x: torch.Tensor) -> tuple[torch.Tensor, Saved, Pullback]:
         with torch.enable_grad():
             point = x.detach().requires_grad_()
             value = function(point)
@@ -67,7 +69,7 @@ def secant(function: Function) -> Rule:
         change, is_equal = _change(x)
         # Where input and baseline agree, the secant is the tangent.
         multiplier = torch.where(is_equal, sum(halves(slope)) / 2, _difference(value) / change)
-        return value, lambda gradient: (gradient * torch.cat([multiplier, multiplier]),)
+        return value, (multiplier,), lambda gradient, slope: (gradient * torch.cat([slope, slope]),)
 
     return rule
 
@@ -75,44 +77,41 @@ def secant(function: Function) -> Rule:
 def midpoint(function: Function) -> Rule:
     """Return the rule of a function that is quadratic in its arguments, such as a product of two of them."""
 
-    def rule(*tensors: torch.Tensor) -> tuple[torch.Tensor, Pullback]:
-        means = [_mean(tensor) for tensor in tensors]
-
-        def pullback(gradient: torch.Tensor) -> tuple[torch.Tensor, ...]:
+    def rule(*tensors: torch.Tensor) -> tuple[torch.Tensor, Saved, Pullback]:
+        def pullback(gradient: torch.Tensor, *means: torch.Tensor) -> tuple[torch.Tensor, ...]:
             with torch.enable_grad():
                 points = [torch.cat([mean, mean]).requires_grad_() for mean in means]
                 return torch.autograd.grad(function(*points), points, gradient)
 
-        return function(*tensors), pullback
+        return function(*tensors), tuple(_mean(tensor) for tensor in tensors), pullback
 
     return rule
 
 
-def quotient(x: torch.Tensor, y: torch.Tensor) -> tuple[torch.Tensor, Pullback]:
+def quotient(x: torch.Tensor, y: torch.Tensor) -> tuple[torch.Tensor, Saved, Pullback]:
     """Rule of x / y: of z y = x the differences are m(z) dy + m(y) dz = dx."""
     z = x / y
-    mean_y, mean_z, shapes = _mean(y), _mean(z), (x.shape, y.shape)
+    shapes = x.shape, y.shape
 
-    def pullback(gradient: torch.Tensor) -> tuple[torch.Tensor, ...]:
+    def pullback(gradient: torch.Tensor, mean_y: torch.Tensor, mean_z: torch.Tensor) -> tuple[torch.Tensor, ...]:
         of_x = gradient / torch.cat([mean_y, mean_y])
         return of_x.sum_to_size(shapes[0]), (-of_x * torch.cat([mean_z, mean_z])).sum_to_size(shapes[1])
 
-    return z, pullback
+    return z, (_mean(y), _mean(z)), pullback
 
 
 def softmax(dim: int) -> Rule:
     """Return the rule of softmax."""
 
-    def rule(x: torch.Tensor) -> tuple[torch.Tensor, Pullback]:
+    def rule(x: torch.Tensor) -> tuple[torch.Tensor, Saved, Pullback]:
         log_p = x.log_softmax(dim)
         means = _logarithmic_mean(log_p)
-        weights = _normalised(means, dim)
 
-        def pullback(gradient: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        def pullback(gradient: torch.Tensor, means: torch.Tensor, weights: torch.Tensor) -> tuple[torch.Tensor, ...]:
             carried = halves(gradient)[0] * means
             return (_of_inputs(carried - weights * carried.sum(dim, keepdim=True)),)
 
-        return log_p.exp(), pullback
+        return log_p.exp(), (means, _normalised(means, dim)), pullback
 
     return rule
 
@@ -120,15 +119,14 @@ def softmax(dim: int) -> Rule:
 def log_softmax(dim: int) -> Rule:
     """Return the rule of the logarithm of softmax."""
 
-    def rule(x: torch.Tensor) -> tuple[torch.Tensor, Pullback]:
+    def rule(x: torch.Tensor) -> tuple[torch.Tensor, Saved, Pullback]:
         log_p = x.log_softmax(dim)
-        weights = _normalised(_logarithmic_mean(log_p), dim)
 
-        def pullback(gradient: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        def pullback(gradient: torch.Tensor, weights: torch.Tensor) -> tuple[torch.Tensor, ...]:
             carried = halves(gradient)[0]
             return (_of_inputs(carried - weights * carried.sum(dim, keepdim=True)),)
 
-        return log_p, pullback
+        return log_p, (_normalised(_logarithmic_mean(log_p), dim),), pullback
 
     return rule
 
@@ -136,14 +134,14 @@ def log_softmax(dim: int) -> Rule:
 def logsumexp(dim: int | tuple[int, ...], keepdim: bool) -> Rule:
     """Return the rule of the logarithm of a sum of exponentials."""
 
-    def rule(x: torch.Tensor) -> tuple[torch.Tensor, Pullback]:
+    def rule(x: torch.Tensor) -> tuple[torch.Tensor, Saved, Pullback]:
         kept = x.logsumexp(dim, keepdim=True)
         weights = _normalised(_logarithmic_mean(x - kept), dim)
 
-        def pullback(gradient: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        def pullback(gradient: torch.Tensor, weights: torch.Tensor) -> tuple[torch.Tensor, ...]:
             return (_of_inputs(halves(gradient.reshape(kept.shape))[0] * weights),)
 
-        return x.logsumexp(dim, keepdim=keepdim), pullback
+        return x.logsumexp(dim, keepdim=keepdim), (weights,), pullback
 
     return rule
 
@@ -154,21 +152,21 @@ def max_pool(pool: Function) -> Rule:
     Windows may overlap: the shares of one position in several windows are added up.
     """
 
-    def rule(x: torch.Tensor) -> tuple[Any, Pullback]:
+    def rule(x: torch.Tensor) -> tuple[Any, Saved, Pullback]:
         values, indices = pool(x)
         (value, reference), (index, reference_index) = halves(values), halves(indices)
         larger = torch.maximum(value, reference)
         # New tensors: the next function may work in place.
-        gain, loss, index, reference_index = larger - reference, value - larger, index.clone(), reference_index.clone()
-        change, is_equal = _change(x)
+        saved = larger - reference, value - larger, index.clone(), reference_index.clone(), *_change(x)
 
-        def pullback(gradient: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        def pullback(gradient: torch.Tensor, *saved: torch.Tensor) -> tuple[torch.Tensor, ...]:
+            gain, loss, index, reference_index, change, is_equal = saved
             of_inputs, _ = halves(gradient)
             shares = _unpool(of_inputs * gain, index, change)
             shares = shares + _unpool(of_inputs * loss, reference_index, change)
             return (_of_inputs(torch.where(is_equal, _unpool(of_inputs, index, change), shares / change)),)
 
-        return (values, indices), pullback
+        return (values, indices), saved, pullback
 
     return rule
 
