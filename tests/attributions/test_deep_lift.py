@@ -179,6 +179,7 @@ PARTS = {
     "einsum": Calls(lambda x, weight: torch.einsum("nchw,ncvw->nhv", x, x.tanh())),
     "attention": Calls(lambda x, weight: F.scaled_dot_product_attention(x, x.tanh(), x, is_causal=True)),
     "cosine": Calls(lambda x, weight: F.cosine_similarity(x[:, :2], x[:, 2:], dim=1)),
+    "named": Calls(lambda x, weight: torch.mul(input=x, other=x.exp())),
     "swish gate": Calls(lambda x, weight: x * torch.sigmoid(weight * x)),
     "parameters": Calls(lambda x, weight: x.abs().pow(weight.exp()[:1]) * weight.relu()),
     "logsumexp": Calls(lambda x, weight: torch.logsumexp(x, (2, 3))),

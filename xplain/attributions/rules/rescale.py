@@ -88,10 +88,10 @@ class Rescale(CallRules):
                 return _MADE_OF_OTHERS[name](*args, **kwargs)
         if name in _SOFTMAXES and self.depends(args[0]):
             return _SOFTMAXES[name](*args, **kwargs)
-        if name == "pow" and self.depends(args[1]):
+        if name == "pow" and len(args) > 1 and self.depends(args[1]):
             return multipliers.apply(multipliers.secant(lambda exponent: func(args[0], exponent)), args[1])
         operation, in_place = _operation(name)
-        if operation == "div" and not kwargs and self.depends(args[1]):
+        if operation == "div" and len(args) > 1 and not kwargs and self.depends(args[1]):
             result = self._divide(*args)
         elif operation in _QUADRATIC and self._involved(args, kwargs) > (operation != "var"):  # else it is linear
             result = self._multiply(getattr(torch, operation) if in_place else func, operation, args, kwargs)
@@ -115,7 +115,7 @@ class Rescale(CallRules):
     def _multiply(self, func: Any, operation: str, args: Any, kwargs: Any) -> Tensor:
         """Call a quadratic function by its rule; ``c * rsqrt(v)`` is a quotient, which is stabler."""
         result: Tensor
-        if operation == "mul":
+        if operation == "mul" and len(args) > 1:
             for numerator, other in (args[:2], args[1::-1]):
                 if other in self._denominators:
                     result = multipliers.apply(multipliers.quotient, numerator, self._denominators[other])
