@@ -160,12 +160,11 @@ _ENTRIES = (
     ),
     Method(
         "deep-lift",
-        "Differences from a baseline carried back through each nonlinearity (Rescale rule).",
+        "Differences from a baseline carried back by secants (Rescale rule); adds up to the change of the score.",
         needs="gradients",
         cost="2",
         paper="Shrikumar et al. 2017, arXiv:1704.02685",
-        function="xplain.attributions.methods.propagation:deep_lift",
-        explains=(*_IMAGES_AND_REGIONS, "signals"),
+        function="xplain.attributions.methods.deep_lift:deep_lift",
     ),
     Method(
         "guided-backprop",
@@ -173,7 +172,7 @@ _ENTRIES = (
         needs="gradients",
         cost="1",
         paper="Springenberg et al. 2014, arXiv:1412.6806",
-        function="xplain.attributions.methods.propagation:guided_backprop",
+        function="xplain.attributions.methods.guided_backprop:guided_backprop",
     ),
     Method(
         "deconvolution",

@@ -96,7 +96,7 @@ class _Unfused(autograd.Rules):
         kwargs = kwargs or {}
         name = getattr(func, "__name__", "").partition(".")[0]
         if name == "scaled_dot_product_attention":
-            matrix, output = _step_by_step(*args, **kwargs)
+            matrix, output = step_by_step(*args, **kwargs)
             self.matrices.append(matrix)
             return output
         if name == "multi_head_attention_forward":
@@ -135,7 +135,7 @@ def _is_attention(result: torch.Tensor, dim: int | None = None, *_: Any, **__: A
     return result.ndim == 4 or result.shape[-1] == result.shape[-2]
 
 
-def _step_by_step(
+def step_by_step(
     query: torch.Tensor,
     key: torch.Tensor,
     value: torch.Tensor,

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import torch
 from torch.overrides import TorchFunctionMode
+from torch.utils.checkpoint import CheckpointError
 
 from xplain.attributions.engine.explained import Explained
 from xplain.errors import AttributionError, UnknownNameError
@@ -60,7 +61,7 @@ def record_input(model: Explained, batch: torch.Tensor, rules: Callable[[], Rule
     """
     leaf = batch.detach().requires_grad_()
     mode = rules() if rules else None
-    with mode if mode is not None else nullcontext():
+    with _refused_checkpoints(), mode if mode is not None else nullcontext():
         # A clone, since a module may normalise its input in place, which autograd forbids for a leaf.
         outputs = model.forward(leaf.clone())
     require_gradients(outputs)
@@ -121,9 +122,10 @@ def class_gradients(recording: Recording, targets: Sequence[Sequence[int]]) -> l
         rows = [row for row, classes in enumerate(targets) if len(classes) > t]
         # The sum over the batch has each input's own gradient: inputs do not influence each other's scores.
         total = outputs[rows, [targets[row][t] for row in rows]].sum()
-        of_leaves: list[torch.Tensor | None] = list(
-            torch.autograd.grad(total, leaves, retain_graph=t + 1 < count, allow_unused=True)
-        )
+        with _refused_checkpoints():
+            of_leaves: list[torch.Tensor | None] = list(
+                torch.autograd.grad(total, leaves, retain_graph=t + 1 < count, allow_unused=True)
+            )
         if all(gradient is None for gradient in of_leaves):
             raise AttributionError(
                 "the model's output must depend on its input, got no gradient; if the model detaches or converts its "
@@ -131,6 +133,23 @@ def class_gradients(recording: Recording, targets: Sequence[Sequence[int]]) -> l
             )
         gradients.append(of_leaves)
     return gradients
+
+
+@contextmanager
+def _refused_checkpoints() -> Iterator[None]:
+    """Raise AttributionError where torch refuses checkpointed parts.
+
+    They run again for their gradients, without the propagation rules; reentrant ones have no gradient by an input.
+    """
+    try:
+        yield
+    except RuntimeError as error:
+        if not isinstance(error, CheckpointError) and "use_reentrant" not in str(error):
+            raise
+        raise AttributionError(
+            "the model must be differentiable in one pass, got a part under torch.utils.checkpoint, which computes it "
+            "again; turn checkpointing off, or use a method that needs scores only, such as occlusion"
+        ) from error
 
 
 def calls_of_inputs(recording: Recording, targets: Sequence[Sequence[int]]) -> list[list[LayerCall]]:

@@ -143,7 +143,11 @@ class Session:
     def counted(self, index: int, evaluations: int) -> Iterator[None]:
         """Count a pass of one input or of variants of it: announced before, done unless it fails."""
         self.add_planned(index, evaluations)
-        yield
+        try:
+            yield
+        except (MemoryError, RuntimeError) as error:
+            _refuse_out_of_memory(error)
+            raise
         self.add_done(index, evaluations)
 
     def in_batches(
@@ -338,9 +342,7 @@ class Batches:
                 if not _is_out_of_memory(error):
                     raise
                 if stop - start == 1:
-                    raise AttributionError(
-                        f"memory must suffice for one input at a time, got: {error}; use a smaller input or model"
-                    ) from error
+                    _refuse_out_of_memory(error)
                 self.size = (stop - start) // 2
             else:
                 yield slice(start, stop), result
@@ -391,6 +393,14 @@ def _is_out_of_memory(error: BaseException) -> bool:
     return isinstance(error, MemoryError) or any(
         message in text for message in ("out of memory", "not enough memory", "can't allocate memory")
     )
+
+
+def _refuse_out_of_memory(error: BaseException) -> None:
+    """Raise AttributionError if an error of the smallest pass says that memory has run out."""
+    if _is_out_of_memory(error):
+        raise AttributionError(
+            f"memory must suffice for one input at a time, got: {error}; use a smaller input or model"
+        ) from error
 
 
 def _release_memory() -> None:

@@ -24,7 +24,7 @@ from xplain.attributions.captum import seam
 from xplain.attributions.engine import calls, layers
 from xplain.attributions.engine.autograd import wide
 from xplain.attributions.engine.run import Run
-from xplain.attributions.methods.propagation import guided_backprop
+from xplain.attributions.methods.guided_backprop import guided_backprop
 
 Maps = npt.NDArray[np.float64]
 
