@@ -88,7 +88,7 @@ def everything_explained() -> list[Explained]:
         GradientView.of(detector, image, None),
         RegionView.of(segmenter, image, None),
         Presence(CHARACTERS, text, CHARACTERS.scores([TEXT])[0]),
-        Embeddings(CHARACTERS, text.windows[0]),
+        Embeddings(CHARACTERS, text.windows[0], 0),
         Windows(BLACK_BOXES["signals"][0]),
     ]
 

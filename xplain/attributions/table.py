@@ -411,6 +411,15 @@ _ENTRIES = (
         function="xplain.attributions.methods.controls:sobel",
         explains=_PIXELS,
     ),
+    Method(
+        "centre",
+        "Control: a Gaussian at the middle of the photo, whatever the model.",
+        needs="scores",
+        cost="0",
+        paper="Judd et al. 2009, doi:10.1109/ICCV.2009.5459462",
+        function="xplain.attributions.methods.controls:centre",
+        explains=_PIXELS,
+    ),
 )
 
 METHODS: Mapping[str, Method] = MappingProxyType({method.name: method for method in _ENTRIES})

@@ -57,7 +57,9 @@ class Presence(ClassView):
     def prepared_input(self) -> Prepared:
         """Return the input that stands for the whole text."""
         words = len(self.text.words)
-        return Prepared(Source("text"), np.ones((1, 1, words), np.float32), Geometry.identity(1, words))
+        ones = np.ones((1, 1, words), np.float32)
+        identity = self.text.text.encode("utf-8", "surrogatepass")
+        return Prepared(Source("text"), ones, Geometry.identity(1, words), identity)
 
     @property
     def supplies(self) -> Supplies:

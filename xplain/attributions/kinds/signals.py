@@ -18,7 +18,7 @@ from xplain import _check
 from xplain.attributions import call
 from xplain.attributions.engine.maps import combined_provenance, combined_quality, with_notes
 from xplain.attributions.engine.supplies import Cover, Players, Supplies
-from xplain.attributions.kinds.views import ClassView
+from xplain.attributions.kinds.views import ClassView, numbered
 from xplain.attributions.table import Method
 from xplain.errors import InputError
 from xplain.explanation import Attribution, Explanation, Prediction, SignalScores, Source, Window
@@ -66,9 +66,10 @@ class Windows(ClassView):
         super().__init__(model)
         self.signal_model = model
 
-    def prepared_input(self, window: npt.NDArray[np.float32]) -> Prepared:
-        """Return a window (axes, time) as the engine takes it."""
-        return Prepared(Source("signal"), window[np.newaxis], Geometry.identity(*window.shape))
+    def prepared_input(self, window: npt.NDArray[np.float32], number: int) -> Prepared:
+        """Return a window (axes, time) of a recording, by its number there, as the engine takes it."""
+        identity = numbered(number, window)
+        return Prepared(Source("signal"), window[np.newaxis], Geometry.identity(*window.shape), identity)
 
     def forward(self, batch: torch.Tensor) -> torch.Tensor:
         """Return the class scores of windows (n, 1, axes, time); gradients flow."""
@@ -218,7 +219,7 @@ def _explain_recording(
     mean_probabilities = model.probabilities(scores)[numbers].mean(axis=0)
     targets = list(model.targets(target, mean_probabilities))
     view, all_windows = Windows(model), prepared.windows()
-    inputs = [view.prepared_input(all_windows[number]) for number in numbers]
+    inputs = [view.prepared_input(all_windows[number], number) for number in numbers]
     session = call.open_session(view, inputs, [targets] * len(numbers), request)
     of_windows = call.compute_maps(session, view.supplies, entry, request, lambda maps: maps)
     maps, counts = add_maps(prepared, numbers, [each.maps for each in of_windows])

@@ -90,8 +90,8 @@ def _explain_tokens(task: _Task) -> _Findings:
     words, windows = task.text.words, task.text.windows
     values = np.zeros((len(task.classes), len(words)))
     of_windows, coverage = [], []
-    for window in windows:
-        computed = task.compute(Embeddings(task.model, window))
+    for number, window in enumerate(windows):
+        computed = task.compute(Embeddings(task.model, window, number))
         of_words, covered = share_out(computed.maps[:, 0], words, window.spans)
         values += of_words
         of_windows.append(computed)

@@ -26,6 +26,11 @@ if TYPE_CHECKING:
 Scores = npt.NDArray[np.float64]
 
 
+def numbered(number: int, content: npt.NDArray[Any]) -> bytes:
+    """Return the identity of a window: equal windows draw numbers of their own, as their errors count as independent."""
+    return number.to_bytes(8) + np.ascontiguousarray(content).tobytes()
+
+
 class View(ABC):
     """The members that every view takes from the model behind it.
 
