@@ -45,12 +45,15 @@ class Players:
         What messages call several players.
     remedy : str
         How a caller gets fewer of them.
+    note : str
+        What a reader of the map has to know of them; empty if nothing.
     """
 
     labels: Int
     is_shared: bool = False
     noun: str = "regions"
     remedy: str = "lower n_segments"
+    note: str = ""
 
     @property
     def count(self) -> int:
@@ -173,7 +176,10 @@ def compute(function: Function, run: Run, supplies: Supplies, options: Mapping[s
     for name, default in _options(function).items():
         if default is inspect.Parameter.empty:
             supply = supplies.named(name)
-            arguments[name] = supply(run.prepared, **{option: options[option] for option in _options(supply)})
+            supplied = supply(run.prepared, **{option: options[option] for option in _options(supply)})
+            if isinstance(supplied, Players) and supplied.note:
+                run.quality.say(supplied.note)
+            arguments[name] = supplied
         else:
             arguments[name] = options[name]
     return np.asarray(function(run, **arguments))

@@ -15,7 +15,7 @@ from xplain.attributions import call
 from xplain.attributions.engine.maps import InputMaps, combined_provenance, with_notes
 from xplain.attributions.engine.session import Session
 from xplain.attributions.engine.supplies import Cover, Players, Supplies
-from xplain.attributions.kinds.segments import segment
+from xplain.attributions.kinds.segments import is_near, segment
 from xplain.attributions.kinds.views import PredictionView
 from xplain.attributions.table import Method
 from xplain.errors import InputError
@@ -142,9 +142,13 @@ class Pixels:
         segments : {"slic", "quickshift", "felzenszwalb", "grid"} or integer array (height, width)
             The regions: superpixels, rectangles, or a feature mask in pixels of the original image.
         n_segments : int
-            How many superpixels or rectangles to aim at.
+            How many superpixels or rectangles to make; within a tenth, else the map has a note.
         """
-        return Players(segment(prepared, self.channel_axis, segments, n_segments))
+        players = Players(segment(prepared, self.channel_axis, segments, n_segments))
+        if isinstance(segments, str) and segments != "quickshift" and not is_near(players.count, n_segments):
+            nearest = f"{players.count} regions, the nearest to {n_segments} that {segments} makes of this image"
+            return replace(players, note=nearest)
+        return players
 
     def cover(self, prepared: Prepared, *, window: Any = 1 / 7, stride: Any = 1 / 14) -> Cover:
         """Return the positions of a window; the last of a row or column is moved back to fit, so all is covered.

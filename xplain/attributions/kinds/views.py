@@ -27,7 +27,7 @@ Scores = npt.NDArray[np.float64]
 
 
 def numbered(number: int, content: npt.NDArray[Any]) -> bytes:
-    """Return the identity of a window: equal windows draw numbers of their own, as their errors count as independent."""
+    """Return the identity of a window: equal windows draw other numbers, as their errors count as independent."""
     return number.to_bytes(8) + np.ascontiguousarray(content).tobytes()
 
 
