@@ -116,7 +116,7 @@ TENSORS = ("images", "regions", "signals")
 _ENTRIES = (
     Method(
         "saliency",
-        "Largest absolute gradient over the channels.",
+        "Largest absolute gradient over the channels; with its sign by `abs=False`.",
         needs="gradients",
         cost="1",
         paper="Simonyan et al. 2013, arXiv:1312.6034",
