@@ -84,14 +84,14 @@ class Cover:
     columns : numpy.ndarray
         float64 (C, w): the same of ranges of columns. Position r * C + c is range r of rows and c of columns.
     sizes : float or numpy.ndarray
-        What the value of a place is divided by, or (h, w) of it: 1 where each place is to show the whole loss.
+        What the value of a place is divided by, or (h, w) or (w,) of it: 1 where each place is to show the whole loss.
     players : int or None
         How many players the ranges are made of, if of whole ones.
     """
 
     rows: Float64
     columns: Float64
-    sizes: float | npt.NDArray[np.intp] = 1.0
+    sizes: float | npt.NDArray[np.intp] | Float64 = 1.0
     players: int | None = None
 
     @property

@@ -151,7 +151,10 @@ class Pixels:
         return players
 
     def cover(self, prepared: Prepared, *, window: Any = 1 / 7, stride: Any = 1 / 14) -> Cover:
-        """Return the positions of a window; the last of a row or column is moved back to fit, so all is covered.
+        """Return the positions of a window, which cover all pixels.
+
+        Where windows overlap, the last of a row or column is moved back to fit. Where the stride is the window's size,
+        none overlap: they are spread evenly, some a little smaller, if they do not fit.
 
         Parameters
         ----------
@@ -167,8 +170,7 @@ class Pixels:
         if step[0] > patch[0] or step[1] > patch[1]:
             raise InputError(f"stride must be at most the window, {patch} pixels, got {step}; pixels would be left out")
         rows, columns = (
-            masks.coverage(masks.starts(side, extent, distance), extent, side)
-            for side, extent, distance in zip(size, patch, step, strict=True)
+            masks.slide(side, extent, distance) for side, extent, distance in zip(size, patch, step, strict=True)
         )
         return Cover(rows, columns)
 

@@ -166,10 +166,11 @@ class Windows(ClassView):
         stride: int | float | None = None,
         together: bool = False,
     ) -> Cover:
-        """Return the positions of a segment of time; the last is moved back to end with the window.
+        """Return the positions of a segment of time, which cover the window.
 
         A reading's value is the mean, over the segments that cover it, of the loss shared out among the readings of the
-        segment.
+        segment. Where segments overlap, the last is moved back to end with the window. By default they do not, and are
+        spread evenly if they do not fit: 125 readings in segments of 12 are 11 of 11 or 12.
 
         Parameters
         ----------
@@ -190,8 +191,10 @@ class Windows(ClassView):
                 f"stride must be at most the length, {extent} readings, got {step}; readings would be left out"
             )
         rows = np.ones((1, axes)) if _check.boolean("together", together) else np.eye(axes)
-        columns = masks.coverage(masks.starts(time, extent, step), extent, time)
-        return Cover(rows, columns, float(rows[0].sum() * extent))
+        columns = masks.slide(time, extent, step)
+        # Segments that overlap are of one size; of others each reading has that of its own.
+        sizes = (columns.sum(axis=1) @ columns) / columns.sum(axis=0)
+        return Cover(rows, columns, rows[0].sum() * sizes)
 
 
 def _readings(name: str, value: Any, time: int) -> int:
