@@ -92,7 +92,8 @@ def slide(size: int, window: int, stride: int) -> Float64:
     """
     if stride == window:
         count = -(-size // window)
-        return (np.arange(size) * count // size == np.arange(count)[:, None]).astype(np.float64)
+        inside: Bool = np.arange(size) * count // size == np.arange(count)[:, None]
+        return inside.astype(np.float64)
     return coverage(starts(size, window, stride), window, size)
 
 

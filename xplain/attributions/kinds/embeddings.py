@@ -69,17 +69,17 @@ class Embeddings(ClassView):
         """All that methods may ask for; what they switch off in parts is `presence`."""
         return Supplies("texts", self.baseline, self.baselines)
 
-    def baseline(self, prepared: Prepared) -> npt.NDArray[np.float32]:
+    def baseline(self, prepared: Prepared) -> list[npt.NDArray[np.float32]]:
         """Return the embeddings of the same text with the baseline token instead of every token but the special ones.
 
         The baseline token is the tokenizer's mask, else its padding or unknown token; see `TextClassifier`.
         """
         ordinary = np.array([span is not None for span in self.window.spans])
-        return self._look_up(np.where(ordinary, self.text_model.baseline_id, self.window.ids))
+        return [self._look_up(np.where(ordinary, self.text_model.baseline_id, self.window.ids))]
 
     def baselines(self, prepared: Prepared) -> list[npt.NDArray[np.float32]]:
         """Return the only baseline."""
-        return [self.baseline(prepared)]
+        return self.baseline(prepared)
 
     def forward(self, batch: torch.Tensor) -> torch.Tensor:
         """Return the class scores of embeddings (n, embedding, 1, tokens); gradients flow."""

@@ -66,13 +66,13 @@ class Presence(ClassView):
         """All that methods may ask for."""
         return Supplies("texts", self.baseline, self.baselines, self.players, self.cover)
 
-    def baseline(self, prepared: Prepared) -> npt.NDArray[np.float32]:
+    def baseline(self, prepared: Prepared) -> list[npt.NDArray[np.float32]]:
         """Return the input without any word."""
-        return np.zeros_like(prepared.array)
+        return [np.zeros_like(prepared.array)]
 
     def baselines(self, prepared: Prepared) -> list[npt.NDArray[np.float32]]:
         """Return the only baseline."""
-        return [self.baseline(prepared)]
+        return self.baseline(prepared)
 
     def players(self, prepared: Prepared, *, unit: str | int = "auto") -> Players:
         """Return units of the text as players; the value of a unit is shared out evenly among its words.

@@ -138,7 +138,8 @@ def _as_many(divide: Callable[[int], npt.NDArray[Any]], picture: Float64, count:
     count, the smallest regions above it are merged.
     """
     below, above = 0, most + 1  # what was asked for gave too few, and too many
-    asked, divisions = min(count, most), []
+    asked = min(count, most)
+    divisions: list[tuple[int, Int]] = []
     while len(divisions) < _MOST_TRIES and below < asked < above:
         labels = _numbered(divide(asked))
         regions = int(labels.max()) + 1

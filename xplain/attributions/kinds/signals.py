@@ -18,6 +18,7 @@ from xplain import _check
 from xplain.attributions import call
 from xplain.attributions.engine.maps import combined_provenance, combined_quality, with_notes
 from xplain.attributions.engine.supplies import Cover, Players, Supplies
+from xplain.attributions.kinds.backgrounds import gathered, members
 from xplain.attributions.kinds.views import ClassView, numbered
 from xplain.attributions.table import Method
 from xplain.errors import InputError
@@ -45,7 +46,7 @@ def explain(
     number of the only window to explain, or a sequence of numbers; readings of no such window get 0. A target of None
     is the class with the highest mean probability over the windows that are explained.
     """
-    windows, request = request.take("windows")
+    windows, request = gathered(request, ndim=2).take("windows")
     entry = call.choose_method(model, request, "occlusion" if model.module is None else "integrated-gradients")
     return [
         _explain_recording(model, prepared, target, windows, entry, request)
@@ -84,17 +85,22 @@ class Windows(ClassView):
         """All that methods may ask for."""
         return Supplies("signals", self.baseline, self.baselines, self.players, self.cover)
 
-    def baseline(self, prepared: Prepared, *, baseline: Baseline = 0.0) -> npt.NDArray[np.float32]:
-        """Return the window that stands for "nothing there".
+    def baseline(self, prepared: Prepared, *, baseline: Any = 0.0) -> list[npt.NDArray[np.float32]]:
+        """Return the window that stands for "nothing there", or a set of windows whose explanations are averaged.
 
         Parameters
         ----------
         prepared : Prepared
             The window.
-        baseline : float, "mean" or array_like
+        baseline : float, "mean", array_like, or a list of those
             In units of the model's input: a number; "mean", each axis's own mean over the window; a number for each
-            axis; or (axes, time).
+            axis; or (axes, time). A list, or an array (k, axes, time), is a set, such as the windows of a real
+            recording, ``model.prepare(recording).windows()``. A set costs k times as much.
         """
+        return [self._baseline(prepared, spec) for spec in members("baseline", baseline, 2)]
+
+    def _baseline(self, prepared: Prepared, baseline: Baseline) -> npt.NDArray[np.float32]:
+        """Return one baseline."""
         axes, time = prepared.array.shape[1:]
         if isinstance(baseline, str):
             _check.choice("baseline", baseline, ("mean",))
@@ -116,13 +122,12 @@ class Windows(ClassView):
         ----------
         prepared : Prepared
             The window.
-        baselines : list or tuple of baselines
-            Each as for `baseline`.
+        baselines : baseline or set of baselines
+            As for `baseline`; a list of numbers is a set of windows that these fill.
         """
-        specs = baselines if isinstance(baselines, (list, tuple)) else [baselines]
-        if not specs:
-            raise _check.wrong("baselines", "at least one baseline", baselines)
-        return [self.baseline(prepared, baseline=spec) for spec in specs]
+        several = isinstance(baselines, (list, tuple))
+        specs = list(baselines) if several and baselines else members("baselines", baselines, 2)
+        return [self._baseline(prepared, spec) for spec in specs]
 
     def players(self, prepared: Prepared, *, segments: Any = 10, together: bool = False) -> Players:
         """Return segments of the window as players; the value of a segment is shared out evenly among its readings.

@@ -191,3 +191,7 @@ class PredictionView(View):
     def predictions(self, scores: Scores) -> tuple[Prediction, ...]:
         """Return everything that was found in the image."""
         return self.all_predictions
+
+    def read(self, photo: Any) -> npt.NDArray[Any]:
+        """Return the model's input for another photo."""
+        return self._image_model.prepare(photo).array
