@@ -46,7 +46,7 @@ PACKAGES = ("torch", "numpy", "captum", "grad-cam", "scikit-learn")
 EVALUATIONS = 64
 BATCH_SIZES = (2, 4, 8)
 """Of the bare passes; the best of them is what a method could reach."""
-CONTROLS = ("random", "sobel")
+CONTROLS = ("random", "sobel", "centre")
 """Methods that take no evaluations."""
 
 

@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 from tests.attributions.board import Board, linear
-from xplain.attributions.methods.controls import random, sobel
+from xplain.attributions.methods.controls import centre, random, sobel
+from xplain.models import Preprocess
 
 
 def board(image, seed=0, targets=2):
@@ -41,4 +42,25 @@ def test_controls_cost_nothing():
     run = board(np.zeros((3, 8, 8), np.float32))
     random(run)
     sobel(run)
+    centre(run)
     assert run.calls == 1
+
+
+def test_centre_is_a_gaussian_of_a_quarter_of_each_side():
+    maps = centre(board(np.zeros((3, 41, 81), np.float32)))
+    assert maps.shape == (2, 41, 81)
+    rows, columns = np.mgrid[:41, :81]
+    expected = np.exp(-(((rows - 20) / (41 / 4)) ** 2 + ((columns - 40) / (81 / 4)) ** 2) / 2)
+    assert maps[0] == pytest.approx(expected, abs=1e-12)
+    assert (maps[0] == maps[1]).all()
+
+
+@pytest.mark.parametrize("resize", ["shorter-side", "letterbox", "stretch"])
+def test_centre_is_the_middle_of_the_photo(resize):
+    array, geometry = Preprocess(size=24, resize=resize)(np.zeros((40, 72, 3), np.uint8))
+    run = Board(linear(np.ones((1, *array.shape))), array, geometry=geometry)
+    values = geometry.to_original(centre(run)[0])
+    rows, columns = np.mgrid[:40, :72]
+    expected = np.exp(-(((rows - 19.5) / 10) ** 2 + ((columns - 35.5) / 18) ** 2) / 2)
+    seen = values != 0
+    assert values[seen] == pytest.approx(expected[seen], abs=0.03)

@@ -3,6 +3,7 @@ import pytest
 import torch
 from torch import nn
 
+import xplain
 from tests.attributions.board import notes_of
 from tests.attributions.networks import Linear, Quadratic, attribute, convolutional, noise, prepared
 from tests.support import refuses
@@ -50,6 +51,35 @@ def test_gradients_of_a_linear_score_are_its_weights():
     np.testing.assert_allclose(maps[0], np.square(WEIGHTS[1]).sum(axis=0), rtol=1e-15)
     maps, _ = attribute("smoothgrad", module, IMAGE, target=1, n_samples=20, statistic="variance")
     assert not maps.any()
+
+
+def test_the_signed_gradient_of_a_linear_score_is_its_weights():
+    maps, _ = attribute("saliency", Linear(WEIGHTS), IMAGE, target=[2, 0], abs=False)
+    np.testing.assert_array_equal(maps, WEIGHTS[[2, 0]].sum(axis=1))
+    with refuses(InputError, "abs must be True or False, got 1"):
+        attribute("saliency", Linear(WEIGHTS), IMAGE, target=0, abs=1)
+
+
+@pytest.mark.parametrize("method", ["saliency", "captum:Saliency", "class"])
+def test_every_kind_has_signed_gradients_by_any_name_of_the_method(method):
+    """f = 3 a - 2 b of pixels, readings, and of the numbers of two words."""
+    if method == "class":
+        from captum.attr import Saliency as method
+
+    line = Linear(np.array([[[[3.0, -2.0]]]]))
+    images, pixels = xplain.ImageClassifier(line), np.ones((1, 2, 1), np.float32)
+    assert xplain.explain(images, pixels, method).attributions[0].evidence.values.tolist() == [[3, 2]]
+    image = xplain.explain(images, pixels, method, abs=False)
+    assert image.attributions[0].evidence.values.tolist() == [[3, -2]]
+    assert image.attributions[0].method == "saliency"
+    signals = xplain.SignalClassifier(nn.Sequential(nn.Unflatten(1, (1, 1)), line), sample_rate_hz=1, window=2)
+    recording = xplain.explain(signals, [[5.0, 7.0]], method, abs=False)
+    assert recording.attributions[0].evidence.values.tolist() == [[3, -2]]
+    words = nn.Sequential(nn.Embedding(2, 1), nn.Flatten(), nn.Linear(2, 1, bias=False))
+    words[2].weight.data = torch.tensor([[3.0, -2.0]])
+    texts = xplain.TextClassifier(words, lambda text: ([0, 1], [(0, 1), (2, 3)]), baseline_id=0)
+    text = xplain.explain(texts, "a b", method, abs=False)
+    assert [word.score for word in text.attributions[0].evidence.words] == [3, -2]
 
 
 def test_integrated_gradients_of_a_square_are_exact_with_five_points():

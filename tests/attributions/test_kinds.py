@@ -88,7 +88,7 @@ def everything_explained() -> list[Explained]:
         GradientView.of(detector, image, None),
         RegionView.of(segmenter, image, None),
         Presence(CHARACTERS, text, CHARACTERS.scores([TEXT])[0]),
-        Embeddings(CHARACTERS, text.windows[0]),
+        Embeddings(CHARACTERS, text.windows[0], 0),
         Windows(BLACK_BOXES["signals"][0]),
     ]
 
@@ -161,7 +161,9 @@ def test_a_new_method_differentiates_texts_and_signals_alike(monkeypatch):
 
 def test_a_method_that_asks_for_what_a_kind_has_not_is_refused(monkeypatch):
     with_method(monkeypatch, function=f"{__name__}:count_up", needs="gradients")
-    with refuses(AttributionError, "default for each option but baseline, baselines, which texts supply", "'players'"):
+    with refuses(
+        AttributionError, "default for each option but baseline, background, baselines, which texts supply", "'players'"
+    ):
         xplain.explain(CHARACTERS, TEXT, "new")
     with_method(monkeypatch, function=f"{__name__}:slopes", needs="scores")
     with refuses(AttributionError, "method must need gradients"):

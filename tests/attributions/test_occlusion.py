@@ -28,6 +28,31 @@ def test_windows_of_a_linear_score_hold_their_share(image, weights):
     assert board.calls == 1 + 6
 
 
+@pytest.mark.parametrize(
+    ("window", "counts"), [((3, 5), (3, 3)), ((5, 12), (2, 1)), ((7, 7), (2, 2)), ((8, 1), (1, 12))]
+)
+def test_windows_that_do_not_fit_are_spread_evenly_so_that_each_holds_its_share(image, weights, window, counts):
+    """As everywhere where the stride is the window's size: no pixel is covered twice."""
+    rows, columns = (np.arange(side) * count // side for side, count in zip((8, 12), counts, strict=True))
+    board = Board(linear(weights, bias=3.0), image)
+    maps = occlusion(board, window=window, stride=window, baseline=0.5)
+    share = (weights * (image.astype(float) - 0.5)).sum(axis=1)
+    for row in range(counts[0]):
+        for column in range(counts[1]):
+            inside = np.ix_(rows == row, columns == column)
+            for target in range(2):
+                assert maps[target][inside] == pytest.approx(share[target][inside].sum())
+    assert board.calls == 1 + counts[0] * counts[1]
+
+
+def test_one_axis_may_overlap_and_the_other_not(image, weights):
+    maps = occlusion(Board(linear(weights), image), window=(3, 4), stride=(3, 2))
+    share = (weights * image.astype(float)).sum(axis=1)
+    bands = [share[:, :, left : left + 4].sum(axis=2) for left in (0, 2, 4, 6, 8)]
+    assert maps[:, 0, 0] == pytest.approx(bands[0][:, :3].sum(axis=1))
+    assert maps[:, 7, 5] == pytest.approx(((bands[1] + bands[2]) / 2)[:, 6:].sum(axis=1))
+
+
 def test_overlapping_windows_are_averaged(image, weights):
     def curved(batch):
         return np.tanh(linear(weights)(batch))

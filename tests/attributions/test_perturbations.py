@@ -55,7 +55,7 @@ def test_several_targets_cost_as_much_as_one(model, photo, method):
         assert double.attributions[1].quality[name] == pytest.approx(value, abs=1e-9)
 
 
-@pytest.mark.parametrize("method", [*OPTIONS, "random", "sobel"])
+@pytest.mark.parametrize("method", [*OPTIONS, "random", "sobel", "centre"])
 def test_runs_repeat_and_batches_do_not_matter(model, photo, method):
     options = OPTIONS.get(method, {})
     first, again, by_one, by_seven = (

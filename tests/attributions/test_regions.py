@@ -18,7 +18,7 @@ METHODS_ON_REGIONS = [
 
 #: Controls, and methods of single neurons, which no region is.
 NO_EVIDENCE_OF_REGIONS = {
-    *("random", "sobel"),
+    *("random", "sobel", "centre"),
     *("neuron-gradient", "neuron-conductance", "neuron-integrated-gradients"),
 }
 

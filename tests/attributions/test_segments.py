@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+import xplain
 from tests.support import refuses
 from xplain.attributions.kinds import segments
 from xplain.attributions.kinds.segments import SEGMENTATIONS
@@ -55,6 +56,43 @@ def test_normalisation_and_channel_order_do_not_move_grey_superpixels(photo):
 def test_grid_is_nearly_square_rectangles():
     labels = segment(np.zeros((1, 30, 60), np.float32), "grid", 8)
     assert (labels == (np.arange(30) // 15)[:, None] * 4 + np.arange(60) // 15).all()
+
+
+@pytest.mark.parametrize("name", ["slic", "felzenszwalb", "grid"])
+@pytest.mark.parametrize("count", [2, 3, 5, 9, 16, 25, 50, 100])
+def test_regions_are_as_many_as_asked_for_within_a_tenth(photo, name, count):
+    noisy = np.random.default_rng(0).integers(0, 256, (50, 70, 3), dtype=np.uint8)
+    for picture in (photo.repeat(2, axis=0).repeat(2, axis=1), noisy):
+        labels = segment(picture, name, count)
+        assert abs(labels.max() + 1 - count) <= count / 10
+        assert (segment(picture, name, count) == labels).all()
+
+
+def test_regions_stay_connected_where_small_ones_are_merged():
+    from skimage.measure import label
+
+    noisy = np.random.default_rng(0).integers(0, 256, (50, 70, 3), dtype=np.uint8)
+    labels = segment(noisy, "slic", 9)
+    assert label(labels, background=-1, connectivity=1).max() == 9
+
+
+def test_the_smallest_regions_are_merged_with_the_neighbour_of_the_nearest_colour():
+    labels = np.array([[0, 0, 0, 1, 2, 2, 2, 2, 3, 3]])
+    picture = np.repeat(np.array([[0, 0, 0, 0.6, 1, 1, 1, 1, 0.9, 0.9]])[..., np.newaxis], 3, axis=2)
+    assert segments._merged(labels, picture, 3).tolist() == [[0, 0, 0, 1, 1, 1, 1, 1, 2, 2]]
+    assert segments._merged(labels, picture, 2).tolist() == [[0, 0, 0, 1, 1, 1, 1, 1, 1, 1]]
+
+
+@pytest.mark.parametrize(("name", "size"), [("slic", 5), ("felzenszwalb", 5), ("grid", 5), ("grid", 6)])
+def test_a_picture_too_small_for_them_gets_the_nearest_and_says_so(name, size):
+    picture = np.random.default_rng(0).integers(0, 256, (size, size, 3), dtype=np.uint8)
+    model = xplain.ImageClassifier(lambda images: images.mean(axis=(1, 2)))
+    explanation = xplain.explain(model, picture, "feature-ablation", segments=name, n_segments=50)
+    quality = explanation.attributions[0].quality
+    assert quality["players"] == len(np.unique(segment(picture, name, 50))) <= size * size
+    assert f"{quality['players']} regions, the nearest to 50 that {name} makes of this image" in quality["notes"]
+    enough = xplain.explain(model, picture, "feature-ablation", segments="grid", n_segments=9)
+    assert "notes" not in enough.attributions[0].quality
 
 
 def test_feature_mask_is_in_original_pixels():

@@ -273,3 +273,22 @@ def test_unknown_names_are_refused():
         xplain.explain(classifier(), RECORDING, "occlusion", window=3)
     with refuses(UnknownNameError, "target must be one of walk, run, got 'wlk'; did you mean 'walk'?"):
         xplain.explain(classifier(labels=["walk", "run"]), RECORDING, target="wlk")
+
+
+@pytest.mark.parametrize(
+    ("readings", "options"), [(125, {}), (125, {"length": 0.3}), (7, {"length": 3}), (3, {"length": 2})]
+)
+@pytest.mark.parametrize("together", [False, True])
+def test_occlusion_of_a_linear_score_adds_up_also_where_segments_do_not_fit(readings, options, together):
+    recording = np.random.default_rng(0).normal(size=(2, readings)).astype(np.float32) + 1
+    weights = np.random.default_rng(1).normal(size=(2, readings))
+    model = xplain.SignalClassifier(
+        lambda windows: (windows * weights).sum(axis=(1, 2))[:, None], sample_rate_hz=10, window=readings
+    )
+    e = xplain.explain(model, recording, "occlusion", together=together, baseline=0.5, **options)
+    assert values(e).sum() == pytest.approx((weights * (recording - 0.5)).sum(), rel=1e-5)
+
+
+def test_a_segment_shares_its_loss_among_its_own_readings():
+    model = xplain.SignalClassifier(lambda windows: windows.sum(axis=2), sample_rate_hz=10, window=3)
+    assert values(xplain.explain(model, [[80.0, 200, 120]], "occlusion", length=2)).tolist() == [[140, 140, 120]]

@@ -72,7 +72,7 @@ def test_the_page_has_the_maps_and_the_figures_beside_the_controls_and_needs_not
     page = Page(text)
     header, *rows = page.rows
     assert header == ["method", "deletion", "insertion", "sparseness", "evaluations", "seconds", "full colour"]
-    assert [row[0] for row in rows] == ["occlusion", "random", "sobel"]
+    assert [row[0] for row in rows] == ["occlusion", "random", "sobel", "centre"]
     assert float(rows[0][1]) < min(float(row[1]) for row in rows[1:])
     assert "script" not in page.tags
     assert "b" not in page.tags
@@ -97,16 +97,16 @@ def test_without_an_output_the_table_is_printed(folder, capsys):
     assert compare("--measures", "deletion, sparseness", "--option", "deletion.steps=4") == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].split() == ["method", "deletion", "sparseness", "evaluations", "seconds"]
-    assert [line.split()[0] for line in lines[1:4]] == ["occlusion", "random", "sobel"]
-    assert lines[4].startswith("deletion: area under the score")
-    assert "steps 4" in lines[4]
+    assert [line.split()[0] for line in lines[1:5]] == ["occlusion", "random", "sobel", "centre"]
+    assert lines[5].startswith("deletion: area under the score")
+    assert "steps 4" in lines[5]
 
 
 @pytest.mark.parametrize("region", [["--box", "0,0,12,16"], ["--mask", "mask.png"]])
 def test_a_region_adds_localisation(folder, capsys, region):
     assert compare("--json", "--no-time", *region) == 0
     rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    assert [row["method"] for row in rows] == ["occlusion", "random", "sobel"]
+    assert [row["method"] for row in rows] == ["occlusion", "random", "sobel", "centre"]
     assert (rows[0]["hit"], rows[0]["energy"], rows[0]["IoU"]) == (1, 1, 1)
     assert rows[0]["status"] == "successful"
 
@@ -115,8 +115,8 @@ def test_methods_that_cannot_explain_the_model_fail_and_the_others_are_drawn(fol
     assert compare("--methods", "grad-cam,occlusion", "--json", "-o", "page.html", "--target", "right") == 1
     done = capsys.readouterr()
     rows = [json.loads(line) for line in done.out.splitlines()]
-    assert [row["status"] for row in rows] == ["successful"] * 3 + ["failed"]
-    assert "which needs layers" in rows[3]["error"]
+    assert [row["status"] for row in rows] == ["successful"] * 4 + ["failed"]
+    assert "which needs layers" in rows[4]["error"]
     assert done.err.startswith("xplain: error: grad-cam: method must be one")
     assert "grad-cam" in Path("page.html").read_text(encoding="utf-8")
 

@@ -45,7 +45,7 @@ def test_a_faithful_method_beats_the_controls_in_every_measure(planted, photo):
     measures = [name for name in MEASURES if name != "localisation"]
     compared = compare(planted, photo, ["input-x-gradient"], measures=measures, region=THING, output="logit")
     first, *controls = compared.rows()
-    assert [row["method"] for row in controls] == ["random", "sobel"]
+    assert [row["method"] for row in controls] == ["random", "sobel", "centre"]
     for control in controls:
         for name in ("deletion", "infidelity", "relative error"):
             assert first[name] < control[name], name
@@ -105,7 +105,7 @@ def test_a_map_is_brought_back_to_the_input_of_a_preprocessed_model():
 def test_a_method_that_cannot_explain_the_model_is_told_with_its_reason(photo):
     model = xplain.ImageClassifier(lambda images: images[:, 1:4, 2:6].mean(axis=(1, 2, 3))[:, None] / 255, ["thing"])
     compared = compare(model, photo, {"grad-cam": {}, "occlusion": {"window": 2, "stride": 2}, "sobel": {}})
-    assert [e.provenance.method for e in compared] == ["occlusion", "random", "sobel"]
+    assert [e.provenance.method for e in compared] == ["occlusion", "random", "sobel", "centre"]
     assert "which needs layers of a torch module" in compared.refused["grad-cam"]
     assert "grad-cam: refused: method must be" in str(compared)
     assert compared[0].provenance.options["window"] == 2

@@ -26,6 +26,7 @@ from xplain.explanation import (
 from xplain.explanation.notes import ALL_ZERO, no_notes
 from xplain.renderers import CMAPS, KINDS, draw
 from xplain.renderers.canvas import paint, typography
+from xplain.renderers.canvas.scale import meanings
 from xplain.renderers.image import drawing as image_drawing
 from xplain.renderers.image.style import Style
 
@@ -529,3 +530,10 @@ def test_pillow_reads_the_picture():
     with Image.open(io.BytesIO(picture.png())) as image:
         assert np.array_equal(np.asarray(image), picture.pixels)
         assert image.text["Description"] == picture.alt
+
+
+def test_ends_of_a_scale_are_named_by_direction_where_values_have_one():
+    assert meanings(["saliency"], False, False) == ("weak", "strong")
+    assert meanings(["saliency"], True, False) == ("weak", "strong")  # a diverging map that the caller chose
+    assert meanings(["saliency"], True, True) == ("speaks against", "speaks for")  # the signed gradient
+    assert meanings(["saliency", "occlusion"], False, False) == ("no evidence", "speaks for")

@@ -74,7 +74,8 @@ def run(
         regions     grad-cam                                                          occlusion
         ==========  ================================================================  ===============
     seed : int
-        Seed of the method's random numbers, the same for each input. Global generators are neither used nor changed.
+        Seed of the method's random numbers, to which each input adds its digest: an input has the same numbers alone as
+        among others, and two inputs have different ones. Global generators are neither used nor changed.
     batch_size : int, optional
         Variants of an input that are evaluated at once. None chooses by the model's activations. Batches shrink when
         memory runs out.

@@ -114,7 +114,7 @@ TENSORS = (*_PIXELS, "signals")
 _ENTRIES = (
     Method(
         "saliency",
-        "Largest absolute gradient over the channels.",
+        "Largest absolute gradient over the channels; with its sign by `abs=False`.",
         needs="gradients",
         cost="1",
         paper="Simonyan et al. 2013, arXiv:1312.6034",
@@ -400,6 +400,15 @@ _ENTRIES = (
         cost="0",
         paper="Clark et al. 2024, arXiv:2306.12816",
         function="xplain.attributions.methods.controls:sobel",
+        explains=_PIXELS,
+    ),
+    Method(
+        "centre",
+        "Control: a Gaussian at the middle of the photo, whatever the model.",
+        needs="scores",
+        cost="0",
+        paper="Judd et al. 2009, doi:10.1109/ICCV.2009.5459462",
+        function="xplain.attributions.methods.controls:centre",
         explains=_PIXELS,
     ),
 )

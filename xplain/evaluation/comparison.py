@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 
 #: Methods that do not ask the model, with which every comparison ends.
-CONTROLS = ("random", "sobel")
+CONTROLS = ("random", "sobel", "centre")
 
 Measures = Iterable[str] | Mapping[str, Mapping[str, Any]]
 
@@ -141,7 +141,8 @@ def compare(
     Returns
     -------
     Comparison
-        Its last explanations are those of ``random`` and ``sobel``: a method that does not beat them says nothing.
+        Its last explanations are those of ``random``, ``sobel`` and ``centre``: a method that does not beat them says
+        nothing.
 
     Raises
     ------
@@ -159,7 +160,7 @@ def compare(
     >>> model = xplain.ImageClassifier(left, ["left"], output="probability")
     >>> compared = compare(model, photo, {"occlusion": {"window": 1, "stride": 1}})
     >>> [row["method"] for row in compared.rows()]
-    ['occlusion', 'random', 'sobel']
+    ['occlusion', 'random', 'sobel', 'centre']
     >>> deletion = [row["deletion"] for row in compared.rows()]
     >>> deletion[0] < min(deletion[1:])
     True

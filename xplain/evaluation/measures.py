@@ -105,7 +105,9 @@ class Subject:
         from xplain import attributions
         from xplain.attributions.kinds.scoring import target_of
 
-        inputs = [replace(self.prepared, array=array) for array in arrays]
+        # They draw the random numbers of the image itself, else noise would pass for a change of the map.
+        identity = np.ascontiguousarray(self.prepared.array).tobytes()
+        inputs = [replace(self.prepared, array=array, identity=identity) for array in arrays]
         targets = [target_of(self.model, self.attribution.target)] * len(inputs)
         options = {"batch_size": self.batch_size, **options}
         explanations = attributions.run(self.model, inputs, targets, method=method, **options)

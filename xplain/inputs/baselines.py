@@ -47,7 +47,7 @@ def make(array: npt.NDArray[Any], channel_axis: int, spec: Any, name: str = "bas
     elif np.ndim(spec) == 0:
         spec = _check.number(name, spec)
     try:
-        baseline = np.array(np.broadcast_to(np.asarray(spec, dtype=np.float32), array.shape))
+        baseline = np.ascontiguousarray(np.broadcast_to(np.asarray(spec, dtype=np.float32), array.shape))
     except (TypeError, ValueError):
         shape = getattr(spec, "shape", None) or type(spec).__name__
         raise InputError(

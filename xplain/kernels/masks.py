@@ -69,6 +69,34 @@ def coverage(first: Int, window: int, size: int) -> Float64:
     return inside.astype(np.float64)
 
 
+def slide(size: int, window: int, stride: int) -> Float64:
+    """Place windows along one axis so that they cover it.
+
+    Parameters
+    ----------
+    size, window, stride : int
+        Pixels, 1 <= window <= size and 1 <= stride <= window.
+
+    Returns
+    -------
+    float64 array (positions, size)
+        1.0 inside a window, 0.0 outside. Where windows overlap (stride < window), the last is moved back to end with
+        the axis. Else each pixel is in one window: if they do not fit, they are spread evenly, and some are smaller.
+
+    Examples
+    --------
+    >>> slide(5, 2, 1).sum(axis=0).tolist()
+    [1.0, 2.0, 2.0, 2.0, 1.0]
+    >>> slide(5, 2, 2).tolist()
+    [[1.0, 1.0, 0.0, 0.0, 0.0], [0.0, 0.0, 1.0, 1.0, 0.0], [0.0, 0.0, 0.0, 0.0, 1.0]]
+    """
+    if stride == window:
+        count = -(-size // window)
+        inside: Bool = np.arange(size) * count // size == np.arange(count)[:, None]
+        return inside.astype(np.float64)
+    return coverage(starts(size, window, stride), window, size)
+
+
 def keep_regions(
     coalitions: Bool, labels: Int, image: npt.NDArray[Any], baseline: npt.NDArray[Any]
 ) -> npt.NDArray[Any]:

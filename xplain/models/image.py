@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -36,11 +37,20 @@ class Prepared:
         the image itself: uint8 (height, width, 3), or float32 if the caller gave floats.
     geometry : Geometry
         Where the input lies on the original.
+    identity : bytes, optional
+        What tells the input from others, where its array does not: another text may have as many words, and two windows
+        of a recording the same readings. None is the array.
     """
 
     source: Source
     array: npt.NDArray[Any]
     geometry: Geometry
+    identity: bytes | None = None
+
+    def digest(self) -> bytes:
+        """Return 16 bytes that are those of this input alone."""
+        identity = np.ascontiguousarray(self.array).tobytes() if self.identity is None else self.identity
+        return hashlib.blake2b(identity, digest_size=16).digest()
 
 
 class ImageModel(Model):

@@ -195,10 +195,28 @@ class _Call:
             arguments["target"] = self._run.targets[t]
         with passes.seeded(self._run, self._chosen.is_random), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Captum's of its hooks, and of inputs that it asks for gradients of
-            found = self._ask(self._made(), arguments)
+            found = self._ask_in_parts(arguments) if self._is_mean else self._ask(self._made(), arguments)
         if self._face is not None:
             self._face.refuse_repeated_layer(self._layer or "", self._name)
         return passes.single(found, self._name)
+
+    @property
+    def _is_mean(self) -> bool:
+        """Whether it is a mean over all baselines, which Captum would take in one pass, whatever their number."""
+        return self._name.endswith("DeepLiftShap") and not self._chosen.is_repeated
+
+    def _ask_in_parts(self, arguments: dict[str, Any]) -> torch.Tensor:
+        """Let Captum attribute with as many baselines at a time as fit into memory, beside as many inputs."""
+        assert self._baselines is not None
+        size = max(2, self._run.batch_size_for(_MANY) // 2)
+        total: Any = 0
+        for start in range(0, len(self._baselines), size):
+            part = self._baselines[start : start + size]  # a single one stands for two, as Captum asks for
+            pair = part if len(part) > 1 else part.expand(2, *part.shape[1:])
+            found = self._ask(self._made(), arguments | {"baselines": pair})
+            total = total + len(part) * passes.single(found, self._name)
+        mean: torch.Tensor = total / len(self._baselines)
+        return mean
 
     def _ask(self, explainer: Any, arguments: dict[str, Any]) -> Any:
         """Let Captum attribute; what it says of wrong options, by assertions and bare errors, becomes an InputError."""

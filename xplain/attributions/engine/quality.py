@@ -71,6 +71,24 @@ class Quality:
         mean = np.asarray(variance, dtype=np.float64).mean(axis=(1, 2))
         self.add_each("standard_error", np.sqrt(mean))
 
+    def with_mean(self, parts: Sequence[Quality]) -> Quality:
+        """Return these notes and those about the mean of maps whose errors are independent, from those about each."""
+        mean = Quality()
+        said = [note for part in (self, *parts) for note in part._of_all.get("notes", [])]
+        mean._of_all = self._of_all | parts[0]._of_all | ({"notes": list(dict.fromkeys(said))} if said else {})
+        for name in parts[0]._of_each:
+            values = np.array([part._of_each[name] for part in parts], np.float64)
+            is_error = name.startswith("standard_error")
+            mean.add_each(
+                name, np.sqrt(np.square(values).mean(axis=0) / len(parts)) if is_error else values.mean(axis=0)
+            )
+        if "completeness_residual" in mean._of_each:
+            score, residual = np.array(mean._of_each["score"]), np.array(mean._of_each["completeness_residual"])
+            mean.completeness(
+                score - mean._of_each["baseline_score"] - residual, score, mean._of_each["baseline_score"]
+            )
+        return mean
+
     def by_target(self, count: int) -> list[dict[str, Any]]:
         """Return the notes of each of ``count`` targets, or raise InputError if some were made of another number."""
         for name, values in self._of_each.items():

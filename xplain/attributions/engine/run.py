@@ -45,7 +45,7 @@ class Run:
     row : int
         Which of them this is.
     seed : int
-        Seed of `rng`.
+        The caller's seed.
 
     Attributes
     ----------
@@ -53,10 +53,6 @@ class Run:
         What is explained.
     prepared : Prepared
         The input.
-    seed : int
-        That of this run.
-    rng : numpy.random.Generator
-        The random numbers of this run; global generators are never used.
     quality : Quality
         What says how far to trust the maps.
     computed_by : str
@@ -68,16 +64,26 @@ class Run:
     def __init__(self, chunk: Chunk, row: int, seed: int) -> None:
         self.model: Explained = chunk.session.model
         self.prepared: Prepared = chunk.prepared[row]
-        self.seed = seed
-        self.rng = np.random.default_rng(seed)
         self.quality = Quality()
         self.computed_by = "xplain"
         self.watch = Watch()
+        self._callers_seed = seed
         self._chunk = chunk
         self._row = row
         self._session = chunk.session
         self._index = chunk.first + row
         self._scores_by_digest: dict[bytes, npt.NDArray[np.float64]] = {}
+
+    @cached_property
+    def seed(self) -> int:
+        """Seed of this run, below 2**64: of the caller's seed and the input, so that two inputs do not share draws."""
+        key = self._callers_seed.to_bytes(-(-self._callers_seed.bit_length() // 8)) + self.prepared.digest()
+        return int.from_bytes(hashlib.blake2b(key, digest_size=8).digest())
+
+    @cached_property
+    def rng(self) -> np.random.Generator:
+        """The random numbers of this run; global generators are never used."""
+        return np.random.default_rng(self.seed)
 
     @property
     def targets(self) -> tuple[int, ...]:

@@ -127,9 +127,10 @@ class Session:
         self._planned[index] += evaluations - known
 
     def announce(self, index: int, evaluations: int) -> None:
-        """Plan evaluations of one input before the calls that `add_planned` them."""
-        self._planned[index] += evaluations
-        self._announced[index] += evaluations
+        """Plan evaluations of one input before the calls that `add_planned` them, but for those announced already."""
+        new = max(0, evaluations - self._announced[index])
+        self._planned[index] += new
+        self._announced[index] += new
 
     def add_done(self, index: int, evaluations: int) -> None:
         """Count evaluations of one input as done, and report progress."""

@@ -1,9 +1,13 @@
 """What a kind of input supplies to methods: baselines, players, places to cover; each with options of the kind's own.
 
 A method is a function of a `Run` and keyword options. Options with a default are the method's own. An option without
-one is supplied by the kind: ``baseline`` and ``baselines`` are inputs that stand for "nothing there", ``players`` are
-`Players`, ``cover`` is a `Cover`. So one function serves every kind, while a caller sees the options of the kind
-instead, at the same place: images have ``segments`` and ``n_segments`` where texts have ``unit``.
+one is supplied by the kind: ``baseline`` is an input that stands for "nothing there", ``background`` and ``baselines``
+are several, ``players`` are `Players`, ``cover`` is a `Cover`. So one function serves every kind, while a caller sees
+the options of the kind instead, at the same place: images have ``segments`` and ``n_segments`` where texts have
+``unit``.
+
+A caller may give a set of inputs as ``baseline``: a method that takes one is run for each, and the mean of the maps is
+the map; a method that takes a ``background`` sees all of them.
 """
 
 from __future__ import annotations
@@ -16,6 +20,7 @@ from typing import TYPE_CHECKING, Any, Concatenate
 import numpy as np
 import numpy.typing as npt
 
+from xplain.attributions.engine.quality import Quality
 from xplain.errors import AttributionError
 from xplain.models import Prepared
 
@@ -45,12 +50,15 @@ class Players:
         What messages call several players.
     remedy : str
         How a caller gets fewer of them.
+    note : str
+        What a reader of the map has to know of them; empty if nothing.
     """
 
     labels: Int
     is_shared: bool = False
     noun: str = "regions"
     remedy: str = "lower n_segments"
+    note: str = ""
 
     @property
     def count(self) -> int:
@@ -81,14 +89,14 @@ class Cover:
     columns : numpy.ndarray
         float64 (C, w): the same of ranges of columns. Position r * C + c is range r of rows and c of columns.
     sizes : float or numpy.ndarray
-        What the value of a place is divided by, or (h, w) of it: 1 where each place is to show the whole loss.
+        What the value of a place is divided by, or (h, w) or (w,) of it: 1 where each place is to show the whole loss.
     players : int or None
         How many players the ranges are made of, if of whole ones.
     """
 
     rows: Float64
     columns: Float64
-    sizes: float | npt.NDArray[np.intp] = 1.0
+    sizes: float | npt.NDArray[np.intp] | Float64 = 1.0
     players: int | None = None
 
     @property
@@ -125,15 +133,15 @@ class Supplies:
     kind : str
         One of the kinds of `xplain.attributions.table.KINDS`.
     baseline : callable
-        Returns the input that stands for "nothing there".
+        Returns the inputs that stand for "nothing there": one, or those of a set over which the explanation is a mean.
     baselines : callable
-        Returns several of those, each as likely.
+        Returns several of those, each as likely, of which a method draws.
     players, cover : callable or None
         Return `Players` and a `Cover`; None if the input is not made to be switched off in parts.
     """
 
     kind: str
-    baseline: Callable[Concatenate[Prepared, ...], Array]
+    baseline: Callable[Concatenate[Prepared, ...], Sequence[Array]]
     baselines: Callable[Concatenate[Prepared, ...], Sequence[Array]]
     players: Callable[Concatenate[Prepared, ...], Players] | None = None
     cover: Callable[Concatenate[Prepared, ...], Cover] | None = None
@@ -142,6 +150,7 @@ class Supplies:
         """Return the function that supplies an option of a method."""
         functions = {
             "baseline": self.baseline,
+            "background": self.baseline,
             "baselines": self.baselines,
             "players": self.players,
             "cover": self.cover,
@@ -173,10 +182,32 @@ def compute(function: Function, run: Run, supplies: Supplies, options: Mapping[s
     for name, default in _options(function).items():
         if default is inspect.Parameter.empty:
             supply = supplies.named(name)
-            arguments[name] = supply(run.prepared, **{option: options[option] for option in _options(supply)})
+            supplied = supply(run.prepared, **{option: options[option] for option in _options(supply)})
+            if isinstance(supplied, Players) and supplied.note:
+                run.quality.say(supplied.note)
+            arguments[name] = supplied
         else:
             arguments[name] = options[name]
-    return np.asarray(function(run, **arguments))
+    if "baseline" not in arguments:
+        return np.asarray(function(run, **arguments))
+    return _mean_over(arguments.pop("baseline"), run, lambda baseline: function(run, **arguments, baseline=baseline))
+
+
+def _mean_over(baselines: Sequence[Array], run: Run, compute_one: Callable[[Array], Float64]) -> Float64:
+    """Return the mean of the maps for each baseline, and combine what was noted of them."""
+    if len(baselines) == 1:
+        return np.asarray(compute_one(baselines[0]))
+    known = run.quality
+    total: Float64 | float = 0.0
+    parts: list[Quality] = []
+    for baseline in baselines:
+        before, run.quality = run.evaluations, Quality()
+        total = total + np.asarray(compute_one(baseline), dtype=np.float64)
+        parts.append(run.quality)
+        if len(parts) == 2:  # the first brings passes along that the others share
+            run.announce((len(baselines) - 2) * (run.evaluations - before))
+    run.quality = known.with_mean(parts)
+    return np.asarray(total / len(baselines))
 
 
 def _options(function: Callable[..., Any]) -> Options:

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from xplain.attributions.engine.supplies import Supplies
-from xplain.attributions.kinds.views import ClassView
+from xplain.attributions.kinds.views import ClassView, numbered
 from xplain.errors import AttributionError
 from xplain.explanation import Source
 from xplain.models import Geometry, Prepared, TextClassifier, TokenWindow
@@ -33,12 +33,15 @@ class Embeddings(ClassView):
         What is explained.
     window : TokenWindow
         The tokens.
+    number : int
+        Which window of the text it is.
     """
 
-    def __init__(self, model: TextClassifier, window: TokenWindow) -> None:
+    def __init__(self, model: TextClassifier, window: TokenWindow, number: int) -> None:
         super().__init__(model)
         self.text_model = model
         self.window = window
+        self.number = number
 
     @cached_property
     def embedding(self) -> torch.nn.Module:
@@ -72,24 +75,26 @@ class Embeddings(ClassView):
 
     def prepared_input(self) -> Prepared:
         """Return the input that holds the embeddings of the tokens."""
-        return Prepared(Source("text"), self._look_up(self.window.ids), Geometry.identity(1, len(self.window.ids)))
+        ids = self.window.ids
+        identity = numbered(self.number, ids)
+        return Prepared(Source("text"), self._look_up(ids), Geometry.identity(1, len(ids)), identity)
 
     @property
     def supplies(self) -> Supplies:
         """All that methods may ask for; what they switch off in parts is `presence`."""
         return Supplies("texts", self.baseline, self.baselines)
 
-    def baseline(self, prepared: Prepared) -> npt.NDArray[np.float32]:
+    def baseline(self, prepared: Prepared) -> list[npt.NDArray[np.float32]]:
         """Return the embeddings of the same text with the baseline token instead of every token but the special ones.
 
         The baseline token is the tokenizer's mask, else its padding or unknown token; see `TextClassifier`.
         """
         ordinary = np.array([span is not None for span in self.window.spans])
-        return self._look_up(np.where(ordinary, self.text_model.baseline_id, self.window.ids))
+        return [self._look_up(np.where(ordinary, self.text_model.baseline_id, self.window.ids))]
 
     def baselines(self, prepared: Prepared) -> list[npt.NDArray[np.float32]]:
         """Return the only baseline."""
-        return [self.baseline(prepared)]
+        return self.baseline(prepared)
 
     def forward(self, batch: torch.Tensor) -> torch.Tensor:
         """Return the class scores of embeddings (n, embedding, 1, tokens); gradients flow."""

@@ -15,7 +15,8 @@ from xplain.attributions import call
 from xplain.attributions.engine.maps import InputMaps, combined_provenance, with_notes
 from xplain.attributions.engine.session import Session
 from xplain.attributions.engine.supplies import Cover, Players, Supplies
-from xplain.attributions.kinds.segments import segment
+from xplain.attributions.kinds.backgrounds import gathered_photos, members
+from xplain.attributions.kinds.segments import is_near, segment
 from xplain.attributions.kinds.views import PredictionView
 from xplain.attributions.table import Method
 from xplain.errors import InputError
@@ -25,7 +26,7 @@ from xplain.kernels import masks
 from xplain.models import ImageClassifier, Prepared
 from xplain.models.borrowing import evaluation
 
-Baseline = float | str | npt.ArrayLike
+Baseline = Any
 
 
 def explain(
@@ -37,6 +38,7 @@ def explain(
     session = call.open_session(model, inputs, targets, request)
     with evaluation(model.module, gradients=True):
         entry = call.choose_method(model, request, "" if request.method else _best_method(session))
+    request = gathered_photos(request, inputs[0].array.shape, lambda photo: model.prepare(photo).array)
     supplies = Pixels("images", model.channel_axis).supplies
     return call.compute_maps(session, supplies, entry, request, partial(explanation_of, model))
 
@@ -50,6 +52,7 @@ def explain_view(
         provenance = combined_provenance([computed.provenance], view.setup_evaluations)
         return explanation_of(view, replace(computed, provenance=provenance))
 
+    request = gathered_photos(request, prepared.array.shape, view.read)
     session = call.open_session(view, [prepared], [range(len(view.target_predictions))], request)
     supplies = Pixels(kind, view.channel_axis).supplies
     (explanation,) = call.compute_maps(session, supplies, entry, request, finish)
@@ -97,24 +100,27 @@ class Pixels:
         """All that methods may ask for."""
         return Supplies(self.kind, self.baseline, self.baselines, self.players, self.cover)
 
-    def baseline(self, prepared: Prepared, *, baseline: Baseline = 0.0) -> npt.NDArray[np.float32]:
-        """Return the input that stands for "nothing there".
+    def baseline(self, prepared: Prepared, *, baseline: Baseline = 0.0) -> list[npt.NDArray[np.float32]]:
+        """Return the input that stands for "nothing there", or a set of inputs whose explanations are averaged.
 
         Parameters
         ----------
         prepared : Prepared
             The input.
-        baseline : float, "mean", "blur" or array_like
+        baseline : float, "mean", "blur", array_like, or a list of those and of photos
             A number fills the input, in its own units: 0.0 is the mean colour where preprocessing subtracts one, and
             black otherwise. "mean" is the input's own mean colour, "blur" the input out of focus (a Gaussian of a tenth
-            of its shorter side), and an array of the input's shape, or one that broadcasts to it, is itself.
+            of its shorter side), and an array of the input's shape, or one that broadcasts to it, is itself. A list,
+            or an array (k, ...), is a set, such as k real inputs: the members are as above, or photos (paths, bytes,
+            Pillow images, arrays (height, width, channels)), which the model prepares. A set costs k times as much.
 
         Returns
         -------
-        numpy.ndarray
-            float32, of the shape of the input.
+        list of numpy.ndarray
+            float32 each, of the shape of the input.
         """
-        return baseline_images.make(prepared.array, self.channel_axis, baseline)
+        specs = members("baseline", baseline, prepared.array.ndim)
+        return [baseline_images.make(prepared.array, self.channel_axis, spec) for spec in specs]
 
     def baselines(self, prepared: Prepared, *, baselines: Any = (0.0, "mean", "blur")) -> list[npt.NDArray[np.float32]]:
         """Return several baselines.
@@ -123,14 +129,12 @@ class Pixels:
         ----------
         prepared : Prepared
             The input.
-        baselines : baseline or sequence of baselines
-            Each as for `baseline`. An array (k, ...) of k inputs is a sequence.
+        baselines : baseline or set of baselines
+            As for `baseline`; a list of numbers is a set of inputs that these fill.
         """
-        several = isinstance(baselines, (list, tuple)) or np.ndim(baselines) == prepared.array.ndim + 1
-        specs = list(baselines) if several else [baselines]
-        if not specs:
-            raise _check.wrong("baselines", "at least one baseline", baselines)
-        return [self.baseline(prepared, baseline=spec) for spec in specs]
+        several = isinstance(baselines, (list, tuple))
+        specs = list(baselines) if several and baselines else members("baselines", baselines, prepared.array.ndim)
+        return [baseline_images.make(prepared.array, self.channel_axis, spec, "baselines") for spec in specs]
 
     def players(self, prepared: Prepared, *, segments: Any = "slic", n_segments: int = 50) -> Players:
         """Return regions of the image as players.
@@ -142,12 +146,19 @@ class Pixels:
         segments : {"slic", "quickshift", "felzenszwalb", "grid"} or integer array (height, width)
             The regions: superpixels, rectangles, or a feature mask in pixels of the original image.
         n_segments : int
-            How many superpixels or rectangles to aim at.
+            How many superpixels or rectangles to make; within a tenth, else the map has a note.
         """
-        return Players(segment(prepared, self.channel_axis, segments, n_segments))
+        players = Players(segment(prepared, self.channel_axis, segments, n_segments))
+        if isinstance(segments, str) and segments != "quickshift" and not is_near(players.count, n_segments):
+            nearest = f"{players.count} regions, the nearest to {n_segments} that {segments} makes of this image"
+            return replace(players, note=nearest)
+        return players
 
     def cover(self, prepared: Prepared, *, window: Any = 1 / 7, stride: Any = 1 / 14) -> Cover:
-        """Return the positions of a window; the last of a row or column is moved back to fit, so all is covered.
+        """Return the positions of a window, which cover all pixels.
+
+        Where windows overlap, the last of a row or column is moved back to fit. Where the stride is the window's size,
+        none overlap: they are spread evenly, some a little smaller, if they do not fit.
 
         Parameters
         ----------
@@ -163,8 +174,7 @@ class Pixels:
         if step[0] > patch[0] or step[1] > patch[1]:
             raise InputError(f"stride must be at most the window, {patch} pixels, got {step}; pixels would be left out")
         rows, columns = (
-            masks.coverage(masks.starts(side, extent, distance), extent, side)
-            for side, extent, distance in zip(size, patch, step, strict=True)
+            masks.slide(side, extent, distance) for side, extent, distance in zip(size, patch, step, strict=True)
         )
         return Cover(rows, columns)
 

@@ -57,20 +57,22 @@ class Presence(ClassView):
     def prepared_input(self) -> Prepared:
         """Return the input that stands for the whole text."""
         words = len(self.text.words)
-        return Prepared(Source("text"), np.ones((1, 1, words), np.float32), Geometry.identity(1, words))
+        ones = np.ones((1, 1, words), np.float32)
+        identity = self.text.text.encode("utf-8", "surrogatepass")
+        return Prepared(Source("text"), ones, Geometry.identity(1, words), identity)
 
     @property
     def supplies(self) -> Supplies:
         """All that methods may ask for."""
         return Supplies("texts", self.baseline, self.baselines, self.players, self.cover)
 
-    def baseline(self, prepared: Prepared) -> npt.NDArray[np.float32]:
+    def baseline(self, prepared: Prepared) -> list[npt.NDArray[np.float32]]:
         """Return the input without any word."""
-        return np.zeros_like(prepared.array)
+        return [np.zeros_like(prepared.array)]
 
     def baselines(self, prepared: Prepared) -> list[npt.NDArray[np.float32]]:
         """Return the only baseline."""
-        return [self.baseline(prepared)]
+        return self.baseline(prepared)
 
     def players(self, prepared: Prepared, *, unit: str | int = "auto") -> Players:
         """Return units of the text as players; the value of a unit is shared out evenly among its words.

@@ -18,7 +18,8 @@ from xplain import _check
 from xplain.attributions import call
 from xplain.attributions.engine.maps import combined_provenance, combined_quality, with_notes
 from xplain.attributions.engine.supplies import Cover, Players, Supplies
-from xplain.attributions.kinds.views import ClassView
+from xplain.attributions.kinds.backgrounds import gathered, members
+from xplain.attributions.kinds.views import ClassView, numbered
 from xplain.attributions.table import Method
 from xplain.errors import InputError
 from xplain.explanation import Attribution, Explanation, Prediction, SignalScores, Source, Window
@@ -45,7 +46,7 @@ def explain(
     number of the only window to explain, or a sequence of numbers; readings of no such window get 0. A target of None
     is the class with the highest mean probability over the windows that are explained.
     """
-    windows, request = request.take("windows")
+    windows, request = gathered(request, ndim=2).take("windows")
     entry = call.choose_method(model, request, "occlusion" if model.module is None else "integrated-gradients")
     return [
         _explain_recording(model, prepared, target, windows, entry, request)
@@ -66,9 +67,10 @@ class Windows(ClassView):
         super().__init__(model)
         self.signal_model = model
 
-    def prepared_input(self, window: npt.NDArray[np.float32]) -> Prepared:
-        """Return a window (axes, time) as the engine takes it."""
-        return Prepared(Source("signal"), window[np.newaxis], Geometry.identity(*window.shape))
+    def prepared_input(self, window: npt.NDArray[np.float32], number: int) -> Prepared:
+        """Return a window (axes, time) of a recording, by its number there, as the engine takes it."""
+        identity = numbered(number, window)
+        return Prepared(Source("signal"), window[np.newaxis], Geometry.identity(*window.shape), identity)
 
     def forward(self, batch: torch.Tensor) -> torch.Tensor:
         """Return the class scores of windows (n, 1, axes, time); gradients flow."""
@@ -83,17 +85,22 @@ class Windows(ClassView):
         """All that methods may ask for."""
         return Supplies("signals", self.baseline, self.baselines, self.players, self.cover)
 
-    def baseline(self, prepared: Prepared, *, baseline: Baseline = 0.0) -> npt.NDArray[np.float32]:
-        """Return the window that stands for "nothing there".
+    def baseline(self, prepared: Prepared, *, baseline: Any = 0.0) -> list[npt.NDArray[np.float32]]:
+        """Return the window that stands for "nothing there", or a set of windows whose explanations are averaged.
 
         Parameters
         ----------
         prepared : Prepared
             The window.
-        baseline : float, "mean" or array_like
+        baseline : float, "mean", array_like, or a list of those
             In units of the model's input: a number; "mean", each axis's own mean over the window; a number for each
-            axis; or (axes, time).
+            axis; or (axes, time). A list, or an array (k, axes, time), is a set, such as the windows of a real
+            recording, ``model.prepare(recording).windows()``. A set costs k times as much.
         """
+        return [self._baseline(prepared, spec) for spec in members("baseline", baseline, 2)]
+
+    def _baseline(self, prepared: Prepared, baseline: Baseline) -> npt.NDArray[np.float32]:
+        """Return one baseline."""
         axes, time = prepared.array.shape[1:]
         if isinstance(baseline, str):
             _check.choice("baseline", baseline, ("mean",))
@@ -115,13 +122,12 @@ class Windows(ClassView):
         ----------
         prepared : Prepared
             The window.
-        baselines : list or tuple of baselines
-            Each as for `baseline`.
+        baselines : baseline or set of baselines
+            As for `baseline`; a list of numbers is a set of windows that these fill.
         """
-        specs = baselines if isinstance(baselines, (list, tuple)) else [baselines]
-        if not specs:
-            raise _check.wrong("baselines", "at least one baseline", baselines)
-        return [self.baseline(prepared, baseline=spec) for spec in specs]
+        several = isinstance(baselines, (list, tuple))
+        specs = list(baselines) if several and baselines else members("baselines", baselines, 2)
+        return [self._baseline(prepared, spec) for spec in specs]
 
     def players(self, prepared: Prepared, *, segments: Any = 10, together: bool = False) -> Players:
         """Return segments of the window as players; the value of a segment is shared out evenly among its readings.
@@ -165,10 +171,11 @@ class Windows(ClassView):
         stride: int | float | None = None,
         together: bool = False,
     ) -> Cover:
-        """Return the positions of a segment of time; the last is moved back to end with the window.
+        """Return the positions of a segment of time, which cover the window.
 
         A reading's value is the mean, over the segments that cover it, of the loss shared out among the readings of the
-        segment.
+        segment. Where segments overlap, the last is moved back to end with the window. By default they do not, and are
+        spread evenly if they do not fit: 125 readings in segments of 12 are 11 of 11 or 12.
 
         Parameters
         ----------
@@ -189,8 +196,10 @@ class Windows(ClassView):
                 f"stride must be at most the length, {extent} readings, got {step}; readings would be left out"
             )
         rows = np.ones((1, axes)) if _check.boolean("together", together) else np.eye(axes)
-        columns = masks.coverage(masks.starts(time, extent, step), extent, time)
-        return Cover(rows, columns, float(rows[0].sum() * extent))
+        columns = masks.slide(time, extent, step)
+        # Segments that overlap are of one size; of others each reading has that of its own.
+        sizes = (columns.sum(axis=1) @ columns) / columns.sum(axis=0)
+        return Cover(rows, columns, rows[0].sum() * sizes)
 
 
 def _readings(name: str, value: Any, time: int) -> int:
@@ -218,7 +227,7 @@ def _explain_recording(
     mean_probabilities = model.probabilities(scores)[numbers].mean(axis=0)
     targets = list(model.targets(target, mean_probabilities))
     view, all_windows = Windows(model), prepared.windows()
-    inputs = [view.prepared_input(all_windows[number]) for number in numbers]
+    inputs = [view.prepared_input(all_windows[number], number) for number in numbers]
     session = call.open_session(view, inputs, [targets] * len(numbers), request)
     of_windows = call.compute_maps(session, view.supplies, entry, request, lambda maps: maps)
     maps, counts = add_maps(prepared, numbers, [each.maps for each in of_windows])

@@ -11,9 +11,11 @@ import numpy.typing as npt
 
 from xplain.attributions import call
 from xplain.attributions.engine.maps import InputMaps, combined_provenance, combined_quality, with_notes
+from xplain.attributions.kinds.backgrounds import NAMES
 from xplain.attributions.kinds.embeddings import Embeddings
 from xplain.attributions.kinds.presence import Presence
 from xplain.attributions.table import Method
+from xplain.errors import InputError
 from xplain.explanation import Attribution, Explanation, Word, WordScores
 from xplain.models import PreparedText, TextClassifier
 from xplain.models.words import Unit, shares
@@ -70,6 +72,12 @@ def explain(
     does not hold it.
     """
     entry = call.choose_method(model, request, "shapley" if model.module is None else "integrated-gradients")
+    for name in NAMES:
+        if name in request.options:
+            raise InputError(
+                f"{name} must be left out for texts, where absent words are deleted or become the baseline token, got "
+                f"{request.options[name]!r}; name that token by TextClassifier(baseline_id=...)"
+            )
     explanations = []
     for text, target in zip(inputs, targets, strict=True):
         scores = model.scores([text.text])[0]
@@ -90,8 +98,8 @@ def _explain_tokens(task: _Task) -> _Findings:
     words, windows = task.text.words, task.text.windows
     values = np.zeros((len(task.classes), len(words)))
     of_windows, coverage = [], []
-    for window in windows:
-        computed = task.compute(Embeddings(task.model, window))
+    for number, window in enumerate(windows):
+        computed = task.compute(Embeddings(task.model, window, number))
         of_words, covered = share_out(computed.maps[:, 0], words, window.spans)
         values += of_words
         of_windows.append(computed)

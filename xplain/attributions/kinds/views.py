@@ -26,6 +26,11 @@ if TYPE_CHECKING:
 Scores = npt.NDArray[np.float64]
 
 
+def numbered(number: int, content: npt.NDArray[Any]) -> bytes:
+    """Return the identity of a window: equal windows draw other numbers, as their errors count as independent."""
+    return number.to_bytes(8) + np.ascontiguousarray(content).tobytes()
+
+
 class View(ABC):
     """The members that every view takes from the model behind it.
 
@@ -186,3 +191,7 @@ class PredictionView(View):
     def predictions(self, scores: Scores) -> tuple[Prediction, ...]:
         """Return everything that was found in the image."""
         return self.all_predictions
+
+    def read(self, photo: Any) -> npt.NDArray[Any]:
+        """Return the model's input for another photo."""
+        return self._image_model.prepare(photo).array

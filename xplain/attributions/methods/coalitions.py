@@ -6,6 +6,7 @@ Who the players are is for the kind of input to say: regions of an image, segmen
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -32,9 +33,10 @@ def like_input(run: Run, baseline: Array) -> Array:
 
 
 class Game:
-    """Players of one input: a coalition shows its own parts of the input and the baseline elsewhere.
+    """Players of one input: a coalition shows its own parts of the input and the background elsewhere.
 
-    Every coalition is evaluated at most once.
+    Of several backgrounds, a coalition's worth is the mean score over them, so that values of the players are those of
+    the mean game. Every coalition is evaluated at most once, with each background.
 
     Parameters
     ----------
@@ -42,8 +44,8 @@ class Game:
         Evaluates the model for T targets.
     players : Players
         The parts.
-    baseline : numpy.ndarray
-        (...), what absent parts show.
+    background : sequence of numpy.ndarray
+        (...) each, what absent parts show.
 
     Attributes
     ----------
@@ -53,11 +55,11 @@ class Game:
         Scores of the input.
     """
 
-    def __init__(self, run: Run, players: Players, baseline: Array) -> None:
+    def __init__(self, run: Run, players: Players, background: Sequence[Array]) -> None:
         self._run = run
         self.players = players
         self._image = run.prepared.array
-        self._baseline = like_input(run, baseline)
+        self._background = [like_input(run, each) for each in background]
         self.count = players.count
         self.full = run.score(self._image)
         axis = run.model.channel_axis
@@ -69,7 +71,7 @@ class Game:
 
     @cached_property
     def empty(self) -> Float64:
-        """Scores (T,) of the baseline."""
+        """Scores (T,) of the background, the mean of several."""
         scores: Float64 = self.worth(np.zeros((1, self.count), bool))[0]
         return scores
 
@@ -89,15 +91,23 @@ class Game:
         first = {key: i for i, key in reversed(list(enumerate(keys))) if key not in self._scores}
         rows = np.array(sorted(first.values()), dtype=np.intp)
         if len(rows):
-
-            def make(start: int, stop: int) -> Array:
-                return masks.keep_regions(
-                    coalitions[rows[start:stop]], self._players_of_pixels, self._image, self._baseline
-                )
-
-            for part, scores in self._run.evaluate(make, len(rows)):
-                self._scores.update((keys[row], score) for row, score in zip(rows[part], scores, strict=True))
+            for row, score in zip(rows, self._mean_scores(coalitions[rows]), strict=True):
+                self._scores[keys[row]] = score
         return np.array([self._scores[key] for key in keys])
+
+    def _mean_scores(self, coalitions: Bool) -> Float64:
+        """Score coalitions (n, players), on each background in turn: the means (n, T)."""
+        several = len(self._background)
+
+        def make(start: int, stop: int) -> Array:
+            variants = np.arange(start, stop)
+            shown = self._background[0] if several == 1 else np.stack([self._background[i % several] for i in variants])
+            return masks.keep_regions(coalitions[variants // several], self._players_of_pixels, self._image, shown)
+
+        means = np.zeros((len(coalitions), len(self._run.targets)))
+        for part, scores in self._run.evaluate(make, len(coalitions) * several):
+            np.add.at(means, np.arange(part.start, part.stop) // several, scores)
+        return means / several
 
     def paint(self, values: Float64) -> Float64:
         """Draw the map of the players' values: (players, T) -> (T, h, w)."""

@@ -27,27 +27,41 @@ Array = npt.NDArray[np.float32]
 _QUADRATURES = {"gauss-legendre": "gausslegendre", "midpoint": "riemann_middle"}
 
 
-def saliency(run: Run) -> Maps:
-    """Saliency: the largest absolute gradient over the channels.
+def saliency(run: Run, *, abs: bool = True) -> Maps:
+    """Saliency: the gradient, as its largest absolute value over the channels or with its sign.
 
-    ``max_c |dS/dx_c|``: how strongly the score reacts to a place, not whether the place speaks for the class. Costs 1
-    evaluation.
+    ``max_c |dS/dx_c|``: how strongly the score reacts to a place, not whether the place speaks for the class. With
+    ``abs=False`` it is ``sum_c dS/dx_c``, by how much the score rises for each unit that all channels of the place
+    rise; for tokens of a text these are the numbers of the embedding. Costs 1 evaluation.
 
     Parameters
     ----------
     run : Run
         What is explained.
+    abs : bool
+        Whether the sign is dropped, before the channels are combined; the name is Captum's.
 
     Returns
     -------
     numpy.ndarray
-        float64 (T, h, w), not negative.
+        float64 (T, h, w), in units of the score for each unit of the input; not negative with ``abs``.
 
     References
     ----------
     Simonyan, Vedaldi & Zisserman, Deep Inside Convolutional Networks, 2013, arXiv:1312.6034.
+
+    Examples
+    --------
+    >>> import xplain
+    >>> line = torch.nn.Linear(2, 1)  # 3 a - 2 b
+    >>> line.weight.data = torch.tensor([[3.0, -2.0]])
+    >>> model = xplain.SignalClassifier(torch.nn.Sequential(torch.nn.Flatten(), line), sample_rate_hz=1, window=2)
+    >>> xplain.explain(model, [[5.0, 7.0]], "saliency", abs=False).attributions[0].evidence.values.tolist()
+    [[3.0, -2.0]]
     """
-    return _as_array(seam.attribute_input(run, "Saliency", run.tensor).amax(dim=1))
+    is_absolute = _check.boolean("abs", abs)
+    gradients = seam.attribute_input(run, "Saliency", run.tensor, abs=is_absolute)
+    return _as_array(gradients.amax(dim=1) if is_absolute else wide(gradients).sum(dim=1))
 
 
 def input_x_gradient(run: Run, *, baseline: Array) -> Maps:

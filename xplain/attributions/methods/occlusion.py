@@ -24,9 +24,9 @@ def occlusion(run: Run, *, cover: Cover, baseline: Array) -> Float64:
 
     A place's value is the mean, over the positions that cover it, of f(input) - f(input with the patch replaced) [1]_:
     over pixels of an image a window, over a recording a segment of time, over a text some words in a row, which is
-    leave-one-out [2]_ for one word. For a linear score and patches that do not overlap, the value is exactly the
-    patch's part, the sum of w (x - b). On texts and signals it is shared out among the words of a unit or the readings
-    of a segment, so that the map adds up.
+    leave-one-out [2]_ for one word. For a linear score and patches that do not overlap (a stride of the window's size),
+    the value is exactly the patch's part, the sum of w (x - b). On texts and signals it is shared out among the words
+    of a unit or the readings of a segment, so that the map of such patches adds up to the change of a linear score.
 
     Costs 1 evaluation and one for each position: 170 for 224 x 224 pixels with the default window and stride.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,7 +21,9 @@ if TYPE_CHECKING:
 Float64 = npt.NDArray[np.float64]
 
 
-def shapley(run: Run, *, players: Players, budget: int = 4096, baseline: npt.NDArray[np.float32]) -> Float64:
+def shapley(
+    run: Run, *, players: Players, budget: int = 4096, background: Sequence[npt.NDArray[np.float32]]
+) -> Float64:
     """Share the score's gain over the baseline among players by their Shapley values.
 
     A player's value is what its presence adds to the score, on average over all orders in which the players can appear
@@ -41,8 +44,9 @@ def shapley(run: Run, *, players: Players, budget: int = 4096, baseline: npt.NDA
         The parts of the input. A caller sets the options of the kind instead.
     budget : int
         Number of evaluations: at least two pairs of orders, about 4 for each player. Of pixels 2000 by default.
-    baseline : numpy.ndarray
-        (...), what an absent part shows. A caller sets the options of the kind instead.
+    background : sequence of numpy.ndarray
+        (...) each, what an absent part shows; of several, the mean score
+        counts. A caller sets the options of the kind instead.
 
     Returns
     -------
@@ -69,7 +73,7 @@ def shapley(run: Run, *, players: Players, budget: int = 4096, baseline: npt.NDA
     [[200.0, 0.0], [0.0, 0.0]]
     """
     limit = _check.integer("budget", budget, least=1)
-    game = Game(run, players, baseline)
+    game = Game(run, players, background)
     if game.count == 1:
         return game.sole_player()
     exact = game.count < 63 and 2**game.count <= limit  # coalitions are numbered by 64-bit integers

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -34,7 +35,7 @@ def lime(
     n_samples: int = 1000,
     kernel_width: float = 0.25,
     ridge: float = 1.0,
-    baseline: Array,
+    background: Sequence[Array],
 ) -> Float64:
     """Explain by a linear model of which players are present, fitted near the input.
 
@@ -60,8 +61,9 @@ def lime(
         Above 0, in units of the cosine distance (0..1).
     ridge : float
         Penalty of the squared coefficients, >= 0, on a sum of squares whose weights are at most 1.
-    baseline : numpy.ndarray
-        (...), what an absent part shows. A caller sets the options of the kind instead.
+    background : sequence of numpy.ndarray
+        (...) each, what an absent part shows; of several, the mean score
+        counts. A caller sets the options of the kind instead.
 
     Returns
     -------
@@ -93,7 +95,7 @@ def lime(
     if penalty < 0:
         raise _check.wrong("ridge", "at least 0", ridge)
     count = _check.integer("n_samples", n_samples, least=1)
-    game = Game(run, players, baseline)
+    game = Game(run, players, background)
     if game.count == 1:
         return game.sole_player()
     if count < game.count + 2:
@@ -133,7 +135,7 @@ def _ridge_regression(features: Float64, scores: Float64, weights: Float64, pena
     return coefficients, 1.0 - np.divide(unexplained, total, out=np.zeros_like(total), where=total > 0)
 
 
-def kernel_shap(run: Run, *, players: Players, budget: int = 1000, baseline: Array) -> Float64:
+def kernel_shap(run: Run, *, players: Players, budget: int = 1000, background: Sequence[Array]) -> Float64:
     """Estimate the Shapley values of players by a weighted least-squares fit.
 
     Of all additive models of which players are present that are right for the whole input and for the baseline, the one
@@ -156,8 +158,9 @@ def kernel_shap(run: Run, *, players: Players, budget: int = 1000, baseline: Arr
         The parts of the input. A caller sets the options of the kind instead.
     budget : int
         Number of evaluations: at least 2 for each player and 6 more, or enough for all coalitions.
-    baseline : numpy.ndarray
-        (...), what an absent part shows. A caller sets the options of the kind instead.
+    background : sequence of numpy.ndarray
+        (...) each, what an absent part shows; of several, the mean score
+        counts. A caller sets the options of the kind instead.
 
     Returns
     -------
@@ -185,7 +188,7 @@ def kernel_shap(run: Run, *, players: Players, budget: int = 1000, baseline: Arr
     [[200.0, 0.0], [0.0, 0.0]]
     """
     limit = _check.integer("budget", budget, least=1)
-    game = Game(run, players, baseline)
+    game = Game(run, players, background)
     if game.count == 1:
         return game.sole_player()
     least = min(2 * game.count + 6, 2**game.count)  # all of sizes 1 and n - 1, the whole, the baseline, two pairs

@@ -25,8 +25,8 @@ PERCENTILE = 99.5
 # A share of the score below half a unit in the last place is lost when it is added to the score in float32.
 _NEGLIGIBLE = 2.0**-24
 _DIGITS = 3  # of printed numbers
-#: Methods whose values say how much a place matters, not for which side.
-_UNDIRECTED = {"saliency", "sobel"}
+#: Methods whose values say how much a place matters, not for which side, unless some are negative.
+_UNDIRECTED = {"saliency", "sobel", "centre"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,8 +190,11 @@ def _round_up(value: float, digits: int) -> float:
     return float(f"{math.ceil(value / 10.0**exponent * (1 - 1e-6))}e{exponent}")
 
 
-def meanings(methods: Iterable[str | None], signed: bool) -> tuple[str, str]:
-    """Return what the low and the high end of a scale stand for, for maps of these methods."""
-    if set(methods) <= _UNDIRECTED:
+def meanings(methods: Iterable[str | None], diverging: bool, signed: bool) -> tuple[str, str]:
+    """Return what the low and the high end of a scale stand for, for maps of these methods.
+
+    ``signed`` says whether there are negative values, ``diverging`` whether the scale begins below zero, in any case.
+    """
+    if set(methods) <= _UNDIRECTED and not signed:
         return "weak", "strong"
-    return "speaks against" if signed else "no evidence", "speaks for"
+    return "speaks against" if diverging else "no evidence", "speaks for"

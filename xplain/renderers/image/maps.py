@@ -140,7 +140,7 @@ def ramp(colouring: Colouring, scale: Scale, diverging: bool, methods: Sequence[
     high = f">= {limit}" if scale.clips_high else limit
     if diverging:
         low = f"<= -{limit}" if scale.clips_low else f"-{limit}"
-        return Ramp(colouring.ramp, (low, "0", high), meanings(methods, True))
+        return Ramp(colouring.ramp, (low, "0", high), meanings(methods, True, scale.signed))
     if scale.signed:  # a sequential map shows no negative values
         return Ramp(colouring.ramp, ("<= 0", high), ("none, or against", "speaks for"))
-    return Ramp(colouring.ramp, ("0", high), meanings(methods, False))
+    return Ramp(colouring.ramp, ("0", high), meanings(methods, False, False))

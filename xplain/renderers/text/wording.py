@@ -192,7 +192,8 @@ def section_notes(scene: Scene, section: Section) -> list[str]:
 def legend_meanings(scene: Scene) -> tuple[str, str]:
     """What the two ends of the legend stand for."""
     methods = [section.attribution.method for section in scene.sections]
-    return meanings(methods, scene.scale is not None and scene.scale.signed)
+    signed = scene.scale is not None and scene.scale.signed
+    return meanings(methods, signed, signed)
 
 
 def legend_ends(scene: Scene) -> tuple[str, str]:
