@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from tests.attributions.board import Board, notes_of, on_pixels
+from xplain.attributions.engine.maps import combined_quality
 from xplain.attributions.methods.coalitions import draw_pairs
 from xplain.attributions.methods.interactions import estimate as estimate_values
 from xplain.attributions.methods.surrogate import additive_fit
@@ -132,3 +133,9 @@ def test_interactions_are_predicted():
     truth = [sum(a / 3 for a, t in zip(strength, triples, strict=True) if i in t) for i in range(players)]
     miss = {method: np.abs(explain(method, budget=512)[0] - truth).max() for method in METHODS}
     assert miss["shapley"] < 0.02 * miss["kernel-shap"]
+
+
+def test_an_error_that_one_window_does_not_know_is_not_known_of_the_whole():
+    windows = [{"score": 1.0, "standard_error": 0.1, "players": 9}, {"score": 2.0, "players": 9}]
+    for parts in (windows, windows[::-1]):
+        assert combined_quality(parts, [0.5, 0.5], divisor=1) == {"score": 3.0, "players": 9}

@@ -179,7 +179,7 @@ def kernel_shap(run: Run, *, players: Players, budget: int = 1000, baseline: Arr
     >>> photo = np.full((4, 4, 3), 200, np.uint8)
     >>> model = xplain.ImageClassifier(lambda images: images[:, :2, :2].mean(axis=(1, 2, 3))[:, None])
     >>> explanation = xplain.explain(model, photo, method="kernel-shap", segments="grid", n_segments=4)
-    >>> explanation.attributions[0].evidence.values[::2, ::2].round(3).tolist()
+    >>> (explanation.attributions[0].evidence.values[::2, ::2].round(3) + 0.0).tolist()
     [[200.0, 0.0], [0.0, 0.0]]
     """
     limit = _check.integer("budget", budget, least=1)
