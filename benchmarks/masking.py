@@ -90,11 +90,11 @@ def speed(effort: Effort) -> None:
     heading("Time per image at equal numbers of evaluations")
     print_head("network", "method", "images", "ours, per image", "ours, outside", *COLUMNS)
     for method in METHODS:
-        count = effort.choose(120, 500)
+        count = effort.choose(200, 500)
         speed_row(effort, f"a mean, {size}x{size}", method, *patch_task(method, size), count, shares=False)
     for method in METHODS:
-        # 128 images take seconds; kernel-shap's 49 regions need 104 of them.
-        speed_row(effort, network_name(effort.quick), method, *network_task(method, effort.quick), 128)
+        # 200 images take seconds; kernel-shap's 49 regions need 196 of them.
+        speed_row(effort, network_name(effort.quick), method, *network_task(method, effort.quick), 200)
     if effort.quick:
         note("YOLOv2-tiny is left out of quick runs: its weights are fetched")
         return

@@ -23,6 +23,7 @@ TITLES = {
     "overlay": "Overlays and PNG",
     "attributions": "Attribution methods on images",
     "masking": "Methods that mask the input",
+    "shapley": "Estimates of Shapley values",
     "text": "Explanations of texts",
     "documents": "Documents of results",
     "shell": "The command line",

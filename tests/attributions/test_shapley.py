@@ -133,11 +133,11 @@ def test_sampling_converges_and_its_standard_error_is_right():
     for budget in (100, 400):
         boards = [Board(score(value), image, seed=seed) for seed in range(40)]
         maps = [shapley(board, segments=mask, budget=budget)[0, 0] for board in boards]
-        assert all(board.calls <= budget for board in boards)
+        assert all(board.calls == budget for board in boards)
         assert [values.sum() for values in maps] == pytest.approx([truth.sum()] * 40)
         actual.append(np.sqrt(np.mean((np.array(maps) - truth) ** 2)))
         claimed.append(np.sqrt(np.mean([board.each("standard_error")[0] ** 2 for board in boards])))
-    assert actual[1] == pytest.approx(actual[0] / 2, rel=0.3)
+    assert actual[1] < actual[0] / 2
     assert claimed == pytest.approx(actual, rel=0.2)
 
 
@@ -158,7 +158,7 @@ def test_runs_repeat_bit_for_bit():
 def test_refusals():
     image, mask = strip(12)
     board = Board(score(every), image)
-    with refuses(InputError, "budget must be at least 46 for 12 regions, got 45", "lower n_segments"):
-        shapley(board, segments=mask, budget=45)
+    with refuses(InputError, "budget must be at least 48 for 12 regions, got 47", "lower n_segments"):
+        shapley(board, segments=mask, budget=47)
     with refuses(InputError, "budget must be an integer >= 1, got 0"):
         shapley(board, segments=mask, budget=0)

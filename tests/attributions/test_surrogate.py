@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 
 from tests.attributions.board import Board, linear, on_pixels
 from tests.support import examples, refuses
-from xplain.attributions.methods.surrogate import kernel_coalitions
 from xplain.errors import InputError
 
 kernel_shap = on_pixels("kernel-shap")
@@ -117,8 +116,8 @@ class TestKernelShap:
         image, mask = strip(20)
         weights = np.random.default_rng(0).normal(size=(3, 1, 1, 20))
         board = Board(linear(weights, bias=1.0), image)
-        assert kernel_shap(board, segments=mask, budget=70) == pytest.approx(weights[:, 0], abs=1e-9)
-        assert board.calls <= 70
+        assert kernel_shap(board, segments=mask, budget=80) == pytest.approx(weights[:, 0], abs=1e-9)
+        assert board.calls == 80
         assert board.each("standard_error_max") == pytest.approx(np.zeros(3), abs=1e-9)
 
     def test_values_add_up_to_the_gain(self):
@@ -141,25 +140,7 @@ class TestKernelShap:
             actual.append(np.sqrt(np.mean([(values - truth) ** 2 for values in maps])))
             claimed.append(np.mean([board.each("standard_error")[0] for board in boards]))
         assert actual[1] < 0.6 * actual[0]
-        assert claimed == pytest.approx(actual, rel=0.35)
-
-    @pytest.mark.parametrize("players", [2, 3, 4, 5, 8, 9])
-    @pytest.mark.parametrize("extra", [0, 7, 40])
-    def test_weights_are_the_kernel_s(self, players, extra):
-        budget = min(2 * players + 6, 2**players) - 2 + extra
-        rows, weights, sampled = kernel_coalitions(np.random.default_rng(0), players, budget)
-        assert len(rows) <= budget
-        total = {size: math.comb(players, size) * (players - 1) for size in range(1, players)}
-        kernel = {size: total[size] / (math.comb(players, size) * size * (players - size)) for size in total}
-        assert weights.sum() == pytest.approx(sum(kernel.values()))
-        sizes = rows[: len(rows) - sampled].sum(axis=1)
-        for size in set(sizes.tolist()):
-            assert (sizes == size).sum() == math.comb(players, size)
-            assert weights[: len(sizes)][sizes == size].sum() == pytest.approx(kernel[size])
-        assert len(np.unique(rows[: len(sizes)], axis=0)) == len(sizes)
-        pairs = rows[len(sizes) :].reshape(-1, 2, players)
-        assert (pairs[:, 0] == ~pairs[:, 1]).all()
-        assert len(pairs) != 1
+        assert claimed == pytest.approx(actual, rel=0.2)
 
     def test_batches_do_not_matter(self):
         image, mask = strip(12)
@@ -172,7 +153,7 @@ class TestKernelShap:
     def test_refusals(self):
         image, mask = strip(9)
         board = Board(score(tanh_game(9, 0)), image)
-        with refuses(InputError, "budget must be at least 24 for 9 regions, got 23", "lower n_segments"):
-            kernel_shap(board, segments=mask, budget=23)
+        with refuses(InputError, "budget must be at least 36 for 9 regions, got 35", "lower n_segments"):
+            kernel_shap(board, segments=mask, budget=35)
         with refuses(InputError, "budget must be an integer"):
             kernel_shap(board, segments=mask, budget=100.0)

@@ -70,7 +70,8 @@ def combined_quality(parts: Sequence[Mapping[str, Any]], coverage: Sequence[floa
     dict
         Scores and residuals add up. The standard error is a root mean square over places: the variance of a place is
         the sum of those of the windows that hold it, as if they were sampled independently. A fit is as good as the
-        worst. Of notes about the method, such as its players, those of the first window are kept.
+        worst. What is not known of a window is not known of the whole. Of notes about the method, such as its
+        players, those of the first window are kept.
 
     Examples
     --------
@@ -91,6 +92,7 @@ def combined_quality(parts: Sequence[Mapping[str, Any]], coverage: Sequence[floa
     combined = {
         name: float(combine[name]([notes[name] for notes in parts])) if name in combine else value
         for name, value in parts[0].items()
+        if name not in combine or all(name in notes for notes in parts)
     }
     if "completeness_relative" in combined:
         change = abs(combined["score"] - combined["baseline_score"])

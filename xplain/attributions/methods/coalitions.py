@@ -6,13 +6,16 @@ Who the players are is for the kind of input to say: regions of an image, segmen
 
 from __future__ import annotations
 
+import itertools
+import math
 from collections.abc import Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from xplain.errors import InputError
 from xplain.kernels import masks
 
 if TYPE_CHECKING:
@@ -23,6 +26,9 @@ if TYPE_CHECKING:
 Array = npt.NDArray[Any]
 Bool = npt.NDArray[np.bool_]
 Float64 = npt.NDArray[np.float64]
+
+_LEAST_FREEDOM = 7
+"""With fewer degrees of freedom a standard error is itself too uncertain: intervals would miss more than they say."""
 
 
 def like_input(run: Run, baseline: Array) -> Array:
@@ -109,6 +115,27 @@ class Game:
             np.add.at(means, np.arange(part.start, part.stop) // several, scores)
         return means / several
 
+    def draw(self, rng: np.random.Generator, budget: int) -> Pairs:
+        """Draw as many pairs of coalitions as the budget allows besides the whole input and the baseline.
+
+        Raises
+        ------
+        InputError
+            If there are fewer than about two pairs for each player, and not all of them.
+        """
+        least = min(4 * self.count, 2**self.count)
+        if budget < least:
+            raise InputError(
+                f"budget must be at least {least} for {self.count} {self.players.noun}, got {budget}; raise budget or "
+                f"{self.players.remedy}"
+            )
+        return draw_pairs(rng, self.count, (budget - 2) // 2)
+
+    def differences(self, members: Bool) -> Float64:
+        """Return what coalitions (n, players) score above their complements: float64 (n, T)."""
+        worth = self.worth(np.stack([members, ~members], axis=1).reshape(-1, self.count))
+        return worth[::2] - worth[1::2]
+
     def paint(self, values: Float64) -> Float64:
         """Draw the map of the players' values: (players, T) -> (T, h, w)."""
         return self.players.paint(values)
@@ -117,9 +144,108 @@ class Game:
         """Draw the map of a game of one player, such as a text of one word: all that the score gains."""
         return self.paint((self.full - self.empty)[np.newaxis])
 
-    def note_errors(self, values: Float64, errors: Float64) -> None:
-        """Note how far values (players, T) miss the gain of the score, and their standard errors (players, T)."""
+    def note_errors(self, values: Float64, errors: Float64 | None) -> None:
+        """Note how far values (players, T) miss the gain of the score, and standard errors (players, T) if known."""
         notes = self._run.quality
         notes.completeness(values.sum(axis=0), self.full, self.empty)
-        notes.standard_error(self.players.spread(errors**2))
-        notes.add_each("standard_error_max", errors.max(axis=0))
+        if errors is not None:
+            notes.standard_error(self.players.spread(errors**2))
+            notes.add_each("standard_error_max", errors.max(axis=0))
+
+
+class Pairs(NamedTuple):
+    """Distinct coalitions, each standing for itself and its complement; the empty and the full one are left out.
+
+    Attributes
+    ----------
+    members : bool array (n, players)
+    weights : float64 array (n,)
+        Under the Shapley kernel, divided by the chance; their sum is 1.
+    chance : float64 array (n,)
+        The probability with which a pair of its size was drawn.
+    """
+
+    members: Bool
+    weights: Float64
+    chance: Float64
+
+    @property
+    def signs(self) -> Float64:
+        """Return 1 for members and -1 for the others: float64 (n, players)."""
+        return np.where(self.members, 1.0, -1.0)
+
+    @property
+    def unseen(self) -> Float64:
+        """Return how much each pair says about those that were not drawn: float64 (n,), of sum 1, or all 0."""
+        weights: Float64 = self.weights * (1.0 - self.chance)
+        return weights / max(float(weights.sum()), 1e-300)
+
+    @property
+    def freedom(self) -> float:
+        """Return the degrees of freedom of a mean of squared errors of an additive fit, weighted by `unseen`."""
+        count, players = self.members.shape
+        equal = 1.0 / max(float((self.unseen**2).sum()), 1e-300)  # as many pairs of equal weight say as much
+        return float(equal * (1.0 - (players - 1) / count))
+
+    @property
+    def inflation(self) -> float | None:
+        """Return what makes a variance of few degrees of freedom one that normal intervals suit, as in Student's t.
+
+        None where too few are left.
+        """
+        return self.freedom / (self.freedom - 2.0) if self.freedom >= _LEAST_FREEDOM else None
+
+
+def draw_pairs(rng: np.random.Generator, players: int, count: int) -> Pairs:
+    """Draw pairs of complements without replacement, as many of each size while there are enough: leverage sampling.
+
+    A pair's leverage in the Shapley regression depends on its size alone, and all sizes together have the same
+    (Musco & Witter, "Provably accurate Shapley value estimation via leverage score sampling", arXiv:2410.01917).
+
+    Parameters
+    ----------
+    rng : numpy.random.Generator
+    players : int
+        At least 2.
+    count : int
+        Number of pairs; all of them are returned if it is larger.
+    """
+    sizes = range(1, players // 2 + 1)  # of the smaller coalition of a pair
+    exist = [math.comb(players, size) // (1 + (2 * size == players)) for size in sizes]
+    shares = [0.5 if 2 * size == players else 1.0 for size in sizes]  # other sizes stand for their complements', too
+    remaining = float(min(count, sum(exist)))
+    expected = []
+    for i, total in enumerate(exist):  # which ascend: the small sizes are exhausted first
+        expected.append(float(min(total, remaining * shares[i] / sum(shares[i:]))))
+        remaining -= expected[-1]
+    # Systematic rounding: each size has its expected number on average, and the sum is exact.
+    bounds = np.floor(np.round(np.cumsum([0.0, *expected]), 6) + rng.random())
+    counts = np.diff(bounds).astype(int)
+    members = [
+        _draw_coalitions(rng, players, size, n, total) for size, n, total in zip(sizes, counts, exist, strict=True)
+    ]
+    chance = [math.exp(math.log(number) - math.log(total)) for number, total in zip(expected, exist, strict=True)]
+    kernel = [
+        share / (number * size * (players - size)) for size, share, number in zip(sizes, shares, expected, strict=True)
+    ]
+    weights = np.repeat(kernel, counts)
+    return Pairs(np.vstack(members), weights / weights.sum(), np.repeat(chance, counts))
+
+
+def _draw_coalitions(rng: np.random.Generator, players: int, size: int, count: int, total: int) -> Bool:
+    """Draw distinct coalitions of a size, of which there are so many up to complements: bool (count, players)."""
+    is_half = 2 * size == players  # complements have the same size: those with the first player stand for both
+    if total <= 2 * count:
+        rest = range(is_half, players)
+        chosen = np.array(list(itertools.combinations(rest, size - is_half)), dtype=np.intp).reshape(total, -1)
+        members = np.zeros((total, players), bool)
+        np.put_along_axis(members, chosen, True, axis=1)
+        members[:, 0] |= is_half
+        return members if count == total else members[rng.choice(total, count, replace=False)]
+    found: dict[bytes, Bool] = {}
+    while len(found) < count:
+        members = rng.random((count - len(found), players)).argsort(axis=1) < size
+        if is_half:
+            members ^= ~members[:, :1]
+        found.update((row.tobytes(), row) for row in members)
+    return np.array(list(found.values()), dtype=bool).reshape(count, players)

@@ -1,4 +1,4 @@
-"""Shapley values of the parts of an input: exactly, or from random orders."""
+"""Shapley values of the parts of an input: exactly, or predicted from some coalitions."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from xplain import _check
 from xplain.attributions.methods.coalitions import Game
-from xplain.errors import InputError
+from xplain.attributions.methods.interactions import estimate
 
 if TYPE_CHECKING:
     from xplain.attributions.engine.run import Run
@@ -28,13 +28,18 @@ def shapley(
 
     A player's value is what its presence adds to the score, on average over all orders in which the players can appear
     [1]_. All coalitions are evaluated if the budget allows (12 players with the default budget), and the result is
-    exact. Else the orders are random, each taken forwards and backwards (antithetic pairs [2]_), which is unbiased.
+    exact. Else the budget goes to random coalitions, none of them twice, each with its complement, and as many of each
+    size while there are enough [2]_. What an additive model leaves of their scores, a Gaussian process of the players'
+    interactions predicts for the other coalitions [3]_, unless the additive model alone predicts coalitions that it has
+    not seen as well.
 
     Quality: ``players``, ``exact``, ``completeness_residual`` (f(input) - f(baseline) minus the sum of the values, 0
     but for rounding) and ``standard_error`` and ``standard_error_max``, the root mean square over the places and the
-    largest of the standard errors, 0 where the result is exact.
+    largest of the standard errors, 0 where the result is exact, left out where there are too few coalitions to know
+    them.
 
-    Costs ``2**players`` evaluations if that is within the budget, else at most ``budget``.
+    Costs ``2**players`` evaluations if that is within the budget, else ``budget``, but for an odd one. Beyond 4096
+    evaluations the additive model is taken, as by kernel-shap.
 
     Parameters
     ----------
@@ -43,10 +48,10 @@ def shapley(
     players : Players
         The parts of the input. A caller sets the options of the kind instead.
     budget : int
-        Number of evaluations: at least two pairs of orders, about 4 for each player. Of pixels 2000 by default.
+        Number of evaluations: at least 4 for each player, or enough for all coalitions. Of pixels 2000 by default.
     background : sequence of numpy.ndarray
-        (...) each, what an absent part shows; of several, the mean score
-        counts. A caller sets the options of the kind instead.
+        (...) each, what an absent part shows; of several, the mean score counts. A caller sets the options of the
+        kind instead.
 
     Returns
     -------
@@ -61,7 +66,8 @@ def shapley(
     References
     ----------
     .. [1] Shapley, "A value for n-person games", 1953.
-    .. [2] Mitchell, Cooper, Frank & Holmes, "Sampling permutations for Shapley value estimation", JMLR 2022.
+    .. [2] Musco & Witter, "Provably accurate Shapley value estimation via leverage score sampling", ICLR 2025.
+    .. [3] O'Hagan, "Bayes-Hermite quadrature", 1991; the kernel is the diffusion kernel of Kondor & Lafferty, 2002.
 
     Examples
     --------
@@ -79,9 +85,10 @@ def shapley(
     exact = game.count < 63 and 2**game.count <= limit  # coalitions are numbered by 64-bit integers
     if exact:
         values = _exact_values(game)
-        errors = np.zeros_like(values)
+        errors: Float64 | None = np.zeros_like(values)
     else:
-        values, errors = _sampled_values(run, game, limit)
+        pairs = game.draw(run.rng, limit)
+        values, errors = estimate(pairs, game.differences(pairs.members), game.full - game.empty)
     run.quality.add("exact", exact)
     game.note_errors(values, errors)
     return game.paint(values)
@@ -101,27 +108,3 @@ def _exact_values(game: Game) -> Float64:
         without = numbers[~members[:, player]]
         values[player] = weights[without] @ (worth[without | 1 << player] - worth[without])
     return values
-
-
-def _sampled_values(run: Run, game: Game, budget: int) -> tuple[Float64, Float64]:
-    """Return values and standard errors, (players, T) each, from antithetic pairs of random orders."""
-    players = game.count
-    cost = 2 * (players - 1)  # of a pair: the empty and the full coalition are known
-    pairs = (budget - 2) // cost
-    if pairs < 2:
-        raise InputError(
-            f"budget must be at least {2 * cost + 2} for {players} {game.players.noun}, got {budget}; "
-            f"raise budget or {game.players.remedy}"
-        )
-    forward = run.rng.random((pairs, players)).argsort(axis=1)
-    orders = np.stack([forward, forward[:, ::-1]], axis=1)
-    ranks = orders.argsort(axis=2)  # when each player appears
-    shares = np.empty((pairs, players, len(run.targets)))
-    block = max(1, 2**22 // (cost * players))  # bounds the coalitions that are held at once
-    for start in range(0, pairs, block):
-        rank = ranks[start : start + block]
-        present = rank[:, :, None, :] < np.arange(players + 1)[:, None]
-        worth = game.worth(present.reshape(-1, players)).reshape(*present.shape[:3], -1)
-        added = np.diff(worth, axis=2)  # by the player who comes first, second, ...
-        shares[start : start + block] = np.take_along_axis(added, rank[..., None], axis=2).mean(axis=1)
-    return shares.mean(axis=0), shares.std(axis=0, ddof=1) / math.sqrt(pairs)

@@ -6,16 +6,15 @@ intercept; KernelSHAP fits under the Shapley kernel, exactly right for the whole
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from xplain import _check
-from xplain.attributions.methods.coalitions import Game
+from xplain.attributions.methods.coalitions import Game, Pairs
 from xplain.errors import InputError
 
 if TYPE_CHECKING:
@@ -24,7 +23,6 @@ if TYPE_CHECKING:
 
 
 Array = npt.NDArray[np.float32]
-Bool = npt.NDArray[np.bool_]
 Float64 = npt.NDArray[np.float64]
 
 
@@ -62,8 +60,8 @@ def lime(
     ridge : float
         Penalty of the squared coefficients, >= 0, on a sum of squares whose weights are at most 1.
     background : sequence of numpy.ndarray
-        (...) each, what an absent part shows; of several, the mean score
-        counts. A caller sets the options of the kind instead.
+        (...) each, what an absent part shows; of several, the mean score counts. A caller sets the options of the
+        kind instead.
 
     Returns
     -------
@@ -139,16 +137,15 @@ def kernel_shap(run: Run, *, players: Players, budget: int = 1000, background: S
     """Estimate the Shapley values of players by a weighted least-squares fit.
 
     Of all additive models of which players are present that are right for the whole input and for the baseline, the one
-    that fits all coalitions best under the Shapley kernel has the Shapley values as coefficients [1]_. While the budget
-    allows, all coalitions of a size are evaluated, from the smallest and the largest size inwards; with few players
-    these are all coalitions, and the result is exact. The rest of the budget goes to random coalitions of the other
-    sizes, each with its complement, which lowers the variance [2]_.
+    that fits all coalitions best under the Shapley kernel has the Shapley values as coefficients [1]_. If the budget
+    allows, all coalitions are evaluated, and the result is exact. Else it goes to random coalitions, none of them
+    twice, each with its complement, which lowers the variance [2]_, and as many of each size while there are enough
+    [3]_.
 
     Quality: ``players``, ``coalitions`` (distinct ones that were fitted), ``completeness_residual`` (f(input) -
     f(baseline) minus the sum of the values, 0 but for rounding) and ``standard_error`` and ``standard_error_max``, the
-    root mean square over the places and the largest of the asymptotic standard errors, 0 where the result is exact.
-
-    Costs at most ``budget`` evaluations.
+    root mean square over the places and the largest of the standard errors, 0 where the result is exact. The errors are
+    left out where there are too few coalitions to know them.
 
     Parameters
     ----------
@@ -157,10 +154,10 @@ def kernel_shap(run: Run, *, players: Players, budget: int = 1000, background: S
     players : Players
         The parts of the input. A caller sets the options of the kind instead.
     budget : int
-        Number of evaluations: at least 2 for each player and 6 more, or enough for all coalitions.
+        Number of evaluations: at least 4 for each player, or enough for all coalitions.
     background : sequence of numpy.ndarray
-        (...) each, what an absent part shows; of several, the mean score
-        counts. A caller sets the options of the kind instead.
+        (...) each, what an absent part shows; of several, the mean score counts. A caller sets the options of the
+        kind instead.
 
     Returns
     -------
@@ -177,6 +174,7 @@ def kernel_shap(run: Run, *, players: Players, budget: int = 1000, background: S
     .. [1] Lundberg & Lee, "A unified approach to interpreting model predictions", NeurIPS 2017.
     .. [2] Covert & Lee, "Improving KernelSHAP: practical Shapley value estimation using linear regression", AISTATS
        2021.
+    .. [3] Musco & Witter, "Provably accurate Shapley value estimation via leverage score sampling", ICLR 2025.
 
     Examples
     --------
@@ -184,92 +182,62 @@ def kernel_shap(run: Run, *, players: Players, budget: int = 1000, background: S
     >>> photo = np.full((4, 4, 3), 200, np.uint8)
     >>> model = xplain.ImageClassifier(lambda images: images[:, :2, :2].mean(axis=(1, 2, 3))[:, None])
     >>> explanation = xplain.explain(model, photo, method="kernel-shap", segments="grid", n_segments=4)
-    >>> explanation.attributions[0].evidence.values[::2, ::2].round(3).tolist()
+    >>> (explanation.attributions[0].evidence.values[::2, ::2].round(3) + 0.0).tolist()
     [[200.0, 0.0], [0.0, 0.0]]
     """
     limit = _check.integer("budget", budget, least=1)
     game = Game(run, players, background)
     if game.count == 1:
         return game.sole_player()
-    least = min(2 * game.count + 6, 2**game.count)  # all of sizes 1 and n - 1, the whole, the baseline, two pairs
-    if limit < least:
-        raise InputError(
-            f"budget must be at least {least} for {game.count} {players.noun}, got {limit}; raise budget or "
-            f"{players.remedy}"
-        )
-    coalitions, weights, sampled = kernel_coalitions(run.rng, game.count, limit - 2)
-    total = game.full - game.empty
-    values, errors = _constrained_fit(coalitions, game.worth(coalitions) - game.empty, weights, total, sampled)
-    run.quality.add("coalitions", len(np.unique(np.packbits(coalitions, axis=1), axis=0)) + 2)
+    pairs = game.draw(run.rng, limit)
+    values, errors, _ = additive_fit(pairs, game.differences(pairs.members), game.full - game.empty)
+    run.quality.add("coalitions", 2 * len(pairs.members) + 2)
     game.note_errors(values, errors)
     return game.paint(values)
 
 
-def kernel_coalitions(rng: np.random.Generator, players: int, budget: int) -> tuple[Bool, Float64, int]:
-    """Choose coalitions and their weights under the Shapley kernel, but for the empty one and the full one.
+class AdditiveFit(NamedTuple):
+    """An additive model of a game.
 
-    Returns
-    -------
-    coalitions : bool array (n, players)
-    weights : float64 array (n,)
-    sampled : int
-        How many at the end are random, each coalition followed by its complement.
-    """
-    sizes = np.arange(1, players // 2 + 1)  # each stands for its complements' size, too
-    kernel = (players - 1) / (sizes * (players - sizes))  # weight of all coalitions of a size together,
-    kernel[2 * sizes < players] *= 2  # and of their complements
-    coalitions: list[Bool] = []
-    weights: list[Float64] = []
-    for size in sizes.tolist():
-        is_half = 2 * size == players  # the complements are of the same size
-        count = math.comb(players, size) * (1 if is_half else 2)
-        remaining = kernel[size - 1 :]
-        if size > 1 and count > budget * remaining[0] / remaining.sum():  # random pairs would not exhaust this size
-            break
-        members = np.zeros((math.comb(players, size), players), bool)
-        np.put_along_axis(members, np.array(list(itertools.combinations(range(players), size))), True, axis=1)
-        coalitions.append(members if is_half else np.vstack([members, ~members]))
-        weights.append(np.full(count, remaining[0] / count))
-        budget -= count
-    remaining, pairs = kernel[len(coalitions) :], budget // 2
-    if not len(remaining):
-        return np.vstack(coalitions), np.concatenate(weights), 0
-    random_sizes = rng.choice(sizes[len(coalitions) :], size=pairs, p=remaining / remaining.sum())
-    rank = rng.random((pairs, players)).argsort(axis=1)
-    members = rank < random_sizes[:, None]
-    coalitions.append(np.stack([members, ~members], axis=1).reshape(-1, players))
-    weights.append(np.full(2 * pairs, remaining.sum() / (2 * pairs)))
-    return np.vstack(coalitions), np.concatenate(weights), 2 * pairs
-
-
-def _constrained_fit(
-    coalitions: Bool, gains: Float64, weights: Float64, total: Float64, sampled: int
-) -> tuple[Float64, Float64]:
-    """Fit by weighted least squares under the constraint that the coefficients sum to ``total``.
-
-    The constraint expresses the last player by the others. The errors are the sandwich estimate over the sampled pairs
-    of coalitions, which are the last ``sampled`` rows.
-
-    Returns
-    -------
-    float64 array (players, T)
+    Attributes
+    ----------
+    values : float64 array (players, T)
         Coefficients.
-    float64 array (players, T)
-        Their standard errors.
+    errors : float64 array (players, T) or None
+        Their standard errors; None if there are too few pairs to know them.
+    misses : float64 array (n, T)
+        By how much the model misses each pair if it is fitted without it.
     """
-    z = coalitions.astype(np.float64)
-    x, y = z[:, :-1] - z[:, -1:], gains - z[:, -1:] * total
-    weighted = weights[:, None] * x
-    gram = weighted.T @ x
-    free = np.linalg.solve(gram, weighted.T @ y)
-    values = np.vstack([free, total - free.sum(axis=0)])
-    errors = np.zeros_like(values)
-    if sampled:
-        residual = (y - x @ free)[-sampled:]
-        for target in range(y.shape[1]):
-            # The gradient of the squared error of each pair, and by how much it moves the coefficients.
-            gradients = (weighted[-sampled:] * residual[:, target, None]).reshape(sampled // 2, 2, -1).sum(axis=1)
-            shifts = np.linalg.solve(gram, (gradients - gradients.mean(axis=0)).T)
-            shifts = np.vstack([shifts, -shifts.sum(axis=0)])
-            errors[:, target] = np.sqrt((shifts**2).sum(axis=1) * len(gradients) / (len(gradients) - 1))
-    return values, errors
+
+    values: Float64
+    errors: Float64 | None
+    misses: Float64
+
+
+def additive_fit(pairs: Pairs, differences: Float64, total: Float64) -> AdditiveFit:
+    """Fit what coalitions score above their complements, (n, T), by weighted least squares.
+
+    The coefficients sum to ``total`` (T,): they are equal shares of it and a deviation of sum 0, the smallest one if
+    the coalitions leave a choice. The errors are the sandwich estimate of a sample without replacement.
+    """
+    signs = pairs.signs
+    equal_shares = total / signs.shape[1]
+    mean = signs.mean(axis=1, keepdims=True)
+    x, y = signs - mean, differences - signs.shape[1] * mean * equal_shares
+    root = np.sqrt(pairs.weights)[:, None]
+    left, scales, right = np.linalg.svd(root * x, full_matrices=False)
+    rank = int((scales > 1e-9 * scales[0]).sum())
+    left = left[:, :rank]
+    influence = right[:rank].T @ (left / scales[:rank]).T * root[:, 0]  # (players, n), of each pair on each coefficient
+    deviation = influence @ y
+    values = equal_shares + deviation
+    spared = 1.0 - (left**2).sum(axis=1)[:, None]  # what a pair's own score does not decide of its fit
+    residual = y - x @ deviation
+    misses = residual / np.maximum(spared, 1e-9)
+    drawn = pairs.chance < 1.0
+    if not drawn.any():
+        return AdditiveFit(values, np.zeros_like(values), misses)
+    if pairs.inflation is None or rank < signs.shape[1] - 1 or spared[drawn].min() < 1e-6:
+        return AdditiveFit(values, None, misses)
+    variance = influence**2 * (1.0 - pairs.chance) @ (residual * misses)
+    return AdditiveFit(values, np.sqrt(variance * pairs.inflation), misses)
