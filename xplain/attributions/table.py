@@ -150,6 +150,7 @@ _ENTRIES = (
         function="xplain.attributions.methods.gradients:smoothgrad",
         explains=(*_PIXELS, "signals"),
         random=True,
+        defaults={"detections": {"statistic": "square", "n_samples": 8}},
     ),
     Method(
         "gradient-shap",
