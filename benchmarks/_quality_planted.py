@@ -58,20 +58,13 @@ def images(count: int, hole: bool, seed: int) -> tuple[Pixels, npt.NDArray[np.in
 
 
 class Convolutional(nn.Sequential):
-    """Three convolutions, the mean over all places, and a linear layer."""
+    """Three convolutions with batch normalisation, the mean over all places, and a linear layer."""
 
     def __init__(self) -> None:
-        super().__init__(
-            nn.Conv2d(3, 16, 5, stride=2, padding=2),
-            nn.ReLU(),
-            nn.Conv2d(16, 32, 3, padding=1),
-            nn.ReLU(),
-            nn.Conv2d(32, 32, 3, padding=1),
-            nn.ReLU(),
-            nn.AdaptiveAvgPool2d(1),
-            nn.Flatten(),
-            nn.Linear(32, 2),
-        )
+        parts: list[nn.Module] = []
+        for given, made, stride in ((3, 16, 2), (16, 32, 1), (32, 32, 1)):
+            parts += [nn.Conv2d(given, made, 3, stride, padding=1, bias=False), nn.BatchNorm2d(made), nn.ReLU()]
+        super().__init__(*parts, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(32, 2))
 
 
 class Transformer(nn.Module):
@@ -129,14 +122,14 @@ def planted_subjects(quick: bool) -> Iterator[tuple[str, Any, list[Sample], list
     """Yield titles, classifiers, samples that they have right, and inputs of the training for baselines."""
     torch.manual_seed(0)
     subjects: list[tuple[str, type[nn.Module], bool, int]] = [
-        ("Planted shape, CNN", Convolutional, False, 800),
-        ("Planted hole: the absence of signal, CNN", Convolutional, True, 300),
-        ("Planted shape, vision transformer", Transformer, False, 1500),
+        ("Planted shape, CNN", Convolutional, False, 250),
+        ("Planted hole: the absence of signal, CNN", Convolutional, True, 250),
+        ("Planted shape, vision transformer", Transformer, False, 900),
     ]
     for title, kind, hole, steps in subjects[: 1 if quick else None]:
         known = images(200 if quick else 4000, hole, seed=0)
         module = trained(kind(), *known[:2], steps=20 if quick else steps)
-        model = xplain.ImageClassifier(module, preprocess=xplain.Preprocess())
+        model = xplain.ImageClassifier(module, preprocess=xplain.Preprocess(size=SIDE))
         unseen = images(20 if quick else 400, hole, seed=1)
         arrays = np.stack([model.prepare(each).array for each in unseen[0]])
         right = model.scores(arrays).argmax(axis=1) == unseen[1]
@@ -145,7 +138,7 @@ def planted_subjects(quick: bool) -> Iterator[tuple[str, Any, list[Sample], list
         samples = [Sample(unseen[0][i], int(unseen[1][i]), unseen[2][i]) for i in np.flatnonzero(right)]
         accuracy = "" if hole else f", {right.mean():.0%} right"
         background = [model.prepare(each).array for each in known[0][known[1] == 1][:16]]
-        yield f"{title}{accuracy}", model, samples[: 1 if quick else 40], background
+        yield f"{title}{accuracy}", model, samples[: 1 if quick else 24], background
 
 
 def regions_subject(quick: bool) -> tuple[str, Any, list[Sample]]:
@@ -154,7 +147,7 @@ def regions_subject(quick: bool) -> tuple[str, Any, list[Sample]]:
     pixels, classes, inside = images(200 if quick else 2000, hole=False, seed=0)
     answers = np.where(inside, 1 + classes[:, None, None], 0)
     module = trained(PlaceClassifier(), pixels, answers, 5 if quick else 400)
-    model = xplain.Segmenter(module, labels=["ground", "cross", "ring"], preprocess=xplain.Preprocess())
+    model = xplain.Segmenter(module, labels=["ground", "cross", "ring"], preprocess=xplain.Preprocess(size=SIDE))
     unseen = images(40, hole=False, seed=1)
     samples = []
     for image, number, place in zip(*unseen, strict=True):
