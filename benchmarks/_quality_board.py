@@ -164,7 +164,7 @@ class Board:
             least = most
             if of_class:
                 best = max(of_class, key=lambda label: self.mean(label, "overall"))
-                note(f"best of {title}: `{best}`, overall {self.cell(best, 'overall', controls)}")
+                note(f"{self.title}: best of {title}: `{best}`, overall {self.cell(best, 'overall', controls)}")
 
     def cost(self, label: str) -> float:
         """Return a method's mean evaluations."""

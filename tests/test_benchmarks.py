@@ -128,8 +128,8 @@ def test_a_method_is_better_than_the_best_control_by_two_errors_of_the_differenc
     assert "| `near` | 3 | 1 | 0.57 (±0.20, better) | 0.43 (±0.18, worse) |" in lines
     assert "| `dear` | 2 | 50 | 0.20 (±0.20, worse) |  |" in lines
     assert bench.notes == [
-        "best of 1 to 3 passes: `near`, overall 0.57 (±0.20, better)",
-        "best of more: `dear`, overall 0.20 (±0.20, worse)",
+        "Title: best of 1 to 3 passes: `near`, overall 0.57 (±0.20, better)",
+        "Title: best of more: `dear`, overall 0.20 (±0.20, worse)",
     ]
 
 
