@@ -27,6 +27,7 @@ TITLES = {
     "text": "Explanations of texts",
     "documents": "Documents of results",
     "shell": "The command line",
+    "quality": "What maps show",
 }
 
 

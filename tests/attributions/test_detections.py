@@ -265,8 +265,7 @@ class Places:
 def test_the_layer_for_cams_sees_the_whole_box_and_leaves_no_hook():
     module = Convolutional().train()
     model = xplain.Detector(module, postprocess=Places())
-    explanation = xplain.explain(model, photo(), target="all")
-    assert explanation.provenance.method == "hires-cam"
+    explanation = xplain.explain(model, photo(), "hires-cam", target="all")
     # Beyond the body's convolution a score depends on one place only, before it on 3 x 3, the size of the box.
     assert {a.quality["layer"] for a in explanation.attributions} == {"stem.1"}
     first, second = maps(explanation)
@@ -277,6 +276,18 @@ def test_the_layer_for_cams_sees_the_whole_box_and_leaves_no_hook():
     named = xplain.explain(xplain.Detector(module, postprocess=Places(), layer="body"), photo(), "grad-cam")
     assert named.attributions[0].quality["layer"] == "body"
     assert named.provenance.evaluations == 2
+
+
+def test_the_default_of_modules_is_the_mean_square_of_noisy_gradients():
+    model = module_detector()  # the gradient of a detection is one over the readings of its patch, and 0 elsewhere
+    explanation = xplain.explain(model, photo(), target="all")
+    assert explanation.provenance.method == "smoothgrad"
+    assert explanation.provenance.options["statistic"] == "square"
+    assert explanation.provenance.evaluations == 8 + 2  # one finds the detections, one scores them
+    for values, (_, _, (x0, y0, x1, y1)) in zip(maps(explanation), PLANTED, strict=True):
+        expected = np.zeros_like(values)
+        expected[y0:y1, x0:x1] = 3 * (1 / (3 * (y1 - y0) * (x1 - x0))) ** 2
+        np.testing.assert_allclose(values, expected, rtol=1e-5, atol=1e-12)
 
 
 def test_a_module_without_feature_maps_is_told_so():

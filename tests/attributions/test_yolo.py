@@ -5,6 +5,7 @@ import pytest
 
 import xplain
 from tests.assets import fetch
+from xplain import quality
 
 
 @pytest.fixture(scope="module")
@@ -33,8 +34,7 @@ def test_a_real_network_finds_and_explains_people(yolo, table):
     people = [np.array([p.region.x0, p.region.y0, p.region.x1, p.region.y1]) for p in predictions if p.name == "person"]
     assert len(people) >= 5
     assert max(iou(people[0], person) for person in persons) > 0.6
-    explanation = xplain.explain(yolo, image, target="top-3")
-    assert explanation.provenance.method == "hires-cam"
+    explanation = xplain.explain(yolo, image, "hires-cam", target="top-3")
     for attribution in explanation.attributions:
         values, box = attribution.evidence.values, attribution.target.region
         row, column = np.unravel_index(values.argmax(), values.shape)
@@ -42,6 +42,10 @@ def test_a_real_network_finds_and_explains_people(yolo, table):
         assert distance < 32  # a place of the network's last maps
     first, second, _ = (a.evidence.values for a in explanation.attributions)
     assert np.corrcoef(first.ravel(), second.ravel())[0, 1] < 0.5
+    surest = xplain.explain(yolo, image).attributions[0]
+    located = quality.localisation(surest.evidence.values, surest.target.region)
+    assert located.hit == 1
+    assert located.energy > 4 * located.area
     saliency = xplain.explain(yolo, image, "saliency", target=0).attributions[0]
     box, values = saliency.target.region, saliency.evidence.values
     inside = values[int(box.y0) : int(box.y1), int(box.x0) : int(box.x1)].mean()

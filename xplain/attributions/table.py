@@ -148,6 +148,7 @@ _ENTRIES = (
         function="xplain.attributions.methods.gradients:smoothgrad",
         explains=TENSORS,
         random=True,
+        defaults={"detections": {"statistic": "square", "n_samples": 8}},
     ),
     Method(
         "gradient-shap",

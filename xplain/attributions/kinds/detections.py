@@ -1,9 +1,10 @@
 """Detections: to the engine a detector on one image is a classifier whose classes are the detections to explain.
 
 The score of a detection on a changed image is found again by box and class: `DetectionView` for methods that need
-scores, `GradientView` for those that differentiate. Of the class activation maps hires-cam is the one that tells two
-objects of a class apart: it keeps the gradient's place, as ODAM does (Zhao & Chan 2023), where grad-cam averages it
-over the image.
+scores, `GradientView` for those that differentiate. The default of modules is smoothgrad with squares: on photos its
+maps lie on the detected object more than those of any method of 1 to 70 evaluations (benchmarks/quality.py). Of the
+class activation maps hires-cam is the one that tells two objects of a class apart: it keeps the gradient's place, as
+ODAM does (Zhao & Chan 2023), where grad-cam averages it over the image.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ def explain(
     model: Detector, inputs: Sequence[Prepared], targets: Sequence[Any], request: call.Request
 ) -> list[Explanation]:
     """Explain detections; see `xplain.attributions.run`."""
-    entry = call.choose_method(model, request, "d-rise" if model.module is None else "hires-cam")
+    entry = call.choose_method(model, request, "d-rise" if model.module is None else "smoothgrad")
     view_class = DetectionView if entry.needs == "scores" else GradientView
     return [
         explain_view(view_class.of(model, prepared, target), "detections", prepared, entry, request)

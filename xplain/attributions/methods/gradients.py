@@ -137,11 +137,11 @@ def smoothgrad(run: Run, *, n_samples: int = 50, noise: float = 0.15, statistic:
     run : Run
         What is explained.
     n_samples : int
-        Noisy copies, at least 2.
+        Noisy copies, at least 2; 8 for detections unless set.
     noise : float
         Standard deviation of the noise, as a part of the input's range, greater than 0.
     statistic : {"mean", "square", "variance"}
-        Which statistic of the gradients the map holds.
+        Which statistic of the gradients the map holds; "square" for detections unless set.
 
     Returns
     -------
