@@ -16,7 +16,7 @@ SAMPLED = {
     "smoothgrad": FEW,
     "gradient-shap": FEW,
     "lime": {"n_samples": 60, "segments": "grid", "n_segments": 16},
-    "kernel-shap": {"budget": 60, "segments": "grid", "n_segments": 16},
+    "kernel-shap": {"budget": 70, "segments": "grid", "n_segments": 16},
     "shapley": {"budget": 200, "segments": "grid", "n_segments": 16},
     "rise": {"n_samples": 40, "cells": 4},
     "captum:NoiseTunnel": {"nt_samples": 4},

@@ -211,8 +211,8 @@ def test_unknown_names_are_refused_with_the_nearest():
         UnknownNameError, "option of integrated-gradients must be one of n_steps, baseline, quadrature", "'steps'"
     ):
         explain(Pooled(), "integrated-gradients", steps=3)
-    with refuses(InputError, "options must be empty for saliency, which has none, got 'baseline'"):
-        explain(Pooled(), "saliency", baseline=0)
+    with refuses(InputError, "options must be empty for guided-backprop, which has none, got 'baseline'"):
+        explain(Pooled(), "guided-backprop", baseline=0)
     with refuses(InputError, "target must be a class from 0 to 2, got 3"):
         explain(Pooled(), targets=[3])
     with refuses(InputError, "targets must be 1, one for each input, got 2"):

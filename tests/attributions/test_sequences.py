@@ -92,7 +92,7 @@ class TestTexts:
     def test_a_neuron_reads_its_own_letters(self):
         model = text_model()
         e = xplain.explain(model, TEXT, "neuron-gradient", layer="window", neuron=(2, 6))
-        read = float(model.module.window.weight[2].sum())  # places 5 to 7, the letters of the last word
+        read = float(model.module.window.weight[2].detach().sum())  # places 5 to 7, the letters of the last word
         assert scores(e) == pytest.approx([0, 0, read], rel=1e-4)
 
     def test_places_that_are_no_tokens_are_refused(self):
