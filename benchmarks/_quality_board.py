@@ -12,7 +12,6 @@ import numpy.typing as npt
 from _bench import heading, note, print_head, print_row, reason
 
 from xplain import explain, quality
-from xplain.attributions.table import METHODS
 from xplain.errors import XplainError
 from xplain.quality.classification import average_precision
 
@@ -46,15 +45,9 @@ def explained(model: Any, x: Any, name: str, contender: Contender, target: Any) 
     return [each.evidence for each in explanation.attributions], explanation.provenance.evaluations or 0
 
 
-def is_left_to_us(name: str) -> bool:
-    """Say whether the library has no such method, so that `centre` computes it."""
-    return name == "centre" and name not in METHODS
-
-
-def centre(shape: tuple[int, ...]) -> Map:
-    """Return a Gaussian in the middle, a quarter of each axis wide: a control for photographers' habits."""
-    axes = [np.exp(-0.5 * ((np.arange(n) + 0.5 - n / 2) / (n / 4)) ** 2) for n in shape]
-    return np.asarray(axes[0] if len(axes) == 1 else axes[0][:, None] * axes[1])
+def centre(length: int) -> Map:
+    """Return a Gaussian in the middle of a line, a quarter of it wide: the library has this control of photos alone."""
+    return np.asarray(np.exp(-0.5 * ((np.arange(length) + 0.5 - length / 2) / (length / 4)) ** 2))
 
 
 def blurred(values: Map, part: float) -> Map:
@@ -132,8 +125,8 @@ class Board:
     ) -> None:
         """Add the figures of a sample of one dimension, by a function from evidence to a line."""
         for name, contender in contenders.items():
-            if is_left_to_us(name):
-                self.add(name, 0, placed(centre(sample.inside.shape), sample.inside))
+            if name == "centre":
+                self.add(name, 0, placed(centre(len(sample.inside)), sample.inside))
                 continue
             found = explained(model, sample.x, name, contender, sample.target)
             if found is not None:

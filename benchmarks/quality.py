@@ -27,7 +27,7 @@ from typing import Any
 import numpy as np
 import torch
 from _bench import Effort, main, note
-from _quality_board import Board, Contender, blurred, centre, explained, is_left_to_us, placed
+from _quality_board import Board, Contender, blurred, explained, placed
 from _quality_photos import Labelled, labelled_photos, mosaics, street_photos
 from _quality_planted import planted_subjects, regions_subject, signal_samples, text_samples
 
@@ -78,12 +78,8 @@ def image_maps(model: Any, image: Any, target: Any, contenders: Mapping[str, Con
     """
     computed: dict[str, Any] = {}
     known: dict[str, tuple[list[Any], int]] = {}
-    sizes: list[tuple[int, ...]] = []
     for name, contender in contenders.items():
         if number % contender.every:
-            continue
-        if is_left_to_us(contender.method):
-            yield name, [centre(size) for size in sizes], 0
             continue
         key = f"{contender.method} {contender.options}"  # blurred maps are those of the method itself
         if key not in computed:
@@ -92,7 +88,6 @@ def image_maps(model: Any, image: Any, target: Any, contenders: Mapping[str, Con
         if found is None:
             continue
         maps, cost = [evidence.values for evidence in found[0]], found[1]
-        sizes = [each.shape for each in maps]
         known[name] = maps, cost
         yield name, [blurred(each, contender.smooth) for each in maps] if contender.smooth else maps, cost
     if all(name in known for name in PRODUCT):

@@ -91,7 +91,7 @@ def centre(run: Run) -> Float64:
     >>> import xplain
     >>> model = xplain.ImageClassifier(lambda images: images.mean(axis=(1, 2)))
     >>> explanation = xplain.explain(model, np.zeros((5, 5, 3), np.uint8), "centre")
-    >>> explanation.attributions[0].evidence.values[2].round(2).tolist()
+    >>> [round(float(value), 2) for value in explanation.attributions[0].evidence.values[2]]
     [0.28, 0.73, 1.0, 0.73, 0.28]
     """
     geometry = run.prepared.geometry
