@@ -60,8 +60,8 @@ MANY = {
     "occlusion": Contender("occlusion", {"window": 0.25, "stride": 0.125}, every=3),
     "feature-ablation": Contender("feature-ablation", {"n_segments": 25}, every=3),
     "lime": Contender("lime", {"n_samples": 64, "n_segments": 25}, every=3),
-    "kernel-shap": Contender("kernel-shap", {"budget": 64, "n_segments": 25}, every=3),
-    "shapley": Contender("shapley", {"budget": 104, "n_segments": 25}, every=3),
+    "kernel-shap": Contender("kernel-shap", {"budget": 128, "n_segments": 25}, every=3),
+    "shapley": Contender("shapley", {"budget": 128, "n_segments": 25}, every=3),
 }
 RISE = {"rise": Contender("rise", {"n_samples": 64}, every=3)}
 D_RISE = {"d-rise": Contender("d-rise", {"n_samples": 64}, every=3)}
@@ -242,8 +242,8 @@ WORDS = {
     "gradient-shap": Contender("gradient-shap"),
     "occlusion": Contender("occlusion"),
     "lime": Contender("lime", {"n_samples": 64}),
-    "kernel-shap": Contender("kernel-shap", {"budget": 64}),
-    "shapley": Contender("shapley", {"budget": 100}),
+    "kernel-shap": Contender("kernel-shap", {"budget": 128}),
+    "shapley": Contender("shapley", {"budget": 128}),
 }
 
 
@@ -264,8 +264,8 @@ SEGMENTS = {
     "occlusion, together": Contender("occlusion", {"together": True}),
     "feature-ablation": Contender("feature-ablation", {"together": True}),
     "lime": Contender("lime", {"n_samples": 64, "together": True}),
-    "kernel-shap": Contender("kernel-shap", {"budget": 64, "together": True}),
-    "shapley": Contender("shapley", {"budget": 64, "together": True}),
+    "kernel-shap": Contender("kernel-shap", {"budget": 128, "together": True}),
+    "shapley": Contender("shapley", {"budget": 128, "together": True}),
 }
 OF_SIGNALS = ("saliency", "input-x-gradient", "deep-lift", *FEW)
 

@@ -44,7 +44,11 @@ def draw_examples(*names: str) -> None:
 
     code = re.findall(r"^```python\n(.*?)^```", README.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
     with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
-        Image.fromarray(chelsea()).save("cat.jpg")
+        cat = Image.fromarray(chelsea())
+        cat.save("cat.jpg")
+        Path("photos").mkdir()
+        for name, box in (("left", (0, 0, 300, 300)), ("right", (151, 0, 451, 300))):
+            cat.crop(box).save(f"photos/{name}.jpg")
         run: dict[str, object] = {}
         for block in code:
             exec(compile(block, "README.md", "exec"), run)

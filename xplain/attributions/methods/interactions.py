@@ -24,7 +24,7 @@ _TRIAL_PAIRS = 400
 _MOST_PAIRS = 2048
 """Inverting the kernel of so many takes about as long as a network takes for their scores."""
 
-_OPTIMISM = 1.2
+_OPTIMISM = 1.3
 """Of processes the one with the smallest misses is taken: they look smaller than they are, by about so much at most."""
 
 
