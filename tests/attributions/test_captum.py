@@ -112,6 +112,14 @@ class TestInstances:
         raw = captum.IntegratedGradients(net, multiply_by_inputs=False).attribute(x, target=1, n_steps=9)
         np.testing.assert_allclose(values(e), raw.sum(dim=1)[0].detach(), rtol=1e-4, atol=1e-6)
 
+    @pytest.mark.parametrize("abs", [True, False])
+    def test_an_instance_of_saliency_is_the_tables(self, captum, net, model, abs):
+        own, named = (
+            xplain.explain(model, PHOTO, method, target=1, abs=abs) for method in (captum.Saliency(net), "saliency")
+        )
+        np.testing.assert_allclose(values(own), values(named), rtol=1e-5)
+        assert (values(named) < 0).any() != abs
+
     def test_the_layer_of_an_instance_is_explained(self, captum, net, model):
         given = xplain.explain(model, PHOTO, captum.LayerConductance(net, net.first), target=1)
         assert given.attributions[0].quality["layer"] == "first"

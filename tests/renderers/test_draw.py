@@ -536,4 +536,6 @@ def test_ends_of_a_scale_are_named_by_direction_where_values_have_one():
     assert meanings(["saliency"], False, False) == ("weak", "strong")
     assert meanings(["saliency"], True, False) == ("weak", "strong")  # a diverging map that the caller chose
     assert meanings(["saliency"], True, True) == ("speaks against", "speaks for")  # the signed gradient
+    assert meanings(["smoothgrad"], False, False) == ("weak", "strong")  # squares
+    assert meanings(["smoothgrad"], True, True) == ("speaks against", "speaks for")
     assert meanings(["saliency", "occlusion"], False, False) == ("no evidence", "speaks for")

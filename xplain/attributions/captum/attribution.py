@@ -285,6 +285,8 @@ class _Call:
                 return sequences.spread(self._run, self._layer, values)
             return wide(layers.at_places(self._run, values)).sum(dim=1)
         axis = 1 if self._run.model.channel_axis == 0 else -1
+        if self._name == "Saliency" and self._options["abs"]:
+            return wide(values).amax(dim=axis)  # as the table's
         if self._name not in SCORES:
             return wide(values).sum(dim=axis)
         maps = wide(values).mean(dim=axis)  # what is replaced has one value, which stands at each of its numbers

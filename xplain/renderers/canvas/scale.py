@@ -26,7 +26,7 @@ PERCENTILE = 99.5
 _NEGLIGIBLE = 2.0**-24
 _DIGITS = 3  # of printed numbers
 #: Methods whose values say how much a place matters, not for which side, unless some are negative.
-_UNDIRECTED = {"saliency", "sobel", "centre"}
+_UNDIRECTED = {"saliency", "smoothgrad", "sobel", "centre"}
 
 
 @dataclass(frozen=True, slots=True)
