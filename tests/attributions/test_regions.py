@@ -141,7 +141,7 @@ def test_point_component_class_and_image_differ():
 
 def test_one_attribution_for_each_region_and_the_score_is_that_of_the_model():
     explanation = xplain.explain(xplain.Segmenter(Encoder(), ["red", "blue"]), photo(), target="all")
-    assert explanation.provenance.method == "grad-cam"
+    assert explanation.provenance.method == "hires-cam"
     assert [a.target for a in explanation.attributions] == list(explanation.predictions)
     assert sorted(p.name for p in explanation.predictions) == ["blue", "red"]
     assert not np.array_equal(values(explanation), values(explanation, 1))

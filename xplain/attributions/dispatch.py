@@ -71,7 +71,7 @@ def run(
         texts       integrated-gradients                                              shapley
         signals     integrated-gradients                                              occlusion
         detections  hires-cam, whose maps tell two objects of one class apart         d-rise
-        regions     grad-cam                                                          occlusion
+        regions     hires-cam                                                         occlusion
         ==========  ================================================================  ===============
     seed : int
         Seed of the method's random numbers, to which each input adds its digest: an input has the same numbers alone as

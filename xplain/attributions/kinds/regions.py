@@ -34,7 +34,7 @@ def explain(
     ``region`` and the targets are those of `Segmenter.targets`.
     """
     region, request = request.take("region")
-    entry = call.choose_method(model, request, "occlusion" if model.module is None else "grad-cam")
+    entry = call.choose_method(model, request, "occlusion" if model.module is None else "hires-cam")
     return [
         explain_view(RegionView.of(model, prepared, target, region), "regions", prepared, entry, request)
         for prepared, target in zip(inputs, targets, strict=True)
