@@ -97,8 +97,13 @@ class TestNames:
             xplain.explain(model, PHOTO, "layer-conductance", n_steps="a")
         with refuses(InputError, "options must be what Captum's NoiseTunnel takes"):
             xplain.explain(model, PHOTO, "captum:NoiseTunnel", nt_samples=0)
-        with refuses(InputError, "options must be what Captum's NeuronGradient takes", "out of bounds"):
-            xplain.explain(model, PHOTO, "neuron-gradient", layer="first", neuron=(99, 0, 0))
+        for neuron in ((99, 0, 0), (0,), (0, 0), (0, 0, 0, 0)):
+            with refuses(InputError, "neuron must be a place in the layer's output (4, 10, 10)", f"got {neuron}"):
+                xplain.explain(model, PHOTO, "neuron-gradient", layer="first", neuron=neuron)
+            with refuses(InputError, "neuron must be a place in the layer's output (4, 10, 10)", f"got {neuron}"):
+                xplain.explain(model, PHOTO, "neuron-conductance", layer="first", neuron=neuron)
+        with refuses(InputError, "stdevs must be at least 0, got -1.0"):
+            xplain.explain(model, PHOTO, "captum:NoiseTunnel", stdevs=-1.0)
 
     def test_captums_own_complaint_is_passed_on(self, model):
         with refuses(InputError, "options must be what Captum's Occlusion takes"):

@@ -134,6 +134,8 @@ class _Call:
             )
         self._layer = self._take_layer(options) if signature.has_layer else None
         self._neuron = self._take_neuron(options.pop("neuron")) if signature.has_neuron else None
+        if "stdevs" in options and _check.number("stdevs", options["stdevs"]) < 0:
+            raise _check.wrong("stdevs", "at least 0", options["stdevs"])
         self._options = options
         self._scores, self._gradients = passes.Scores(run), passes.Gradients(run)
         is_inside = self._name not in SCORES | AT_INPUT
@@ -224,8 +226,10 @@ class _Call:
             return explainer.attribute(self._input(), **arguments)
         except XplainError:
             raise
-        except (AssertionError, TypeError, ValueError, IndexError, ArithmeticError) as error:
-            if _is_of_model(error):
+        except (AssertionError, TypeError, ValueError, IndexError, ArithmeticError, RuntimeError) as error:
+            if self._face is not None and self._neuron is not None:
+                self._face.refuse_no_neuron(self._neuron)
+            if isinstance(error, RuntimeError) or _is_of_model(error):
                 raise
             raise InputError(
                 f"options must be what Captum's {self._chosen.method} takes, got {self._options}; it says: "

@@ -52,11 +52,13 @@ class Face(torch.nn.Module):
         self._explained = [run.model.with_module(module)]
         self._layer = [] if layer is None else [layer]
         self._passes = self._layer_calls = 0
+        self._layer_shape: tuple[int, ...] | None = None
         for each in self._layer:
             each.register_forward_hook(self._count_call)
 
-    def _count_call(self, *_: Any) -> None:
+    def _count_call(self, layer: torch.nn.Module, inputs: Any, output: Any) -> None:
         self._layer_calls += 1
+        self._layer_shape = tuple(output.shape[1:]) if isinstance(output, torch.Tensor) else None
 
     def parts(self) -> tuple[torch.nn.Module, ...]:
         """Return what a class of Captum is made of: this, and the layer if it looks at one."""
@@ -69,6 +71,14 @@ class Face(torch.nn.Module):
                 f"layer must run once in a pass for {method}, got {self._layer_calls / self._passes:.3g} calls of "
                 f"{layer!r}; use hires-cam, which counts each"
             )
+
+    def refuse_no_neuron(self, neuron: tuple[int, ...]) -> None:
+        """Raise InputError unless a place names one number of the watched layer's output for one input."""
+        shape = self._layer_shape
+        if shape is not None and not (
+            len(neuron) == len(shape) and all(-n <= i < n for i, n in zip(neuron, shape, strict=True))
+        ):
+            raise InputError(f"neuron must be a place in the layer's output {shape}, got {neuron}")
 
     def forward(self, batch: torch.Tensor) -> torch.Tensor:
         """Return the scores; gradients flow."""
