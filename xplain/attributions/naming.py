@@ -49,7 +49,7 @@ def method_of(method: Any, of: Any = None) -> Method:
         return METHODS[_check.known("method", method, METHODS)]
     if not isinstance(method, (str, type)) and not hasattr(method, "attribute"):
         _check.known("method", method, METHODS)
-    chosen = choose(method.removeprefix(PREFIX) if isinstance(method, str) else method, of)
+    chosen = choose(method, of)
     if chosen.instance is None and chosen.method in _NAMES:
         return METHODS[_NAMES[chosen.method]]
     in_table = next((entry for entry in METHODS.values() if entry.captum_class == chosen.method), None)
@@ -62,7 +62,7 @@ def _entry(chosen: Chosen) -> Method:
     return Method(
         PREFIX + chosen.method,
         f"Captum's {chosen.method}.",
-        needs="scores" if chosen.name in SCORES else signature.needs,
+        needs="scores" if chosen.name in SCORES else "layers" if signature.has_layer else "gradients",
         cost="that of Captum",
         paper=f"captum.attr.{chosen.method}",
         function=PREFIX + chosen.method,

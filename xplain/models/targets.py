@@ -111,7 +111,7 @@ def resolve_targets(
     if pair is not None:
         if pair not in margins:
             raise InputError(f"target must be a class, got {target}; margins are for explain and explain_batch")
-        return (count + list(margins).index(pair),)
+        return (count + margins.index(pair),)
     return (_class_of(target, count, labels),)
 
 

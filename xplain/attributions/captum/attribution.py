@@ -285,7 +285,7 @@ class _Call:
     def as_maps(self, values: torch.Tensor) -> torch.Tensor:
         """Make one number of the channels, in double precision: (T, h', w')."""
         if self._layer is not None and self._neuron is None:
-            if sequences.is_sequence(self._run):
+            if layers.is_sequence(self._run):
                 return sequences.spread(self._run, self._layer, values)
             return wide(layers.at_places(self._run, values)).sum(dim=1)
         axis = 1 if self._run.model.channel_axis == 0 else -1

@@ -144,11 +144,6 @@ class Signature:
         has_parts = chosen.name in SCORES - {"Occlusion"}
         return cls(options, "layer" in made, "neuron_selector" in called, has_parts, baseline)
 
-    @property
-    def needs(self) -> str:
-        """What it asks of a module beside scores: "layers" or "gradients"."""
-        return "layers" if self.has_layer else "gradients"
-
     def parameters(self) -> list[inspect.Parameter]:
         """Return the keyword parameters of its function; those without a default are supplied by the kind."""
         names: dict[str, Any] = dict(self.options)
@@ -179,7 +174,7 @@ def choose(method: Any, of: Any = None) -> Chosen:
     Parameters
     ----------
     method : str, type or captum.attr.Attribution
-        The name of a class, a class, or an instance.
+        The name of a class, with or without `PREFIX`, a class, or an instance.
     of : str, type or captum.attr.Attribution, optional
         What a NoiseTunnel repeats; Saliency if neither this nor an instance says.
 
@@ -193,7 +188,7 @@ def choose(method: Any, of: Any = None) -> Chosen:
     explainer, instance = _resolve("method", method)
     if explainer.__name__ != TUNNEL:
         return Chosen(explainer, instance)
-    inner = "Saliency" if of is None else of.removeprefix(PREFIX) if isinstance(of, str) else of
+    inner = "Saliency" if of is None else of
     explainer, instance = _resolve("of", inner if instance is None else instance.attribution_method)
     if explainer.__name__ == TUNNEL:
         raise AttributionError("of must be what a NoiseTunnel repeats, got another NoiseTunnel; name a method")
@@ -209,7 +204,8 @@ def _resolve(argument: str, method: Any) -> tuple[type, Any]:
         if isinstance(each := getattr(attr, name), type) and issubclass(each, base) and hasattr(each, "attribute")
     }
     instance = method if isinstance(method, base) else None
-    name = method if isinstance(method, str) else (method if isinstance(method, type) else type(method)).__name__
+    kind = method if isinstance(method, type) else type(method)
+    name = method.removeprefix(PREFIX) if isinstance(method, str) else kind.__name__
     if name not in explainers:
         raise UnknownNameError(argument, f"{PREFIX}{name}", [f"{PREFIX}{known}" for known in explainers])
     if name in REFUSED:

@@ -14,6 +14,11 @@ from xplain.attributions.engine.run import Run
 from xplain.errors import AttributionError
 
 
+def is_sequence(run: Run) -> bool:
+    """Whether the input is a text or a recording."""
+    return run.prepared.source.kind != "image"
+
+
 def choose_layer(run: Run, name: str | None) -> tuple[str, bool]:
     """Return the layer for class activation maps: the one asked for, the model's own, or what its pass shows.
 
@@ -28,7 +33,7 @@ def choose_layer(run: Run, name: str | None) -> tuple[str, bool]:
         return _check.string("layer", name), False
     if run.model.layer is not None:
         return run.model.layer, False
-    if run.prepared.source.kind != "image":
+    if is_sequence(run):
         raise AttributionError(f"layer must be named for a {run.prepared.source.kind}, got none; pass layer=...")
     observation = run.observation
     if observation.layer_has_places:

@@ -23,11 +23,6 @@ _LOOKS = 8
 _LEAST_SLOPE = 0.25
 
 
-def is_sequence(run: Run) -> bool:
-    """Whether the input is a text or a recording."""
-    return run.prepared.source.kind != "image"
-
-
 def spread(run: Run, layer: str, values: torch.Tensor) -> torch.Tensor:
     """Sum values at a layer over its channels, and share them out among the places of the input.
 
