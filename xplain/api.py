@@ -102,6 +102,7 @@ def explain(
     batch_size: int | None = None,
     memory: int | None = None,
     progress: Progress | None = None,
+    check: bool = True,
     **options: Any,
 ) -> Explanation:
     """Explain one prediction.
@@ -129,6 +130,10 @@ def explain(
         Bytes that perturbed inputs and activations of a batch may take.
     progress : callable, optional
         Called with (evaluations done, evaluations planned).
+    check : bool
+        Whether a model that is new here is checked to give an input the same scores twice and beside other inputs: once
+        for its weights and the input's shape, for 6 evaluations that are not counted. False is recorded in the
+        provenance's options.
     **options
         Options of the method; its docstring names them, provenance records them. Of a segmenter also ``region``: what
         the target is explained over, ``"image"``, a mask or a point (x, y), if not the pixels predicted as it. Of a
@@ -163,7 +168,16 @@ def explain(
     [0.098, 0.0]
     """
     [explanation] = _explain(
-        model, [input], [target], method, seed=seed, batch_size=batch_size, memory=memory, progress=progress, **options
+        model,
+        [input],
+        [target],
+        method,
+        seed=seed,
+        batch_size=batch_size,
+        memory=memory,
+        progress=progress,
+        check=check,
+        **options,
     )
     return explanation
 
@@ -178,6 +192,7 @@ def explain_batch(
     batch_size: int | None = None,
     memory: int | None = None,
     progress: Progress | None = None,
+    check: bool = True,
     **options: Any,
 ) -> Explanations:
     """Explain several inputs; the arguments are those of `explain`.
@@ -192,7 +207,7 @@ def explain_batch(
         A key of `xplain.methods`.
     target : int, str, "top-k", or list, optional
         One target for all inputs, or a list with one entry for each input; a tuple of str is one label.
-    seed, batch_size, memory, progress, **options
+    seed, batch_size, memory, progress, check, **options
         As for `explain`.
 
     Returns
@@ -209,7 +224,16 @@ def explain_batch(
     if len(targets) != len(items):
         raise InputError(f"target must have one entry for each of the {len(items)} inputs, got {len(targets)}")
     explanations = _explain(
-        model, items, targets, method, seed=seed, batch_size=batch_size, memory=memory, progress=progress, **options
+        model,
+        items,
+        targets,
+        method,
+        seed=seed,
+        batch_size=batch_size,
+        memory=memory,
+        progress=progress,
+        check=check,
+        **options,
     )
     return Explanations(explanations)
 

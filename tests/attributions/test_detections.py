@@ -98,7 +98,7 @@ def test_d_rise_is_the_paper_literally(centred):
         ]
 
     ones = np.ones((12, 18, 3), np.float32)
-    options = {"cells": 4, "n_samples": 80, "p": 0.4, "centred": centred, "batch_size": 7}
+    options = {"cells": 4, "n_samples": 80, "p": 0.4, "centred": centred, "batch_size": 7, "check": False}
     explanation = xplain.explain(xplain.Detector(find), ones, "d-rise", target=[0, 3], **options)
     masks = [mask for mask in inputs if not (mask == 1).all()]
     assert len(masks) == 80
@@ -226,7 +226,7 @@ def test_every_image_through_the_model_is_counted():
     for method in ("occlusion", "saliency", "integrated-gradients"):
         module = Counted(raw=True)
         model = xplain.Detector(module, postprocess=Threshold())
-        explanation = xplain.explain(model, photo(), method, batch_size=3)
+        explanation = xplain.explain(model, photo(), method, batch_size=3, check=False)
         assert explanation.provenance.evaluations == module.count
 
 

@@ -17,6 +17,7 @@ from typing import Any, Protocol, TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from xplain.attributions.engine import guard
 from xplain.attributions.engine.checks import Checks
 from xplain.attributions.engine.explained import Explained
 from xplain.attributions.engine.maps import InputMaps
@@ -45,7 +46,7 @@ class Request:
         None is the best that the model can answer.
     options : mapping
         Options of the method and of the kind.
-    seed, batch_size, memory, progress
+    seed, batch_size, memory, progress, check
         See `xplain.attributions.run`.
     """
 
@@ -55,6 +56,7 @@ class Request:
     batch_size: int | None = None
     memory: int | None = None
     progress: Progress | None = None
+    check: bool = True
 
     def take(self, name: str) -> tuple[Any, Request]:
         """Return an option that is no method's but a kind's, None if left out, and the request without it."""
@@ -80,6 +82,7 @@ def refuse_black_box(entry: Method, model: Model) -> None:
 
 def refuse_inference_parameters(model: Explained | Model) -> None:
     """Raise AttributionError if a module was built in inference mode: its parameters can never have gradients."""
+    model.placement()  # refuses lazy parts, whose parameters do not say
     if model.module is not None and any(parameter.is_inference() for parameter in model.module.parameters()):
         raise AttributionError(
             "model must be built outside torch.inference_mode, got parameters without gradients for ever; build it "
@@ -114,11 +117,15 @@ def compute_maps(
     """
     with evaluation(session.model.module, gradients=True):
         options = all_options(entry, supplies, request.options)
+        if request.check:
+            for prepared in {(each.array.shape, each.array.dtype): each for each in session.inputs}.values():
+                guard.check(session.model, prepared.array, batched=session.batch_size != 1)
         # Hashed before the clock starts; weights cannot change during the call.
-        origin = origin_of(session.model, entry.name, options, request.seed if entry.random else None)
+        said = options if request.check else {**options, "check": False}
+        origin = origin_of(session.model, entry.name, said, request.seed if entry.random else None)
         results: list[Result] = []
         for chunk in session.chunks():
-            results += map(finish, _explain_chunk(chunk, supplies, entry, options, origin, request.seed))
+            results += map(finish, _explain_chunk(chunk, supplies, entry, options, origin, request))
     return results
 
 
@@ -136,14 +143,14 @@ def all_options(entry: Method, supplies: Supplies, options: Mapping[str, Any]) -
 
 
 def _explain_chunk(
-    chunk: Chunk, supplies: Supplies, entry: Method, options: Options, origin: Provenance, seed: int
+    chunk: Chunk, supplies: Supplies, entry: Method, options: Options, origin: Provenance, request: Request
 ) -> list[InputMaps]:
     """Run a method on each input of a chunk."""
     method = entry.load()
     started = time.perf_counter()
     results = []
     for row in range(len(chunk.prepared)):
-        run = Run(chunk, row, seed)
+        run = Run(chunk, row, request.seed, check=request.check)
         maps = compute(method, run, supplies, options)
         _refuse_infinite(maps, run, entry)
         checks = run.checks(differentiated=entry.needs != "scores")

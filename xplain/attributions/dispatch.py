@@ -44,6 +44,7 @@ def run(
     batch_size: int | None = None,
     memory: int | None = None,
     progress: Progress | None = None,
+    check: bool = True,
     **options: Any,
 ) -> list[Explanation]:
     """Explain predictions of a model.
@@ -84,6 +85,9 @@ def run(
     progress : callable, optional
         Called as ``progress(done, total)`` after each batch, in evaluations; the total grows when a method asks for
         more.
+    check : bool
+        Whether the model is checked, once for its weights and each shape of input, to give the same scores twice and
+        beside other inputs; see `xplain.attributions.engine.guard`. False is noted in the provenance's options.
     **options
         Options of the method; for a segmenter also ``region``, see `Segmenter.targets`, for a signal classifier also
         ``windows``, see `xplain.attributions.kinds.signals.explain`.
@@ -104,7 +108,7 @@ def run(
         If an option's value or the target cannot be used.
     AttributionError
         If the method cannot give a correct map: the model has no gradients or layers where it needs them, the map is
-        not finite, or it cannot follow the model's functions.
+        not finite, or it cannot follow the model's functions; or the model's scores depend on chance or on the batch.
 
     Examples
     --------
@@ -128,7 +132,8 @@ def run(
         _refuse_method(model, entry)
     kind = importlib.import_module(_MODULES[KINDS[model.task]])
     seed = _check.integer("seed", seed, least=0)
-    request = call.Request(entry, options, seed, batch_size, memory, progress)
+    check = _check.boolean("check", check)
+    request = call.Request(entry, options, seed, batch_size, memory, progress, check)
     explanations: list[Explanation] = kind.explain(model, inputs, targets, request)
     return explanations
 

@@ -3,28 +3,35 @@
 A `Model` wraps a torch module or a plain callable. Attribution methods see the difference only in ``module``, which is
 None for a black box: then there are scores, but no gradients and no layers. A `Classifier` turns scores into
 probabilities and predictions, alike for images, texts and signals.
+
+What a caller's model raises comes out as an `AttributionError`, but for memory that runs out: smaller batches may do.
+A model that takes one input at a time (``view(1, -1)``) is found out by its first batch, and is given single inputs
+from then on.
 """
 
 from __future__ import annotations
 
 import copy
 import hashlib
+import inspect
 import itertools
 import sys
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, Self
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from xplain import _check
-from xplain.errors import InputError
+from xplain.errors import AttributionError, InputError, XplainError
 from xplain.explanation import Prediction
 from xplain.models import borrowing, outputs, settings
 from xplain.models.targets import label_paths, margins_in, resolve_targets
 
 if TYPE_CHECKING:
     import torch
+
+Result = TypeVar("Result")
 
 
 class Model:
@@ -44,6 +51,10 @@ class Model:
         What the model returns.
     name : str
         The model's name in documents.
+    takes_batches : bool
+        False once the model refused several inputs at once and took each of them alone.
+    verdicts : dict
+        What was found out about the model, by what it depends on; see `xplain.attributions.engine.guard`.
     """
 
     task: str
@@ -58,6 +69,8 @@ class Model:
         self.output = _check.choice("output", output, ("logit", "probability"))
         checked_name = None if name is None else _check.string("name", name)
         self.name: str = checked_name or getattr(function, "__name__", None) or type(function).__name__
+        self.takes_batches = True
+        self.verdicts: dict[Any, Any] = {}
         self._fingerprint: tuple[Any, str] | None = None  # (version of the weights, digest)
 
     def __repr__(self) -> str:
@@ -72,7 +85,73 @@ class Model:
         """Return the same model around another torch module, which is called as the old one."""
         model = copy.copy(self)
         model.module = model.function = module
+        model.verdicts = {}
         return model
+
+    def call(self, *args: Any, **kwargs: Any) -> Any:
+        """Call the module or the black box.
+
+        Raises
+        ------
+        AttributionError
+            If it raises anything but an error of ours or one that says that memory has run out.
+        """
+        try:
+            return self.function(*args, **kwargs)
+        except XplainError:
+            raise
+        except Exception as error:
+            if is_out_of_memory(error):
+                raise
+            first_line = str(error).partition("\n")[0]
+            raise AttributionError(
+                f"model must take its input, got {type(error).__name__}: {first_line}{self._remedy(args, kwargs)}"
+            ) from error
+
+    def _remedy(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> str:
+        """Return what to do about arguments that the model's signature asks for, if it does."""
+        try:
+            signature = inspect.signature(self.function if self.module is None else self.module.forward)
+            bound = signature.bind_partial(*args, **kwargs).arguments
+        except (TypeError, ValueError):  # it takes fewer, or does not say
+            return ""
+        missing = [
+            name
+            for name, parameter in signature.parameters.items()
+            if name not in bound
+            and parameter.default is parameter.empty
+            and parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
+        ]
+        wanted = ", ".join(f"{name!r}: ..." for name in missing)
+        return f"; pass its further inputs: inputs={{{wanted}}}" if missing else ""
+
+    def in_rows(self, function: Callable[[Any], Result], batch: Any, join: Callable[[list[Result]], Result]) -> Result:
+        """Apply a function that calls the model to a batch, or to one input at a time if the model takes no more.
+
+        Parameters
+        ----------
+        function : callable
+            Takes rows of ``batch``.
+        batch : numpy.ndarray, torch.Tensor or list
+            Inputs along the first axis.
+        join : callable
+            Makes the result of the batch of those of its rows.
+        """
+        if len(batch) == 1:
+            return function(batch)
+        if self.takes_batches:
+            try:
+                return function(batch)
+            except (AttributionError, InputError) as error:
+                refusal = error
+            try:
+                rows = [function(batch[i : i + 1]) for i in range(len(batch))]
+            except XplainError:
+                raise refusal from refusal.__cause__  # the batch is not what it minds
+            self.takes_batches = False
+        else:
+            rows = [function(batch[i : i + 1]) for i in range(len(batch))]
+        return join(rows)
 
     def placement(self) -> tuple[torch.device | None, torch.dtype | None]:
         """Return the device and floating type of the module's weights; None where it has no weights.
@@ -80,11 +159,15 @@ class Model:
         Raises
         ------
         InputError
-            If the weights are on the meta device, which stores no values.
+            If the weights are on the meta device, which stores no values, or lazy parts have not made theirs.
         """
         if self.module is None:
             return None, None
-        weights = itertools.chain(self.module.parameters(), self.module.buffers())
+        weights = list(itertools.chain(self.module.parameters(), self.module.buffers()))
+        if any(borrowing.is_uninitialized(weight) for weight in weights):
+            raise InputError(
+                "model must hold its weights, got a module with lazy parts that has not run; call it once on an input"
+            )
         first = next((weight for weight in weights if weight.is_floating_point()), None)
         if first is not None and first.is_meta:
             raise InputError(
@@ -155,10 +238,24 @@ class Classifier(Model):
         parts = [scores, scores[..., first] - scores[..., second]]
         return np.concatenate(parts, axis=-1) if isinstance(scores, np.ndarray) else sys.modules["torch"].cat(parts, -1)
 
-    def scores_of(self, output: Any, count: int) -> npt.NDArray[np.float64]:
-        """Return what the model returned for ``count`` inputs as float64 (count, classes), or raise InputError."""
-        scores: npt.NDArray[np.float64] = self.append_margins(outputs.class_scores(outputs.tensor_of(output), count))
-        return self._check_labels(scores)
+    def class_tensors(self, batch: torch.Tensor) -> torch.Tensor:
+        """Return the scores (n, classes) that a module gives for a batch, margins included; gradients flow."""
+
+        def function(rows: torch.Tensor) -> torch.Tensor:
+            scores: torch.Tensor = self.append_margins(outputs.class_tensor(self.call(rows), len(rows)))
+            return scores
+
+        import torch
+
+        return self.in_rows(function, batch, torch.cat)
+
+    def score_rows(self, batch: Any) -> npt.NDArray[np.float64]:
+        """Return the scores that the model gives for a batch as float64 (n, classes), margins included."""
+
+        def function(rows: Any) -> npt.NDArray[np.float64]:
+            return outputs.class_scores(outputs.tensor_of(self.call(rows)), len(rows))
+
+        return self._check_labels(self.append_margins(self.in_rows(function, batch, np.concatenate)))
 
     def check_scores(self, output: Any, count: int) -> npt.NDArray[np.float64]:
         """Return what ``forward`` gave for ``count`` inputs as float64 (count, classes), or raise InputError."""
@@ -206,6 +303,16 @@ class Classifier(Model):
         """Return the ``top`` classes by decreasing score; ``scores`` is float64 (classes,)."""
         order = np.argsort(-self.of_classes(scores), kind="stable")[: _check.integer("top", top, least=1)]
         return tuple(self.prediction(scores, int(i)) for i in order)
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an error says that memory has run out, in Python's words or in torch's."""
+    if isinstance(error, XplainError):  # which may quote any text
+        return False
+    text = str(error).lower()
+    return isinstance(error, MemoryError) or any(
+        message in text for message in ("out of memory", "not enough memory", "can't allocate memory")
+    )
 
 
 def _is_module(model: Any) -> bool:

@@ -23,6 +23,13 @@ def unwrap(model: Any) -> Any:
     return getattr(model, "_orig_mod", model)
 
 
+def is_uninitialized(weight: torch.Tensor) -> bool:
+    """Whether a parameter or a buffer of a lazy module has no shape yet."""
+    torch = require("torch", extra="torch")
+    lazy: bool = torch.nn.parameter.is_lazy(weight)
+    return lazy
+
+
 @contextmanager
 def evaluation(module: torch.nn.Module | None, *, gradients: bool) -> Iterator[None]:
     """Put a module into evaluation mode, and restore every training flag when the last user is done.

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from itertools import chain
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +20,8 @@ from xplain.models.image import ImageModel
 
 if TYPE_CHECKING:
     import torch
+
+Result = TypeVar("Result")
 
 
 class Detector(ImageModel):
@@ -104,29 +107,43 @@ class Detector(ImageModel):
         list of Detections
             For each image the candidates; the same detections where there are none.
         """
-        outputs, size = self._call(batch)
-        unordered = [image.numpy() for image in self._read(self.postprocess, outputs, len(batch), size)]
+        size = self._size(batch)
+
+        def function(rows: Any) -> list[tuple[Detections, ...]]:
+            outputs = self.call(rows)
+            read = [self._read(self.postprocess, outputs, len(rows), size)]
+            if self.has_candidates:
+                read.append(self._read_candidates(outputs, len(rows), size))
+            return list(zip(*read, strict=True))
+
+        images = self._apply(function, batch)
+        unordered = [image[0].numpy() for image in images]
         detections = [image.rows(np.argsort(-image.scores, kind="stable")) for image in unordered]
-        if not self.has_candidates:
-            return detections, detections
-        return detections, [image.numpy() for image in self._read_candidates(outputs, len(batch), size)]
+        return detections, [image[1].numpy() for image in images] if self.has_candidates else detections
 
     def candidates(self, batch: npt.NDArray[Any]) -> list[Detections]:
         """Return as arrays the candidates of a batch, or its detections if there are none, in one call of the model."""
-        outputs, size = self._call(batch)
-        return [image.numpy() for image in self._read_candidates(outputs, len(batch), size)]
+        size = self._size(batch)
+
+        def function(rows: Any) -> list[Detections]:
+            return [image.numpy() for image in self._read_candidates(self.call(rows), len(rows), size)]
+
+        return self._apply(function, batch)
 
     def candidate_tensors(self, batch: torch.Tensor) -> list[Detections]:
         """Return as tensors the candidates of a batch, or its detections if there are none; gradients flow."""
         size = (int(batch.shape[2]), int(batch.shape[3]))
-        return self._read_candidates(self.function(batch), len(batch), size)
+        return self.in_rows(lambda rows: self._read_candidates(self.call(rows), len(rows), size), batch, _join)
 
-    def _call(self, batch: npt.NDArray[Any]) -> tuple[Any, tuple[int, int]]:
-        """Return what the model returns for a batch, and height and width of its input."""
-        size = batch.shape[2:] if self.channel_axis == 0 else batch.shape[1:3]
+    def _size(self, batch: npt.NDArray[Any]) -> tuple[int, int]:
+        """Height and width of the model's input."""
+        height, width = batch.shape[2:] if self.channel_axis == 0 else batch.shape[1:3]
+        return height, width
+
+    def _apply(self, function: Callable[[Any], list[Result]], batch: npt.NDArray[Any]) -> list[Result]:
+        """Apply a function that calls the model and makes something of each image, without gradients."""
         with borrowing.evaluation(self.module, gradients=False):
-            inputs = batch if self.module is None else self.to_tensor(batch)
-            return self.function(inputs), (size[0], size[1])
+            return self.in_rows(function, batch if self.module is None else self.to_tensor(batch), _join)
 
     def _read_candidates(self, outputs: Any, count: int, size: tuple[int, int]) -> list[Detections]:
         return self._read(getattr(self.postprocess, "candidates", self.postprocess), outputs, count, size)
@@ -260,3 +277,7 @@ class Detector(ImageModel):
         if self.labels is None and prediction.name.isdecimal():
             return int(prediction.name)
         raise UnknownNameError("label", prediction.name, [" > ".join(label) for label in self.labels or ()])
+
+
+def _join(images: list[list[Result]]) -> list[Result]:
+    return list(chain.from_iterable(images))

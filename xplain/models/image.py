@@ -16,7 +16,7 @@ from xplain import _check
 from xplain.errors import InputError
 from xplain.explanation import Prediction, Source
 from xplain.inputs import images
-from xplain.models import borrowing, outputs
+from xplain.models import borrowing
 from xplain.models.base import Classifier, Model
 from xplain.models.geometry import Geometry, Preprocess
 
@@ -198,8 +198,7 @@ class ImageClassifier(ImageModel, Classifier):
 
     def forward(self, batch: torch.Tensor) -> torch.Tensor:
         """Return the class scores (batch, classes) of the module; gradients flow."""
-        scores: torch.Tensor = self.append_margins(outputs.class_tensor(self.function(batch), len(batch)))
-        return scores
+        return self.class_tensors(batch)
 
     def scores(self, batch: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
         """Score a batch in one call of the model, without gradients.
@@ -215,8 +214,7 @@ class ImageClassifier(ImageModel, Classifier):
             float64 (batch, classes): the model's own output.
         """
         with borrowing.evaluation(self.module, gradients=False):
-            inputs = batch if self.module is None else self.to_tensor(batch)
-            return self.scores_of(self.function(inputs), len(batch))
+            return self.score_rows(batch if self.module is None else self.to_tensor(batch))
 
     def predict(self, image: Any, top: int = 5) -> tuple[Prediction, ...]:
         """Classify one image.

@@ -106,8 +106,13 @@ class Segmenter(ImageModel):
 
     def forward(self, batch: torch.Tensor) -> torch.Tensor:
         """Return the maps (batch, classes, h, w) of the module; gradients flow."""
-        maps: torch.Tensor = self._check_output(self.function(batch), len(batch))
+        import torch
+
+        maps: torch.Tensor = self.in_rows(self._call_for_maps, batch, torch.cat)
         return maps
+
+    def _call_for_maps(self, batch: Any) -> Any:
+        return self._check_output(self.call(batch), len(batch))
 
     def maps(self, batch: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """Score every cell of the model's output for a batch in one call, without gradients.
@@ -124,7 +129,9 @@ class Segmenter(ImageModel):
         """
         with borrowing.evaluation(self.module, gradients=False):
             inputs = batch if self.module is None else self.to_tensor(batch)
-            maps = outputs.as_numpy(self._check_output(self.function(inputs), len(batch)))
+            maps: npt.NDArray[Any] = self.in_rows(
+                lambda rows: outputs.as_numpy(self._call_for_maps(rows)), inputs, np.concatenate
+            )
         if not np.isfinite(maps).all():
             raise InputError("model output must be finite, got NaN or infinity")
         return maps

@@ -18,7 +18,7 @@ from xplain.errors import InputError
 from xplain.explanation import Prediction, Source, Window
 from xplain.inputs import signals
 from xplain.kernels import masks
-from xplain.models import borrowing, outputs
+from xplain.models import borrowing
 from xplain.models.base import Classifier
 
 if TYPE_CHECKING:
@@ -198,8 +198,7 @@ class SignalClassifier(Classifier):
 
     def forward(self, batch: torch.Tensor) -> torch.Tensor:
         """Return the class scores (batch, classes) of windows (batch, axes, window); gradients flow."""
-        scores: torch.Tensor = self.append_margins(outputs.class_tensor(self.function(batch), len(batch)))
-        return scores
+        return self.class_tensors(batch)
 
     def scores(self, windows: Float32) -> Scores:
         """Score windows in one call of the model, without gradients.
@@ -215,8 +214,7 @@ class SignalClassifier(Classifier):
             float64 (windows, classes): the model's own output.
         """
         with borrowing.evaluation(self.module, gradients=False):
-            inputs = windows if self.module is None else self.to_tensor(windows)
-            return self.scores_of(self.function(inputs), len(windows))
+            return self.score_rows(windows if self.module is None else self.to_tensor(windows))
 
     def all_scores(self, prepared: PreparedSignal) -> Scores:
         """Score each window of a recording: float64 (windows, classes)."""

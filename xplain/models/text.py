@@ -19,7 +19,7 @@ from xplain import _check
 from xplain.emails import Comment
 from xplain.errors import InputError
 from xplain.explanation import Part, Prediction, Source
-from xplain.models import borrowing, outputs
+from xplain.models import borrowing
 from xplain.models.base import Classifier
 from xplain.models.words import Unit, units
 
@@ -217,7 +217,7 @@ class TextClassifier(Classifier):
             float64 (texts, classes): the model's own output; the mean over the windows of a long text.
         """
         if self.module is None:
-            return self.scores_of(self.function(list(texts)), len(texts))
+            return self.score_rows(list(texts))
         windows = [self._windows(text) for text in texts]
         scores = self.token_scores([window.ids for windows_of_text in windows for window in windows_of_text])
         ends = np.cumsum([len(windows_of_text) for windows_of_text in windows])
@@ -252,12 +252,17 @@ class TextClassifier(Classifier):
 
     def forward(self, ids: torch.Tensor) -> torch.Tensor:
         """Return the class scores (batch, classes) of unpadded token ids (batch, tokens); gradients flow."""
+        return self.class_tensors(ids)
+
+    def call(self, *args: Any, **kwargs: Any) -> Any:
+        """Call the module or the black box; a module with the ids under the names that it has for its arguments."""
+        if self.module is None:
+            return super().call(*args, **kwargs)
         import torch
 
+        (ids,) = args
         mask = {"attention_mask": torch.ones_like(ids)} if self._takes_mask else {}
-        output = self.function(input_ids=ids, **mask) if self._takes_ids_by_name else self.function(ids, **mask)
-        scores: torch.Tensor = self.append_margins(outputs.class_tensor(output, len(ids)))
-        return scores
+        return super().call(input_ids=ids, **mask) if self._takes_ids_by_name else super().call(ids, **mask)
 
     def to_tensor(self, ids: npt.NDArray[np.int64]) -> torch.Tensor:
         """Return token ids (batch, tokens) as a tensor on the module's device."""

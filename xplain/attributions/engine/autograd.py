@@ -144,7 +144,8 @@ def _refused_checkpoints() -> Iterator[None]:
     try:
         yield
     except RuntimeError as error:
-        if not isinstance(error, CheckpointError) and "use_reentrant" not in str(error):
+        cause = error.__cause__ if isinstance(error, AttributionError) else error
+        if not isinstance(cause, CheckpointError) and "use_reentrant" not in str(cause):
             raise
         raise AttributionError(
             "the model must be differentiable in one pass, got a part under torch.utils.checkpoint, which computes it "

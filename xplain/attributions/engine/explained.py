@@ -48,6 +48,14 @@ class Explained(Protocol):
     def layer(self) -> str | None:
         """Dotted name of the layer for class activation maps; None if it has to be found."""
 
+    @property
+    def verdicts(self) -> dict[Any, Any]:
+        """What was found out about the model, by what it depends on; kept as long as the model."""
+
+    @property
+    def takes_batches(self) -> bool:
+        """False once the model was seen to take one input at a time only."""
+
     def with_module(self, module: torch.nn.Module, /) -> Explained:
         """Return the same with another module, which is called as the old one; the old one stays as it is."""
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from xplain.attributions.engine import guard
 from xplain.attributions.engine.checks import Checks, Watch
 from xplain.attributions.engine.explained import Explained
 from xplain.attributions.engine.quality import Quality
@@ -46,6 +47,8 @@ class Run:
         Which of them this is.
     seed : int
         The caller's seed.
+    check : bool
+        Whether the first full batch of variants scores the input again, see `xplain.attributions.engine.guard`.
 
     Attributes
     ----------
@@ -61,13 +64,14 @@ class Run:
         Notes what is seen on the way to the maps.
     """
 
-    def __init__(self, chunk: Chunk, row: int, seed: int) -> None:
+    def __init__(self, chunk: Chunk, row: int, seed: int, *, check: bool = True) -> None:
         self.model: Explained = chunk.session.model
         self.prepared: Prepared = chunk.prepared[row]
         self.quality = Quality()
         self.computed_by = "xplain"
         self.watch = Watch()
         self._callers_seed = seed
+        self._check = check
         self._chunk = chunk
         self._row = row
         self._session = chunk.session
@@ -177,7 +181,7 @@ class Run:
             Which variants, in order, and float64 (n, T): their scores for the targets.
         """
         batches = self._session.in_batches(
-            self._index, lambda a, b: self._as_input(make(a, b)), count, self.model.scores
+            self._index, lambda a, b: self._as_input(make(a, b)), count, self._score_variants
         )
         for rows, scores in batches:
             target_scores = self._target_scores(scores)
@@ -288,6 +292,15 @@ class Run:
         # A target is a number: it means nothing if the classes change.
         outputs.check_classes(self.class_scores.size, scores.shape[1])
         return scores[:, list(self.targets)]
+
+    def _score_variants(self, batch: Array) -> npt.NDArray[np.float64]:
+        """Score variants; in the first full batch also the input itself, whose scores are known."""
+        if not self._check or len(batch) == 1 or len(batch) < self._session.batches.size:
+            return self.model.scores(batch)
+        self._check = False
+        scores = self.model.scores(np.concatenate([batch, self.prepared.array[np.newaxis]]))
+        guard.check_batch(self.model, self.class_scores, scores[-1])
+        return scores[:-1]
 
     def _as_input(self, batch: Array) -> Array:
         """Return variants in the dtype of the input, rounded if that is uint8."""

@@ -19,8 +19,9 @@ import numpy.typing as npt
 
 from xplain import _check
 from xplain.attributions.engine.explained import Explained
-from xplain.errors import AttributionError, XplainError
+from xplain.errors import AttributionError
 from xplain.models import Prepared
+from xplain.models.base import is_out_of_memory
 
 if TYPE_CHECKING:
     import torch
@@ -106,6 +107,8 @@ class Session:
     @cached_property
     def batches(self) -> Batches:
         """Batches of the size that the caller wants, or that suits the model's activations."""
+        if not self.model.takes_batches:
+            return Batches(1)
         if self.batch_size is not None:
             return Batches(self.batch_size)
         guess = _GUESSED_PEAK_BYTES * self.inputs[0].array.size
@@ -340,7 +343,7 @@ class Batches:
             try:
                 result = function(batch[start:stop])
             except (MemoryError, RuntimeError) as error:
-                if not _is_out_of_memory(error):
+                if not is_out_of_memory(error):
                     raise
                 if stop - start == 1:
                     _refuse_out_of_memory(error)
@@ -387,18 +390,9 @@ def _quarter_of_gpu(device: str) -> int:
     return int(torch.cuda.get_device_properties(device).total_memory) // 4
 
 
-def _is_out_of_memory(error: BaseException) -> bool:
-    if isinstance(error, XplainError):  # which may quote any text
-        return False
-    text = str(error).lower()
-    return isinstance(error, MemoryError) or any(
-        message in text for message in ("out of memory", "not enough memory", "can't allocate memory")
-    )
-
-
 def _refuse_out_of_memory(error: BaseException) -> None:
     """Raise AttributionError if an error of the smallest pass says that memory has run out."""
-    if _is_out_of_memory(error):
+    if is_out_of_memory(error):
         raise AttributionError(
             f"memory must suffice for one input at a time, got: {error}; use a smaller input or model"
         ) from error

@@ -59,6 +59,16 @@ class View(ABC):
         return self._model.output
 
     @property
+    def verdicts(self) -> dict[Any, Any]:
+        """What was found out about the model."""
+        return self._model.verdicts
+
+    @property
+    def takes_batches(self) -> bool:
+        """False once the model was seen to take one input at a time only."""
+        return self._model.takes_batches
+
+    @property
     def channel_axis(self) -> int:
         """Axis of the channels: the first."""
         return 0

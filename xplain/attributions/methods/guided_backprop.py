@@ -62,7 +62,8 @@ class GuidedRelu(CallRules):
 
     def call_elementwise(self, func: Any, name: str, args: Any, kwargs: Any) -> torch.Tensor:
         result: torch.Tensor = func(*args, **kwargs)
-        result.register_hook(lambda gradient: gradient.clamp(min=0))  # type: ignore[no-untyped-call]
+        # A quantised function behind it gives no gradient at all.
+        result.register_hook(lambda gradient: gradient if gradient is None else gradient.clamp(min=0))  # type: ignore[no-untyped-call]
         self._guided.add(result.grad_fn)
         return result
 
