@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -49,8 +49,11 @@ def evaluation(module: torch.nn.Module | None, *, gradients: bool) -> Iterator[N
         return
     torch = require("torch", extra="torch")
     borrowed = _borrow(module)
+    # cuDNN differentiates recurrent layers in training mode only, whose dropout would draw random numbers.
+    is_recurrent = gradients and any(isinstance(part, torch.nn.RNNBase) for part in module.modules())
+    recurrent = torch.backends.cudnn.flags(enabled=False) if is_recurrent else nullcontext()
     try:
-        with torch.inference_mode(False), torch.set_grad_enabled(gradients):
+        with torch.inference_mode(False), torch.set_grad_enabled(gradients), recurrent:
             yield
     finally:
         _give_back(borrowed)

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import numpy.typing as npt
 
+from xplain.attributions.engine import guard
 from xplain.attributions.engine.supplies import Supplies
+from xplain.attributions.kinds import lookups
+from xplain.attributions.kinds.lookups import Lookup
 from xplain.attributions.kinds.views import ClassView, numbered
 from xplain.errors import AttributionError
 from xplain.explanation import Source
 from xplain.models import Geometry, Prepared, TextClassifier, TokenWindow
+from xplain.models.borrowing import evaluation
 
 if TYPE_CHECKING:
     import torch
@@ -26,6 +27,8 @@ Scores = npt.NDArray[np.float64]
 
 class Embeddings(ClassView):
     """Maps the token embeddings of one window to class scores; its input is (embedding, 1, tokens).
+
+    The embedding of a token is that of each layer that looks it up, one after the other.
 
     Parameters
     ----------
@@ -44,34 +47,63 @@ class Embeddings(ClassView):
         self.number = number
 
     @cached_property
-    def embedding(self) -> torch.nn.Module:
-        """The layer that looks up the token ids."""
-        module = self.text_model.module
-        if module is None:
+    def lookups(self) -> tuple[Lookup, ...]:
+        """The layers that look up the token ids; found once for each model, its weights and where tokens stand."""
+        if self.text_model.module is None:
             raise AttributionError("model must be a torch module for gradients, got a black box")
-        getter = getattr(module, "get_input_embeddings", None)  # of transformers
-        layer: torch.nn.Module | None = getter() if getter is not None else self._find_embedding(module)
-        if layer is None:
-            raise AttributionError(
-                "model must look up its token ids in a torch.nn.Embedding, got none that does; "
-                "use a method that needs scores only, such as shapley"
-            )
-        return layer
+        key = ("lookups", *self._key)
+        if key not in self.verdicts:
+            self.verdicts[key] = lookups.find(self.text_model, self.window)
+        found: tuple[Lookup, ...] = self.verdicts[key]
+        return found
+
+    @property
+    def _key(self) -> tuple[Any, ...]:
+        ordinary = bytes(span is not None for span in self.window.spans)
+        return self.fingerprint(), ordinary, self.text_model.baseline_id
 
     @property
     def layer(self) -> str | None:
-        """The name of the layer that looks up the token ids, whose places are the tokens."""
-        module = self.text_model.module
-        parts = [] if module is None else module.named_modules()
-        return next((name for name, part in parts if part is self.embedding), None)
+        """The name of the layer that looks up the token ids, the first of several, whose places are the tokens."""
+        return self.lookups[0].name if self.text_model.module is not None else None
 
     def with_module(self, module: torch.nn.Module) -> Self:
-        """Return a view around another module, which looks ids up in the part of the same name if it has one."""
+        """Return a view around another module, which looks ids up in the parts of the same names."""
+        found = self.lookups
         twin = super().with_module(module)
-        part = dict(module.named_modules()).get(self.layer or "")
-        if part is not None:
-            twin.embedding = part
+        twin.lookups = found
         return twin
+
+    def verify(self) -> None:
+        """Raise AttributionError unless the model reads its token ids through embeddings alone.
+
+        Embeddings in the place of those that it looked up must give the scores of the ids: at the input and at the
+        baseline. Costs 4 evaluations once for each model, its weights and where tokens stand.
+        """
+        key = ("verified", *self._key)
+        if key not in self.verdicts:
+            self.verdicts[key] = self._refusal()
+        if self.verdicts[key]:
+            raise AttributionError(self.verdicts[key])
+
+    def _refusal(self) -> str:
+        prepared = self.prepared_input()
+        (baseline,) = self.baseline(prepared)
+        expected = self.text_model.token_scores(
+            [self.window.ids, lookups.baseline_ids(self.text_model, self.window)], batch_size=1
+        )
+        with evaluation(self.text_model.module, gradients=False):
+            actual = np.concatenate([self.scores(array[np.newaxis]) for array in (prepared.array, baseline)])
+        for place, ids, replaced in zip(("input", "baseline"), expected, actual, strict=True):
+            if not guard.same(self, ids, replaced):
+                worst = int(np.abs(ids - replaced).argmax())
+                return (
+                    f"model must read its token ids through embeddings alone, got a score of {replaced[worst]:.4g} at "
+                    f"the {place} where embeddings are replaced and {ids[worst]:.4g} for the ids themselves (it may "
+                    "make a mask or positions of them); name a baseline token that it does not treat as padding by "
+                    "TextClassifier(baseline_id=...), or use a method that needs scores only, such as shapley"
+                )
+        return ""
 
     def prepared_input(self) -> Prepared:
         """Return the input that holds the embeddings of the tokens."""
@@ -89,8 +121,7 @@ class Embeddings(ClassView):
 
         The baseline token is the tokenizer's mask, else its padding or unknown token; see `TextClassifier`.
         """
-        ordinary = np.array([span is not None for span in self.window.spans])
-        return [self._look_up(np.where(ordinary, self.text_model.baseline_id, self.window.ids))]
+        return [self._look_up(lookups.baseline_ids(self.text_model, self.window))]
 
     def baselines(self, prepared: Prepared) -> list[npt.NDArray[np.float32]]:
         """Return the only baseline."""
@@ -100,7 +131,12 @@ class Embeddings(ClassView):
         """Return the class scores of embeddings (n, embedding, 1, tokens); gradients flow."""
         # The module is given the token ids, as always: only the result of the lookup is replaced.
         ids = np.broadcast_to(self.window.ids, (len(batch), len(self.window.ids)))
-        with self._replaced_embeddings(batch[:, :, 0].transpose(1, 2)):
+        import torch
+
+        module = self.text_model.module
+        assert module is not None
+        embeddings = torch.split(batch[:, :, 0].transpose(1, 2), [lookup.channels for lookup in self.lookups], dim=2)
+        with lookups.replaced(module, self.lookups, embeddings):
             return self.text_model.forward(self.text_model.to_tensor(ids))
 
     def scores(self, batch: npt.NDArray[Any]) -> Scores:
@@ -119,48 +155,13 @@ class Embeddings(ClassView):
         return torch.tensor(batch, device=device, dtype=dtype)
 
     def _look_up(self, ids: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
-        """Return the embeddings (embedding, 1, tokens) of token ids."""
+        """Return the embeddings (embedding, 1, tokens) of token ids: those of all lookups, one after the other."""
         import torch
 
+        module = self.text_model.module
+        assert module is not None
+        parts = dict(module.named_modules())
+        tensor = self.text_model.to_tensor(ids[np.newaxis])
         with torch.no_grad():
-            embeddings = self.embedding(self.text_model.to_tensor(ids[np.newaxis]))[0]
-        rows: npt.NDArray[np.float32] = embeddings.float().cpu().numpy()
+            rows = torch.cat([parts[lookup.name](tensor)[0] for lookup in self.lookups], dim=1).float().cpu().numpy()
         return np.ascontiguousarray(rows.T[:, np.newaxis])
-
-    def _find_embedding(self, module: torch.nn.Module) -> torch.nn.Module | None:
-        """Return the first embedding that a forward pass calls with the token ids, or None."""
-        import torch
-
-        ids = self.text_model.to_tensor(self.window.ids[np.newaxis])
-        called: list[torch.nn.Module] = []
-
-        def hook(layer: torch.nn.Module, inputs: tuple[Any, ...], output: Any) -> None:
-            if inputs and isinstance(inputs[0], torch.Tensor) and torch.equal(inputs[0], ids):
-                called.append(layer)
-
-        layers = [layer for layer in module.modules() if isinstance(layer, torch.nn.Embedding)]
-        handles = [layer.register_forward_hook(hook) for layer in layers]
-        try:
-            with torch.no_grad():
-                self.text_model.forward(ids)
-        finally:
-            for handle in handles:
-                handle.remove()
-        return called[0] if called else None
-
-    @contextmanager
-    def _replaced_embeddings(self, embeddings: torch.Tensor) -> Iterator[None]:
-        """Let the lookup of the token ids return other embeddings (n, tokens, embedding)."""
-        owner = threading.get_ident()
-
-        def hook(layer: torch.nn.Module, inputs: Sequence[Any], output: torch.Tensor) -> torch.Tensor | None:
-            # A server may run the same module in another thread, and a module may look up other ids too.
-            is_ours = threading.get_ident() == owner and output.shape == embeddings.shape
-            return embeddings if is_ours else None
-
-        # Before hooks of others, which see the layer as if it had looked these embeddings up.
-        handle = self.embedding.register_forward_hook(hook, prepend=True)
-        try:
-            yield
-        finally:
-            handle.remove()

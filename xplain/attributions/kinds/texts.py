@@ -10,12 +10,13 @@ import numpy as np
 import numpy.typing as npt
 
 from xplain.attributions import call
+from xplain.attributions.engine import guard
 from xplain.attributions.engine.maps import InputMaps, combined_provenance, combined_quality, with_notes
 from xplain.attributions.kinds.backgrounds import NAMES
 from xplain.attributions.kinds.embeddings import Embeddings
 from xplain.attributions.kinds.presence import Presence
 from xplain.attributions.table import Method
-from xplain.errors import InputError
+from xplain.errors import AttributionError, InputError
 from xplain.explanation import Attribution, Explanation, Word, WordScores
 from xplain.models import PreparedText, TextClassifier
 from xplain.models.words import Unit, shares
@@ -71,7 +72,7 @@ def explain(
     The score of a long text is the mean over its windows of tokens, and so is the score of a word: 0 in a window that
     does not hold it.
     """
-    entry = call.choose_method(model, request, "shapley" if model.module is None else "integrated-gradients")
+    entry = call.choose_method(model, request, "" if request.method else _best_method(model, inputs))
     for name in NAMES:
         if name in request.options:
             raise InputError(
@@ -87,6 +88,17 @@ def explain(
     return explanations
 
 
+def _best_method(model: TextClassifier, inputs: Sequence[PreparedText]) -> str:
+    """Return the default method: integrated gradients wherever the model reads its tokens by their embeddings alone."""
+    if model.module is None or not inputs:
+        return "shapley" if model.module is None else "integrated-gradients"
+    try:
+        Embeddings(model, inputs[0].windows[0], 0).verify()
+    except AttributionError:
+        return "shapley"
+    return "integrated-gradients"
+
+
 def _explain_words(task: _Task) -> _Findings:
     """Explain a text as a whole, by its words."""
     computed = task.compute(Presence(task.model, task.text, task.scores))
@@ -99,11 +111,19 @@ def _explain_tokens(task: _Task) -> _Findings:
     values = np.zeros((len(task.classes), len(words)))
     of_windows, coverage = [], []
     for number, window in enumerate(windows):
-        computed = task.compute(Embeddings(task.model, window, number))
+        view = Embeddings(task.model, window, number)
+        view.verify()
+        computed = task.compute(view)
         of_words, covered = share_out(computed.maps[:, 0], words, window.spans)
         values += of_words
         of_windows.append(computed)
         coverage.append(covered)
+    mean_scores = np.mean([computed.scores for computed in of_windows], axis=0)
+    if not guard.same(view, task.scores, mean_scores):
+        raise AttributionError(
+            f"model must score replaced embeddings as it scores token ids, got {mean_scores.max():.4g} and "
+            f"{task.scores.max():.4g}; use a method that needs scores only, such as shapley"
+        )
     return _Findings(values / len(windows), of_windows, coverage, len(windows))  # each was scored for the text's score
 
 
