@@ -84,6 +84,12 @@ def benchmarks(session: nox.Session) -> None:
 
 
 @nox.session
+def architectures(session: nox.Session) -> None:
+    """Every architecture with every method: equal to a reference, refused, or wrong. Arguments after ``--`` go to it."""
+    session.run(PYTHON, "tests/architectures.py", *session.posargs)
+
+
+@nox.session
 def snapshot(session: nox.Session) -> None:
     """Whether all pictures, documents and words are those of another commit: ``nox -s snapshot -- COMMIT``."""
     (commit,) = session.posargs or ("HEAD",)

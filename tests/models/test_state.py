@@ -37,6 +37,36 @@ def test_modules_that_share_a_part_share_its_loan():
     assert net[1].training
 
 
+@pytest.mark.parametrize("norm", [nn.BatchNorm2d, nn.InstanceNorm2d])
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+def test_gradients_through_a_normalisation_do_not_depend_on_their_layout(norm, layout):
+    """Torch's own are wrong by half of them where maps become tokens behind it, for a batch of one."""
+
+    class Tokens(nn.Module):
+        def __init__(self):
+            super().__init__()
+            torch.manual_seed(0)
+            self.patches, self.norm, self.head = nn.Conv2d(3, 16, 4, 4), norm(16), nn.Linear(256, 3)
+            if norm is nn.BatchNorm2d:
+                self.norm.running_var.uniform_(0.5, 2)
+
+        def forward(self, x):
+            tokens = self.norm(self.patches(x).contiguous(memory_format=layout)).flatten(2).transpose(1, 2)
+            return self.head(tokens.sin().flatten(1))
+
+    net = Tokens().eval().double()
+    photo = np.random.default_rng(0).random((16, 16, 3)).astype(np.float32)
+    found = xplain.explain(xplain.ImageClassifier(net), photo, "saliency", target=1, abs=False)
+    values, x = found.attributions[0].evidence.values, torch.tensor(photo.transpose(2, 0, 1)[None]).double()
+    with torch.no_grad():
+        for row, column in ((0, 0), (5, 9), (14, 3)):
+            step = torch.zeros_like(x)
+            step[0, :, row, column] = 1e-5
+            slope = float((net(x + step) - net(x - step))[0, 1]) / 2e-5
+            assert values[row, column] == pytest.approx(slope, rel=1e-3)
+    assert not any(part._forward_hooks for part in net.modules())
+
+
 @pytest.mark.parametrize("recurrent", [True, False])
 def test_recurrent_layers_are_differentiated_without_cudnn(recurrent):
     """cuDNN refuses gradients of recurrent layers in evaluation mode."""

@@ -52,11 +52,40 @@ def evaluation(module: torch.nn.Module | None, *, gradients: bool) -> Iterator[N
     # cuDNN differentiates recurrent layers in training mode only, whose dropout would draw random numbers.
     is_recurrent = gradients and any(isinstance(part, torch.nn.RNNBase) for part in module.modules())
     recurrent = torch.backends.cudnn.flags(enabled=False) if is_recurrent else nullcontext()
+    norms = (torch.nn.modules.batchnorm._BatchNorm, torch.nn.modules.instancenorm._InstanceNorm)
+    handles = [
+        part.register_forward_hook(_keep_layout)
+        for part in (module.modules() if gradients else ())
+        if isinstance(part, norms) and not isinstance(part, torch.jit.ScriptModule)
+    ]
     try:
         with torch.inference_mode(False), torch.set_grad_enabled(gradients), recurrent:
             yield
     finally:
+        for handle in handles:
+            handle.remove()
         _give_back(borrowed)
+
+
+def _keep_layout(norm: torch.nn.Module, inputs: Any, output: torch.Tensor) -> None:
+    """Let the gradient of a normalisation come in the memory layout of its output.
+
+    For a batch of one, torch computes another gradient where the two differ (seen in 2.13 on CPUs): so it does for maps
+    that become tokens by ``flatten(2).transpose(1, 2)`` after a batch normalisation.
+    """
+    if not output.requires_grad:
+        return
+    import torch
+
+    stride = output.stride()
+
+    def hook(gradient: torch.Tensor) -> torch.Tensor:
+        if gradient.stride() == stride:
+            return gradient
+        laid_out = torch.empty_strided(gradient.shape, stride, dtype=gradient.dtype, device=gradient.device)
+        return laid_out.copy_(gradient)
+
+    output.register_hook(hook)  # type: ignore[no-untyped-call]
 
 
 @dataclass(slots=True)

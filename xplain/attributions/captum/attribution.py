@@ -35,6 +35,7 @@ from xplain.attributions.engine import layers, sequences
 from xplain.attributions.engine.autograd import torch_module, wide
 from xplain.attributions.engine.run import Run
 from xplain.errors import AttributionError, InputError, XplainError
+from xplain.models.base import is_out_of_memory
 
 Maps = npt.NDArray[np.float64]
 
@@ -229,7 +230,14 @@ class _Call:
         except (AssertionError, TypeError, ValueError, IndexError, ArithmeticError, RuntimeError) as error:
             if self._face is not None and self._neuron is not None:
                 self._face.refuse_no_neuron(self._neuron)
-            if isinstance(error, RuntimeError) or _is_of_model(error):
+            if is_out_of_memory(error):
+                raise
+            if isinstance(error, RuntimeError):
+                raise AttributionError(
+                    f"{self._name} must be able to differentiate the model, got: {reason_of(error)}; name another "
+                    "layer if it has one, or use integrated-gradients"
+                ) from error
+            if _is_of_model(error):
                 raise
             raise InputError(
                 f"options must be what Captum's {self._chosen.method} takes, got {self._options}; it says: "

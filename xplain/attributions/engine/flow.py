@@ -73,6 +73,11 @@ class Flow:
             return None
         return "branch" if self._convolutions & from_start - made_layer - from_layer else "skip"
 
+    def is_made_of(self, end: Iterable[int], sources: Iterable[int]) -> bool:
+        """Whether the end is made of any of some tensors; yes where a part of the way was not seen."""
+        reached = self._reached(end, set())
+        return not reached.isdisjoint(sources) or all(not self._made_of[number] for number in end)
+
     def _reached(self, numbers: Iterable[int], but: set[int]) -> set[int]:
         """All that some tensors are made of, themselves included, without passing ``but``."""
         reached: set[int] = set()

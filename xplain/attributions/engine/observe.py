@@ -10,7 +10,7 @@ return (batch, tokens, channels), with class and register tokens before those of
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence, Set
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -44,7 +44,8 @@ class Observation:
     scores : numpy.ndarray
         float64 (classes,).
     layer : str or None
-        The last submodule that returns feature maps (channels, height > 1, width > 1) made by a convolution.
+        The last submodule that returns feature maps (channels, height > 1, width > 1) made by a convolution, of those
+        that the scores are made of.
     bypass : {"branch", "skip"} or None
         How the scores depend on the input beside that layer, see `xplain.attributions.engine.flow.Flow.bypass`.
     attention_follows : bool
@@ -62,6 +63,8 @@ class Observation:
         values.
     peak_bytes, total_bytes : int
         Bytes of the largest activation and of all of them; 0 if the module hides them.
+    passes : int
+        How often the input went through the model.
     """
 
     scores: npt.NDArray[np.float64]
@@ -75,6 +78,7 @@ class Observation:
     token_layer: str | None
     peak_bytes: int
     total_bytes: int
+    passes: int
 
     @property
     def layer_has_places(self) -> bool:
@@ -84,15 +88,20 @@ class Observation:
 
 
 def observe(model: Explained, array: npt.NDArray[Any]) -> Observation:
-    """Score one input (...) and watch its forward pass."""
-    watcher = Watcher()
-    module = torch_module(model)
-    with _after_each_call(module, watcher.note_output), _ends(module, watcher.flow) as ends, watcher:
-        scores = model.scores(array[np.newaxis])[0]
+    """Score one input (...) and watch its forward pass; again for each side output that is found to be unused."""
+    module, unused = torch_module(model), set[str]()
+    while True:
+        watcher = Watcher(unused)
+        with _after_each_call(module, watcher.note_output), _ends(module, watcher.flow) as ends, watcher:
+            scores = model.scores(array[np.newaxis])[0]
+        # A module that runs several times has no one input.
+        if watcher.layer is None or len(ends) != 2 or watcher.is_used(ends[1]):
+            break
+        unused.add(watcher.layer)
     return Observation(
         scores,
         watcher.layer,
-        watcher.bypass(*ends) if len(ends) == 2 else None,  # a module that runs several times has no one input
+        watcher.bypass(*ends) if len(ends) == 2 else None,
         watcher.attention_follows,
         watcher.mixed_by,
         watcher.mixed_tokens,
@@ -101,6 +110,7 @@ def observe(model: Explained, array: npt.NDArray[Any]) -> Observation:
         watcher.token_layer,
         watcher.peak_bytes,
         watcher.total_bytes,
+        1 + len(unused),
     )
 
 
@@ -209,6 +219,11 @@ class Watcher(TorchFunctionMode):
 
     The attributes that are not described here are those of `Observation`.
 
+    Parameters
+    ----------
+    unused : set of str
+        Submodules whose maps do not count.
+
     Attributes
     ----------
     convolved : bool
@@ -217,8 +232,9 @@ class Watcher(TorchFunctionMode):
         Heads and tokens of the last attention; None before the first.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, unused: Set[str] = frozenset()) -> None:
         super().__init__()
+        self._unused = unused
         self.layer: str | None = None
         self.attention_follows = False
         self.mixed_by: str | None = None
@@ -258,7 +274,7 @@ class Watcher(TorchFunctionMode):
 
     def note_output(self, name: str, submodule: torch.nn.Module, output: object) -> None:
         """Take note of what a submodule returned."""
-        if not self.convolved or not isinstance(output, torch.Tensor):
+        if not self.convolved or not isinstance(output, torch.Tensor) or name in self._unused:
             return
         if self.are_tokens(submodule, output):
             self._token_candidate = self.mixed_tokens = name
@@ -271,6 +287,10 @@ class Watcher(TorchFunctionMode):
     def bypass(self, start: Sequence[int], end: Sequence[int]) -> str | None:
         """How what comes out of the pass depends on what went in beside `layer`."""
         return None if self.layer is None else self.flow.bypass(start, self._outputs[self.layer], end)
+
+    def is_used(self, end: Sequence[int]) -> bool:
+        """Whether what comes out of the pass is made of `layer`."""
+        return self.layer is not None and self.flow.is_made_of(end, self._outputs[self.layer])
 
     def _shape_of_maps(self) -> tuple[int, ...]:
         """Channels, rows and columns of the last maps, or of the patches."""

@@ -97,7 +97,11 @@ class Session:
         from xplain.attributions.engine.observe import observe
 
         with self.counted(0, 1):
-            return observe(self.model, self.inputs[0].array)
+            observation = observe(self.model, self.inputs[0].array)
+        if observation.passes > 1:
+            self.add_planned(0, observation.passes - 1)
+            self.add_done(0, observation.passes - 1)
+        return observation
 
     @property
     def observed_scores(self) -> Scores | None:
