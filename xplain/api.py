@@ -88,7 +88,7 @@ def predict(model: Model, input: Any, top: int | None = None) -> tuple[Predictio
 
     If ``top`` is left out, a classifier gives its five best, a detector and a segmenter all that they find.
     """
-    model = _check_model(model)
+    model = _as_model(model, input)
     return model.predict(input) if top is None else model.predict(input, top)
 
 
@@ -243,15 +243,16 @@ def _explain(
 ) -> list[Explanation]:
     from xplain import attributions
 
-    prepare = _check_model(model).prepare
+    model = _as_model(model, inputs[0] if inputs else None)
+    prepare = model.prepare
     return attributions.run(model, [prepare(each) for each in inputs], targets, method=method, **arguments)
 
 
-def _check_model(model: Model) -> Model:
-    from xplain.models import check_model
+def _as_model(model: Any, input: Any) -> Model:
+    from xplain.models import as_model
 
-    check_model(model)
-    return model
+    wrapped: Model = as_model(model, input)
+    return wrapped
 
 
 def methods(model: Model | None = None, input: Any = None) -> Mapping[str, MethodInfo]:
@@ -298,7 +299,7 @@ def refusals(model: Model, input: Any = None) -> Mapping[str, str]:
     """
     from xplain import attributions
 
-    model = _check_model(model)
+    model = _as_model(model, input)
     return attributions.refusals(model, None if input is None else model.prepare(input))
 
 

@@ -17,6 +17,8 @@ from xplain.models import borrowing
 from xplain.models.detections import Detections, read_detections
 from xplain.models.geometry import Geometry, Preprocess
 from xplain.models.image import ImageModel
+from xplain.models.outputs import check_probabilities
+from xplain.models.targets import listed
 
 if TYPE_CHECKING:
     import torch
@@ -85,6 +87,8 @@ class Detector(ImageModel):
         name: str | None = None,
     ) -> None:
         super().__init__(model, labels, preprocess, output=output, layer=layer, name=name)
+        if postprocess is None:
+            postprocess = self.given.extras.get("postprocess")
         self.postprocess = None if postprocess is None else _check.function("postprocess", postprocess)
 
     @property
@@ -118,6 +122,8 @@ class Detector(ImageModel):
 
         images = self._apply(function, batch)
         unordered = [image[0].numpy() for image in images]
+        for image in unordered:
+            check_probabilities(image.scores)
         detections = [image.rows(np.argsort(-image.scores, kind="stable")) for image in unordered]
         return detections, [image[1].numpy() for image in images] if self.has_candidates else detections
 
@@ -226,7 +232,8 @@ class Detector(ImageModel):
             if not isinstance(target.region, Box):
                 raise _check.wrong("target", "a prediction with a Box", target)
             return [predictions.index(target) if target in predictions else target]
-        if isinstance(target, (list, tuple, np.ndarray)):
+        target = listed(target)
+        if isinstance(target, (list, tuple)):
             resolved = [item for part in target for item in self._resolve(part, predictions)]
             if not resolved:
                 raise InputError("target must name at least one detection, got an empty sequence")

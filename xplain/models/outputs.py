@@ -15,6 +15,8 @@ import numpy.typing as npt
 
 from xplain.errors import InputError
 
+_TOLERANCE = 1e-3  # of probabilities and their sums; half precision rounds by less
+
 
 def tensor_of(output: Any) -> Any:
     """Return the class scores inside a model's output.
@@ -25,6 +27,11 @@ def tensor_of(output: Any) -> Any:
     logits = output.get("logits") if isinstance(output, Mapping) else getattr(output, "logits", None)
     if logits is not None:
         return logits
+    if hasattr(output, "start_logits") or (isinstance(output, Mapping) and "start_logits" in output):
+        raise InputError(
+            "model output must be scores of classes, got start_logits and end_logits, the places of an answer in "
+            "question answering; explain it by a function from texts to the score of one answer"
+        )
     if isinstance(output, Mapping):
         output = list(output.values())
     if isinstance(output, (tuple, list)):
@@ -79,6 +86,28 @@ def class_tensor(output: Any, count: int) -> Any:
     scores = tensor_of(output)
     check_shape(tuple(getattr(scores, "shape", ())), count)
     return scores[:, None] if scores.ndim == 1 else scores
+
+
+def add_up(scores: npt.NDArray[np.float64]) -> bool:
+    """Whether scores (..., classes) are like probabilities: of several classes, within 0..1, with sums of 1 (1e-3)."""
+    if scores.shape[-1] < 2:
+        return False
+    return are_fractions(scores) and bool((np.abs(scores.sum(axis=-1) - 1) <= _TOLERANCE).all())
+
+
+def are_fractions(scores: npt.NDArray[np.float64]) -> bool:
+    """Whether all scores are within 0..1."""
+    return bool((scores >= 0).all() and (scores <= 1).all())
+
+
+def check_probabilities(scores: npt.NDArray[np.float64]) -> None:
+    """Raise InputError unless scores are within 0..1, but for rounding."""
+    least, most = scores.min(initial=0.0), scores.max(initial=1.0)
+    if least < -_TOLERANCE or most > 1 + _TOLERANCE:
+        raise InputError(
+            f"model output must be from 0 to 1 where output is 'probability', got {least:.4g} to {most:.4g}; "
+            "pass output='logit' for scores before a softmax or a sigmoid, output='value' for others"
+        )
 
 
 def check_classes(expected: int, actual: int) -> None:
