@@ -255,9 +255,7 @@ def _hold(are_probable: Callable[[Float64], bool], at_nothing: Callable[[], Floa
     """Whether scores of "nothing there" pass a test; also where there are none, and those of the input must do."""
     try:
         return are_probable(at_nothing())
-    except AttributionError:  # calls of a service that are used up
-        raise
-    except Exception:  # a function may divide by the number of words, say
+    except XplainError:  # a function may divide by the number of words, say
         return True
 
 
@@ -350,7 +348,7 @@ class Classifier(Model):
                 f"labels must be {classes} labels, one for each output of the model, got {len(self.labels)}"
             )
         if self._said_output == "probability":
-            outputs.check_probabilities(self.of_classes(scores))
+            outputs.check_probabilities(self.of_classes(scores), self.kinds_of_output)
         return scores
 
     def of_classes(self, scores: Float64) -> Float64:

@@ -123,7 +123,7 @@ class Detector(ImageModel):
         images = self._apply(function, batch)
         unordered = [image[0].numpy() for image in images]
         for image in unordered:
-            check_probabilities(image.scores)
+            check_probabilities(image.scores, self.kinds_of_output)
         detections = [image.rows(np.argsort(-image.scores, kind="stable")) for image in unordered]
         return detections, [image[1].numpy() for image in images] if self.has_candidates else detections
 

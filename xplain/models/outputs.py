@@ -7,7 +7,7 @@ Libraries wrap class scores in tuples, mappings and objects. These functions tak
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -100,13 +100,13 @@ def are_fractions(scores: npt.NDArray[np.float64]) -> bool:
     return bool((scores >= 0).all() and (scores <= 1).all())
 
 
-def check_probabilities(scores: npt.NDArray[np.float64]) -> None:
-    """Raise InputError unless scores are within 0..1, but for rounding."""
-    least, most = scores.min(initial=0.0), scores.max(initial=1.0)
-    if least < -_TOLERANCE or most > 1 + _TOLERANCE:
+def check_probabilities(scores: npt.NDArray[Any], kinds_of_output: Sequence[str]) -> None:
+    """Raise InputError unless scores are within 0..1, but for rounding; the model's kinds of output are the remedy."""
+    if scores.size and (scores.min() < -_TOLERANCE or scores.max() > 1 + _TOLERANCE):
+        others = ", output='value' for others" if "value" in kinds_of_output else ""
         raise InputError(
-            f"model output must be from 0 to 1 where output is 'probability', got {least:.4g} to {most:.4g}; "
-            "pass output='logit' for scores before a softmax or a sigmoid, output='value' for others"
+            f"model output must be from 0 to 1 where output is 'probability', got {scores.min():.4g} to "
+            f"{scores.max():.4g}; pass output='logit' for scores before a softmax or a sigmoid{others}"
         )
 
 

@@ -136,7 +136,7 @@ class Segmenter(ImageModel):
         if not np.isfinite(maps).all():
             raise InputError("model output must be finite, got NaN or infinity")
         if self._said_output == "probability":
-            outputs.check_probabilities(maps)
+            outputs.check_probabilities(maps, self.kinds_of_output)
         return maps
 
     def as_read(self, maps: npt.NDArray[Any], prepared: Prepared) -> Self:

@@ -137,8 +137,8 @@ class Candidates:
     def __call__(self, batch: Any) -> list[dict[str, float]]:
         """Return the scores of each input by label."""
         inputs = batch if isinstance(batch, list) else photos(batch)
-        # In a list of one, since an empty text alone is refused.
-        answers = [self.pipeline([each], candidate_labels=list(self.labels)) for each in inputs]
+        # A blank has the tokens of an empty text, which pipelines refuse.
+        answers = [self.pipeline([" " if each == "" else each], candidate_labels=list(self.labels)) for each in inputs]
         return [_named(answer) for answer in answers]
 
 
