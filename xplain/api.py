@@ -110,7 +110,8 @@ def explain(
     Parameters
     ----------
     model : ImageClassifier, TextClassifier, SignalClassifier, Detector or Segmenter
-        One of those around a torch module or a callable, or `xplain.pretrained`.
+        One of those around a torch module or a callable, or `xplain.pretrained`; also a pipeline of transformers, or an
+        estimator of scikit-learn that takes texts or photos of the input's size.
     input : path, bytes, PIL.Image.Image, numpy.ndarray, torch.Tensor, or str for a text
         An image; arrays are (height, width, channels), tensors (channels, height, width). For a text classifier, the
         text. For a signal classifier, a recording: numbers (axes, time), or a ``.npy`` or ``.csv`` file.

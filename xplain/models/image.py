@@ -155,7 +155,8 @@ class ImageClassifier(ImageModel, Classifier):
     model : torch.nn.Module or callable
         A module maps float32 (batch, channels, height, width) to (batch, classes), alone or in a tuple, a mapping or an
         object with ``logits``. A callable is a black box: without ``preprocess`` it is given uint8 (batch, height,
-        width, 3), with it float32 (batch, channels, height, width), and returns an array or a tensor (batch, classes).
+        width, 3), with it float32 (batch, channels, height, width), and returns an array or a tensor (batch, classes),
+        or answers that name their scores. A pipeline of transformers and an estimator of scikit-learn are taken too.
     labels : sequence of str, or mapping of int to str, optional
         The classes' labels; a label may be a path, as a tuple of str. If left out, those of the model
         (``config.id2label``, ``names``), else the class numbers.

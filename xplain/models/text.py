@@ -77,8 +77,9 @@ class TextClassifier(Classifier):
     model : torch.nn.Module or callable
         A module maps int64 token ids (batch, tokens) to (batch, classes), alone or in a tuple, a mapping or an object
         with ``logits``; it is given ``input_ids`` and ``attention_mask`` by name if it takes them. A callable is a
-        black box from a list of strings to scores (batch, classes), such as the ``predict_proba`` of a scikit-learn
-        pipeline.
+        black box from a list of strings to scores (batch, classes), or to an answer for each that names them: a mapping
+        of labels to scores, or a list of mappings with ``label`` and ``score``. A pipeline of transformers or
+        scikit-learn, or a method of the latter such as ``predict_proba``, brings labels and all else along.
     tokenizer : callable, optional
         For a module: a fast tokenizer of transformers, or a function from a string to a list of ids and a list of their
         (start, stop) code points (None for a special token).
