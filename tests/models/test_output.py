@@ -8,7 +8,7 @@ from torch import nn
 import xplain
 from tests.support import refuses
 from xplain.errors import InputError
-from xplain.models import Detector, ImageClassifier, Segmenter, SignalClassifier, TextClassifier
+from xplain.models import ImageClassifier, Segmenter, SignalClassifier, TextClassifier
 
 PHOTO = np.zeros((8, 8, 3), np.uint8)
 PHOTO[:4] = 204
@@ -210,8 +210,6 @@ class TestValues:
             xplain.explain(
                 ImageClassifier(Net(lambda z: 0 * z + torch.tensor([-94.0, 255.0, 0])), output="probability"), PHOTO
             )
-        with refuses(InputError, "got 7 to 7; pass output='logit' for scores before a softmax or a sigmoid"):
-            Detector(lambda images: [{"boxes": [[0, 0, 4, 4]], "labels": ["a"], "scores": [7.0]}]).predict(PHOTO)
         with refuses(InputError, "got 0 to 204"):
             Segmenter(lambda images: images.transpose(0, 3, 1, 2), output="probability").predict(PHOTO)
 

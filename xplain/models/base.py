@@ -66,12 +66,14 @@ class Model:
     kinds_of_output: tuple[str, ...] = ("logit", "probability")
 
     def __init__(self, model: Any, labels: Any, output: str | None, name: str | None) -> None:
+        self._read_from: str | None = None  # what shows that scores are probabilities; "" once nothing does
         self.given = opened(borrowing.unwrap(model), self.task, labels)
         function = self.given.function
         self.module: torch.nn.Module | None = cast("torch.nn.Module", function) if is_module(function) else None
         self.function: Callable[..., Any] = function
         self.labels = label_paths(self.given.labels if labels is None else labels)
-        self._said_output = _check.choice("output", output or self.given.output or "logit", self.kinds_of_output)
+        said = self.given.output or "logit" if output is None else output
+        self.output = _check.choice("output", said, self.kinds_of_output)
         checked_name = None if name is None else _check.string("name", name)
         self.name: str = (
             checked_name or self.given.name or getattr(function, "__name__", None) or type(function).__name__
@@ -79,7 +81,6 @@ class Model:
         self.takes_batches = True
         self.verdicts: dict[Any, Any] = {}
         self._fingerprint: tuple[Any, str] | None = None  # (version of the weights, digest)
-        self._read_from: str | None = None  # what shows that scores are probabilities; "" once nothing does
         self._is_named = False  # whether the model names its scores, known from its first call
         self._is_probable_at_nothing: dict[Any, bool] = {}  # by the shape of inputs, for all copies of the model
 
@@ -95,6 +96,10 @@ class Model:
     def output(self) -> str:
         """What scores are: "logit", "probability" or "value"; as it was said, or read from the scores themselves."""
         return "probability" if self._said_output == "logit" and self._read_from else self._said_output
+
+    @output.setter
+    def output(self, output: str) -> None:
+        self._said_output = output
 
     def describe_output(self) -> dict[str, Any]:
         """Return what scores are as JSON values, with what shows it if it was read; nothing for plain logits."""

@@ -17,7 +17,6 @@ from xplain.models import borrowing
 from xplain.models.detections import Detections, read_detections
 from xplain.models.geometry import Geometry, Preprocess
 from xplain.models.image import ImageModel
-from xplain.models.outputs import check_probabilities
 from xplain.models.targets import listed
 
 if TYPE_CHECKING:
@@ -122,8 +121,6 @@ class Detector(ImageModel):
 
         images = self._apply(function, batch)
         unordered = [image[0].numpy() for image in images]
-        for image in unordered:
-            check_probabilities(image.scores, self.kinds_of_output)
         detections = [image.rows(np.argsort(-image.scores, kind="stable")) for image in unordered]
         return detections, [image[1].numpy() for image in images] if self.has_candidates else detections
 

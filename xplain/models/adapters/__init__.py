@@ -1,1 +1,1 @@
-"""What people already have, and what it says of itself: labels, what its scores mean, how inputs are prepared."""
+"""What people already have: pipelines, estimators, services, answers that name their scores; and what these say."""
