@@ -2,10 +2,12 @@
 
 import numpy as np
 import pytest
+from sklearn.calibration import CalibratedClassifierCV
 from sklearn.datasets import load_digits
 from sklearn.ensemble import IsolationForest, RandomForestClassifier, VotingClassifier
 from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
 from sklearn.linear_model import LogisticRegression, Ridge, SGDClassifier
+from sklearn.model_selection import GridSearchCV
 from sklearn.multiclass import OneVsRestClassifier
 from sklearn.multioutput import MultiOutputClassifier
 from sklearn.naive_bayes import MultinomialNB
@@ -15,7 +17,7 @@ from sklearn.svm import SVC, LinearSVC
 
 import xplain
 from tests.support import refuses
-from xplain.errors import InputError
+from xplain.errors import AttributionError, InputError
 
 TEXTS = ["good film", "great film", "bad film", "awful plot", "good plot", "bad acting", "fine film", "dull plot"]
 LIKED = ["pos", "pos", "neg", "neg", "pos", "neg", "pos", "neg"]
@@ -182,6 +184,33 @@ VOTING = VotingClassifier([("a", LogisticRegression())])
 def test_what_gives_no_scores_or_takes_something_else_is_refused(model, x, fragments):
     with refuses(InputError, *fragments):
         xplain.explain(model, x)
+
+
+def test_searches_and_ensembles_around_a_pipeline_are_estimators_too():
+    search = GridSearchCV(REVIEWS, {"logisticregression__C": [1, 10]}, cv=2).fit(TEXTS, LIKED)
+    assert by_label(xplain.predict(search, TEXT)) == own(search)
+    assert by_label(xplain.predict(search, "good")) == own(search, "good")
+    calibrated = CalibratedClassifierCV(trained(CountVectorizer(), LinearSVC()), cv=2).fit(TEXTS, LIKED)
+    assert by_label(xplain.explain(calibrated, TEXT).predictions) == own(calibrated)
+
+
+def test_an_estimator_that_was_not_trained_says_so():
+    with refuses(AttributionError, "got NotFittedError"):
+        xplain.predict(make_pipeline(CountVectorizer(), LogisticRegression()), TEXT)
+
+
+def test_labels_of_boosting_libraries_may_be_a_list():
+    class Boosted:
+        def __init__(self):
+            self.classes_ = ["no", "yes"]
+
+        def predict(self, rows):
+            return ["yes" for _ in rows]
+
+        def predict_proba(self, rows):
+            return np.array([[0.25, 0.75]] * len(rows))
+
+    assert by_label(xplain.predict(Boosted(), "any text")) == {"yes": 0.75, "no": 0.25}
 
 
 def test_labels_in_another_order_would_name_each_score_wrongly():

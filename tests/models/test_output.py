@@ -1,5 +1,8 @@
 """What scores mean: logits, probabilities or values; what shows it, and what contradicts it."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import torch
@@ -152,6 +155,23 @@ class TestModules:
         model = ImageClassifier(script(net))
         model.predict(PHOTO)
         assert model.output == "probability"
+
+    def test_parts_that_torch_runs_only_unwatched_run(self):
+        class Branching(nn.Module):
+            def forward(self, x):
+                x = x.mean((2, 3))
+                return torch.cond(x.sum() > 0, lambda x: 2 * x, lambda x: -x, (x,))
+
+        model = ImageClassifier(Branching())
+        assert model.scores(model.prepare(PHOTO).array[None])[0] == pytest.approx([0.8] * 3)
+        assert model.output == "logit"
+
+    def test_watching_does_not_wait_for_the_compiler_of_torch(self):
+        code = "import sys, numpy, torch, xplain\n"
+        code += "model = xplain.ImageClassifier(torch.nn.Flatten())\n"
+        code += "model.predict(numpy.zeros((2, 2, 3), numpy.uint8))\n"
+        code += "assert 'torch._dynamo' not in sys.modules"
+        subprocess.run([sys.executable, "-c", code], check=True)
 
     def test_attention_inside_is_no_end(self):
         net = nn.Sequential(nn.Flatten(2), nn.TransformerEncoderLayer(64, 2, 8, batch_first=True), nn.Flatten())

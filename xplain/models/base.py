@@ -166,9 +166,10 @@ class Model:
             return self.function(*args, **kwargs)
         from xplain.models.adapters.endings import Ending
 
-        with Ending() as ending:
-            output = self.function(*args, **kwargs)
-        self._read_from = "the module's last function" if ending.is_probability(outputs.tensor_of(output)) else ""
+        ending = Ending()
+        output = ending.run(self.function, *args, **kwargs)
+        is_probability = ending.is_probability(outputs.tensor_of(output))
+        self._read_from = "the module's last function" if is_probability else ""
         return output
 
     def _remedy(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> str:

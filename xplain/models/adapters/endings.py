@@ -7,7 +7,8 @@ averages of probabilities are bounded by 1 as well; a sigmoid times 255 is not.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -29,11 +30,27 @@ _KEEPING = frozenset(
 class Ending(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """A context in which a module is called, to ask afterwards whether what it returned are probabilities."""
 
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        """Say that torch need not import its compiler, seconds of work, for the sake of this context."""
+        return False
+
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         # By the address of the first value. Whatever is computed later at the same address takes the entry away.
         self._bounds: dict[int, float] = {}
         self._logarithms: set[int] = set()
+
+    def run(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        """Return what a function returns in this context, or without it if it only runs so."""
+        try:
+            with self:
+                return function(*args, **kwargs)
+        except Exception:  # its own, which comes again, or that of control flow which torch compiles
+            if compiler := sys.modules.get("torch._dynamo"):  # which remembers that it was watched
+                compiler.reset()
+            self._bounds.clear()
+            return function(*args, **kwargs)
 
     def is_probability(self, scores: Any) -> bool:
         """Whether a tensor that was computed in this context comes out of a softmax or a sigmoid, within 0..1."""

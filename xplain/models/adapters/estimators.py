@@ -50,7 +50,7 @@ def read(model: Any, task: str, labels: Any = None) -> Given | None:
         return Given(Scores(estimator, method), output="value", name=name)
     if classes is None:  # anomaly detectors
         return Given(Scores(estimator, method), output=_OUTPUTS[method], name=name)
-    is_several = isinstance(classes, list)  # several outputs, each with classes of its own
+    is_several = any(isinstance(each, np.ndarray) for each in classes)  # outputs, each with classes of its own
     names = [str(i) for i in range(len(classes))] if is_several else [str(label) for label in classes]
     _check_order(labels, names, classes)
     multilabel = is_several or _is_multilabel(estimator)
@@ -77,7 +77,10 @@ def _method(model: Any, estimator: Any, name: str) -> str:
     is_regressor = getattr(estimator, "_estimator_type", None) == "regressor" or _kind(estimator) == "regressor"
     if method == "predict" and not is_regressor:
         instead = f"use its {best}" if best != "predict" else "train it so that it has predict_proba"
-        raise InputError(f"model must give scores of classes, got {name}, whose predict gives labels only; {instead}")
+        raise InputError(
+            f"model must give scores of classes, got {name}, whose predict gives labels only; {instead}"
+            ", or wrap a function that returns scores"
+        )
     return method
 
 
