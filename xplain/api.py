@@ -88,7 +88,7 @@ def predict(model: Model, input: Any, top: int | None = None) -> tuple[Predictio
 
     If ``top`` is left out, a classifier gives its five best, a detector and a segmenter all that they find.
     """
-    model = _check_model(model)
+    model = _as_model(model, input)
     return model.predict(input) if top is None else model.predict(input, top)
 
 
@@ -110,7 +110,8 @@ def explain(
     Parameters
     ----------
     model : ImageClassifier, TextClassifier, SignalClassifier, Detector or Segmenter
-        One of those around a torch module or a callable, or `xplain.pretrained`.
+        One of those around a torch module or a callable, or `xplain.pretrained`; also a pipeline of transformers, or an
+        estimator of scikit-learn that takes texts or photos of the input's size.
     input : path, bytes, PIL.Image.Image, numpy.ndarray, torch.Tensor, or str for a text
         An image; arrays are (height, width, channels), tensors (channels, height, width). For a text classifier, the
         text. For a signal classifier, a recording: numbers (axes, time), or a ``.npy`` or ``.csv`` file.
@@ -243,15 +244,16 @@ def _explain(
 ) -> list[Explanation]:
     from xplain import attributions
 
-    prepare = _check_model(model).prepare
+    model = _as_model(model, inputs[0] if inputs else None)
+    prepare = model.prepare
     return attributions.run(model, [prepare(each) for each in inputs], targets, method=method, **arguments)
 
 
-def _check_model(model: Model) -> Model:
-    from xplain.models import check_model
+def _as_model(model: Any, input: Any) -> Model:
+    from xplain.models import as_model
 
-    check_model(model)
-    return model
+    wrapped: Model = as_model(model, input)
+    return wrapped
 
 
 def methods(model: Model | None = None, input: Any = None) -> Mapping[str, MethodInfo]:
@@ -298,7 +300,7 @@ def refusals(model: Model, input: Any = None) -> Mapping[str, str]:
     """
     from xplain import attributions
 
-    model = _check_model(model)
+    model = _as_model(model, input)
     return attributions.refusals(model, None if input is None else model.prepare(input))
 
 

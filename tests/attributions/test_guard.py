@@ -130,7 +130,7 @@ def test_a_rare_accident_is_seen_in_the_first_full_batch():
         calls += 1
         return images.mean(axis=(1, 2)) / 255 + (calls > 5) * len(images)
 
-    model = xplain.ImageClassifier(sixth_pass, output="probability")
+    model = xplain.ImageClassifier(sixth_pass, output="value")
     with refuses(AttributionError, BATCH):
         xplain.explain(model, PHOTO, "rise", n_samples=500, batch_size=16)
 

@@ -124,7 +124,7 @@ def test_recordings():
 
 class TestNames:
     model = xplain.ImageClassifier(
-        lambda images: images[:, 0, 0].astype(float), labels=["cat", "dog", "semi - wild"], output="probability"
+        lambda images: images[:, 0, 0].astype(float), labels=["cat", "dog", "semi - wild"], output="value"
     )
     photo = np.full((2, 2, 3), 9, np.uint8)
 

@@ -131,7 +131,7 @@ def test_negative_evidence_is_said_where_relu_hid_it():
 
 def test_a_vanishing_gradient_is_said_and_saturation_only_of_probabilities():
     assert notes(explain(Constant(), "saliency")) == [[ALL_ZERO, FLAT]]
-    assert notes(explain(Steep(), "saliency")) == [[ALL_ZERO, FLAT]]  # said to be logits
+    assert notes(explain(Steep(), "saliency")) == [[ALL_ZERO, SATURATED]]  # it ends in a sigmoid
     probabilities = ImageClassifier(Steep(), output="probability", multilabel=True)
     assert notes(explain(probabilities, "saliency", target=[0, 1])) == [[ALL_ZERO, SATURATED]] * 2
     half = ImageClassifier(lambda images: images.mean(axis=(1, 2, 3))[:, None], output="probability")

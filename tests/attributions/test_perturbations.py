@@ -26,7 +26,7 @@ def patch_brightness(images):
 
 @pytest.fixture
 def model():
-    return xplain.ImageClassifier(patch_brightness, labels=["patch", "rest"], output="probability")
+    return xplain.ImageClassifier(patch_brightness, labels=["patch", "rest"], output="value")
 
 
 @pytest.fixture

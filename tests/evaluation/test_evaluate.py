@@ -179,8 +179,10 @@ def test_what_cannot_be_measured_is_refused(planted, photo):
         evaluate(planted, e, measures={"deletion": {"step": 3}})
     with refuses(InputError, "region must be given for localisation, got None"):
         evaluate(planted, e, measures=["localisation"])
-    with refuses(InputError, "model must be an ImageClassifier, a Detector or a Segmenter to measure heat maps"):
+    with refuses(InputError, "model must be an xplain model, got Planted; wrap it: xplain.ImageClassifier(model"):
         evaluate(Planted(), e)
+    with refuses(InputError, "model must be an ImageClassifier, a Detector or a Segmenter to measure heat maps"):
+        evaluate(xplain.TextClassifier(len), e)
     with refuses(InputError, "explanation must be an Explanation, got 3"):
         evaluate(planted, 3)
     with refuses(InputError, "explanation must hold heat maps to be measured, got a Mask"):

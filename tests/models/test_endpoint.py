@@ -33,7 +33,7 @@ class Server:
 @pytest.fixture
 def pauses(monkeypatch):
     seconds = []
-    monkeypatch.setattr("xplain.models.endpoint.time.sleep", seconds.append)
+    monkeypatch.setattr("xplain.models.adapters.endpoint.time.sleep", seconds.append)
     return seconds
 
 

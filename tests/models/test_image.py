@@ -129,7 +129,7 @@ def test_targets():
         model.targets(-1, scores)
     with refuses(InputError, "target must be top-1 to top-4, got 'top-5'"):
         model.targets("top-5", scores)
-    with refuses(InputError, "target must be an integer, got 1.5"):
+    with refuses(InputError, "target must be a class number, a label, 'top-k', a Margin, or a list of those, got 1.5"):
         model.targets(1.5, scores)
     with refuses(InputError, "target must be an integer, got True"):
         model.targets(True, scores)
@@ -150,13 +150,13 @@ def test_bad_outputs_are_refused():
 
 
 def test_bad_arguments_are_refused():
-    with refuses(InputError, "model must be a torch module or a callable, got 'net'"):
+    with refuses(InputError, "model must be a torch module or a callable, a pipeline or an estimator, got 'net'"):
         ImageClassifier("net")
     with refuses(InputError, "labels must be 3 labels, one for each output of the model, got 2"):
         ImageClassifier(Linear(), labels=["a", "b"]).predict(IMAGE)
     with refuses(InputError, "labels must number the classes 0 to 1, got [0, 2]"):
         ImageClassifier(len, labels={0: "a", 2: "b"})
-    with refuses(InputError, "output must be one of 'logit', 'probability', got 'softmax'"):
+    with refuses(InputError, "output must be one of 'logit', 'probability', 'value', got 'softmax'"):
         ImageClassifier(len, output="softmax")
     with refuses(InputError, "preprocess must be a Preprocess or None"):
         ImageClassifier(len, preprocess=224)

@@ -171,7 +171,7 @@ def test_axes_that_do_not_fit_are_refused():
         ({"axes": ["x"], "mean": [1, 2]}, "mean must be one number, or one for each of 1 axes, got 2"),
         ({"axes": "x"}, "axes must be a sequence of str, got 'x'"),
         ({"axes": []}, "axes must name at least one axis, got none"),
-        ({"model": 5}, "model must be a torch module or a callable, got 5"),
+        ({"model": 5}, "model must be a torch module or a callable, a pipeline or an estimator, got 5"),
     ],
 )
 def test_arguments_that_cannot_be_used_are_refused(options, message):

@@ -102,5 +102,7 @@ def test_bad_arguments_are_refused():
         def __call__(self, text):
             return {}
 
-    with refuses(InputError, "tokenizer must be a fast tokenizer, got Slow", "use_fast=True"):
+    with refuses(
+        InputError, "tokenizer must say where its tokens are in the text, got Slow", "ids and (start, stop) spans"
+    ):
         TextClassifier(Bag(), Slow())

@@ -1,4 +1,5 @@
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -26,6 +27,28 @@ def test_scripts_without_spaces_are_taken_apart_and_marks_stay_with_their_letter
     assert [unit.text for unit in units("ที่")] == ["ที่"]
     assert [unit.text for unit in units("שלום עולם")] == ["שלום", "עולם"]
     assert [unit.text for unit in units("e\u0301t 👩\u200d🔬")] == ["e\u0301t", "👩\u200d🔬"]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("葛\U000e0100城市", ["葛\U000e0100", "城", "市"]),  # a variant of the first letter, as in names of places
+        ("辻\ufe00x", ["辻\ufe00", "x"]),
+        ("ខ្មែរ", ["ខ្មែ", "រ"]),  # a consonant under another
+        ("ភ្ជាប់", ["ភ្ជា", "ប់"]),
+        ("မန္တလေး", ["မ", "န္တ", "လေး"]),
+        ("အင်္ဂလိပ်", ["အ", "င်္ဂ", "လိ", "ပ်"]),
+        ("ꦱꦩ꧀ꦥꦸꦤ꧀", ["ꦱ", "ꦩ꧀ꦥꦸ", "ꦤ꧀"]),
+        ("ｶﾞｷﾞｮｰﾝ", ["ｶﾞ", "ｷﾞ", "ｮ", "ｰ", "ﾝ"]),
+        ("น้ำใจ", ["น้ำ", "ใ", "จ"]),
+        ("བཀྲ་ཤིས་བདེ་ལེགས།།", ["བཀྲ་", "ཤིས་", "བདེ་", "ལེགས།།"]),
+        ("人々の", ["人", "々", "の"]),
+        ("\ufeff好的", ["\ufeff好", "的"]),
+        ("好\u0301abc", ["好\u0301", "abc"]),
+    ],
+)
+def test_letters_of_scripts_without_spaces_keep_all_that_belongs_to_them(text, expected):
+    assert [unit.text for unit in units(text)] == expected
 
 
 def test_sentences_end_at_full_stops():

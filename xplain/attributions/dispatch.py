@@ -114,7 +114,7 @@ def run(
     --------
     >>> import numpy as np
     >>> from xplain.models import ImageClassifier
-    >>> model = ImageClassifier(lambda images: images[:, 0, 0], output="probability")  # three classes: red, green, blue
+    >>> model = ImageClassifier(lambda images: images[:, 0, 0], output="value")  # three classes: red, green, blue
     >>> photo = np.zeros((2, 2, 3), np.uint8)
     >>> photo[0, 0, 1] = 200
     >>> (explanation,) = run(model, [model.prepare(photo)], method="occlusion", window=1, stride=1)

@@ -83,7 +83,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def load_model(name: str) -> Any:
     """Return a pretrained network, or what the factory ``module:function`` returns."""
-    from xplain.models import Model, pretrained
+    from xplain.models import as_model, pretrained
 
     module, colon, factory = name.partition(":")
     if colon and not (module and factory):
@@ -97,12 +97,12 @@ def load_model(name: str) -> Any:
         raise InputError(f"model must be a network's name or MODULE:FACTORY, got {name!r}: {error}") from error
     finally:
         sys.path.pop(0)
-    if not isinstance(model, Model):
+    try:
+        return as_model(model)
+    except InputError as error:
         raise InputError(
-            f"model factory {name} must return an xplain model, got {type(model).__name__}; "
-            "wrap it: xplain.ImageClassifier(module, ...) or xplain.TextClassifier(module, tokenizer, ...)"
-        )
-    return model
+            f"model factory {name} must return an xplain model, got {type(model).__name__}: {error}"
+        ) from error
 
 
 @contextmanager

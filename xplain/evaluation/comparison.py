@@ -91,7 +91,7 @@ def evaluate(
     >>> explanation.attributions[0].quality["deletion"]["scores"]
     [1.0, 0.0, 0.0, 0.0, 0.0]
     """
-    _check_task(model)
+    model = _image_model(model, input)
     if not isinstance(explanation, Explanation):
         raise _check.wrong("explanation", "an Explanation", explanation)
     knobs = choose_measures(measures, region)
@@ -168,7 +168,7 @@ def compare(
     from xplain import attributions
     from xplain.attributions.kinds.scoring import target_of
 
-    _check_task(model)
+    model = _image_model(model, input)
     options = options_by_name("methods", methods)
     for name in options:
         _check.known("method", name, attributions.METHODS)
@@ -202,11 +202,13 @@ def compare(
     )
 
 
-def _check_task(model: Any) -> None:
-    from xplain.models import Detector, ImageClassifier, Segmenter
+def _image_model(model: Any, input: Any) -> ImageClassifier | Detector | Segmenter:
+    from xplain.models import Detector, ImageClassifier, Segmenter, as_model
 
+    model = as_model(model, input)
     if not isinstance(model, (ImageClassifier, Detector, Segmenter)):
         raise _check.wrong("model", "an ImageClassifier, a Detector or a Segmenter to measure heat maps", model)
+    return model
 
 
 def _notes(explanation: Explanation, measures: Iterable[str]) -> tuple[tuple[str, str], ...]:

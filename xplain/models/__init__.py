@@ -6,10 +6,10 @@ of model is a class here, and no method has to know it.
 """
 
 from xplain.emails import Comment, comment_from_email, comment_from_raw_email
-from xplain.models.base import Classifier, Model, check_model
+from xplain.models.adapters.endpoint import Endpoint
+from xplain.models.base import Classifier, Model
 from xplain.models.detections import Detections
 from xplain.models.detector import Detector
-from xplain.models.endpoint import Endpoint
 from xplain.models.geometry import Geometry, Preprocess
 from xplain.models.image import ImageClassifier, Prepared
 from xplain.models.networks.catalogue import NETWORKS, pretrained
@@ -17,6 +17,7 @@ from xplain.models.segmenter import RegionTarget, Segmenter
 from xplain.models.signal import PreparedSignal, SignalClassifier
 from xplain.models.targets import Margin
 from xplain.models.text import PreparedText, TextClassifier, TokenWindow
+from xplain.models.wrapping import as_model
 
 __all__ = [
     "NETWORKS",
@@ -38,7 +39,7 @@ __all__ = [
     "SignalClassifier",
     "TextClassifier",
     "TokenWindow",
-    "check_model",
+    "as_model",
     "comment_from_email",
     "comment_from_raw_email",
     "pretrained",

@@ -17,7 +17,7 @@ import inspect
 import itertools
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -25,11 +25,15 @@ import numpy.typing as npt
 from xplain import _check
 from xplain.errors import AttributionError, InputError, XplainError
 from xplain.explanation import Prediction
-from xplain.models import borrowing, outputs, settings
+from xplain.models import borrowing, outputs
+from xplain.models.adapters import answers
+from xplain.models.adapters.opening import is_module, opened
 from xplain.models.targets import label_paths, margins_in, resolve_targets
 
 if TYPE_CHECKING:
     import torch
+
+Float64 = npt.NDArray[np.float64]
 
 Result = TypeVar("Result")
 
@@ -47,8 +51,8 @@ class Model:
         What is called: the module, or the black box.
     labels : tuple of tuple of str, or None
         The classes' labels as paths.
-    output : {"logit", "probability"}
-        What the model returns.
+    given : Given
+        What the model says of itself.
     name : str
         The model's name in documents.
     takes_batches : bool
@@ -58,20 +62,27 @@ class Model:
     """
 
     task: str
+    #: What scores can be.
+    kinds_of_output: tuple[str, ...] = ("logit", "probability")
 
-    def __init__(self, model: Any, labels: Any, output: str, name: str | None) -> None:
-        function = borrowing.unwrap(model)
-        if not callable(function):
-            raise _check.wrong("model", "a torch module or a callable", model)
-        self.module: torch.nn.Module | None = function if _is_module(function) else None
+    def __init__(self, model: Any, labels: Any, output: str | None, name: str | None) -> None:
+        self._read_from: str | None = None  # what shows that scores are probabilities; "" once nothing does
+        self.given = opened(borrowing.unwrap(model), self.task, labels)
+        function = self.given.function
+        self.module: torch.nn.Module | None = cast("torch.nn.Module", function) if is_module(function) else None
         self.function: Callable[..., Any] = function
-        self.labels = label_paths(settings.labels_of(function) if labels is None else labels)
-        self.output = _check.choice("output", output, ("logit", "probability"))
+        self.labels = label_paths(self.given.labels if labels is None else labels)
+        said = self.given.output or "logit" if output is None else output
+        self.output = _check.choice("output", said, self.kinds_of_output)
         checked_name = None if name is None else _check.string("name", name)
-        self.name: str = checked_name or getattr(function, "__name__", None) or type(function).__name__
+        self.name: str = (
+            checked_name or self.given.name or getattr(function, "__name__", None) or type(function).__name__
+        )
         self.takes_batches = True
         self.verdicts: dict[Any, Any] = {}
         self._fingerprint: tuple[Any, str] | None = None  # (version of the weights, digest)
+        self._is_named = False  # whether the model names its scores, known from its first call
+        self._is_probable_at_nothing: dict[Any, bool] = {}  # by the shape of inputs, for all copies of the model
 
     def __repr__(self) -> str:
         kind = "black box" if self.module is None else "torch module"
@@ -80,6 +91,47 @@ class Model:
     def label(self, index: int) -> tuple[str, ...]:
         """Return the label of a class as a path; the class number where there are no labels."""
         return self.labels[index] if self.labels else (str(index),)
+
+    @property
+    def output(self) -> str:
+        """What scores are: "logit", "probability" or "value"; as it was said, or read from the scores themselves."""
+        return "probability" if self._said_output == "logit" and self._read_from else self._said_output
+
+    @output.setter
+    def output(self, output: str) -> None:
+        self._said_output = output
+
+    def describe_output(self) -> dict[str, Any]:
+        """Return what scores are as JSON values, with what shows it if it was read; nothing for plain logits."""
+        if self.output == self._said_output:
+            return {} if self.output == "logit" else {"output": self.output}
+        return {"output": self.output, "output_read_from": self._read_from}
+
+    def read_output(self, scores: Float64, at_nothing: Callable[[], Float64], key: Any) -> Self:
+        """Return the model as one input shows it: a callable whose scores add up to 1 returns probabilities.
+
+        Of one that names its scores, these need only be within 0..1.
+
+        Parameters
+        ----------
+        scores : numpy.ndarray
+            float64 (..., classes) of the input.
+        at_nothing : callable
+            Returns those of an input that stands for "nothing there". Scores that add up to 1 there as well are no
+            coincidence.
+        key : hashable
+            What inputs share one such input.
+        """
+        are_probable = outputs.are_fractions if self._is_named else outputs.add_up
+        if self.module is not None or self.output != "logit" or not are_probable(scores):
+            return self
+        if key not in self._is_probable_at_nothing:
+            self._is_probable_at_nothing[key] = _hold(are_probable, at_nothing)
+        if not self._is_probable_at_nothing[key]:
+            return self
+        model = copy.copy(self)
+        model._read_from = "named scores within 0..1" if self._is_named else "scores that add up to 1"
+        return model
 
     def with_module(self, module: torch.nn.Module) -> Self:
         """Return the same model around another torch module, which is called as the old one."""
@@ -97,7 +149,7 @@ class Model:
             If it raises anything but an error of ours or one that says that memory has run out.
         """
         try:
-            return self.function(*args, **kwargs)
+            return self._watched(*args, **kwargs)
         except XplainError:
             raise
         except Exception as error:
@@ -107,6 +159,18 @@ class Model:
             raise AttributionError(
                 f"model must take its input, got {type(error).__name__}: {first_line}{self._remedy(args, kwargs)}"
             ) from error
+
+    def _watched(self, *args: Any, **kwargs: Any) -> Any:
+        """Call the model. The first call of a module tells whether it ends in a softmax or a sigmoid."""
+        if self.module is None or self._read_from is not None or self._said_output != "logit":
+            return self.function(*args, **kwargs)
+        from xplain.models.adapters.endings import Ending
+
+        ending = Ending()
+        output = ending.run(self.function, *args, **kwargs)
+        is_probability = ending.is_probability(outputs.tensor_of(output))
+        self._read_from = "the module's last function" if is_probability else ""
+        return output
 
     def _remedy(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> str:
         """Return what to do about arguments that the model's signature asks for, if it does."""
@@ -193,13 +257,12 @@ class Model:
         return self._fingerprint[1]
 
 
-def check_model(model: Any) -> None:
-    """Raise InputError unless a caller's model is one of ours."""
-    if not isinstance(model, Model):
-        raise InputError(
-            f"model must be an xplain model, got {type(model).__name__}; "
-            "wrap it: xplain.ImageClassifier(model, ...), or TextClassifier, SignalClassifier, Detector, Segmenter"
-        )
+def _hold(are_probable: Callable[[Float64], bool], at_nothing: Callable[[], Float64]) -> bool:
+    """Whether scores of "nothing there" pass a test; also where there are none, and those of the input must do."""
+    try:
+        return are_probable(at_nothing())
+    except XplainError:  # a function may divide by the number of words, say
+        return True
 
 
 class Classifier(Model):
@@ -209,14 +272,20 @@ class Classifier(Model):
     ----------
     multilabel : bool
         Whether classes are independent of each other.
+    output : {"logit", "probability", "value"}
+        What scores are. Values are no probabilities and become none: those of a regression, say.
     margins : tuple of (int, int)
         Pairs of classes whose differences follow the classes in all scores, see `with_margins`.
     """
 
-    def __init__(self, model: Any, labels: Any, output: str, multilabel: bool, name: str | None) -> None:
+    kinds_of_output = ("logit", "probability", "value")
+
+    def __init__(self, model: Any, labels: Any, output: str | None, multilabel: bool | None, name: str | None) -> None:
         super().__init__(model, labels, output, name)
-        self.multilabel = _check.boolean("multilabel", multilabel)
+        said = bool(self.given.multilabel) if multilabel is None else multilabel
+        self.multilabel = _check.boolean("multilabel", said)
         self.margins: tuple[tuple[int, int], ...] = ()
+        self._is_two_sided = False  # whether the model has one score for its two labels, known from its first call
 
     def with_margins(self, target: Any) -> Self:
         """Return the model whose scores end with the margins among targets, so that they are explained like classes."""
@@ -228,66 +297,85 @@ class Classifier(Model):
         model.margins = margins
         return model
 
-    def append_margins(self, scores: Any) -> Any:
+    def class_scores(self, scores: Any) -> Any:
+        """Return what the model returns (..., outputs), an array or a tensor, as its classes followed by the margins.
+
+        One score for two labels is that of the second. That of the first is its negative; of a probability, what is
+        left to 1.
+        """
+        if self.labels is not None and len(self.labels) == 2 and scores.shape[-1] == 1 and not self.multilabel:
+            self._is_two_sided = True
+            scores = _joined([1 - scores if self.output == "probability" else -scores, scores])
+        return self._append_margins(scores)
+
+    def _append_margins(self, scores: Any) -> Any:
         """Return scores (..., classes), an array or a tensor, followed by the margins."""
         if not self.margins:
             return scores
         first, second = (list(classes) for classes in zip(*self.margins, strict=True))
         if (largest := max(first + second)) >= scores.shape[-1]:
             raise InputError(f"target must be a class from 0 to {scores.shape[-1] - 1}, got {largest} in a margin")
-        parts = [scores, scores[..., first] - scores[..., second]]
-        return np.concatenate(parts, axis=-1) if isinstance(scores, np.ndarray) else sys.modules["torch"].cat(parts, -1)
+        return _joined([scores, scores[..., first] - scores[..., second]])
 
     def class_tensors(self, batch: torch.Tensor) -> torch.Tensor:
         """Return the scores (n, classes) that a module gives for a batch, margins included; gradients flow."""
 
         def function(rows: torch.Tensor) -> torch.Tensor:
-            scores: torch.Tensor = self.append_margins(outputs.class_tensor(self.call(rows), len(rows)))
+            scores: torch.Tensor = self.class_scores(outputs.class_tensor(self.call(rows), len(rows)))
             return scores
 
         import torch
 
         return self.in_rows(function, batch, torch.cat)
 
-    def score_rows(self, batch: Any) -> npt.NDArray[np.float64]:
+    def score_rows(self, batch: Any) -> Float64:
         """Return the scores that the model gives for a batch as float64 (n, classes), margins included."""
 
-        def function(rows: Any) -> npt.NDArray[np.float64]:
-            return outputs.class_scores(outputs.tensor_of(self.call(rows)), len(rows))
+        def function(rows: Any) -> Float64:
+            return self._numbers(self.call(rows), len(rows))
 
-        return self._check_labels(self.append_margins(self.in_rows(function, batch, np.concatenate)))
+        return self._check_classes(self.class_scores(self.in_rows(function, batch, np.concatenate)))
 
-    def check_scores(self, output: Any, count: int) -> npt.NDArray[np.float64]:
+    def _numbers(self, output: Any, count: int) -> Float64:
+        """Return what the model returned for ``count`` inputs as float64 (count, outputs), or raise InputError."""
+        if self.module is None and answers.are_named(output):
+            labels, output = answers.read_named(output, count, self.labels)
+            self.labels, self._is_named = labels, True
+        return outputs.class_scores(outputs.tensor_of(output), count)
+
+    def check_scores(self, output: Any, count: int) -> Float64:
         """Return what ``forward`` gave for ``count`` inputs as float64 (count, classes), or raise InputError."""
-        return self._check_labels(outputs.class_scores(output, count))
+        return self._check_classes(outputs.class_scores(output, count))
 
-    def _check_labels(self, scores: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    def _check_classes(self, scores: Float64) -> Float64:
         classes = scores.shape[1] - len(self.margins)
         if self.labels is not None and len(self.labels) != classes:
             raise InputError(
                 f"labels must be {classes} labels, one for each output of the model, got {len(self.labels)}"
             )
+        if self._said_output == "probability":
+            outputs.check_probabilities(self.of_classes(scores), self.kinds_of_output)
         return scores
 
-    def of_classes(self, scores: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    def of_classes(self, scores: Float64) -> Float64:
         """Return scores without the margins: (..., classes)."""
         return scores[..., : -len(self.margins)] if self.margins else scores
 
-    def probabilities(self, scores: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-        """Return the probabilities (..., classes) for the model's output; of margins their differences."""
+    def probabilities(self, scores: Float64) -> Float64:
+        """Return the probabilities (..., classes) for the model's output, or its values; of margins the differences."""
         classes = self.of_classes(scores)
-        if self.output == "logit" and (self.multilabel or classes.shape[-1] == 1):
+        if self.output == "logit" and (self.multilabel or self._is_two_sided or classes.shape[-1] == 1):
             classes = np.exp(-np.logaddexp(0.0, -classes))
         elif self.output == "logit":
             classes = outputs.softmax(classes)
-        probabilities: npt.NDArray[np.float64] = self.append_margins(classes)
+        probabilities: Float64 = self._append_margins(classes)
         return probabilities
 
-    def targets(self, target: Any, scores: npt.NDArray[np.float64]) -> tuple[int, ...]:
+    def targets(self, target: Any, scores: Float64) -> tuple[int, ...]:
         """Return the numbers that ``target`` names, see `resolve_targets`; ``scores`` is float64 (classes,)."""
         return resolve_targets(target, scores, self.labels, self.margins)
 
-    def prediction(self, scores: npt.NDArray[np.float64], index: int) -> Prediction:
+    def prediction(self, scores: Float64, index: int) -> Prediction:
         """Return one class as a Prediction; ``scores`` is float64 (classes,)."""
         return self.prediction_of(float(self.probabilities(scores)[index]), index, len(scores))
 
@@ -299,7 +387,7 @@ class Classifier(Model):
         names = (" > ".join(self.label(number)) for number in self.margins[index - classes])
         return Prediction((" - ".join(names),), probability)
 
-    def predictions(self, scores: npt.NDArray[np.float64], top: int = 5) -> tuple[Prediction, ...]:
+    def predictions(self, scores: Float64, top: int = 5) -> tuple[Prediction, ...]:
         """Return the ``top`` classes by decreasing score; ``scores`` is float64 (classes,)."""
         order = np.argsort(-self.of_classes(scores), kind="stable")[: _check.integer("top", top, least=1)]
         return tuple(self.prediction(scores, int(i)) for i in order)
@@ -315,9 +403,9 @@ def is_out_of_memory(error: BaseException) -> bool:
     )
 
 
-def _is_module(model: Any) -> bool:
-    torch = sys.modules.get("torch")  # not imported: without torch there are no modules
-    return torch is not None and isinstance(model, torch.nn.Module)
+def _joined(parts: list[Any]) -> Any:
+    """Return arrays or tensors side by side."""
+    return np.concatenate(parts, axis=-1) if isinstance(parts[0], np.ndarray) else sys.modules["torch"].cat(parts, -1)
 
 
 def _digest(tensors: Mapping[str, torch.Tensor]) -> str:

@@ -17,6 +17,7 @@ from xplain.models import borrowing
 from xplain.models.detections import Detections, read_detections
 from xplain.models.geometry import Geometry, Preprocess
 from xplain.models.image import ImageModel
+from xplain.models.targets import listed
 
 if TYPE_CHECKING:
     import torch
@@ -85,6 +86,8 @@ class Detector(ImageModel):
         name: str | None = None,
     ) -> None:
         super().__init__(model, labels, preprocess, output=output, layer=layer, name=name)
+        if postprocess is None:
+            postprocess = self.given.extras.get("postprocess")
         self.postprocess = None if postprocess is None else _check.function("postprocess", postprocess)
 
     @property
@@ -226,7 +229,8 @@ class Detector(ImageModel):
             if not isinstance(target.region, Box):
                 raise _check.wrong("target", "a prediction with a Box", target)
             return [predictions.index(target) if target in predictions else target]
-        if isinstance(target, (list, tuple, np.ndarray)):
+        target = listed(target)
+        if isinstance(target, (list, tuple)):
             resolved = [item for part in target for item in self._resolve(part, predictions)]
             if not resolved:
                 raise InputError("target must name at least one detection, got an empty sequence")

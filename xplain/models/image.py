@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -70,7 +70,7 @@ class ImageModel(Model):
         labels: Any,
         preprocess: Preprocess | None,
         *,
-        output: str,
+        output: str | None,
         layer: str | None,
         name: str | None,
     ) -> None:
@@ -78,6 +78,8 @@ class ImageModel(Model):
         self._set_image_options(preprocess, layer)
 
     def _set_image_options(self, preprocess: Preprocess | None, layer: str | None) -> None:
+        if preprocess is None and "image_processor" in self.given.extras:
+            preprocess = Preprocess.of(self.given.extras["image_processor"])
         if preprocess is not None and not isinstance(preprocess, Preprocess):
             raise _check.wrong("preprocess", "a Preprocess or None", preprocess)
         self.preprocess = preprocess
@@ -141,8 +143,8 @@ class ImageModel(Model):
         return torch.tensor(batch, device=device, dtype=dtype)
 
     def describe(self) -> dict[str, Any]:
-        """Return the preprocessing as JSON values."""
-        return self.preprocess.describe() if self.preprocess else {}
+        """Return the preprocessing as JSON values, and what the model returns."""
+        return (self.preprocess.describe() if self.preprocess else {}) | self.describe_output()
 
 
 class ImageClassifier(ImageModel, Classifier):
@@ -153,17 +155,22 @@ class ImageClassifier(ImageModel, Classifier):
     model : torch.nn.Module or callable
         A module maps float32 (batch, channels, height, width) to (batch, classes), alone or in a tuple, a mapping or an
         object with ``logits``. A callable is a black box: without ``preprocess`` it is given uint8 (batch, height,
-        width, 3), with it float32 (batch, channels, height, width), and returns an array or a tensor (batch, classes).
+        width, 3), with it float32 (batch, channels, height, width), and returns an array or a tensor (batch, classes),
+        or answers that name their scores. A pipeline of transformers and an estimator of scikit-learn are taken too.
     labels : sequence of str, or mapping of int to str, optional
         The classes' labels; a label may be a path, as a tuple of str. If left out, those of the model
         (``config.id2label``, ``names``), else the class numbers.
     preprocess : Preprocess, optional
         How a photo becomes the input. Without it a module is given the image itself: 8-bit pixels as 0..1, arrays of
         floats as they are.
-    output : {"logit", "probability"}
-        What the model returns.
-    multilabel : bool
-        Whether classes are independent of each other (logits pass a sigmoid, not a softmax). A single class always is.
+    output : {"logit", "probability", "value"}, optional
+        What the model returns: scores before a softmax or a sigmoid, probabilities, or values that are neither, as of a
+        regression. If left out, what the model's configuration says, else logits. Where these come out of a softmax or
+        a sigmoid, or a callable's all lie in 0..1 and add up to 1, on the input and for "nothing there", they are read
+        as probabilities, and provenance says so. One score for two labels is that of the second.
+    multilabel : bool, optional
+        Whether classes are independent of each other (logits pass a sigmoid, not a softmax); what the model's
+        configuration says if left out. A single class always is.
     layer : str, optional
         Name of the module's layer for the class activation maps; found by a probe if left out.
     name : str, optional
@@ -187,8 +194,8 @@ class ImageClassifier(ImageModel, Classifier):
         labels: Any = None,
         preprocess: Preprocess | None = None,
         *,
-        output: str = "logit",
-        multilabel: bool = False,
+        output: str | None = None,
+        multilabel: bool | None = None,
         layer: str | None = None,
         name: str | None = None,
     ) -> None:
@@ -216,6 +223,14 @@ class ImageClassifier(ImageModel, Classifier):
         with borrowing.evaluation(self.module, gradients=False):
             return self.score_rows(batch if self.module is None else self.to_tensor(batch))
 
+    def as_read(self, scores: npt.NDArray[np.float64], prepared: Prepared) -> Self:
+        """Return the model with what it returns as the scores (classes,) of one input show it, see `read_output`."""
+
+        def at_nothing() -> npt.NDArray[np.float64]:
+            return self.of_classes(self.scores(np.zeros_like(prepared.array[np.newaxis])))
+
+        return self.read_output(self.of_classes(scores), at_nothing, (prepared.array.shape, prepared.array.dtype))
+
     def predict(self, image: Any, top: int = 5) -> tuple[Prediction, ...]:
         """Classify one image.
 
@@ -229,6 +244,8 @@ class ImageClassifier(ImageModel, Classifier):
         Returns
         -------
         tuple of Prediction
-            By decreasing score, which is a probability 0..1.
+            By decreasing score, which is a probability 0..1, or the model's value.
         """
-        return self.predictions(self.scores(self.prepare(image).array[np.newaxis])[0], top)
+        prepared = self.prepare(image)
+        scores = self.scores(prepared.array[np.newaxis])[0]
+        return self.as_read(scores, prepared).predictions(scores, top)

@@ -7,13 +7,15 @@ Libraries wrap class scores in tuples, mappings and objects. These functions tak
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from xplain.errors import InputError
+
+_TOLERANCE = 1e-3  # of probabilities and their sums; half precision rounds by less
 
 
 def tensor_of(output: Any) -> Any:
@@ -25,6 +27,11 @@ def tensor_of(output: Any) -> Any:
     logits = output.get("logits") if isinstance(output, Mapping) else getattr(output, "logits", None)
     if logits is not None:
         return logits
+    if hasattr(output, "start_logits") or (isinstance(output, Mapping) and "start_logits" in output):
+        raise InputError(
+            "model output must be scores of classes, got start_logits and end_logits, the places of an answer in "
+            "question answering; explain it by a function from texts to the score of one answer"
+        )
     if isinstance(output, Mapping):
         output = list(output.values())
     if isinstance(output, (tuple, list)):
@@ -79,6 +86,28 @@ def class_tensor(output: Any, count: int) -> Any:
     scores = tensor_of(output)
     check_shape(tuple(getattr(scores, "shape", ())), count)
     return scores[:, None] if scores.ndim == 1 else scores
+
+
+def add_up(scores: npt.NDArray[np.float64]) -> bool:
+    """Whether scores (..., classes) are like probabilities: of several classes, within 0..1, with sums of 1 (1e-3)."""
+    if scores.shape[-1] < 2:
+        return False
+    return are_fractions(scores) and bool((np.abs(scores.sum(axis=-1) - 1) <= _TOLERANCE).all())
+
+
+def are_fractions(scores: npt.NDArray[np.float64]) -> bool:
+    """Whether all scores are within 0..1."""
+    return bool((scores >= 0).all() and (scores <= 1).all())
+
+
+def check_probabilities(scores: npt.NDArray[Any], kinds_of_output: Sequence[str]) -> None:
+    """Raise InputError unless scores are within 0..1, but for rounding; the model's kinds of output are the remedy."""
+    if scores.size and (scores.min() < -_TOLERANCE or scores.max() > 1 + _TOLERANCE):
+        others = ", output='value' for others" if "value" in kinds_of_output else ""
+        raise InputError(
+            f"model output must be from 0 to 1 where output is 'probability', got {scores.min():.4g} to "
+            f"{scores.max():.4g}; pass output='logit' for scores before a softmax or a sigmoid{others}"
+        )
 
 
 def check_classes(expected: int, actual: int) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -21,8 +21,8 @@ from xplain.errors import InputError
 from xplain.explanation import Mask, Prediction
 from xplain.models import borrowing, outputs
 from xplain.models.geometry import Geometry, Preprocess
-from xplain.models.image import ImageModel
-from xplain.models.targets import is_sequence_of_targets, resolve_targets
+from xplain.models.image import ImageModel, Prepared
+from xplain.models.targets import is_sequence_of_targets, listed, resolve_targets
 
 if TYPE_CHECKING:
     import torch
@@ -67,8 +67,9 @@ class Segmenter(ImageModel):
         The classes' labels. If left out, those of the model (``config.id2label``, ``names``), else the class numbers.
     preprocess : Preprocess, optional
         How a photo becomes the input. Without it a module is given the image itself: 8-bit pixels as 0..1.
-    output : {"logit", "probability"}
-        What the model returns.
+    output : {"logit", "probability"}, optional
+        What the model returns; logits if left out. Those that come out of a softmax or a sigmoid, or of a callable lie
+        in 0..1 and add up to 1 at each place of the photo and of a black one, are read as probabilities.
     background : int, optional
         A class that is not predicted, because it means "nothing".
     layer : str, optional
@@ -96,7 +97,7 @@ class Segmenter(ImageModel):
         labels: Any = None,
         preprocess: Preprocess | None = None,
         *,
-        output: str = "logit",
+        output: str | None = None,
         background: int | None = None,
         layer: str | None = None,
         name: str | None = None,
@@ -134,7 +135,17 @@ class Segmenter(ImageModel):
             )
         if not np.isfinite(maps).all():
             raise InputError("model output must be finite, got NaN or infinity")
+        if self._said_output == "probability":
+            outputs.check_probabilities(maps, self.kinds_of_output)
         return maps
+
+    def as_read(self, maps: npt.NDArray[Any], prepared: Prepared) -> Self:
+        """Return the model with what it returns as the maps (classes, h, w) of one photo show it."""
+
+        def at_nothing() -> npt.NDArray[Any]:
+            return np.moveaxis(self.maps(np.zeros_like(prepared.array[np.newaxis])), 1, -1)
+
+        return self.read_output(np.moveaxis(maps, 0, -1), at_nothing, (prepared.array.shape, prepared.array.dtype))
 
     def _check_output(self, output: Any, count: int) -> Any:
         """Return the maps (count, classes, h, w) inside what the model returns, or raise InputError."""
@@ -174,9 +185,10 @@ class Segmenter(ImageModel):
         count = None if top is None else _check.integer("top", top, least=1)
         prepared = self.prepare(image)
         maps = self.maps(prepared.array[np.newaxis])[0]
-        predictions = self.predictions(maps, prepared.geometry)
+        model = self.as_read(maps, prepared)
+        predictions = model.predictions(maps, prepared.geometry)
         if _check.boolean("components", components):
-            predictions = self._split_into_components(predictions, maps, prepared.geometry)
+            predictions = model._split_into_components(predictions, maps, prepared.geometry)
         return predictions[:count]
 
     def predictions(self, maps: npt.NDArray[Any], geometry: Geometry) -> tuple[Prediction, ...]:
@@ -281,6 +293,7 @@ class Segmenter(ImageModel):
         """Return the predicted regions that a target names."""
         if isinstance(target, Prediction):
             return [self._rescore(target, maps, geometry)]
+        target = listed(target)
         predictions = self.predictions(maps, geometry)
         if is_sequence_of_targets(target):
             resolved = [prediction for part in target for prediction in self._resolve(part, maps, geometry)]

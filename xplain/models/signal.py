@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -80,7 +80,7 @@ class SignalClassifier(Classifier):
         The classes' labels; a label may be a path, as a tuple of str. If left out, those of the model
         (``config.id2label``, ``names``), else the class numbers.
     sample_rate_hz : float
-        Readings a second on each axis.
+        Readings a second on each axis; a pipeline of transformers says it.
     window : int
         Readings on each axis that the model is given at once.
     stride : int, optional
@@ -89,10 +89,14 @@ class SignalClassifier(Classifier):
         Names of the axes, as ``["accX", "accY", "accZ"]``.
     mean, std : float or sequence of float
         The input is ``(reading - mean) / std``, by one number or one for each axis.
-    output : {"logit", "probability"}
-        What the model returns.
-    multilabel : bool
-        Whether classes are independent of each other (logits pass a sigmoid, not a softmax). A single class always is.
+    output : {"logit", "probability", "value"}, optional
+        What the model returns: scores before a softmax or a sigmoid, probabilities, or values that are neither, as of a
+        regression. If left out, what the model's configuration says, else logits. Where these come out of a softmax or
+        a sigmoid, or a callable's all lie in 0..1 and add up to 1, on the input and for "nothing there", they are read
+        as probabilities, and provenance says so. One score for two labels is that of the second.
+    multilabel : bool, optional
+        Whether classes are independent of each other (logits pass a sigmoid, not a softmax); what the model's
+        configuration says if left out. A single class always is.
     name : str, optional
         The model's name in documents.
 
@@ -114,17 +118,19 @@ class SignalClassifier(Classifier):
         model: Any,
         labels: Any = None,
         *,
-        sample_rate_hz: float,
+        sample_rate_hz: float | None = None,
         window: int,
         stride: int | None = None,
         axes: Sequence[str] | None = None,
         mean: float | Sequence[float] = 0.0,
         std: float | Sequence[float] = 1.0,
-        output: str = "logit",
-        multilabel: bool = False,
+        output: str | None = None,
+        multilabel: bool | None = None,
         name: str | None = None,
     ) -> None:
         super().__init__(model, labels, output, multilabel, name)
+        if sample_rate_hz is None:
+            sample_rate_hz = self.given.extras.get("sample_rate_hz")
         self.sample_rate_hz = _check.number("sample_rate_hz", sample_rate_hz)
         if self.sample_rate_hz <= 0:
             raise _check.wrong("sample_rate_hz", "above 0", sample_rate_hz)
@@ -216,6 +222,14 @@ class SignalClassifier(Classifier):
         with borrowing.evaluation(self.module, gradients=False):
             return self.score_rows(windows if self.module is None else self.to_tensor(windows))
 
+    def as_read(self, scores: Scores, prepared: PreparedSignal) -> Self:
+        """Return the model with what it returns as the scores (windows, classes) of one recording show it."""
+
+        def at_nothing() -> Scores:
+            return self.of_classes(self.scores(np.zeros((1, len(prepared.values), prepared.length), np.float32)))
+
+        return self.read_output(self.of_classes(scores), at_nothing, (len(prepared.values), prepared.length))
+
     def all_scores(self, prepared: PreparedSignal) -> Scores:
         """Score each window of a recording: float64 (windows, classes)."""
         windows = prepared.windows()
@@ -245,7 +259,8 @@ class SignalClassifier(Classifier):
             `Window`. If the recording has only one window, ``region`` is None.
         """
         prepared = self.prepare(recording)
-        return self.predictions_of(prepared, self.all_scores(prepared), top)
+        scores = self.all_scores(prepared)
+        return self.as_read(scores, prepared).predictions_of(prepared, scores, top)
 
     def predictions_of(self, prepared: PreparedSignal, scores: Scores, top: int) -> tuple[Prediction, ...]:
         """Return the ``top`` classes of each window of a recording; ``scores`` is float64 (windows, classes)."""
@@ -258,10 +273,12 @@ class SignalClassifier(Classifier):
         return tuple(predictions)
 
     def describe(self) -> dict[str, Any]:
-        """Return the preprocessing as JSON values."""
+        """Return the preprocessing as JSON values, and what the model returns."""
         return {
             "window": self.window,
             "stride": self.stride,
             "mean": self.mean[:, 0].tolist(),
             "std": self.std[:, 0].tolist(),
-        } | ({} if self.axes is None else {"axes": list(self.axes)})
+            **({} if self.axes is None else {"axes": list(self.axes)}),
+            **self.describe_output(),
+        }

@@ -75,8 +75,10 @@ def resolve_targets(
     Parameters
     ----------
     target : None, int, str, tuple of str, Margin, or a sequence of those
-        None is the class with the highest score, ``"top-3"`` the three highest; an int is a class number; a str is a
-        label (also a level path ``"a > b"``), in any case if only one matches, or a margin ``"a - b"``.
+        None is the class with the highest score, ``"top-3"`` the three highest; an int is a class number, also as an
+        array or a tensor of one; a str is a label (also a level path ``"a > b"``), in any case if only one matches, or
+        a margin ``"a - b"``. Without labels, classes are named by their numbers. A sequence is a list, a range, an
+        array or a tensor.
     scores : numpy.ndarray
         float64 (classes,), followed by the margins.
     labels : sequence of tuple of str or None
@@ -95,6 +97,7 @@ def resolve_targets(
     (1, 0)
     """
     count = scores.size - len(margins)
+    target = listed(target)
     if target is None:
         return (int(np.argmax(scores[:count])),)
     if isinstance(target, str) and (match := re.fullmatch(r"top-(\d+)", target)) and not _matches(target, labels):
@@ -117,6 +120,7 @@ def resolve_targets(
 
 def margins_in(target: Any, labels: Sequence[Label] | None) -> Iterator[Pair]:
     """Yield the pairs of classes of the margins that a caller names among targets, for one input or for several."""
+    target = listed(target)
     if is_sequence_of_targets(target):
         for item in target:
             yield from margins_in(item, labels)
@@ -142,17 +146,26 @@ def _margin(target: Any, labels: Sequence[Label] | None) -> Pair | None:
     return None
 
 
+def listed(target: Any) -> Any:
+    """Return targets in an array, a tensor or a range as a list, a single one as a number; others as they are."""
+    if isinstance(target, range):
+        return list(target)
+    return target.tolist() if hasattr(target, "tolist") else target
+
+
 def is_sequence_of_targets(target: Any) -> bool:
     """Whether a caller names several targets; a tuple of str is a single one, a label with its levels."""
-    return isinstance(target, (list, np.ndarray)) or (
-        isinstance(target, tuple) and not all(isinstance(part, str) for part in target)
-    )
+    target = listed(target)
+    return isinstance(target, list) or (isinstance(target, tuple) and not all(isinstance(part, str) for part in target))
 
 
 def _class_of(target: Any, count: int | None, labels: Sequence[Label] | None) -> int:
     """Return the number of one of ``count`` classes, which is None while it is not known."""
+    target = listed(target)
     if isinstance(target, (str, tuple)):
         return _class_of_label(target, count, labels)
+    if not hasattr(target, "__index__"):
+        raise _check.wrong("target", "a class number, a label, 'top-k', a Margin, or a list of those", target)
     index = _check.integer("target", target)
     if index < 0 or (count is not None and index >= count):
         raise InputError(f"target must be a class from 0{f' to {count - 1}' if count else ''}, got {index}")
@@ -166,12 +179,19 @@ def _class_of_label(target: str | tuple[str, ...], count: int | None, labels: Se
     if not matches:
         names = [" > ".join(label) for label in labels] if labels else [str(i) for i in range(count or 0)]
         raise UnknownNameError("target", target, names)
+    if count is not None and matches[0] >= count:
+        raise InputError(f"target must be a class from 0 to {count - 1}, got {target!r}")
     return matches[0]
 
 
 def _matches(target: str | tuple[str, ...], labels: Sequence[Label] | None) -> list[int]:
-    """Return the classes with a label: those spelt exactly so, or else those that differ in case only."""
+    """Return the classes with a label: those spelt exactly so, or else those that differ in case only.
+
+    Without labels, predictions name classes by their numbers, and so may targets.
+    """
+    if labels is None:
+        return [int(target)] if isinstance(target, str) and target.isascii() and target.isdecimal() else []
     wanted = " > ".join(target) if isinstance(target, tuple) else target
-    names = [" > ".join(label) for label in labels or ()]
+    names = [" > ".join(label) for label in labels]
     exact = [i for i, name in enumerate(names) if name == wanted]
     return exact or [i for i, name in enumerate(names) if name.casefold() == wanted.casefold()]

@@ -10,7 +10,7 @@ import hashlib
 import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -77,8 +77,9 @@ class TextClassifier(Classifier):
     model : torch.nn.Module or callable
         A module maps int64 token ids (batch, tokens) to (batch, classes), alone or in a tuple, a mapping or an object
         with ``logits``; it is given ``input_ids`` and ``attention_mask`` by name if it takes them. A callable is a
-        black box from a list of strings to scores (batch, classes), such as the ``predict_proba`` of a scikit-learn
-        pipeline.
+        black box from a list of strings to scores (batch, classes), or to an answer for each that names them: a mapping
+        of labels to scores, or a list of mappings with ``label`` and ``score``. A pipeline of transformers or
+        scikit-learn, or a method of the latter such as ``predict_proba``, brings labels and all else along.
     tokenizer : callable, optional
         For a module: a fast tokenizer of transformers, or a function from a string to a list of ids and a list of their
         (start, stop) code points (None for a special token).
@@ -87,16 +88,20 @@ class TextClassifier(Classifier):
         (``config.id2label``), else the class numbers.
     preprocess : callable, optional
         Turns the raw text into the one that is tokenised, explained, and kept in documents.
-    output : {"logit", "probability"}
-        What the model returns.
-    multilabel : bool
-        Whether classes are independent of each other (logits pass a sigmoid, not a softmax). A single class always is.
+    output : {"logit", "probability", "value"}, optional
+        What the model returns: scores before a softmax or a sigmoid, probabilities, or values that are neither, as of a
+        regression. If left out, what the model's configuration says, else logits. Where these come out of a softmax or
+        a sigmoid, or a callable's all lie in 0..1 and add up to 1, on the input and for "nothing there", they are read
+        as probabilities, and provenance says so. One score for two labels is that of the second.
+    multilabel : bool, optional
+        Whether classes are independent of each other (logits pass a sigmoid, not a softmax); what the model's
+        configuration says if left out. A single class always is.
     max_length : int, optional
         Most tokens that the module reads at once; longer texts are read in overlapping windows, whose scores are
         averaged. Read from the tokenizer if left out.
     baseline_id : int, optional
         Token that stands for an absent one. If left out, the tokenizer's mask token, else its padding, else its unknown
-        token.
+        token, else the padding token of the model's configuration.
     name : str, optional
         The model's name in documents.
 
@@ -119,13 +124,15 @@ class TextClassifier(Classifier):
         labels: Any = None,
         *,
         preprocess: Callable[[str], str] | None = None,
-        output: str = "logit",
-        multilabel: bool = False,
+        output: str | None = None,
+        multilabel: bool | None = None,
         max_length: int | None = None,
         baseline_id: int | None = None,
         name: str | None = None,
     ) -> None:
         super().__init__(model, labels, output, multilabel, name)
+        if tokenizer is None:
+            tokenizer = self.given.extras.get("tokenizer")
         if (self.module is None) != (tokenizer is None):
             needed = "left out for a callable that takes strings" if self.module is None else "given for a torch module"
             remedy = "; name the labels: labels=[...]" if isinstance(tokenizer, (list, tuple)) else ""
@@ -134,36 +141,56 @@ class TextClassifier(Classifier):
             raise _check.wrong("tokenizer", "a fast tokenizer or a callable", tokenizer)
         if hasattr(tokenizer, "is_fast") and not tokenizer.is_fast:
             raise InputError(
-                f"tokenizer must be a fast tokenizer, got {type(tokenizer).__name__}, which gives no offsets; "
-                "use AutoTokenizer.from_pretrained(..., use_fast=True)"
+                f"tokenizer must say where its tokens are in the text, got {type(tokenizer).__name__}, a slow one; "
+                "pass a function from a string to ids and (start, stop) spans, None for special tokens, or "
+                "the fast form of the tokenizer where there is one"
             )
         self.tokenizer = tokenizer
+        self._tokenizer_options: Mapping[str, Any] = self.given.extras.get("tokenizer_options", {})
+        self._truncates = bool(self.given.extras.get("truncates"))  # what is beyond the limit is left out
         self.preprocess = None if preprocess is None else _check.function("preprocess", preprocess)
         self.max_length = self._length_limit(max_length)
         self._baseline_id = None if baseline_id is None else _check.integer("baseline_id", baseline_id, least=0)
         parameters = inspect.signature(self.module.forward).parameters if self.module is not None else {}
         self._takes_ids_by_name = "input_ids" in parameters
+        self._has_classes = False  # whether the number of scores is known not to be that of tokens
         self._takes_mask = "attention_mask" in parameters
 
     def _length_limit(self, max_length: int | None) -> int | None:
         if max_length is not None:
             return _check.integer("max_length", max_length, least=8)
-        limit = getattr(self.tokenizer, "model_max_length", None)
-        if limit is None or limit > 1_000_000:  # transformers writes 1e30 for "unknown"
-            limit = getattr(getattr(self.module, "config", None), "max_position_embeddings", None)
-        return limit
+        limits = [
+            self.given.extras.get("max_length"),
+            getattr(self.tokenizer, "model_max_length", None),  # transformers writes 1e30 for "unknown"
+            self._positions(),
+        ]
+        known = [int(limit) for limit in limits if isinstance(limit, (int, float)) and 0 < limit <= 1_000_000]
+        return min(known, default=None)
+
+    def _positions(self) -> int | None:
+        """Return how many positions a module of transformers has, None if it says nothing."""
+        count = getattr(getattr(self.module, "config", None), "max_position_embeddings", None)
+        if self.module is None or not isinstance(count, int):
+            return None
+        for name, layer in self.module.named_modules():
+            first = getattr(layer, "padding_idx", None)  # RoBERTa and its kin count positions from the one after it
+            if first is not None and name.endswith("position_embeddings"):
+                return min(count, int(layer.num_embeddings) - int(first) - 1)
+        return count
 
     @property
     def baseline_id(self) -> int:
         """Token id that stands for an absent token."""
         if self._baseline_id is not None:
             return self._baseline_id
-        for name in ("mask_token_id", "pad_token_id", "unk_token_id"):
-            token_id = getattr(self.tokenizer, name, None)
-            if token_id is not None:
+        candidates = [getattr(self.tokenizer, f"{name}_token_id", None) for name in ("mask", "pad", "unk")]
+        candidates.append(getattr(getattr(self.module, "config", None), "pad_token_id", None))
+        for token_id in candidates:
+            if token_id is not None and token_id >= 0:
                 return int(token_id)
         raise InputError(
-            "baseline_id must be given where the tokenizer has no mask, padding or unknown token, got none"
+            "baseline_id must be given where the tokenizer has no mask, padding or unknown token and the model's "
+            "configuration no padding token, got none"
         )
 
     def prepare(self, text: Any) -> PreparedText:
@@ -219,9 +246,26 @@ class TextClassifier(Classifier):
         if self.module is None:
             return self.score_rows(list(texts))
         windows = [self._windows(text) for text in texts]
-        scores = self.token_scores([window.ids for windows_of_text in windows for window in windows_of_text])
+        sequences = [window.ids for windows_of_text in windows for window in windows_of_text]
+        scores = self.token_scores(sequences)
+        self._refuse_scores_of_tokens(sequences, scores.shape[1])
         ends = np.cumsum([len(windows_of_text) for windows_of_text in windows])
         return np.stack([scores_of_text.mean(axis=0) for scores_of_text in np.split(scores, ends[:-1])])
+
+    def _refuse_scores_of_tokens(self, sequences: Sequence[npt.NDArray[np.int64]], count: int) -> None:
+        """Raise InputError if the module scores tokens, as for the answer to a question, and no classes."""
+        if self.labels is not None or self._has_classes or count == 1 or any(len(ids) != count for ids in sequences):
+            return
+        if self.token_scores([sequences[0][:-1]]).shape[1] == count - 1:
+            raise InputError(
+                f"model output must be scores of classes, got one for each of {count} tokens (an answer's place, in "
+                "question answering); explain it by a function from texts to the score of one answer"
+            )
+        self._has_classes = True
+
+    def as_read(self, scores: npt.NDArray[np.float64], prepared: PreparedText) -> Self:
+        """Return the model with what it returns as the scores (classes,) of one text show it, see `read_output`."""
+        return self.read_output(self.of_classes(scores), lambda: self.of_classes(self.scores([""])), "")
 
     def token_scores(self, sequences: Sequence[npt.NDArray[np.int64]], batch_size: int = 16) -> npt.NDArray[np.float64]:
         """Score sequences of token ids, without gradients.
@@ -271,15 +315,16 @@ class TextClassifier(Classifier):
         return torch.tensor(ids, device=self.placement()[0])
 
     def predict(self, text: str | Comment, top: int = 5) -> tuple[Prediction, ...]:
-        """Classify one text; the ``top`` classes by decreasing score, which is a probability 0..1."""
+        """Classify one text; the ``top`` classes by decreasing score: a probability 0..1, or the model's value."""
         prepared = self.prepare(text)
-        return self.predictions(self.scores([prepared.text])[0], top)
+        scores = self.scores([prepared.text])[0]
+        return self.as_read(scores, prepared).predictions(scores, top)
 
     def describe(self) -> dict[str, Any]:
-        """Return the preprocessing as JSON values."""
+        """Return the preprocessing as JSON values, and what the model returns."""
         if self.module is None:
-            return {}
-        return {"tokenizer": type(self.tokenizer).__name__, "max_length": self.max_length}
+            return self.describe_output()
+        return {"tokenizer": type(self.tokenizer).__name__, "max_length": self.max_length} | self.describe_output()
 
     def _windows(self, text: str) -> tuple[TokenWindow, ...]:
         """Tokenise, in overlapping windows if the text is longer than the model reads at once."""
@@ -293,16 +338,18 @@ class TextClassifier(Classifier):
             return_offsets_mapping=True,
             return_special_tokens_mask=True,
             return_overflowing_tokens=True,
+            **self._tokenizer_options,
             **limits,
         )
         fields = (encoded[key] for key in ("input_ids", "offset_mapping", "special_tokens_mask"))
-        return tuple(
+        windows = tuple(
             TokenWindow(
                 np.array(ids, np.int64),
                 tuple(None if is_special else tuple(span) for span, is_special in zip(spans, special, strict=True)),
             )
             for ids, spans, special in zip(*fields, strict=True)
         )
+        return windows[:1] if self._truncates else windows
 
     def _call_tokenizer(self, text: str) -> tuple[npt.NDArray[np.int64], tuple[tuple[int, int] | None, ...]]:
         """Call a tokenizer that is a plain function, and check what it returns."""

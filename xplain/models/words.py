@@ -4,37 +4,42 @@ A model scores tokens, an explanation shows words. `units` splits a text into wo
 token lies in which word, so that the evidence of tokens can be added up to that of words.
 
 A word is what ``str.split`` yields, since documents count words so. Scripts without spaces between words (Han, kana,
-Thai, Lao, Khmer, Myanmar) are divided into characters, which share the number of their whitespace word. Where a
-document places a word by its number, `xplain.explanation.words` finds it again: that module knows nothing of tokens.
+Thai, Lao, Khmer, Myanmar and others) are divided into letters with their marks, Tibetan into syllables; these share the
+number of their whitespace word. Where a document places a word by its number, `xplain.explanation.words` finds it
+again: that module knows nothing of tokens.
 """
 
 from __future__ import annotations
 
 import re
+import unicodedata
 from bisect import bisect_left, bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-# Scripts without spaces: Thai and Lao, Myanmar, Khmer, kana, Han and its extensions.
-_UNSPACED = (
-    r"\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
-    r"\U00020000-\U0003ffff"
+# Scripts without spaces: Thai and Lao, Tibetan, Myanmar, Khmer, Tai Le, New Tai Lue, Tai Tham, Balinese, kana and Han
+# with the marks that repeat them, Yi, Javanese and more Myanmar, Tai Viet, half-width kana, Tangut, kana again, and
+# the extensions of Han.
+_UNSPACED = re.compile(
+    r"[\u0e00-\u0fff\u1000-\u109f\u1780-\u17ff\u1950-\u19df\u1a20-\u1aaf\u1b00-\u1b7f\u2e80-\u2fdf"
+    r"\u3005-\u3007\u3021-\u3029\u3031-\u3035\u303b\u3040-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\ua4cf"
+    r"\ua980-\ua9ff\uaa60-\uaadf\uf900-\ufaff\uff66-\uff9f"
+    r"\U00016fe0-\U00018dff\U0001aff0-\U0001b2ff\U00020000-\U0003ffff]"
 )
-# Combining marks of these scripts, the zero-width joiner and variation selectors: they stay with their letter.
-_MARKS = (
-    r"\u0e31\u0e34-\u0e3a\u0e47-\u0e4e\u0eb1\u0eb4-\u0ebc\u0ec8-\u0ece\u102b-\u103e\u17b4-\u17d3\u3099\u309a"
-    r"\u200d\ufe00-\ufe0f"
-)
-_PIECE = re.compile(f"[{_UNSPACED}][{_MARKS}]*|[^{_UNSPACED}]+")
+# Signs that put the next consonant under the one before: Myanmar, Khmer, Tai Tham, Balinese, Javanese, Meetei.
+_STACKING = frozenset("\u1039\u17d2\u1a60\u1b44\ua9c0\uaaf6")
+_MARKS = frozenset("\uff9e\uff9f\u0e33\u0eb3")  # letters to Unicode: half-width voice marks, Thai and Lao am
+_TIBETAN = re.compile(r"[\u0f00-\u0fff]")
+_TIBETAN_ENDS = frozenset(map(chr, range(0x0F0B, 0x0F15)))  # the dot between syllables, and strokes
 _SENTENCE_END = re.compile(r"[.!?…。！？]+[\"'”’)\]]*$")
 
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """A word, or a character of a script without spaces.
+    """A word, or a letter with its marks (in Tibetan a syllable) of a script without spaces.
 
     Parameters
     ----------
@@ -62,10 +67,41 @@ def units(text: str) -> tuple[Unit, ...]:
     """
     words = []
     for index, spaced in enumerate(re.finditer(r"\S+", text)):
-        for piece in _PIECE.finditer(spaced[0]):
-            start = spaced.start() + piece.start()
-            words.append(Unit(piece[0], index, start, start + len(piece[0])))
+        start = spaced.start()
+        for piece in _pieces(spaced[0]):
+            words.append(Unit(piece, index, start, start + len(piece)))
+            start += len(piece)
     return tuple(words)
+
+
+def _pieces(word: str) -> Iterator[str]:
+    """Divide a whitespace word where a script without spaces begins a letter or a syllable."""
+    start = 0
+    if _UNSPACED.search(word):  # few do
+        base = word[0]
+        for i in range(1, len(word)):
+            if _is_mark(base):  # at the front, such as a byte order mark: it belongs to what follows
+                base = word[i]
+            elif _begins(word[i], word[i - 1], base):
+                yield word[start:i]
+                start, base = i, word[i]
+    yield word[start:]
+
+
+def _begins(character: str, previous: str, base: str) -> bool:
+    """Whether a character ends the piece that began with ``base``, and begins another."""
+    if _is_mark(character):
+        return False
+    if not _UNSPACED.match(character):
+        return _UNSPACED.match(base) is not None
+    if _TIBETAN.match(character) and _TIBETAN.match(base):
+        return previous in _TIBETAN_ENDS and character not in _TIBETAN_ENDS
+    return previous not in _STACKING
+
+
+def _is_mark(character: str) -> bool:
+    """Whether a character stays with the one before it: accents, vowel signs, variation selectors, joiners."""
+    return character in _MARKS or unicodedata.category(character) in ("Mn", "Mc", "Me", "Cf")
 
 
 def sentences(words: Sequence[Unit]) -> list[int]:

@@ -126,8 +126,9 @@ def _explanations(
     scores = model.scores([text.text for text in prepared])
     explanations = []
     for text, row in zip(prepared, scores, strict=True):
+        read = model.as_read(row, text)
         # Numbers of labels are the classifier's own, and mean nothing to the vendor.
-        predictions = with_parents(replace(p, id=None) for p in model.predictions(row, top=len(row)))
+        predictions = with_parents(replace(p, id=None) for p in read.predictions(row, top=len(row)))
         returned = cut_to_request(predictions, record.fields)
         explanation = Explanation(model.task, text.source, returned)
         labels = {prediction.label for prediction in returned}

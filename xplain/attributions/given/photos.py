@@ -37,8 +37,8 @@ class Photo(Asked):
         self.prepared: Prepared = model.prepare(image)
         self._explained: ImageClassifier | PredictionView
         if isinstance(model, ImageClassifier):
-            self._explained = model
             self._all_scores = model.scores(self.prepared.array[np.newaxis])[0]
+            self.model = self._explained = model = model.as_read(self._all_scores, self.prepared)
             self.classes = model.targets(target, self._all_scores)
             self.class_count = self._all_scores.size
             self._indices = self.classes

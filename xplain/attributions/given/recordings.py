@@ -26,9 +26,9 @@ class Recording(Asked):
     """
 
     def __init__(self, model: SignalClassifier, recording: Any, target: Any) -> None:
-        self.model = self._classifier = model
         self.prepared = model.prepare(recording)
         self._window_scores = model.all_scores(self.prepared)
+        self.model = self._classifier = model = model.as_read(self._window_scores, self.prepared)
         mean = model.probabilities(self._window_scores).mean(axis=0)
         self.classes = tuple(model.targets(target, mean))
         self.class_count = mean.size

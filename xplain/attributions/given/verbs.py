@@ -16,7 +16,7 @@ from xplain.attributions.given.recordings import Recording
 from xplain.attributions.given.texts import Text
 from xplain.explanation import Explanation
 from xplain.explanation.notes import ALL_ZERO
-from xplain.models import SignalClassifier, TextClassifier, check_model
+from xplain.models import SignalClassifier, TextClassifier, as_model
 
 if TYPE_CHECKING:
     from xplain.models import Detector, ImageClassifier, Segmenter
@@ -205,7 +205,7 @@ def from_shap(
     >>> [(word.text, word.score) for word in a.evidence.words], a.quality["completeness_residual"]
     ([('so', 0.0), ('good', 1.0)], 0.0)
     """
-    check_model(model)
+    model = as_model(model, x)
     axes = 1 if isinstance(model, TextClassifier) else 2 if isinstance(model, SignalClassifier) else 3
     windows = len(model.prepare(x).starts) if isinstance(model, SignalClassifier) else 1
     taken = rows.read(explanation, row, axes, windows)
@@ -220,7 +220,7 @@ def from_shap(
 
 def _ask(model: AnyModel, x: Any, target: Any) -> Asked:
     """Let a model predict, and find the targets."""
-    check_model(model)
+    model = as_model(model, x)
     if isinstance(model, TextClassifier):
         return Text(model, x, target)
     if isinstance(model, SignalClassifier):

@@ -61,6 +61,8 @@ def explain_view(
 
 def explanation_of(explained: ImageClassifier | PredictionView, computed: InputMaps) -> Explanation:
     """Make an explanation of maps of an image, as heat maps in its original pixels."""
+    if isinstance(explained, ImageClassifier):
+        explained = explained.as_read(computed.scores, computed.prepared)
     attributions = []
     for t, index in enumerate(computed.targets):
         target = explained.prediction(computed.scores, index)
@@ -68,7 +70,8 @@ def explanation_of(explained: ImageClassifier | PredictionView, computed: InputM
         quality = with_notes(computed.quality[t], heatmap.values, computed.checks[t : t + 1])
         attributions.append(Attribution(target, heatmap, computed.provenance.method, quality))
     predictions = explained.predictions(computed.scores)
-    return Explanation(explained.task, computed.prepared.source, predictions, tuple(attributions), computed.provenance)
+    provenance = replace(computed.provenance, preprocessing=explained.describe())
+    return Explanation(explained.task, computed.prepared.source, predictions, tuple(attributions), provenance)
 
 
 def _best_method(session: Session) -> str:

@@ -73,6 +73,7 @@ class RegionView(PredictionView):
     def of(cls, segmenter: Segmenter, prepared: Prepared, target: Any, region: Any = None) -> Self:
         """Make a view of the regions that a caller asks for, see `Segmenter.targets`."""
         maps = segmenter.maps(prepared.array[np.newaxis])[0]
+        segmenter = segmenter.as_read(maps, prepared)
         return cls(segmenter, prepared, maps, segmenter.targets(target, maps, prepared.geometry, region))
 
     @cached_property

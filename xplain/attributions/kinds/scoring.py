@@ -17,7 +17,7 @@ from xplain.explanation import Prediction
 from xplain.models import Detector, ImageClassifier, Prepared, Segmenter
 
 #: What a score can be.
-OUTPUTS = ("probability", "logit", "similarity")
+OUTPUTS = ("probability", "logit", "value", "similarity")
 
 ScoreFunction = Callable[[npt.NDArray[Any]], npt.NDArray[np.float64]]
 ModelOfImages = ImageClassifier | Detector | Segmenter
@@ -43,18 +43,20 @@ def scorer(
         The image.
     prediction : Prediction
         What is explained.
-    output : {"probability", "logit", "similarity"}, optional
-        What the scores are to be. If left out, the probabilities of a classifier, the `similarity` of a detection, and
-        what a segmenter returns.
+    output : {"probability", "logit", "value", "similarity"}, optional
+        What the scores are to be. If left out, the probabilities or values of a classifier, the `similarity` of a
+        detection, and what a segmenter returns.
     batch_size : int, optional
         Images in one call of the model; chosen by its activations if left out.
     """
     target = target_of(model, prediction)
     explained: ImageClassifier | DetectionView | RegionView
     if isinstance(model, ImageClassifier):
-        possible = {"logit": ("probability", "logit"), "probability": ("probability",)}[model.output]
         explained = model.with_margins(target)
-        (index,) = explained.targets(target, explained.scores(prepared.array[np.newaxis])[0])
+        scores_of_input = explained.scores(prepared.array[np.newaxis])[0]
+        explained = explained.as_read(scores_of_input, prepared)
+        possible = ("probability", "logit") if explained.output == "logit" else (explained.output,)
+        (index,) = explained.targets(target, scores_of_input)
     elif isinstance(model, Segmenter):
         possible, explained, index = (model.output,), RegionView.of(model, prepared, target), 0
     else:

@@ -223,6 +223,7 @@ def _explain_recording(
     request: call.Request,
 ) -> Explanation:
     scores = model.all_scores(prepared)
+    model = model.as_read(scores, prepared)
     numbers = _window_numbers(windows, len(scores))
     mean_probabilities = model.probabilities(scores)[numbers].mean(axis=0)
     targets = list(model.targets(target, mean_probabilities))

@@ -82,7 +82,8 @@ def explain(
     explanations = []
     for text, target in zip(inputs, targets, strict=True):
         scores = model.scores([text.text])[0]
-        task = _Task(model, text, scores, model.targets(target, scores), entry, request)
+        read = model.as_read(scores, text)
+        task = _Task(read, text, scores, model.targets(target, scores), entry, request)
         findings = _explain_words(task) if entry.needs == "scores" else _explain_tokens(task)
         explanations.append(_explanation(task, findings))
     return explanations
