@@ -22,7 +22,7 @@ from xplain.attributions.kinds.backgrounds import gathered, members
 from xplain.attributions.kinds.views import ClassView, numbered
 from xplain.attributions.table import Method
 from xplain.errors import InputError
-from xplain.explanation import Attribution, Explanation, Prediction, SignalScores, Source, Window
+from xplain.explanation import Attribution, Explanation, Prediction, Provenance, SignalScores, Source, Window
 from xplain.inputs import baselines as baseline_images
 from xplain.kernels import masks
 from xplain.models import Geometry, Prepared, PreparedSignal, SignalClassifier
@@ -241,12 +241,12 @@ def _explain_recording(
         quality |= {"windows": len(numbers), "windows_per_reading": [int(counts.min()), int(counts.max())]}
         evidence = SignalScores(maps[t])
         quality = with_notes(quality, evidence.values, [each.checks[t] for each in of_windows])
+        quality = with_reading(quality, prepared)
         attributions.append(Attribution(prediction, evidence, entry.name, quality))
     options = {**provenance.options, "windows": None if windows is None else numbers}
+    provenance = with_axes(replace(provenance, options=options), prepared)
     predictions = model.predictions_of(prepared, scores, top=scores.shape[1])
-    return Explanation(
-        model.task, prepared.source, predictions, tuple(attributions), replace(provenance, options=options)
-    )
+    return Explanation(model.task, prepared.source, predictions, tuple(attributions), provenance)
 
 
 def _window_numbers(windows: Any, count: int) -> list[int]:
@@ -269,6 +269,18 @@ def recording_prediction(
     """Return one class of a recording as a prediction: its mean probability (classes,) over the explained windows."""
     prediction = model.prediction_of(float(mean_probabilities[index]), index, len(mean_probabilities))
     return replace(prediction, region=region)
+
+
+def with_reading(quality: dict[str, Any], prepared: PreparedSignal) -> dict[str, Any]:
+    """Return quality with what a reader has to know of how the recording was read."""
+    return {**quality, "notes": [*prepared.notes, *quality.get("notes", ())]} if prepared.notes else quality
+
+
+def with_axes(provenance: Provenance, prepared: PreparedSignal) -> Provenance:
+    """Return provenance that names the axes, also where the recording does and the model does not."""
+    if prepared.axes is None:
+        return provenance
+    return replace(provenance, preprocessing={**provenance.preprocessing, "axes": list(prepared.axes)})
 
 
 def add_maps(

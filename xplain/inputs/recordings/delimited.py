@@ -1,0 +1,330 @@
+"""Tables as text, as the world writes them: any separator, decimal points or commas, with titles or without.
+
+`csv.Sniffer` of the standard library guesses the separator from how often characters occur: of tables with decimal
+commas it often takes these. Here every way to write a table is tried on the first rows, and one is taken only if by it
+all rows are as long as their titles, and a column holds numbers. A table that can be read in two ways is refused, or
+what was taken is said.
+"""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import io
+import itertools
+import re
+from array import array
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from xplain.errors import InputError
+from xplain.inputs.recordings import clock
+from xplain.inputs.recordings.numerals import STYLES, Numerals
+from xplain.inputs.recordings.table import KINDS, Column, Readings, Wanted, choose, named_axes
+
+_SEPARATORS = (",", ";", "\t", "|", " ")
+_COMMENTS = ("#", "%", "//")
+_SAMPLE = 64  # rows on which ways to read are tried
+_MAX_COLUMNS = 1 << 14  # as spreadsheets have; a recording of more axes lies on its side
+_MAX_LINE = 1 << 20
+#: What looks like a number in some style, or like several.
+_NUMBER_LIKE = re.compile(r"[-+\u2212]?[.,]?\d[\d.,;|'’ \t\u00a0\u2009\u202f]*(?:[eE][-+]?\d+)?")
+_MARKS = (
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+
+
+@dataclass(slots=True)
+class _Lines:
+    """Lines of a text without comments and empty ones; knows the number of the last one, and the comment above."""
+
+    text: str
+    name: str
+    number: int = 0
+    comment: str = ""
+
+    def __iter__(self) -> Iterator[str]:
+        is_begun = False
+        for number, line in enumerate(io.StringIO(self.text, newline=None), start=1):
+            self.number = number
+            if len(line) > _MAX_LINE:
+                raise InputError(
+                    f"{self.name} must be a table with a row for each reading, got {len(line)} characters in row "
+                    f"{self.number}; transpose it if it lies on its side"
+                )
+            bare = line.strip()
+            if bare.startswith(_COMMENTS):
+                self.comment = self.comment if is_begun else bare.lstrip("#%/").strip()
+            elif bare:
+                is_begun = True
+                yield line
+
+
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """A way to read a table: its separator, how numbers are written, and what the first rows are."""
+
+    separator: str
+    numerals: Numerals
+    titles: tuple[str, ...] | None
+    units: tuple[str, ...]
+    width: int
+    kinds: tuple[str, ...]
+    heading: int
+    notes: tuple[str, ...] = ()
+
+
+def read(data: bytes, wanted: Wanted) -> Readings:
+    """Read a table as text: CSV, as spreadsheets, loggers and libraries write it.
+
+    Parameters
+    ----------
+    data : bytes
+        UTF-8, UTF-16 or UTF-32; what is none of these is read as Windows-1252, in which digits are the same.
+    wanted : Wanted
+        The axes that a model names.
+
+    Raises
+    ------
+    InputError
+        If it is no table, or one that can be read in more than one way.
+    """
+    text = _decoded(data, wanted.name)
+    directive = re.match(r'\s*"?sep=(.)"?[ \t]*(?:\r\n|\r|\n)', text)
+    separators: Sequence[str] = _SEPARATORS
+    if directive:
+        separators = (directive[1],)
+        text = "\n" + text[directive.end() :]  # rows keep their numbers
+    sample = _Lines(text, wanted.name)
+    lines = [line for line, _ in zip(sample, range(_SAMPLE + 3), strict=False)]
+    if not lines:
+        raise InputError(f"{wanted.name} must be a .csv file with a row for each reading, got none")
+    refusal: InputError | None = None
+    # Columns of texts that look like numbers are taken for texts only if there is no way to read them as numbers.
+    for is_strict, numerals, separator in itertools.product((True, False), STYLES, separators):
+        way = _way(lines, separator, numerals, sample.comment, wanted)
+        if way is None or (is_strict and "odd" in way.kinds):
+            continue
+        try:
+            return _read(text, way, wanted)
+        except _Unreadable as error:
+            refusal = refusal or error.refusal
+    raise refusal or _no_way(lines, separators, wanted)
+
+
+class _Unreadable(Exception):
+    """Raised where a table cannot be read in one way; another may do."""
+
+    def __init__(self, refusal: InputError) -> None:
+        super().__init__(str(refusal))
+        self.refusal = refusal
+
+
+def _decoded(data: bytes, name: str) -> str:
+    encoding = next((encoding for mark, encoding in _MARKS if data.startswith(mark)), "")
+    if not encoding:
+        nulls = data[:1000:2].count(0), data[1:1000:2].count(0)
+        if max(nulls) > len(data[:1000]) // 4:
+            encoding = "utf-16-be" if nulls[0] > nulls[1] else "utf-16-le"
+    for each in (encoding,) if encoding else ("utf-8", "cp1252"):
+        try:
+            text = data.decode(each)
+        except UnicodeDecodeError:
+            continue
+        if "\0" not in text:
+            return text
+    raise InputError(f"{name} must be {KINDS}, got bytes of something else: {data[:16]!r}")
+
+
+def _rows(lines: Iterator[str] | Sequence[str], separator: str) -> Iterator[list[str]]:
+    for row in csv.reader(lines, delimiter=separator, skipinitialspace=True):
+        yield [cell.strip() for cell in row]
+
+
+def _cut(row: list[str], width: int) -> list[str]:
+    """Return a row without the empty cells that separators at its end make."""
+    while len(row) > width and not row[-1]:
+        row.pop()
+    return row
+
+
+def _way(lines: list[str], separator: str, numerals: Numerals, comment: str, wanted: Wanted) -> _Way | None:
+    """Return how the first rows are read with a separator and numbers written in one style; None if they are not."""
+    if lines[0].count(separator) >= _MAX_COLUMNS:
+        return None
+    try:
+        rows = list(_rows(lines, separator))
+    except csv.Error:
+        return None
+    while rows and not any(rows[-1]):
+        rows.pop()
+    if not rows or not rows[0]:
+        return None
+    heading, titles, units = _heading(rows, numerals)
+    body = rows[heading:] if len(rows) > heading else []
+    if titles is not None:
+        width = len(_cut(list(titles), 1)) if titles[-1:] == [""] else len(titles)
+        width = max(width, 1)
+        titles = titles[:width]
+    else:
+        width = len(_cut(list(rows[0]), 1)) if all(row[-1] == "" for row in body) else len(rows[0])
+        commented = _cut(next(_rows([comment], separator), []), width) if comment else []
+        if len(commented) == width and not any(map(numerals.is_value, commented)):
+            titles = commented
+    if not body or any(len(_cut(row, width)) != width for row in body):
+        return None
+    if width == 1 and titles and not lines[0].lstrip().startswith('"') and re.search(r"[,;\t|]", titles[0]):
+        return None  # the titles are separated, and so are the rows to be
+    kinds = tuple(_kind([row[i] for row in body], numerals) for i in range(width))
+    if not any(kind == "number" and any(row[i] for row in body) for i, kind in enumerate(kinds)):
+        return None
+    way = _Way(separator, numerals, tuple(titles) if titles else None, tuple(units), width, kinds, heading)
+    return _settled(way, body, wanted)
+
+
+def _heading(rows: list[list[str]], numerals: Numerals) -> tuple[int, list[str] | None, list[str]]:
+    """Return how many of the first rows hold titles and units, the titles and the units."""
+    first, body = rows[0], rows[1:]
+    is_value = [numerals.is_value(cell) for cell in first]
+    texts = [i for i, known in enumerate(is_value) if not known and first[i]]
+    if any(_NUMBER_LIKE.fullmatch(first[i]) for i in texts):
+        return 0, None, []
+    below = body[0] if body else []
+    is_title = any((i < len(below) and numerals.is_value(below[i])) or i >= len(below) for i in texts)
+    if not texts and body:
+        # Columns that have no names are numbered by those who write the others: 0,1,2, or ,0,1,2 beside an index.
+        start = 1 if first[0] == "" else 0
+        numbered = [str(i) for i in range(len(first) - start)]
+        decimal = any(cell and not cell.lstrip("+-").isdigit() for row in body for cell in row[start:])
+        is_title = len(first) > 1 and first[start:] == numbered and (start == 1 or decimal)
+    elif any(known and not first[i].isdigit() for i, known in enumerate(is_value)):
+        is_title = False  # beside readings a text is no title
+    if not is_title:
+        # A single row of titles over rows of titles alone, or of texts alone: units.
+        second = rows[2] if len(rows) > 2 else []
+        is_units = bool(texts) and len(texts) == sum(map(bool, first)) and bool(below)
+        is_units = is_units and not any(map(numerals.is_value, below)) and any(map(numerals.is_value, second))
+        is_units = is_units and not any(cell[:1].isdigit() for cell in below)
+        return (2, first, below) if is_units else (0, None, [])
+    return 1, first, []
+
+
+def _kind(cells: list[str], numerals: Numerals) -> str:
+    if all(numerals.is_number(cell) for cell in cells):
+        return "number"
+    if clock.of_texts(cells) is not None:
+        return "time"
+    return "odd" if any(map(_NUMBER_LIKE.fullmatch, cells)) else "text"
+
+
+def _settled(way: _Way, body: list[list[str]], wanted: Wanted) -> _Way | None:
+    """Return a way to read if it is the only one, with a note where it is the likely one; raise where it is not."""
+    cells = [cell for row in body for cell, kind in zip(row, way.kinds, strict=True) if kind == "number"]
+    if way.separator == way.numerals.decimal and not any("," in cell for cell in cells):
+        return None  # cells with decimal commas between commas stand in quotes
+    if doubt := way.numerals.doubtful(cells, way.separator if way.width > 1 else ""):
+        raise InputError(f"{wanted.name} must be written in one way, got {doubt}; write 1234 or 1.234")
+    if way.separator != "," or way.numerals.decimal != "." or way.titles is not None or way.width != 2:
+        return way
+    pairs = [row for row in body if all(cell.lstrip("+-").isdigit() for cell in row)]
+    if len(pairs) < len(body) or any(not second.isdigit() for _, second in body):
+        return way
+    count = len(wanted.axes) if wanted.axes is not None else wanted.count
+    if count == 1 or (count is None and any(len(second) > 1 and second[0] == "0" for _, second in body)):
+        return None  # one column of decimal commas
+    if count is None:
+        if any(len(second) > 1 or first.lstrip("+-") == "0" for first, second in body):
+            raise InputError(
+                f"{wanted.name} must say whether its commas are decimal or between columns, got rows such as "
+                f"{','.join(body[0])!r} and no titles; add a row of titles, such as 'x' or 'x,y', or name the axes"
+            )
+        # Numbers with one decimal, none of which is below 1, are seldom.
+        note = "rows such as " + ",".join(body[0]) + " were read as two axes of whole numbers, not as decimal commas"
+        return _Way(way.separator, way.numerals, None, (), 2, way.kinds, way.heading, (note,))
+    return way
+
+
+def _read(text: str, way: _Way, wanted: Wanted) -> Readings:
+    """Read a whole table in one way."""
+    named = named_axes(way.titles or (), wanted)
+    is_kept = [
+        named is None or i in named or kind == "time" or clock.is_clock(way.titles[i] if way.titles else "")
+        for i, kind in enumerate(way.kinds)
+    ]
+    numbers = {i: array("d") for i in range(way.width) if is_kept[i] and way.kinds[i] == "number"}
+    texts: dict[int, list[str]] = {i: [] for i in range(way.width) if is_kept[i] and way.kinds[i] != "number"}
+    lines, rows = _Lines(text, wanted.name), array("q")
+    empty = 0  # rows without a cell, which are the end of some tables
+    try:
+        for count, row in enumerate(_rows(iter(lines), way.separator)):
+            if count < way.heading:
+                continue
+            if not any(row):
+                empty = empty or lines.number
+                continue
+            if len(row) != way.width and len(_cut(row, way.width)) != way.width:
+                raise _Unreadable(_wrong_row(row, way, lines.number, wanted))
+            if empty:
+                raise _Unreadable(_wrong_row([""] * way.width, way, empty, wanted))
+            for i, column in numbers.items():
+                value = way.numerals.parse(row[i])
+                if value is None:
+                    raise _Unreadable(_wrong_row(row, way, lines.number, wanted))
+                column.append(value)
+            for i, cells in texts.items():
+                cells.append(row[i])
+            rows.append(lines.number)
+    except csv.Error as error:
+        raise _Unreadable(
+            InputError(f"{wanted.name} must be a table, got row {lines.number} that cannot be read: {error}")
+        ) from error
+    columns = [
+        Column(
+            way.titles[i] if way.titles else None,
+            np.frombuffer(numbers[i]) if i in numbers else None,
+            texts.get(i),
+            way.units[i] if i < len(way.units) else "",
+        )
+        for i in range(way.width)
+    ]
+    return choose(columns, wanted, rows, way.notes)
+
+
+def _wrong_row(row: list[str], way: _Way, number: int, wanted: Wanted) -> InputError:
+    line = way.separator.join(row)[:60]
+    return InputError(
+        f"{wanted.name} must be a .csv file with {way.width} cells in each row, numbers with decimal "
+        f"{'points' if way.numerals.decimal == '.' else 'commas'}, got {line!r} in row {number}"
+    )
+
+
+def _no_way(lines: list[str], separators: Sequence[str], wanted: Wanted) -> InputError:
+    """Return what is wrong with the first rows, by the separator that the first row has most of."""
+    separator = max(separators, key=lines[0].count)
+    if lines[0].count(separator) >= _MAX_COLUMNS:
+        return InputError(
+            f"{wanted.name} must have a row for each reading, got {lines[0].count(separator) + 1} cells in the first; "
+            "transpose it if it lies on its side"
+        )
+    try:
+        rows = list(_rows(lines, separator))
+    except csv.Error as error:
+        return InputError(f"{wanted.name} must be a table, got rows that cannot be read: {error}")
+    width = len(rows[0])
+    wrong = next((i for i, row in enumerate(rows) if len(_cut(row, width)) != width), None)
+    if wrong is None:
+        line = lines[min(1, len(lines) - 1)].strip()[:60]
+        return InputError(
+            f"{wanted.name} must be a .csv file with a column of numbers, got {line!r}; separate them by one of "
+            "comma, semicolon, tab, | or spaces"
+        )
+    return InputError(
+        f"{wanted.name} must be a .csv file with {width} numbers in each row, got {lines[wrong].strip()[:60]!r} in row "
+        f"{wrong + 1}; give each column a title and each row as many cells"
+    )
