@@ -106,9 +106,17 @@ def _read_to(file: Any, limit: int) -> bytes | None:
     return None
 
 
+def name_of(path: Any) -> str | None:
+    """Return what a file or an open file is called, if it says so."""
+    if isinstance(path, (str, os.PathLike)):
+        return str(as_path(path))
+    name = getattr(path, "filename", None) or getattr(path, "name", None)
+    return name if isinstance(name, str) else None
+
+
 def _called(path: Any) -> str:
-    name = getattr(path, "name", None) or getattr(path, "filename", None)
-    return repr(str(path) if isinstance(path, (str, os.PathLike)) else name if isinstance(name, str) else path)
+    name = name_of(path)
+    return repr(path if name is None else name)
 
 
 @contextmanager

@@ -75,8 +75,8 @@ def of_records(records: Sequence[Any], wanted: Wanted) -> Readings:
     for i, record in enumerate(records):
         if not isinstance(record, Mapping) or record.keys() != set(keys):
             raise InputError(
-                f"{wanted.name} must have the same keys in each record, got others than {', '.join(map(str, keys[:20]))} "
-                f"in record {i}"
+                f"{wanted.name} must have the same keys in each record, got others in record {i} than "
+                f"{', '.join(map(str, keys[:20]))}"
             )
     return of_mapping({key: [record[key] for record in records] for key in keys}, wanted)
 
@@ -180,7 +180,7 @@ def _index(index: Any, wanted: Wanted) -> Clock | None:
 
 
 def _is_table(value: Any) -> bool:
-    """Whether a value is a data frame of pandas (iloc) or polars (get_columns), or a table of pyarrow (column_names)."""
+    """Whether a value is a data frame of pandas (iloc), one of polars (get_columns), or a table of pyarrow."""
     is_any = any(hasattr(value, attribute) for attribute in ("iloc", "get_columns", "column_names"))
     return is_any and hasattr(value, "columns")
 
