@@ -22,6 +22,7 @@ from xplain.inputs.recordings.table import KINDS, Readings, Wanted
 _READERS: Sequence[tuple[bytes, Callable[[bytes, Wanted], Readings]]] = (
     (b"\x93NUMPY", arrays.read),
     (b"PK\x03\x04", arrays.read_archive),
+    (b"PK\x05\x06", arrays.read_archive),  # without members
     (b"RIFF", sound.read),
     (b"{", objects.read),
     (b"[", objects.read),

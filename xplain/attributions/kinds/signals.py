@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 Baseline = float | str | npt.ArrayLike
 Scores = npt.NDArray[np.float64]
 
+_SEGMENTS = 10  # of a window's time, if a caller does not say how many
+
 
 def explain(
     model: SignalClassifier, inputs: Sequence[PreparedSignal], targets: Sequence[Any], request: call.Request
@@ -129,20 +131,23 @@ class Windows(ClassView):
         specs = list(baselines) if several and baselines else members("baselines", baselines, 2)
         return [self._baseline(prepared, spec) for spec in specs]
 
-    def players(self, prepared: Prepared, *, segments: Any = 10, together: bool = False) -> Players:
+    def players(self, prepared: Prepared, *, segments: Any = None, together: bool = False) -> Players:
         """Return segments of the window as players; the value of a segment is shared out evenly among its readings.
 
         Parameters
         ----------
         prepared : Prepared
             The window.
-        segments : int, or integer array (axes, time)
+        segments : int, or integer array (axes, time), optional
             Into how many segments the window's time is divided; or a feature mask, where readings of one segment share
-            a number.
+            a number. If left out 10, or one for each reading of a shorter window. The only one has the whole change of
+            the score.
         together : bool
             Whether a segment of time holds all axes; else there is one for each axis. A feature mask ignores it.
         """
         axes, time = prepared.array.shape[1:]
+        if segments is None:
+            segments = min(_SEGMENTS, time)
         if np.ndim(segments) == 0:
             count = _check.integer("segments", segments, least=1)
             if count > time:
@@ -159,8 +164,6 @@ class Windows(ClassView):
                 )
         _, inverse = np.unique(labels, return_inverse=True)
         numbered: npt.NDArray[np.int64] = inverse.reshape(axes, time).astype(np.int64)
-        if not numbered.any():
-            raise InputError("segments must divide the window into at least 2 segments, got 1; raise segments")
         return Players(numbered, is_shared=True, noun="segments", remedy="lower segments")
 
     def cover(
