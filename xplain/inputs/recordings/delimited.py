@@ -30,7 +30,7 @@ _SAMPLE = 64  # rows on which ways to read are tried
 _MAX_COLUMNS = 1 << 14  # as spreadsheets have; a recording of more axes lies on its side
 _MAX_LINE = 1 << 20
 #: What looks like a number in some style, or like several.
-_NUMBER_LIKE = re.compile(r"[-+\u2212]?[.,]?\d[\d.,;|'’ \t\u00a0\u2009\u202f]*(?:[eE][-+]?\d+)?")
+_NUMBER_LIKE = re.compile(r"[-+\u2212]?[.,]?\d[\d.,;|'’ \teE+\u2212\u00a0\u2009\u202f-]*")
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
     (codecs.BOM_UTF32_LE, "utf-32"),
