@@ -119,7 +119,7 @@ def test_what_was_assumed_of_a_recording_is_said(folder, capsys):
 
 def test_a_text_may_be_packed(folder):
     (folder / "packing.py").write_text(
-        "import xplain\ndef good():\n    return xplain.TextClassifier(lambda texts: [[len(text), 0] for text in texts])\n"
+        "import xplain\ndef good():\n    return xplain.TextClassifier(lambda texts: [[len(t), 0] for t in texts])\n"
     )
     (folder / "review.gz").write_bytes(gzip.compress(b"good as gold"))
     assert main(["explain", "--text-file", "review.gz", "--model", "packing:good", "-o", "review.json"]) == 0

@@ -265,7 +265,7 @@ class TestObjects:
         with refuses(InputError, message):
             self.load(document)
 
-    @pytest.mark.parametrize("text", [b"[1, 2", b"[" * 100_000, b'{"x": [1, }'])
+    @pytest.mark.parametrize("text", [b"[1, 2", b"[" * 100_000, b'{"x": [1, }', b'{"x": [1], "x": [2]}'])
     def test_broken_json_is_refused(self, text):
         with refuses(InputError, "must be JSON that can be read, got"):
             load(text)

@@ -95,7 +95,6 @@ def test_any_text_is_read_or_refused(text, axes):
             continue
         assert values.size
         assert np.isfinite(values).all()
-        assert axes is None or len(values) == len(axes) or not any(map(str.isalpha, text))
 
 
 @examples()

@@ -89,8 +89,14 @@ def test_commas_without_titles_are_columns_only_where_that_can_be_told():
     assert values("0,5\n1,25\n", count=2) == values("0,5\n1,25\n", axes=["x", "y"]) == [[0, 1], [5, 25]]
     with refuses(InputError, "must say whether its commas are decimal or between columns, got rows such as '0,5'"):
         read("0,5\n1,25\n")
+    for text in ("-20,7\n13,8\n" * 20, "0,5,1,05\n"):
+        with refuses(InputError, "must say whether its commas are decimal or between columns"):
+            read(text)
+    assert values("10,5\n20,150\n") == values("10,5\n20,150\n", count=2) == [[10, 20], [5, 150]]
+    assert values("10,5\n20,-15\n") == [[10, 20], [5, -15]]
+    assert values("0,5,7\n3,15,8\n") == [[0, 3], [5, 15], [7, 8]]
     assert read("1,5\n2,6\n").notes == (
-        "rows such as 1,5 were read as two axes of whole numbers, not as decimal commas",
+        "rows such as '1,5' were read as two axes of whole numbers, not as decimal commas",
     )
 
 
@@ -165,6 +171,11 @@ def test_titles_that_are_numbers_are_no_readings():
         ("device,x\nA1b,1\nA1b,3\n", "got 'A1b' in row 2 of the column 'device'; name the columns that are axes"),
         ("index,x\n0,1\n1,x\n", "got 'x' in row 3 of the column 'x'"),
         ("index\n0\n1\n", "must have a column for each axis, got none beside clocks and counters"),
+        ("time,x\n5,1\n5,2\n5,1\n", "must have a clock that moves, got 5 all over in the column 'time'"),
+        (
+            "1554220466.00,1554220466.00\n32.0,32.0\n-2,3\n",
+            "must begin with readings, got 1554220466 in the first row, which may be the time of its start",
+        ),
         ("0.00,1\n0.02,3\n0.04,3\n0.06,9\n", "must say whether its first column is a clock, an index or an axis"),
     ],
 )

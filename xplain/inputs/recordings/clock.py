@@ -30,38 +30,9 @@ _NAMES = {
 _UNITS = {name: seconds for seconds, names in _NAMES.items() for name in names.split()}
 #: What a clock that says no unit may count: those above, and the ticks of 100 ns of Windows.
 _CANDIDATES = (*_NAMES, 1e-7)
-_CLOCK_WORDS = frozenset(
-    [
-        "time",
-        "times",
-        "timestamp",
-        "timestamps",
-        "datetime",
-        "date",
-        "clock",
-        "epoch",
-        "elapsed",
-        "utc",
-        "zeit",
-        "zeitstempel",
-        "uhrzeit",
-        "datum",
-        "temps",
-        "heure",
-        "horodatage",
-        "tiempo",
-        "fecha",
-        "hora",
-        "tempo",
-        "seconds",
-        "milliseconds",
-        "microseconds",
-        "nanoseconds",
-        "millis",
-        "micros",
-        "nanos",
-    ]
-)
+_CLOCKS = """time times timestamp timestamps datetime date clock epoch elapsed utc seconds milliseconds microseconds
+    nanoseconds millis micros nanos zeit zeitstempel uhrzeit datum temps heure horodatage tiempo fecha"""
+_CLOCK_WORDS = frozenset(_CLOCKS.split())
 #: Names of clocks where they stand alone; as part of a longer name they say something else.
 _CLOCK_NAMES = frozenset({"t", "ts", "s", "sec", "secs", "ms", "us", "µs", "ns"})
 #: Seconds since 1970 from 2001 on, and the same in smaller units.
@@ -232,7 +203,7 @@ def check(clock: Clock, rate_hz: float, name: str, rows: Sequence[int] | None = 
         where = f"row {rows[i + 1]}" if rows is not None else f"reading {i + 1}"
         raise InputError(
             f"{name} must be taken at even times, got a step of {steps[i]:g} in {where} by its clock {clock.title}, "
-            f"where {usual:g} is usual; resample it, or cut it where readings are missing"
+            f"where {usual:g} is usual; resample it, cut it where readings are missing, or leave the clock out"
         )
     mean = float(ticks[-1] / steps.size)
     tolerance = _TOLERANCE + resolution / float(ticks[-1])

@@ -15,7 +15,7 @@ import itertools
 import re
 from array import array
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -26,6 +26,7 @@ from xplain.inputs.recordings.table import KINDS, Column, Readings, Wanted, choo
 
 _SEPARATORS = (",", ";", "\t", "|", " ")
 _COMMENTS = ("#", "%", "//")
+_FEW = 8  # rows that tell little
 _SAMPLE = 64  # rows on which ways to read are tried
 _MAX_COLUMNS = 1 << 14  # as spreadsheets have; a recording of more axes lies on its side
 _MAX_LINE = 1 << 20
@@ -108,10 +109,10 @@ def read(data: bytes, wanted: Wanted) -> Readings:
     refusal: InputError | None = None
     # Columns of texts that look like numbers are taken for texts only if there is no way to read them as numbers.
     for is_strict, numerals, separator in itertools.product((True, False), STYLES, separators):
-        way = _way(lines, separator, numerals, sample.comment, wanted)
-        if way is None or (is_strict and "odd" in way.kinds):
-            continue
         try:
+            way = _way(lines, separator, numerals, sample.comment, wanted)
+            if way is None or (is_strict and "odd" in way.kinds):
+                continue
             return _read(text, way, wanted)
         except _Unreadable as error:
             refusal = refusal or error.refusal
@@ -224,30 +225,54 @@ def _kind(cells: list[str], numerals: Numerals) -> str:
 
 
 def _settled(way: _Way, body: list[list[str]], wanted: Wanted) -> _Way | None:
-    """Return a way to read if it is the only one, with a note where it is the likely one; raise where it is not."""
+    """Return a way to read, with a note where it is only the likely one; raise where that cannot be told."""
+    if "odd" in way.kinds:
+        return way  # another is better, if there is one
     cells = [cell for row in body for cell, kind in zip(row, way.kinds, strict=True) if kind == "number"]
     if way.separator == way.numerals.decimal and not any("," in cell for cell in cells):
         return None  # cells with decimal commas between commas stand in quotes
     if doubt := way.numerals.doubtful(cells, way.separator if way.width > 1 else ""):
         raise InputError(f"{wanted.name} must be written in one way, got {doubt}; write 1234 or 1.234")
-    if way.separator != "," or way.numerals.decimal != "." or way.titles is not None or way.width != 2:
-        return way
-    pairs = [row for row in body if all(cell.lstrip("+-").isdigit() for cell in row)]
-    if len(pairs) < len(body) or any(not second.isdigit() for _, second in body):
+    if way.separator != "," or way.numerals.decimal != "." or way.titles is not None or way.width == 1:
         return way
     count = len(wanted.axes) if wanted.axes is not None else wanted.count
-    if count == 1 or (count is None and any(len(second) > 1 and second[0] == "0" for _, second in body)):
+    doubt = _commas(body)
+    if doubt == "columns" or count == way.width:
+        return way
+    if way.width == 2 and (count == 1 or (count is None and doubt == "decimals")):
         return None  # one column of decimal commas
-    if count is None:
-        if any(len(second) > 1 or first.lstrip("+-") == "0" for first, second in body):
-            raise InputError(
-                f"{wanted.name} must say whether its commas are decimal or between columns, got rows such as "
-                f"{','.join(body[0])!r} and no titles; add a row of titles, such as 'x' or 'x,y', or name the axes"
-            )
-        # Numbers with one decimal, none of which is below 1, are seldom.
-        note = "rows such as " + ",".join(body[0]) + " were read as two axes of whole numbers, not as decimal commas"
-        return _Way(way.separator, way.numerals, None, (), 2, way.kinds, way.heading, (note,))
+    rows = f"rows such as {','.join(body[0])!r}"
+    refusal = InputError(
+        f"{wanted.name} must say whether its commas are decimal or between columns, got {rows} and no titles; add a "
+        "row of titles, such as 'x' or 'x,y', or name the axes"
+    )
+    if doubt == "decimals":
+        raise _Unreadable(refusal)
+    if doubt and count is None and way.width == 2:
+        raise refusal
+    if way.width == 2 and count is None:
+        notes = (f"{rows} were read as two axes of whole numbers, not as decimal commas",)
+        return replace(way, notes=notes)
     return way
+
+
+def _commas(body: list[list[str]]) -> str:
+    """Say what the commas between whole numbers are: "columns", "decimals", "either", or "" for most likely columns."""
+    # Nobody writes whole numbers as 05, or as 25e+00.
+    if any(re.match(r"[+-]?(?:0\d|\d\d+[eE])", cell) for row in body for cell in row):
+        return "decimals"
+    seconds = [row[1] for row in body]
+    firsts = [cell for row in body for cell in (row[0], *row[2:])]
+    if not all(re.fullmatch(r"[+-]?\d+", cell) for cell in firsts):
+        return "columns"
+    if not all(re.fullmatch(r"\d+(?:[eE][+-]?\d+)?", cell) for cell in seconds):
+        return "columns"
+    # Who writes 2,10 for 2.1 writes two decimals in each row.
+    if len(set(map(len, seconds))) > 1 and any(len(cell) > 1 and cell[-1] == "0" for cell in seconds):
+        return "columns"
+    # A few rows with one decimal, none of which is below 1, are seldom.
+    is_short = len(body) < _FEW and all(len(second) == 1 and first.lstrip("+-") != "0" for first, second, *_ in body)
+    return "" if is_short else "either"
 
 
 def _read(text: str, way: _Way, wanted: Wanted) -> Readings:
@@ -257,8 +282,9 @@ def _read(text: str, way: _Way, wanted: Wanted) -> Readings:
         named is None or i in named or kind == "time" or clock.is_clock(way.titles[i] if way.titles else "")
         for i, kind in enumerate(way.kinds)
     ]
-    numbers = {i: array("d") for i in range(way.width) if is_kept[i] and way.kinds[i] == "number"}
+    numeric = [i for i in range(way.width) if is_kept[i] and way.kinds[i] == "number"]
     texts: dict[int, list[str]] = {i: [] for i in range(way.width) if is_kept[i] and way.kinds[i] != "number"}
+    numbers = array("d")  # row by row
     lines, rows = _Lines(text, wanted.name), array("q")
     empty = 0  # rows without a cell, which are the end of some tables
     try:
@@ -272,11 +298,10 @@ def _read(text: str, way: _Way, wanted: Wanted) -> Readings:
                 raise _Unreadable(_wrong_row(row, way, lines.number, wanted))
             if empty:
                 raise _Unreadable(_wrong_row([""] * way.width, way, empty, wanted))
-            for i, column in numbers.items():
-                value = way.numerals.parse(row[i])
-                if value is None:
-                    raise _Unreadable(_wrong_row(row, way, lines.number, wanted))
-                column.append(value)
+            values = way.numerals.parse_all([row[i] for i in numeric] if len(numeric) < way.width else row)
+            if values is None:
+                raise _Unreadable(_wrong_row(row, way, lines.number, wanted))
+            numbers.extend(values)
             for i, cells in texts.items():
                 cells.append(row[i])
             rows.append(lines.number)
@@ -284,10 +309,11 @@ def _read(text: str, way: _Way, wanted: Wanted) -> Readings:
         raise _Unreadable(
             InputError(f"{wanted.name} must be a table, got row {lines.number} that cannot be read: {error}")
         ) from error
+    matrix = np.frombuffer(numbers).reshape(len(rows), len(numeric))
     columns = [
         Column(
             way.titles[i] if way.titles else None,
-            np.frombuffer(numbers[i]) if i in numbers else None,
+            matrix[:, numeric.index(i)] if i in numeric else None,
             texts.get(i),
             way.units[i] if i < len(way.units) else "",
         )
@@ -326,5 +352,6 @@ def _no_way(lines: list[str], separators: Sequence[str], wanted: Wanted) -> Inpu
         )
     return InputError(
         f"{wanted.name} must be a .csv file with {width} numbers in each row, got {lines[wrong].strip()[:60]!r} in row "
-        f"{wrong + 1}; give each column a title and each row as many cells"
+        f"{wrong + 1}; give each column a title and each row as many cells, and begin lines "
+        "above the titles with #"
     )

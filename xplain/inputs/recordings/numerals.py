@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+
+from xplain.inputs.recordings import clock
 
 _MISSING = frozenset({"", "na", "n/a", "#n/a", "nan", "null", "none", "nil", "-", "--", "?", "."})
 #: Marks between groups that are nothing else in a number, whatever the decimal mark is.
@@ -43,14 +45,25 @@ class Numerals:
             pass
         return self._grouped(cell)
 
+    def parse_all(self, cells: Sequence[str]) -> list[float] | None:
+        """Return numbers as `parse` does; None if one is none."""
+        try:
+            if self.decimal == ".":
+                return list(map(float, cells))
+            joined = "\n".join(cells)
+            if "." not in joined:
+                return list(map(float, joined.replace(",", ".").split("\n")))
+        except ValueError:
+            pass
+        values = [self.parse(cell) for cell in cells]
+        return None if None in values else values  # type: ignore[return-value]
+
     def is_number(self, cell: str) -> bool:
         """Whether a cell holds a number, or says that it is missing."""
         return self.parse(cell) is not None
 
     def is_value(self, cell: str) -> bool:
         """Whether a cell holds a reading rather than a title: a number, or the time of one."""
-        from xplain.inputs.recordings import clock
-
         return bool(cell) and (self.is_number(cell) or clock.of_texts([cell]) is not None)
 
     def _grouped(self, cell: str) -> float | None:

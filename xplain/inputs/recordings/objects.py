@@ -22,7 +22,7 @@ def read(data: bytes, wanted: Wanted) -> Readings:
         If it is broken, or holds something else.
     """
     try:
-        value = json.loads(data)
+        value = json.loads(data, object_pairs_hook=_members)
     except (ValueError, RecursionError) as error:
         raise InputError(f"{wanted.name} must be JSON that can be read, got {error}") from None
     if isinstance(value, list):
@@ -36,6 +36,15 @@ def read(data: bytes, wanted: Wanted) -> Readings:
             f"Edge Impulse, got {wrong!r} that is no array"
         )
     return frames.of_mapping(value, wanted)
+
+
+def _members(members: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return an object; raise ValueError if one of its keys is given twice, since readers take either."""
+    found = dict(members)
+    if len(found) < len(members):
+        keys = [key for key, _ in members]
+        raise ValueError(f"the key {max(keys, key=keys.count)!r} twice")
+    return found
 
 
 def is_cbor_acquisition(data: bytes) -> bool:

@@ -22,52 +22,15 @@ KINDS = (
 )
 """What a recording may be, in messages."""
 
-_INDEX_WORDS = frozenset(["index", "idx", "id", "row", "rows", "rownum", "unnamed"])
+_INDEX_WORDS = frozenset({"index", "idx", "id", "row", "rows", "rownum", "unnamed"})
+_COUNTERS = """i n no nr num number sample samples reading readings record frame packet counter count seq sequence
+    level step nummer numero"""
 #: Words that name a counter of rows where the column counts them, and else may name what was read.
-_COUNTER_WORDS = _INDEX_WORDS | frozenset(
-    [
-        "i",
-        "n",
-        "no",
-        "nr",
-        "num",
-        "number",
-        "sample",
-        "samples",
-        "reading",
-        "readings",
-        "record",
-        "frame",
-        "packet",
-        "counter",
-        "count",
-        "seq",
-        "sequence",
-        "level",
-        "step",
-        "nummer",
-        "numero",
-    ]
-)
+_COUNTER_WORDS = _INDEX_WORDS.union(_COUNTERS.split())
+_LABELS = """label labels class classes target activity subject user participant event events marker annotation
+    session"""
 #: Columns of data sets that say what was done or by whom: numbers in them are no readings.
-_LABEL_WORDS = frozenset(
-    [
-        "label",
-        "labels",
-        "class",
-        "classes",
-        "target",
-        "activity",
-        "subject",
-        "user",
-        "participant",
-        "event",
-        "events",
-        "marker",
-        "annotation",
-        "session",
-    ]
-)
+_LABEL_WORDS = frozenset(_LABELS.split())
 _LEAST_ROWS = 4  # that tell a column that counts from one that happens to rise
 
 
@@ -227,6 +190,12 @@ def _without_titles(
     columns: Sequence[Column], wanted: Wanted, rows: Sequence[int] | None, notes: Sequence[str]
 ) -> Readings:
     """Divide columns by their number and what they hold: a first one may be a clock or a counter."""
+    for column in columns:
+        if column.numbers is not None and column.numbers.size > 1 and _is_start(column.numbers):
+            raise InputError(
+                f"{wanted.name} must begin with readings, got {column.numbers[0]:.10g} in the first row, which may be "
+                "the time of its start; cut out what is no reading"
+            )
     first, rest = columns[0], columns[1:]
     count = len(wanted.axes) if wanted.axes is not None else wanted.count
     times = _clock(first) if first.numbers is None or first.is_time else None
@@ -293,6 +262,11 @@ def _clock(column: Column) -> Clock | None:
 
 def _known_clock(column: Column, wanted: Wanted) -> Clock:
     found = _clock(column)
+    if found is not None and column.numbers is not None and column.numbers.size > 1 and not np.ptp(column.numbers):
+        raise InputError(
+            f"{wanted.name} must have a clock that moves, got {column.numbers[0]:g} all over in the column "
+            f"{column.called}; cut it out, or name the columns that are axes, as axes=['x', 'y'] of the model"
+        )
     if found is None:
         example = f", as {column.texts[0]!r}" if column.texts else ""
         raise InputError(
@@ -334,6 +308,11 @@ def _counts(numbers: Float64) -> bool:
 
 def _rises(numbers: Float64) -> bool:
     return bool(np.all(np.diff(numbers) >= 0)) and bool(np.isfinite(numbers).all())
+
+
+def _is_start(numbers: Float64) -> bool:
+    """Whether the first number is a time since 1970, and no other is anywhere near."""
+    return bool(1e9 <= numbers[0] < 5e9) and bool(np.abs(numbers[1:]).max() < 1e8)
 
 
 def _is_even(numbers: Float64 | None) -> bool:
