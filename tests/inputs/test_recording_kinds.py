@@ -334,7 +334,11 @@ class TestFrames:
         recording = load(Frame(CELLS))
         assert (recording.axes, recording.values.tolist()) == (("x", "y"), [[1, 2, 4], [5, 6, 9]])
         assert load(Frame(CELLS), axes=["y"]).values.tolist() == [[5, 6, 9]]
-        assert load(Column([1, 2.5], "x")).values.tolist() == [[1, 2.5]]
+        for name in ("x", "time", "sample", "label"):
+            assert load(Column([1, 2.5], name)).axes == (name,)
+            assert load(Column([1, 2.5], name), axes=["x"]).values.tolist() == [[1, 2.5]]
+        with refuses(InputError, "must hold numbers, got object"):
+            load(Column(["a", "b"], "x"))
         assert load(Frame({0: [1.0, 3.0], 1: [2.0, 5.0]}), axes=["a", "b"]).values.tolist() == [[1, 3], [2, 5]]
 
     @pytest.mark.parametrize(

@@ -156,6 +156,12 @@ class SignalClassifier(Classifier):
             raise InputError(f"{name} must be one number, or one for each of {len(self.axes)} axes, got {len(column)}")
         return column
 
+    @property
+    def _axis_count(self) -> int | None:
+        """How many axes a recording has; None if nothing says it: one mean for all axes does not."""
+        count = max(len(self.mean), len(self.std))
+        return len(self.axes) if self.axes is not None else count if count > 1 else None
+
     def prepare(self, recording: Any) -> PreparedSignal:
         """Read a recording, normalise it and divide it into windows.
 
@@ -179,14 +185,7 @@ class SignalClassifier(Classifier):
             If the recording cannot be read or could be read in several ways, is not finite, has other axes or another
             rate than the model, was taken unevenly, or is shorter than a window.
         """
-        count = len(self.axes) if self.axes is not None else max(len(self.mean), len(self.std))
-        loaded = signals.load(
-            recording,
-            self.axes,
-            # One mean for all axes says nothing about their number.
-            count=count if self.axes is not None or count > 1 else None,
-            rate_hz=self.sample_rate_hz,
-        )
+        loaded = signals.load(recording, self.axes, count=self._axis_count, rate_hz=self.sample_rate_hz)
         values = loaded.values
         self._check_shape(values.shape)
         normalised = ((values - self.mean) / self.std).astype(np.float32)
@@ -202,8 +201,8 @@ class SignalClassifier(Classifier):
 
     def _check_shape(self, shape: tuple[int, ...]) -> None:
         axes, time = shape
-        expected = len(self.axes) if self.axes is not None else max(len(self.mean), len(self.std))
-        if axes != expected and (self.axes is not None or expected > 1):  # one mean for all says nothing about axes
+        expected = self._axis_count
+        if expected is not None and axes != expected:
             remedy = "; it lies on its side: transpose it" if time == expected else ""
             raise InputError(f"recording must have {expected} axes, got {axes} (of {time} readings){remedy}")
         if time < self.window:

@@ -37,8 +37,12 @@ def read(value: Any, wanted: Wanted) -> Readings:
     if isinstance(value, Mapping):
         return of_mapping(value, wanted)
     if _is_series(value):
+        # Whoever hands over one column says that it is the axis, whatever it is called.
         title = str(value.name) if value.name not in (None, "") else None
-        found = choose([_column(title, _array(value), wanted)], wanted)
+        column = _column(title, _array(value), wanted)
+        if column.numbers is None or column.is_time:
+            raise InputError(f"{wanted.name} must hold numbers, got {getattr(value, 'dtype', 'texts')}")
+        found = Readings(column.numbers, None if title is None else (title,))
     else:
         titles = list(value.column_names if hasattr(value, "column_names") else value.columns)
         arrays = [_array(value.iloc[:, i] if hasattr(value, "iloc") else value[each]) for i, each in enumerate(titles)]

@@ -31,6 +31,7 @@ _LABELS = """label labels class classes target activity subject user participant
     session"""
 #: Columns of data sets that say what was done or by whom: numbers in them are no readings.
 _LABEL_WORDS = frozenset(_LABELS.split())
+_SOME_ROWS = 64  # that tell texts from times
 _LEAST_ROWS = 4  # that tell a column that counts from one that happens to rise
 
 
@@ -183,7 +184,7 @@ def choose(
     is_doubtful = rows is not None and wanted.count is None and not found and _counts_alone(columns)
     if is_doubtful and axes and axes[0] is columns[0]:
         said.append(f"the first column, {columns[0].called}, rises evenly as a clock does; it was read as an axis")
-    return _readings(axes, [each for each in found if each], wanted, rows, said)
+    return _readings(axes, found, wanted, rows, said)
 
 
 def _without_titles(
@@ -246,7 +247,7 @@ def _bare(title: str) -> str:
 def _is_clock(column: Column) -> bool:
     if column.is_time or (column.title is not None and clock.is_clock(column.title)):
         return True
-    return bool(column.texts) and clock.of_texts(column.texts or ()) is not None
+    return bool(column.texts) and clock.of_texts((column.texts or ())[:_SOME_ROWS]) is not None
 
 
 def _clock(column: Column) -> Clock | None:
