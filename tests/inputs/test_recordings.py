@@ -153,8 +153,27 @@ def test_a_column_that_counts_the_rows_is_no_axis(text, axes):
     )
 
 
+@pytest.mark.parametrize(
+    ("text", "axes", "expected"),
+    [
+        ("'sample #','MLII','V5'\n0,995,1011\n1,990,1009\n", ("MLII", "V5"), [[995, 990], [1011, 1009]]),
+        ("'Elapsed time','MLII'\n'hh:mm:ss.mmm','mV'\n'0:00.00',0.5\n'0:00.02',1.5\n", ("MLII",), [[0.5, 1.5]]),
+        ('"Time (s)"\t"Acc x (m/s^2)"\n0,0E0\t5,0E-1\n2,0E-2\t2,5E-1\n', ("Acc x (m/s^2)",), [[0.5, 0.25]]),
+        ("Date;Time;x\n01.05.2024;10:00:00,00;0,5\n01.05.2024;10:00:00,02;0,75\n", ("x",), [[0.5, 0.75]]),
+        ("time,gFx,TgF,\n0.006,0.5,1.0,\n0.026,0.75,1.0,\n", ("gFx", "TgF"), [[0.5, 0.75], [1, 1]]),
+        ("Zeit;Kraft (N);T (°C)\n0,00;0,5;20,5\n0,02;0,75;20,5\n", ("Kraft (N)", "T (°C)"), [[0.5, 0.75], [20.5] * 2]),
+        ("seconds_elapsed,z,y\n0.0,1,2\n0.02,3,4\n", ("z", "y"), [[1, 3], [2, 4]]),
+        ("timestamp,accX,accY\n0,1,2\n20,3,4\n", ("accX", "accY"), [[1, 3], [2, 4]]),
+    ],
+)
+def test_what_recorders_and_their_programs_write(text, axes, expected):
+    recording = read(text)
+    assert (recording.axes, recording.values.tolist(), recording.notes) == (axes, expected, ())
+
+
 def test_titles_that_are_numbers_are_no_readings():
-    assert values("0,1,2\n0.5,0.25,0.75\n") == [[0.5], [0.25], [0.75]]
+    for text in ("0,1,2\n0.5,0.25,0.75\n", ",0,1,2\n0,0.5,0.25,0.75\n"):
+        assert values(text) == values(text, axes=["x", "y", "z"]) == [[0.5], [0.25], [0.75]]
 
 
 @pytest.mark.parametrize(
@@ -166,11 +185,12 @@ def test_titles_that_are_numbers_are_no_readings():
         ),
         ("id,x\n7,1\n7,2\n", "in the column 'id', got other cells: 7 after 7 in row 3; name the columns that are axes"),
         (",x\n0,1\n5,2\n", "must count its rows without gaps in the column '', got other cells: 5 after 0 in row 3"),
-        ("label,x\n0,1\n1,3\n", "got a column 'label' that may hold labels; name the columns that are axes"),
-        ("activity,x\nwalk,1\nrun,3\n", "got a column 'activity' that may hold labels"),
+        ("label,x\n0,1\n1,3\n", "got a column 'label' that may be no reading; name the columns that are axes"),
+        ("activity,x\nwalk,1\nrun,3\n", "got a column 'activity' that may be no reading"),
         ("device,x\nA1b,1\nA1b,3\n", "got 'A1b' in row 2 of the column 'device'; name the columns that are axes"),
         ("index,x\n0,1\n1,x\n", "got 'x' in row 3 of the column 'x'"),
         ("index\n0\n1\n", "must have a column for each axis, got none beside clocks and counters"),
+        ("dt,x\n0.02,1\n0.02,2\n", "got a column 'dt' that may be no reading; name the columns that are axes"),
         ("time,x\n5,1\n5,2\n5,1\n", "must have a clock that moves, got 5 all over in the column 'time'"),
         (
             "1554220466.00,1554220466.00\n32.0,32.0\n-2,3\n",

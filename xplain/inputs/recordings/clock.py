@@ -30,8 +30,8 @@ _NAMES = {
 _UNITS = {name: seconds for seconds, names in _NAMES.items() for name in names.split()}
 #: What a clock that says no unit may count: those above, and the ticks of 100 ns of Windows.
 _CANDIDATES = (*_NAMES, 1e-7)
-_CLOCKS = """time times timestamp timestamps datetime date clock epoch elapsed utc seconds milliseconds microseconds
-    nanoseconds millis micros nanos zeit zeitstempel uhrzeit datum temps heure horodatage tiempo fecha"""
+_CLOCKS = """time times uptime timestamp timestamps datetime date clock epoch elapsed utc seconds milliseconds
+    microseconds nanoseconds millis micros nanos zeit zeitstempel uhrzeit datum temps heure horodatage tiempo fecha"""
 _CLOCK_WORDS = frozenset(_CLOCKS.split())
 #: Names of clocks where they stand alone; as part of a longer name they say something else.
 _CLOCK_NAMES = frozenset({"t", "ts", "s", "sec", "secs", "ms", "us", "µs", "ns"})
@@ -42,6 +42,7 @@ _TIME = re.compile(
     r"\s*(?P<half>[ap]\.?m\.?)?\s*(?P<zone>Z|UTC|GMT|[+-]\d{2}:?\d{2})?",
     re.IGNORECASE,
 )
+_DATE = re.compile(r"\d{1,4}[./-]\d{1,2}[./-]\d{1,4}")
 _TOLERANCE = 0.05  # of the rate: phones that are asked for 50 readings a second give 49 or 51
 _SAID = 0.01  # a rate that is off by more is said
 
@@ -85,13 +86,16 @@ def is_clock(title: str) -> bool:
 
     Examples
     --------
-    >>> [is_clock(title) for title in ("Time (s)", "seconds_elapsed", "unixTimestampMs", "accX", "x")]
-    [True, True, True, False, False]
+    >>> [is_clock(title) for title in ("Time (s)", "seconds_elapsed", "unixTimestampMs", "t [ms]", "T (°C)", "x")]
+    [True, True, True, True, False, False]
     """
-    bare = words(re.sub(r"[\[(].*", "", title))
+    name, *unit = re.split(r"[\[(]", title, maxsplit=1)
+    bare = words(name)
     if _CLOCK_WORDS.intersection(bare):
         return True
-    return bare[:1] != [] and bare[0] in _CLOCK_NAMES and all(word in _UNITS for word in bare[1:])
+    # What stands alone is a clock unless its unit says otherwise, as of a temperature T (°C).
+    rest = [*bare[1:], *(words(unit[0]) if unit else [])]
+    return bare[:1] != [] and bare[0] in _CLOCK_NAMES and all(word in _UNITS for word in rest)
 
 
 def unit_of(title: str) -> float | None:
@@ -127,21 +131,21 @@ def of_texts(cells: Sequence[str]) -> Float64 | None:
     days: dict[str, float] = {}
     for i, cell in enumerate(cells):
         match = _TIME.fullmatch(cell)
-        if match is None:
-            day = _calendar_day(cell)
-            if day is None:
-                return None
-            seconds[i] = 86400 * (day - days.setdefault("", day))
-            continue
-        seconds[i] = _of_day(match)
-        if written := match["date"]:
-            if written not in days:
-                # A date in an order of its own is read as the day after the one before it.
-                day = _calendar_day(written)
-                known = days.setdefault("", 0.0 if day is None else day)
-                days[written] = max(list(days.values())[1:], default=-1.0) + 1 if day is None else day - known
-            seconds[i] += 86400 * days[written]
+        if match is None and _calendar_day(cell) is None and not _DATE.fullmatch(cell):
+            return None
+        written = cell if match is None else match["date"]
+        seconds[i] = (0.0 if match is None else _of_day(match)) + (86400 * _day(written, days) if written else 0.0)
     return seconds
+
+
+def _day(written: str, days: dict[str, float]) -> float:
+    """Return the number of a day, from the first one; ``days`` has those known, and the first one's own under ""."""
+    if written not in days:
+        day = _calendar_day(written)
+        first = days.setdefault("", 0.0 if day is None else day)
+        # A date in an order of its own is read as the day after the one before it.
+        days[written] = max(list(days.values())[1:], default=-1.0) + 1 if day is None else day - first
+    return days[written]
 
 
 def _of_day(match: re.Match[str]) -> float:

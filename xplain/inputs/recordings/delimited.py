@@ -26,10 +26,13 @@ from xplain.inputs.recordings.table import KINDS, Column, Readings, Wanted, choo
 
 _SEPARATORS = (",", ";", "\t", "|", " ")
 _COMMENTS = ("#", "%", "//")
+_AROUND = " \t\r\n\u00a0'"  # cells: white space, and the quotes of those who write 'MLII'
 _FEW = 8  # rows that tell little
 _SAMPLE = 64  # rows on which ways to read are tried
+_SAMPLE_SIZE = 1 << 16  # characters of these; titles, units and two rows are read however long they are
+_LEAST = 4
 _MAX_COLUMNS = 1 << 14  # as spreadsheets have; a recording of more axes lies on its side
-_MAX_LINE = 1 << 20
+_MAX_LINE = 1 << 18
 #: What looks like a number in some style, or like several.
 _NUMBER_LIKE = re.compile(r"[-+\u2212]?[.,]?\d[\d.,;|'’ \teE+\u2212\u00a0\u2009\u202f-]*")
 _MARKS = (
@@ -103,28 +106,36 @@ def read(data: bytes, wanted: Wanted) -> Readings:
         separators = (directive[1],)
         text = "\n" + text[directive.end() :]  # rows keep their numbers
     sample = _Lines(text, wanted.name)
-    lines = [line for line, _ in zip(sample, range(_SAMPLE + 3), strict=False)]
+    lines: list[str] = []
+    for line in sample:
+        lines.append(line)
+        if len(lines) > _SAMPLE or (len(lines) > _LEAST and sum(map(len, lines)) > _SAMPLE_SIZE):
+            break
     if not lines:
         raise InputError(f"{wanted.name} must be a .csv file with a row for each reading, got none")
     refusal: InputError | None = None
+    rows_by = {separator: _sampled(lines, separator) for separator in separators}
     # Columns of texts that look like numbers are taken for texts only if there is no way to read them as numbers.
     for is_strict, numerals, separator in itertools.product((True, False), STYLES, separators):
         try:
-            way = _way(lines, separator, numerals, sample.comment, wanted)
-            if way is None or (is_strict and "odd" in way.kinds):
+            way = _way(rows_by[separator], lines[0], separator, numerals, sample.comment, wanted)
+            if way is None or is_strict == ("odd" in way.kinds):
                 continue
             return _read(text, way, wanted)
         except _Unreadable as error:
             refusal = refusal or error.refusal
+            if error.is_length:  # however numbers are written
+                rows_by[separator] = []
     raise refusal or _no_way(lines, separators, wanted)
 
 
 class _Unreadable(Exception):
     """Raised where a table cannot be read in one way; another may do."""
 
-    def __init__(self, refusal: InputError) -> None:
+    def __init__(self, refusal: InputError, *, is_length: bool = False) -> None:
         super().__init__(str(refusal))
         self.refusal = refusal
+        self.is_length = is_length
 
 
 def _decoded(data: bytes, name: str) -> str:
@@ -145,42 +156,49 @@ def _decoded(data: bytes, name: str) -> str:
 
 def _rows(lines: Iterator[str] | Sequence[str], separator: str) -> Iterator[list[str]]:
     for row in csv.reader(lines, delimiter=separator, skipinitialspace=True):
-        yield [cell.strip() for cell in row]
+        yield [cell.strip(_AROUND) for cell in row]
 
 
 def _cut(row: list[str], width: int) -> list[str]:
     """Return a row without the empty cells that separators at its end make."""
     while len(row) > width and not row[-1]:
-        row.pop()
+        row = row[:-1]
     return row
 
 
-def _way(lines: list[str], separator: str, numerals: Numerals, comment: str, wanted: Wanted) -> _Way | None:
-    """Return how the first rows are read with a separator and numbers written in one style; None if they are not."""
+def _sampled(lines: list[str], separator: str) -> list[list[str]]:
+    """Return the first rows with a separator, without empty ones at the end; none if they cannot be read with it."""
     if lines[0].count(separator) >= _MAX_COLUMNS:
-        return None
+        return []
     try:
         rows = list(_rows(lines, separator))
     except csv.Error:
-        return None
+        return []
     while rows and not any(rows[-1]):
         rows.pop()
+    return rows
+
+
+def _way(
+    rows: list[list[str]], first_line: str, separator: str, numerals: Numerals, comment: str, wanted: Wanted
+) -> _Way | None:
+    """Return how the first rows are read with a separator and numbers written in one style; None if they are not."""
     if not rows or not rows[0]:
         return None
     heading, titles, units = _heading(rows, numerals)
-    body = rows[heading:] if len(rows) > heading else []
+    body = rows[heading:]
     if titles is not None:
-        width = len(_cut(list(titles), 1)) if titles[-1:] == [""] else len(titles)
-        width = max(width, 1)
-        titles = titles[:width]
+        titles = _cut(titles, 1)
+        width = len(titles)
     else:
-        width = len(_cut(list(rows[0]), 1)) if all(row[-1] == "" for row in body) else len(rows[0])
+        width = len(_cut(rows[0], 1)) if all(row[-1] == "" for row in body) else len(rows[0])
         commented = _cut(next(_rows([comment], separator), []), width) if comment else []
         if len(commented) == width and not any(map(numerals.is_value, commented)):
             titles = commented
-    if not body or any(len(_cut(row, width)) != width for row in body):
+    body = [_cut(row, width) for row in body]
+    if not body or any(len(row) != width for row in body):
         return None
-    if width == 1 and titles and not lines[0].lstrip().startswith('"') and re.search(r"[,;\t|]", titles[0]):
+    if width == 1 and titles and not first_line.lstrip().startswith('"') and re.search(r"[,;\t|]", titles[0]):
         return None  # the titles are separated, and so are the rows to be
     kinds = tuple(_kind([row[i] for row in body], numerals) for i in range(width))
     if not any(kind == "number" and any(row[i] for row in body) for i, kind in enumerate(kinds)):
@@ -294,8 +312,8 @@ def _read(text: str, way: _Way, wanted: Wanted) -> Readings:
             if not any(row):
                 empty = empty or lines.number
                 continue
-            if len(row) != way.width and len(_cut(row, way.width)) != way.width:
-                raise _Unreadable(_wrong_row(row, way, lines.number, wanted))
+            if len(row) != way.width and len(row := _cut(row, way.width)) != way.width:
+                raise _Unreadable(_wrong_row(row, way, lines.number, wanted), is_length=True)
             if empty:
                 raise _Unreadable(_wrong_row([""] * way.width, way, empty, wanted))
             values = way.numerals.parse_all([row[i] for i in numeric] if len(numeric) < way.width else row)

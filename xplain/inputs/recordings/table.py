@@ -28,8 +28,8 @@ _COUNTERS = """i n no nr num number sample samples reading readings record frame
 #: Words that name a counter of rows where the column counts them, and else may name what was read.
 _COUNTER_WORDS = _INDEX_WORDS.union(_COUNTERS.split())
 _LABELS = """label labels class classes target activity subject user participant event events marker annotation
-    session"""
-#: Columns of data sets that say what was done or by whom: numbers in them are no readings.
+    session dt interval fs"""
+#: Columns of data sets that say what was done, by whom or how often: numbers in them are no readings.
 _LABEL_WORDS = frozenset(_LABELS.split())
 _SOME_ROWS = 64  # that tell texts from times
 _LEAST_ROWS = 4  # that tell a column that counts from one that happens to rise
@@ -126,6 +126,9 @@ def named_axes(titles: Sequence[str | None], wanted: Wanted) -> list[int] | None
     """
     if wanted.axes is None or not any(title is not None for title in titles):
         return None
+    found = [i for i, title in enumerate(titles) if title != ""]
+    if [titles[i] for i in found] == [str(i) for i in range(len(wanted.axes))] and not {*titles} & {*wanted.axes}:
+        return found  # columns that nobody named are numbered by those who write the others
     found = []
     for axis in wanted.axes:
         exact = [i for i, title in enumerate(titles) if title == axis]
@@ -284,7 +287,7 @@ def _is_counter(column: Column, wanted: Wanted, rows: Sequence[int] | None) -> b
     remedy = "name the columns that are axes, as axes=['x', 'y'] of the model"
     if _LABEL_WORDS.intersection(bare) and all(word in _LABEL_WORDS | _COUNTER_WORDS for word in bare):
         raise InputError(
-            f"{wanted.name} must hold readings, got a column {column.called} that may hold labels; {remedy}"
+            f"{wanted.name} must hold readings, got a column {column.called} that may be no reading; {remedy}"
         )
     if title.strip().isdigit() or not all(word in _COUNTER_WORDS or word.isdigit() for word in bare):
         return False
