@@ -10,12 +10,13 @@ from __future__ import annotations
 import io
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, overload
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, Any, BinaryIO, overload
 
 from xplain import formatters
 from xplain.errors import InputError, XplainError
 from xplain.explanation import Explanation, Item, Prediction, Record, Results, core
-from xplain.formatters import from_document, schema, to_document
+from xplain.formatters import from_document, lines, schema, to_document
 from xplain.inputs import files, images
 
 if TYPE_CHECKING:
@@ -114,7 +115,8 @@ def explain(
         estimator of scikit-learn that takes texts or photos of the input's size.
     input : path, bytes, PIL.Image.Image, numpy.ndarray, torch.Tensor, or str for a text
         An image; arrays are (height, width, channels), tensors (channels, height, width). For a text classifier, the
-        text. For a signal classifier, a recording: numbers (axes, time), or a ``.npy`` or ``.csv`` file.
+        text. For a signal classifier, a recording: numbers (axes, time), a data frame, or a file of any of the kinds
+        that `xplain.SignalClassifier.prepare` lists.
     method : str, type or captum.attr.Attribution, optional
         A key of `xplain.methods`; or any attribution of Captum: ``"captum:Class"``, a class of `captum.attr`, or an
         instance of one for the model's module. The best that the model can answer if left out.
@@ -336,16 +338,42 @@ def write(
 
 
 def read(path: str | os.PathLike[str] | io.IOBase, format: str | None = None) -> Explanation | Results | Record:
-    """Read a document from a file or an open binary file; the format is recognised if left out.
+    r"""Read a document from a file or an open file; the format is recognised if left out.
+
+    Parameters
+    ----------
+    path : path or file object
+        JSON, packed by gzip or not. JSON Lines, a document a line, are read as the results of a job.
+    format : str, optional
+        The document's format, or that of each line.
+
+    Returns
+    -------
+    Explanation, Results or Record
+        Of JSON Lines `Results` named after the file, with an item for each line: its name is what the line has under
+        ``"name"``, else that of its source, else the line's number. A line that cannot be read is a failed item.
 
     Raises
     ------
     InputError
         If there is no such file.
     DocumentError
-        If it is not JSON, follows no format, or not its own; the message gives the ``$`` path.
+        If it is not JSON, follows no format, or not its own; the message gives the ``$`` path. Of JSON Lines, if no
+        line is a document.
+
+    Examples
+    --------
+    >>> import io, xplain
+    >>> lines = '{"xplain": 1, "name": "a"}\n{"name": "b", "status": "waiting"}\n'
+    >>> for item in xplain.read(io.StringIO(lines)).items:
+    ...     print(item.name, item.status, item.error)
+    1 failed line 1: $.type: must be one of 'explanation', 'results', 'record', got nothing
+    b waiting None
     """
-    return from_document(formatters.loads(files.read(path)), format)
+    data, name = files.read(path), files.name_of(path)
+    if lines.is_lines(lines.of_bytes(data), name):
+        return lines.read_results(lines.of_bytes(data), name, format)
+    return from_document(formatters.loads(data), format)
 
 
 def read_items(path: str | os.PathLike[str], format: str | None = None) -> Iterator[Item]:
@@ -357,7 +385,8 @@ def read_items(path: str | os.PathLike[str], format: str | None = None) -> Itera
     Parameters
     ----------
     path : path
-        A file that holds the results of a job. It is read twice.
+        A file that holds the results of a job, which is read twice, or JSON Lines, of which a line that cannot be read
+        is a failed item, as for `read`. Either may be packed by gzip.
     format : str, optional
         The document's format; recognised if left out.
 
@@ -386,7 +415,13 @@ def read_items(path: str | os.PathLike[str], format: str | None = None) -> Itera
     >>> folder.cleanup()
     """
     file = files.as_path(path)
-    return formatters.read_items(lambda: files.opened(file), format)
+
+    def open_file() -> AbstractContextManager[BinaryIO]:
+        return files.opened(file)
+
+    if lines.is_lines(open_file, file.name):
+        return lines.iterate_items(open_file, format)
+    return formatters.read_items(open_file, format)
 
 
 def convert(document: Any, to: str, format: str | None = None, *, lossy: bool = False, **options: Any) -> Any:
@@ -394,8 +429,8 @@ def convert(document: Any, to: str, format: str | None = None, *, lossy: bool = 
 
     Parameters
     ----------
-    document : dict
-        The document.
+    document : dict, or path
+        A document, or the file that holds one, as for `read`.
     to : str
         The format wanted.
     format : str, optional
@@ -403,7 +438,8 @@ def convert(document: Any, to: str, format: str | None = None, *, lossy: bool = 
     lossy, **options
         As for `xplain.to_document`.
     """
-    return to_document(from_document(document, format), to, lossy=lossy, **options)
+    value = read(document, format) if isinstance(document, (str, os.PathLike)) else from_document(document, format)
+    return to_document(value, to, lossy=lossy, **options)
 
 
 def validate(document: Any, format: str | None = None) -> list[Problem]:
@@ -412,17 +448,20 @@ def validate(document: Any, format: str | None = None) -> list[Problem]:
     Parameters
     ----------
     document : dict, or path
-        A document, or the file that holds one.
+        A document, or the file that holds one, or JSON Lines. Of the latter, paths begin with the number of the line.
     format : str, optional
         The format it must follow; recognised if left out.
     """
     if isinstance(document, (str, os.PathLike)):
-        return formatters.validate_text(files.read(document), format)
+        data, name = files.read(document), files.name_of(document)
+        if lines.is_lines(lines.of_bytes(data), name):
+            return lines.validate_lines(lines.of_bytes(data), format)
+        return formatters.validate_text(data, format)
     return formatters.validate(document, format)
 
 
 def render(
-    subject: Explanation | Results | Record | Sequence[Explanation],
+    subject: Explanation | Results | Record | Sequence[Explanation] | str | os.PathLike[str],
     image: Any = None,
     *,
     kind: str | None = None,
@@ -435,8 +474,8 @@ def render(
 
     Parameters
     ----------
-    subject : Explanation, sequence of Explanation, Comparison, Results or Record
-        What to draw.
+    subject : Explanation, sequence of Explanation, Comparison, Results, Record or path
+        What to draw, or the file that holds it, as for `read`.
     image : path, bytes, PIL.Image.Image, numpy.ndarray or torch.Tensor, optional
         The photo that was explained. An explanation made in this process still holds it. For the page of a job also a
         folder of photos, see `xplain.renderers.job.page.draw`.
@@ -459,6 +498,8 @@ def render(
     """
     from xplain.renderers import draw
 
+    if isinstance(subject, (str, os.PathLike)):
+        subject = read(subject)
     if isinstance(subject, Results) and kind in (None, "page"):
         from xplain.renderers.job import page as job_page
 

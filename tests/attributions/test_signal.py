@@ -99,6 +99,26 @@ def test_segments_get_what_their_readings_add_up_to_shared_out_evenly(method, mo
     assert np.array_equal(values(e)[0], values(e)[1])
 
 
+@pytest.mark.parametrize("method", SEGMENTED)
+def test_the_only_segment_has_the_whole_change_of_the_score(method):
+    division = {"length": WINDOW} if method == "occlusion" else {"segments": 1}
+    options = options_of(method, 0.25, together=True, **division)
+    e = xplain.explain(classifier(linear), RECORDING[:, :WINDOW], method, target=1, **options)
+    expected = shares(RECORDING[:, :WINDOW], baseline=0.25).sum()
+    assert values(e) == pytest.approx(np.full((AXES, WINDOW), expected / (AXES * WINDOW)), abs=1e-6)
+
+
+@pytest.mark.parametrize("method", SEGMENTED)
+def test_a_window_of_one_reading_has_the_whole_change_of_the_score(method):
+    model = xplain.SignalClassifier(lambda windows: windows.sum(axis=2) ** 2, sample_rate_hz=10, window=1)
+    options = options_of(method, 1.0)
+    e = xplain.explain(model, [[3.0, -2.0, 1.0]], method, target=0, **options)
+    assert values(e) == pytest.approx(np.array([[8.0, 3.0, 0.0]]), abs=1e-5)
+    three = xplain.SignalClassifier(lambda windows: windows.sum(axis=2) ** 2, sample_rate_hz=10, window=3)
+    e = xplain.explain(three, [[3.0, -2.0, 1.0]], "shapley", target=0)
+    assert e.attributions[0].quality["players"] == 3
+
+
 def test_a_feature_mask_names_the_segments():
     mask = np.where(np.arange(WINDOW) < 5, 7, 3) * np.ones((AXES, 1), int)
     mask[1, -1] = -4
@@ -252,7 +272,7 @@ def test_the_best_method_depends_on_the_model():
         ("occlusion", {"length": 2, "stride": 3}, "stride must be at most the length, 2 readings, got 3"),
         ("occlusion", {"together": 1}, "together must be True or False, got 1"),
         ("shapley", {"segments": 13}, "segments must be at most 12, the readings of the model's window, got 13"),
-        ("shapley", {"segments": 1, "together": True}, "segments must divide the window into at least 2 segments"),
+        ("captum:KernelShap", {"segments": 1, "together": True}, "segments must be at least 2 for KernelShap, which"),
         ("lime", {"segments": np.zeros((3, 3), int)}, "segments must be a number of segments, or integers (2, 12)"),
         ("lime", {"segments": 0.5}, "segments must be an integer >= 1, got 0.5"),
         ("occlusion", {"baseline": "blur"}, "baseline must be one of 'mean', got 'blur'"),

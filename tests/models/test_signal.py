@@ -97,7 +97,7 @@ def test_files_of_numpy(tmp_path):
     assert source.name == "walk.npy"
     assert np.array_equal(source.content, RAMP)
     assert source.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
-    path.write_bytes(b"no array")
+    path.write_bytes(b"\x93NUMPY no array")
     with refuses(InputError, "recording must be a .npy file of numbers, got one that NumPy cannot read"):
         classifier().prepare(path)
 
@@ -120,8 +120,8 @@ def test_files_of_comma_separated_values(tmp_path, text, axes, expected):
     ("text", "fragments"),
     [
         ("x,y\n1,2\n3\n", ("with 2 numbers in each row, got '3' in row 3",)),
-        ("1;2\n3;4\n", ("a column for each axis, got 1;2 without 'x'",)),
-        ("1,2\n3;4,5\n", ("got '3;4,5' in row 2", "separate them by commas")),
+        ("x;z\n3;4\n", ("a column for each axis, got x, z without 'y'",)),
+        ("1,2\n3;4,5\n", ("must hold numbers in the columns of its axes, got '3;4' in row 2",)),
         ("", ("a row for each reading, got none",)),
         ("x\n1\n2\n", ("a column for each axis, got x without 'y'",)),
         ("x,y\n1,nan\n2,3\n", ("recording must be finite, got 1 readings",)),
@@ -137,7 +137,7 @@ def test_broken_files_of_comma_separated_values(tmp_path, text, fragments):
 @pytest.mark.parametrize(
     ("recording", "fragments"),
     [
-        ("walk.wav", ("a path to a .npy or .csv file", "got 'walk.wav'; convert it")),
+        (b"fLaC and more", ("a file: .csv, .npy", "got a FLAC file; ffmpeg -i IN OUT.wav")),
         ("missing.npy", ("path must be a file that can be read", "missing.npy")),
         (7, ("recording must be an array or a list (axes, time)", "got int")),
         (np.zeros((2, 3, 4)), ("must be numbers (axes, time), got shape (2, 3, 4)", "explain_batch takes several")),

@@ -210,7 +210,8 @@ def test_more_than_can_be_drawn_is_counted():
     [
         ({"signal": READINGS[:, 1:]}, ("signal must be 2 axes of 300 readings as the explained", "got 2 of 299")),
         ({"signal": [READINGS, READINGS]}, ("signal must be one array (axes, time), or one for each", "got 2")),
-        ({"signal": "walk.wav"}, ("signal must be an array or a list", "got 'walk.wav'")),
+        ({"signal": "walk.wav"}, ("path must be a file that can be read", "got 'walk.wav'")),
+        ({"signal": b"OggS"}, ("signal must be an array or a list", "got an Ogg file")),
         ({"axes": ["x"]}, ("axes must be 2 names, one for each axis, got 1",)),
         ({"axes": "xy"}, ("axes must be a sequence of str",)),
         ({"expected": ["walk"]}, ("expected must be a label, or a label or None for each of the 2 windows",)),

@@ -112,15 +112,15 @@ def _add_explain(commands: _Commands) -> None:
         commands,
         "explain",
         "xplain.cli.explain:run",
-        "explain a model's prediction for images or texts",
+        "explain a model's prediction for images, texts or recordings",
         "Example: xplain explain cat.jpg --method grad-cam -o cat.png",
     )
     parser.add_argument(
         "inputs",
         nargs="*",
         metavar="INPUT",
-        help='image file, glob, - for standard input, or .jsonl file with a path, {"image": path, "target": ...} or '
-        '{"text": ...} a line',
+        help="file of an image or a recording, glob, - for standard input, or .jsonl file with a path, "
+        '{"image": path, "target": ...}, {"recording": ...} or {"text": ...} a line',
     )
     parser.add_argument("--text", action="append", default=[], metavar="TEXT", help="text to explain; may be repeated")
     parser.add_argument(
@@ -231,7 +231,7 @@ def _add_render(commands: _Commands) -> None:
         help="the photo that was explained; for the page of a job, a folder of photos that are named as its items",
     )
     parser.add_argument("--text", help="the text that was explained, for a document that does not hold it")
-    parser.add_argument("--signal", metavar="FILE", help="the recording that was explained (.npy, .csv)")
+    parser.add_argument("--signal", metavar="FILE", help="the recording that was explained (.csv, .npy, .wav...)")
     parser.add_argument(
         "-o",
         "--output",

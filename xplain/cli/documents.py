@@ -6,7 +6,7 @@ A job in a file is read item by item where that is enough, since jobs can be lar
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
@@ -14,9 +14,18 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from xplain import api, formatters
 from xplain.cli import streams
-from xplain.errors import InputError
-from xplain.explanation import Explanation, Record, Results
-from xplain.formatters import dumps, from_document, holds_items, loads, read_outline, to_document, validate_text
+from xplain.errors import InputError, XplainError
+from xplain.explanation import Explanation, Item, Record, Results
+from xplain.formatters import (
+    dumps,
+    from_document,
+    holds_items,
+    lines,
+    loads,
+    read_outline,
+    to_document,
+    validate_text,
+)
 from xplain.inputs import files
 from xplain.kernels import jit
 
@@ -28,18 +37,29 @@ _STYLE = ("alpha", "text", "signal")  # arguments of `render` that are passed on
 
 
 def load(name: str, format: str | None = None) -> Explanation | Results | Record:
-    """Read one document; ``-`` is standard input."""
-    return from_document(loads(streams.read_bytes(name)), format)
+    """Read one document, or the lines of a file as a job; ``-`` is standard input."""
+    return _load(name, format)[0]
+
+
+def _load(name: str, format: str | None) -> tuple[Explanation | Results | Record, bool]:
+    """Read as `load`; also return whether the file holds lines."""
+    data = streams.read_bytes(name)
+    open_data = lines.of_bytes(data)
+    if lines.is_lines(open_data, name):
+        return lines.read_results(open_data, "stdin" if name == "-" else name, format), True
+    return from_document(loads(data), format), False
 
 
 def outline(name: str, format: str | None = None) -> Results | None:
     """Read a job without its explanations, item by item; None if the document is no job in a file."""
-    if name == "-" or name.lower().endswith(".jsonl") or not Path(name).is_file():  # a pipe can be read only once
+    if name == "-" or not Path(name).is_file():  # a pipe can be read only once
         return None
 
     def open_file() -> AbstractContextManager[BinaryIO]:
         return files.opened(name)
 
+    if lines.is_lines(open_file, name):
+        return lines.read_results(open_file, name, format, outline=True)
     return read_outline(open_file, format) if holds_items(open_file, format) else None
 
 
@@ -69,14 +89,14 @@ def render(arguments: argparse.Namespace) -> int:
     output = arguments.output
     if output not in (None, "-") and Path(output).suffix.lower() not in streams.PICTURES:
         raise InputError(f"output must end in {', '.join(streams.PICTURES)}, got {output!r}")
-    picture = _page(arguments) or _picture(arguments)
+    page = _page(arguments)
+    picture, failed = (page, 0) if page is not None else _picture(arguments)
     if output is None:
         streams.print_picture(picture)
-        return 0
-    suffix = Path(output).suffix.lower() or ".png"
-    data = picture.parts(suffix)
-    streams.write_bytes(output, data, force=arguments.force)
-    return 0
+    else:
+        suffix = Path(output).suffix.lower() or ".png"
+        streams.write_bytes(output, picture.parts(suffix), force=arguments.force)
+    return 1 if failed else 0
 
 
 def _page(arguments: argparse.Namespace) -> JobPage | None:
@@ -95,8 +115,22 @@ def _page(arguments: argparse.Namespace) -> JobPage | None:
     return job_page.draw(results, arguments.image, lambda: api.read_items(names[0], format), notes=formatters.notes)
 
 
-def _picture(arguments: argparse.Namespace) -> Picture | TextPicture | JobPage:
-    subjects = [subject for name in arguments.documents for subject in _subjects(name, arguments.format)]
+def _picture(arguments: argparse.Namespace) -> tuple[Picture | TextPicture | JobPage, int]:
+    """Draw the documents; also return how many lines among them could not be read."""
+    from xplain.renderers.job.charts import KINDS
+
+    subjects: list[Explanation | Results | Record] = []
+    failed = 0
+    for name in arguments.documents:
+        loaded, is_lines = _load(name, arguments.format)
+        if not is_lines or not isinstance(loaded, Results) or arguments.kind in (*KINDS, "page"):
+            subjects.append(loaded)
+            continue
+        subjects += [item.explanation for item in loaded.items if item.explanation is not None]
+        for item in loaded.items:
+            if item.error is not None:
+                failed += 1
+                streams.note(f"error: {name}, {item.name}: {item.error}")
     if not subjects:
         raise InputError("document must hold something to draw, got none")
     scale = arguments.scale
@@ -104,7 +138,7 @@ def _picture(arguments: argparse.Namespace) -> Picture | TextPicture | JobPage:
         scale = _parse_scale(scale)
     target = arguments.target
     style = {name: getattr(arguments, name) for name in _STYLE if getattr(arguments, name) is not None}
-    return api.render(
+    picture = api.render(
         subjects[0] if len(subjects) == 1 else _explanations(subjects),
         arguments.image,
         kind=arguments.kind,
@@ -113,20 +147,41 @@ def _picture(arguments: argparse.Namespace) -> Picture | TextPicture | JobPage:
         scale=scale,
         **style,
     )
+    return picture, failed
 
 
 def convert(arguments: argparse.Namespace) -> int:
-    """Write a document in another format."""
+    """Write a document in another format; a job to a .jsonl file a line for each item, 1 if some cannot be written."""
     subject = _with_masks(load(arguments.document, arguments.format), arguments.keep, arguments.threshold)
+    if isinstance(subject, Results) and arguments.output.lower().endswith(".jsonl"):
+        encoded = [_encode_item(item, arguments) for item in subject.items]
+        streams.write_bytes(arguments.output, [line for line in encoded if line], force=arguments.force)
+        return 0 if all(encoded) else 1
     streams.write_bytes(arguments.output, encode(subject, arguments.to, lossy=arguments.lossy), force=arguments.force)
     return 0
+
+
+def _encode_item(item: Item, arguments: argparse.Namespace) -> bytes:
+    """Return an item as a line; none if it has no explanation, or its format cannot hold it, which is said."""
+    try:
+        if item.explanation is None:
+            raise InputError(item.error or f"item must hold an explanation, got one that is {item.status}")
+        return encode(item.explanation, arguments.to, lossy=arguments.lossy)
+    except XplainError as error:
+        streams.note(f"error: {item.name}: {error}")
+        return b""
 
 
 def validate(arguments: argparse.Namespace) -> int:
     """Print the problems of each document; 2 if there are any."""
     any_invalid = False
     for name in arguments.documents:
-        problems = validate_text(streams.read_bytes(name), arguments.format)
+        data = streams.read_bytes(name)
+        is_lines = lines.is_lines(lines.of_bytes(data), name)
+        if is_lines:
+            problems = lines.validate_lines(lines.of_bytes(data), arguments.format)
+        else:
+            problems = validate_text(data, arguments.format)
         any_invalid = any_invalid or bool(problems)
         if arguments.json:
             listed = [{"path": problem.path, "message": problem.message} for problem in problems]
@@ -137,15 +192,6 @@ def validate(arguments: argparse.Namespace) -> int:
             if not problems:
                 print(f"{name}: valid")
     return 2 if any_invalid else 0
-
-
-def _subjects(name: str, format: str | None) -> Iterator[Explanation | Results | Record]:
-    """Yield the value of a document, or of each line of a .jsonl file."""
-    data = streams.read_bytes(name)
-    documents = data.splitlines() if name.lower().endswith(".jsonl") else [data]
-    for document in documents:
-        if document.strip():
-            yield from_document(loads(document), format)
 
 
 def _explanations(subjects: Sequence[Explanation | Results | Record]) -> list[Explanation]:

@@ -26,6 +26,9 @@ from xplain.explanation.notes import all_remarks
 from xplain.formatters import loads
 from xplain.inputs import files
 
+#: What a line of inputs may hold: the path of a photo, that of a recording, or a text.
+_KEYS = ("image", "recording", "text")
+
 Writer = Callable[[str, Explanation], str]  # from a name and an explanation to where it was written
 
 
@@ -173,7 +176,7 @@ def _inputs_of(text: str, target: Any) -> Iterator[_Input]:
     """Yield the inputs that one argument names."""
     if text == "-":
         yield _Input("stdin", target, file="-")
-    elif text.lower().endswith(".jsonl"):
+    elif text.lower().removesuffix(".gz").endswith(".jsonl"):
         yield from _inputs_of_lines(text, target)
     elif glob.has_magic(text) and not Path(text).exists():
         names = sorted(glob.glob(text, recursive=True))  # noqa: PTH207 - absolute patterns too
@@ -187,7 +190,7 @@ def _inputs_of(text: str, target: Any) -> Iterator[_Input]:
 
 
 def _inputs_of_lines(file: str, target: Any) -> Iterator[_Input]:
-    """Yield the inputs of a .jsonl file: a path, or an object with ``image`` or ``text``, and maybe ``target``."""
+    """Yield the inputs of a .jsonl file: a path, or an object with one of `_KEYS`, and maybe ``target``."""
     for number, line in enumerate(streams.read_bytes(file).splitlines(), start=1):
         if not line.strip():
             continue
@@ -196,13 +199,15 @@ def _inputs_of_lines(file: str, target: Any) -> Iterator[_Input]:
         except DocumentError as error:
             raise InputError(f"{file}, line {number}, {error.message}") from error
         entry = {"image": value} if isinstance(value, str) else value
-        image_and_text = [entry.get(key) for key in ("image", "text")] if isinstance(entry, dict) else []
-        if sum(isinstance(string, str) for string in image_and_text) != 1:
+        given = [entry.get(key) for key in _KEYS] if isinstance(entry, dict) else []
+        if sum(isinstance(string, str) for string in given) != 1:
             raise InputError(
-                f'{file}, line {number}, must be a path, {{"image": path}} or {{"text": text}}, got {value!r}'
+                f'{file}, line {number}, must be a path, {{"image": path}}, {{"recording": path}} or {{"text": text}}, '
+                f"got {value!r}"
             )
-        image, text = image_and_text
-        yield _Input(image or f"line-{number}", entry.get("target", target), file=image, text=text)
+        image, recording, text = given
+        path = image or recording
+        yield _Input(path or f"line-{number}", entry.get("target", target), file=path, text=text)
 
 
 def _parse_targets(texts: list[str] | None) -> Any:

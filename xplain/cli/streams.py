@@ -29,7 +29,7 @@ def read_bytes(name: str) -> bytes:
         return files.read(name)
     if sys.stdin is None:
         raise InputError("standard input must be open to be read, got a closed one")
-    return sys.stdin.buffer.read()
+    return files.read(sys.stdin.buffer)
 
 
 def write_bytes(name: str, data: bytes | Iterable[bytes], *, force: bool) -> None:

@@ -17,7 +17,7 @@ from xplain.cli.documents import load, outline
 from xplain.cli.explain import load_model, read_input
 from xplain.errors import InputError
 from xplain.explanation import Record, Results
-from xplain.formatters import Value, conversion, from_document, loads, sniff
+from xplain.formatters import Value, conversion, from_document, lines, loads, sniff
 
 _PACKAGES = ("numpy", "pillow", "numba", "torch", "captum", "scikit-image", "transformers", "isal")
 
@@ -104,8 +104,13 @@ def formats(arguments: argparse.Namespace) -> int:
 
 def _print_conversions(name: str, as_json: bool) -> None:
     """Print, for each format, whether a document can be written in it: equal, lossy with the losses, or refused."""
-    document = loads(streams.read_bytes(name))
-    value, source_format = from_document(document), sniff(document)
+    data = streams.read_bytes(name)
+    value: Value
+    if lines.is_lines(lines.of_bytes(data), name):
+        value, source_format = lines.read_results(lines.of_bytes(data), name), "JSON Lines"
+    else:
+        document = loads(data)
+        value, source_format = from_document(document), sniff(document)
     outcomes = {format: conversion(value, format) for format in api.formats()}
     if as_json:
         streams.print_json({"document": name, "format": source_format, "to": outcomes})

@@ -1,53 +1,164 @@
 """Files read whole, and written whole or not at all.
 
 Whatever the system refuses becomes an `InputError` that names the path and the system's reason, so that callers of the
-library and of the command line see one kind of message.
+library and of the command line see one kind of message. Files packed by gzip are unpacked, whatever they are called.
+How much is read is bounded: by the size of a file, and by a limit where nothing has a size, as pipes and devices, and
+what a packed file unpacks to.
 """
 
 from __future__ import annotations
 
+import gzip
 import io
 import os
 import stat
+import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO, cast
 
 from xplain.errors import InputError
 
+MAX_UNSIZED = 1 << 28
+"""The most bytes that are read of a pipe, a device or an open file, and that a packed file may unpack to."""
 
-def read(path: str | os.PathLike[str] | io.IOBase) -> bytes:
-    """Return the bytes of a file, or of an open file; text is encoded as UTF-8.
+#: A packed file that is read piece by piece may unpack to this many times its size; gzip reaches a thousand times.
+_MAX_RATIO = 100
+_CHUNK = 1 << 20
+_GZIP = b"\x1f\x8b"
+
+
+def read(path: Any) -> bytes:
+    """Return the bytes of a file or of an open file, unpacked if they are packed by gzip; text is encoded as UTF-8.
+
+    Parameters
+    ----------
+    path : str, path or file object
+        A file object has ``read``, or holds one that has as its ``file``, as the uploads of web frameworks do.
 
     Raises
     ------
     InputError
-        If it cannot be read.
+        If it cannot be read, cannot be unpacked, or has no size and does not end within `MAX_UNSIZED` bytes.
     """
+    stream = file_object(path)
     try:
-        if isinstance(path, io.IOBase):
-            data = path.read()
-            return data.encode("utf-8", "surrogatepass") if isinstance(data, str) else bytes(data)
-        return as_path(path).read_bytes()
-    except (OSError, ValueError) as error:
+        if stream is not None:
+            data = _read_to(stream, MAX_UNSIZED)
+        else:
+            with as_path(path).open("rb") as file:
+                data = _read_to(file, max(os.fstat(file.fileno()).st_size, MAX_UNSIZED))
+    except (OSError, TypeError, ValueError) as error:  # TypeError: what is read is no bytes
         raise refusal("path must be a file that can be read", path, error) from error
+    if data is None:
+        raise InputError(f"path must be a file, or end within {MAX_UNSIZED} bytes, got more from {_called(path)}")
+    return unpacked(data, _called(path))
+
+
+def file_object(value: Any) -> Any:
+    """Return what has ``read``: an open file itself, or that of an upload; None of anything else."""
+    inner = getattr(value, "file", value)
+    return inner if callable(getattr(inner, "read", None)) else None
+
+
+def unpacked(data: bytes, called: str) -> bytes:
+    """Return bytes that are packed by gzip unpacked, others as they are.
+
+    Parameters
+    ----------
+    data : bytes
+        Of a whole file.
+    called : str
+        What messages call it.
+
+    Raises
+    ------
+    InputError
+        If they cannot be unpacked, or unpack to more than `MAX_UNSIZED` bytes.
+    """
+    if data[:2] != _GZIP:
+        return data
+    try:
+        with gzip.GzipFile(fileobj=io.BytesIO(data)) as stream:
+            content = _read_to(stream, MAX_UNSIZED)
+    except (OSError, EOFError, zlib.error) as error:
+        raise InputError(f"path must be a file that gzip can unpack, got {called}: {error}") from error
+    if content is None:
+        raise InputError(
+            f"path must unpack to at most {MAX_UNSIZED} bytes, got more from {called}; unpack it with gunzip, and name "
+            "the file that this makes"
+        )
+    return content
+
+
+def _read_to(file: Any, limit: int) -> bytes | None:
+    """Return what an open file holds; None if that is more than ``limit`` bytes."""
+    parts: list[bytes] = []
+    left = limit
+    while left >= 0:
+        part = file.read(_CHUNK)
+        part = part.encode("utf-8", "surrogatepass") if isinstance(part, str) else part
+        if not part:
+            return b"".join(parts)
+        parts.append(part)
+        left -= len(part)
+    return None
+
+
+def name_of(path: Any) -> str | None:
+    """Return what a file or an open file is called, if it says so."""
+    if isinstance(path, (str, os.PathLike)):
+        return str(as_path(path))
+    name = getattr(path, "filename", None) or getattr(path, "name", None)
+    return name if isinstance(name, str) else None
+
+
+def _called(path: Any) -> str:
+    name = name_of(path)
+    return repr(path if name is None else name)
 
 
 @contextmanager
 def opened(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
-    """Open a file to read its bytes; it is closed when the block ends.
+    """Open a file to read its bytes, unpacked if they are packed by gzip; it is closed when the block ends.
 
     Raises
     ------
     InputError
-        If it cannot be opened or, in the block, read.
+        If it cannot be opened or, in the block, read or unpacked.
     """
     try:
         with as_path(path).open("rb") as file:
-            yield file
+            is_packed = file.read(2) == _GZIP
+            file.seek(0)
+            if not is_packed:
+                yield file
+                return
+            with gzip.GzipFile(fileobj=file) as unpacking:
+                limit = max(MAX_UNSIZED, _MAX_RATIO * os.fstat(file.fileno()).st_size)
+                yield cast(BinaryIO, _Limited(unpacking, limit, str(path)))
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise refusal("path must be a file that gzip can unpack", path, error) from error
     except OSError as error:
         raise refusal("path must be a file that can be read", path, error) from error
+
+
+class _Limited:
+    """A file that unpacks while it is read, up to a limit."""
+
+    def __init__(self, file: gzip.GzipFile, limit: int, name: str) -> None:
+        self._file, self._left, self._limit, self._name = file, limit, limit, name
+
+    def read(self, size: int = -1) -> bytes:
+        """Return at most ``size`` bytes, all that are left if it is negative."""
+        data = self._file.read(self._left + 1 if size < 0 else min(size, self._left + 1))
+        self._left -= len(data)
+        if self._left < 0:
+            raise InputError(
+                f"path must unpack to at most {self._limit} bytes, got more from {self._name!r}; unpack it with gunzip"
+            )
+        return data
 
 
 def write(path: str | os.PathLike[str], data: bytes | Iterable[bytes], *, overwrite: bool) -> None:

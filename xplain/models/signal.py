@@ -45,12 +45,18 @@ class PreparedSignal:
         First reading of each window.
     length : int
         Readings in a window.
+    axes : tuple of str or None
+        Names of the axes: the model's, or those that the recording has.
+    notes : tuple of str
+        What a reader has to know of how the recording was read.
     """
 
     source: Source
     values: Float32
     starts: tuple[int, ...]
     length: int
+    axes: tuple[str, ...] | None = None
+    notes: tuple[str, ...] = ()
 
     def windows(self) -> Float32:
         """Return the windows as float32 (windows, axes, readings)."""
@@ -156,15 +162,23 @@ class SignalClassifier(Classifier):
             raise InputError(f"{name} must be one number, or one for each of {len(self.axes)} axes, got {len(column)}")
         return column
 
+    @property
+    def _axis_count(self) -> int | None:
+        """How many axes a recording has; None if nothing says it: one mean for all axes does not."""
+        count = max(len(self.mean), len(self.std))
+        return len(self.axes) if self.axes is not None else count if count > 1 else None
+
     def prepare(self, recording: Any) -> PreparedSignal:
         """Read a recording, normalise it and divide it into windows.
 
         Parameters
         ----------
-        recording : array_like, torch.Tensor or path
-            Numbers (axes, time), or (time,) for one axis; or a file: ``.npy`` with such numbers, or ``.csv`` with a
-            column for each axis and a row for each reading. A first row of names is recognised: the columns are those
-            that ``axes`` names, or all but one named time or timestamp.
+        recording : array_like, torch.Tensor, data frame, mapping, bytes, path or file object
+            Numbers (axes, time), or (time,) for one axis; a data frame or a series (of pandas or polars), or a
+            dictionary of axis to readings. Files are recognised by what they hold, also packed by gzip: tables as text
+            with a column for each axis and a row for each reading, ``.npy``, ``.npz``, WAV (readings from -1 to 1), and
+            JSON: arrays, or Edge Impulse's acquisition format. Of a table the columns are those that ``axes`` names, or
+            all but clocks and counters of rows. A clock is compared with ``sample_rate_hz``.
 
         Returns
         -------
@@ -174,9 +188,10 @@ class SignalClassifier(Classifier):
         Raises
         ------
         InputError
-            If the recording cannot be read, is not finite, has other axes than the model, or is shorter than a window.
+            If the recording cannot be read or could be read in several ways, is not finite, has other axes or another
+            rate than the model, was taken unevenly, or is shorter than a window.
         """
-        loaded = signals.load(recording, self.axes)
+        loaded = signals.load(recording, self.axes, count=self._axis_count, rate_hz=self.sample_rate_hz)
         values = loaded.values
         self._check_shape(values.shape)
         normalised = ((values - self.mean) / self.std).astype(np.float32)
@@ -188,12 +203,12 @@ class SignalClassifier(Classifier):
             content=values,
         )
         starts = tuple(masks.starts(values.shape[1], self.window, self.stride).tolist())
-        return PreparedSignal(source, normalised, starts, self.window)
+        return PreparedSignal(source, normalised, starts, self.window, self.axes or loaded.axes, loaded.notes)
 
     def _check_shape(self, shape: tuple[int, ...]) -> None:
         axes, time = shape
-        expected = len(self.axes) if self.axes is not None else max(len(self.mean), len(self.std))
-        if axes != expected and (self.axes is not None or expected > 1):  # one mean for all says nothing about axes
+        expected = self._axis_count
+        if expected is not None and axes != expected:
             remedy = "; it lies on its side: transpose it" if time == expected else ""
             raise InputError(f"recording must have {expected} axes, got {axes} (of {time} readings){remedy}")
         if time < self.window:
@@ -247,7 +262,7 @@ class SignalClassifier(Classifier):
 
         Parameters
         ----------
-        recording : array_like, torch.Tensor or path
+        recording : array_like, data frame, path or file object
             As for `prepare`.
         top : int
             How many classes to return for each window.

@@ -128,6 +128,11 @@ class _Call:
         options.pop("of", None)
         self._baselines = self._take_baselines(options, signature.baseline)
         self._players = options.pop("players", None)
+        if self._name == "KernelShap" and self._players.count < 2:
+            raise InputError(
+                f"{self._players.noun} must be at least 2 for KernelShap, which draws how many are present, got 1; use "
+                "shapley"
+            )
         if self._name == "ShapleyValues" and self._players.count > _MOST_PERMUTED:
             raise AttributionError(
                 f"{self._players.noun} must be at most {_MOST_PERMUTED} for ShapleyValues, which tries all orders, got "

@@ -9,7 +9,7 @@ import numpy as np
 
 from xplain.attributions.given.numbers import Float64
 from xplain.attributions.given.reading import Asked, Placed, Reading
-from xplain.attributions.kinds.signals import add_maps, recording_prediction
+from xplain.attributions.kinds.signals import add_maps, recording_prediction, with_axes, with_reading
 from xplain.explanation import Attribution, Explanation, Provenance, SignalScores
 from xplain.models import SignalClassifier
 
@@ -74,8 +74,15 @@ class Recording(Asked):
         """Make an explanation of the readings' numbers."""
         model, scores = self._classifier, self._window_scores
         attributions = tuple(
-            Attribution(target, SignalScores(values.astype(np.float32)), provenance.method, notes)
+            Attribution(
+                target,
+                SignalScores(values.astype(np.float32)),
+                provenance.method,
+                with_reading(notes, self.prepared),
+            )
             for target, values, notes in zip(self.targets, maps, quality, strict=True)
         )
         predictions = model.predictions_of(self.prepared, scores, top=scores.shape[1])
-        return Explanation(model.task, self.prepared.source, predictions, attributions, provenance)
+        return Explanation(
+            model.task, self.prepared.source, predictions, attributions, with_axes(provenance, self.prepared)
+        )

@@ -22,7 +22,7 @@ from xplain.attributions.kinds.backgrounds import gathered, members
 from xplain.attributions.kinds.views import ClassView, numbered
 from xplain.attributions.table import Method
 from xplain.errors import InputError
-from xplain.explanation import Attribution, Explanation, Prediction, SignalScores, Source, Window
+from xplain.explanation import Attribution, Explanation, Prediction, Provenance, SignalScores, Source, Window
 from xplain.inputs import baselines as baseline_images
 from xplain.kernels import masks
 from xplain.models import Geometry, Prepared, PreparedSignal, SignalClassifier
@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
 Baseline = float | str | npt.ArrayLike
 Scores = npt.NDArray[np.float64]
+
+_SEGMENTS = 10  # of a window's time, if a caller does not say how many
 
 
 def explain(
@@ -129,20 +131,23 @@ class Windows(ClassView):
         specs = list(baselines) if several and baselines else members("baselines", baselines, 2)
         return [self._baseline(prepared, spec) for spec in specs]
 
-    def players(self, prepared: Prepared, *, segments: Any = 10, together: bool = False) -> Players:
+    def players(self, prepared: Prepared, *, segments: Any = None, together: bool = False) -> Players:
         """Return segments of the window as players; the value of a segment is shared out evenly among its readings.
 
         Parameters
         ----------
         prepared : Prepared
             The window.
-        segments : int, or integer array (axes, time)
+        segments : int, or integer array (axes, time), optional
             Into how many segments the window's time is divided; or a feature mask, where readings of one segment share
-            a number.
+            a number. If left out 10, or one for each reading of a shorter window. The only one has the whole change of
+            the score.
         together : bool
             Whether a segment of time holds all axes; else there is one for each axis. A feature mask ignores it.
         """
         axes, time = prepared.array.shape[1:]
+        if segments is None:
+            segments = min(_SEGMENTS, time)
         if np.ndim(segments) == 0:
             count = _check.integer("segments", segments, least=1)
             if count > time:
@@ -159,8 +164,6 @@ class Windows(ClassView):
                 )
         _, inverse = np.unique(labels, return_inverse=True)
         numbered: npt.NDArray[np.int64] = inverse.reshape(axes, time).astype(np.int64)
-        if not numbered.any():
-            raise InputError("segments must divide the window into at least 2 segments, got 1; raise segments")
         return Players(numbered, is_shared=True, noun="segments", remedy="lower segments")
 
     def cover(
@@ -242,12 +245,12 @@ def _explain_recording(
         quality |= {"windows": len(numbers), "windows_per_reading": [int(counts.min()), int(counts.max())]}
         evidence = SignalScores(maps[t])
         quality = with_notes(quality, evidence.values, [each.checks[t] for each in of_windows])
+        quality = with_reading(quality, prepared)
         attributions.append(Attribution(prediction, evidence, entry.name, quality))
     options = {**provenance.options, "windows": None if windows is None else numbers}
+    provenance = with_axes(replace(provenance, options=options), prepared)
     predictions = model.predictions_of(prepared, scores, top=scores.shape[1])
-    return Explanation(
-        model.task, prepared.source, predictions, tuple(attributions), replace(provenance, options=options)
-    )
+    return Explanation(model.task, prepared.source, predictions, tuple(attributions), provenance)
 
 
 def _window_numbers(windows: Any, count: int) -> list[int]:
@@ -270,6 +273,18 @@ def recording_prediction(
     """Return one class of a recording as a prediction: its mean probability (classes,) over the explained windows."""
     prediction = model.prediction_of(float(mean_probabilities[index]), index, len(mean_probabilities))
     return replace(prediction, region=region)
+
+
+def with_reading(quality: dict[str, Any], prepared: PreparedSignal) -> dict[str, Any]:
+    """Return quality with what a reader has to know of how the recording was read."""
+    return {**quality, "notes": [*prepared.notes, *quality.get("notes", ())]} if prepared.notes else quality
+
+
+def with_axes(provenance: Provenance, prepared: PreparedSignal) -> Provenance:
+    """Return provenance that names the axes, also where the recording does and the model does not."""
+    if prepared.axes is None:
+        return provenance
+    return replace(provenance, preprocessing={**provenance.preprocessing, "axes": list(prepared.axes)})
 
 
 def add_maps(
