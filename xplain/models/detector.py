@@ -16,6 +16,7 @@ from xplain.models import borrowing
 from xplain.models.detections import Detections, read_detections
 from xplain.models.geometry import Geometry, Preprocess
 from xplain.models.image import ImageModel
+from xplain.models.targets import is_sequence_of_targets
 
 if TYPE_CHECKING:
     import torch
@@ -119,14 +120,14 @@ class Detector(ImageModel):
     def candidate_tensors(self, batch: torch.Tensor) -> list[Detections]:
         """Return as tensors the candidates of a batch, or its detections if there are none; gradients flow."""
         size = (int(batch.shape[2]), int(batch.shape[3]))
-        return self._read_candidates(self.function(batch), len(batch), size)
+        return self._read_candidates(self.call(batch), len(batch), size)
 
     def _call(self, batch: npt.NDArray[Any]) -> tuple[Any, tuple[int, int]]:
         """Return what the model returns for a batch, and height and width of its input."""
         size = batch.shape[2:] if self.channel_axis == 0 else batch.shape[1:3]
         with borrowing.evaluation(self.module, gradients=False):
             inputs = batch if self.module is None else self.to_tensor(batch)
-            return self.function(inputs), (size[0], size[1])
+            return self.call(inputs), (size[0], size[1])
 
     def _read_candidates(self, outputs: Any, count: int, size: tuple[int, int]) -> list[Detections]:
         return self._read(getattr(self.postprocess, "candidates", self.postprocess), outputs, count, size)
@@ -209,7 +210,7 @@ class Detector(ImageModel):
             if not isinstance(target.region, Box):
                 raise _check.wrong("target", "a prediction with a Box", target)
             return [predictions.index(target) if target in predictions else target]
-        if isinstance(target, (list, tuple, np.ndarray)):
+        if isinstance(target, tuple) or is_sequence_of_targets(target):
             resolved = [item for part in target for item in self._resolve(part, predictions)]
             if not resolved:
                 raise InputError("target must name at least one detection, got an empty sequence")

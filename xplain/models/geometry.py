@@ -245,7 +245,10 @@ class Preprocess:
         count = _CHANNELS[self.channels]
         values = tuple(value) if isinstance(value, Iterable) and not isinstance(value, str) else (value,) * count
         if len(values) != count:
-            raise InputError(f"Preprocess.{name} must have {count} values for {self.channels}, got {len(values)}")
+            remedy = "; for one grey channel, channels='L'" if len(values) == 1 else ""
+            raise InputError(
+                f"Preprocess.{name} must have {count} values for {self.channels}, got {len(values)}{remedy}"
+            )
         return tuple(_check.number(f"Preprocess.{name}", number) for number in values)
 
     def __call__(self, pixels: npt.NDArray[np.uint8]) -> tuple[npt.NDArray[np.float32], Geometry]:

@@ -106,7 +106,7 @@ class Segmenter(ImageModel):
 
     def forward(self, batch: torch.Tensor) -> torch.Tensor:
         """Return the maps (batch, classes, h, w) of the module; gradients flow."""
-        maps: torch.Tensor = self._check_output(self.function(batch), len(batch))
+        maps: torch.Tensor = self._check_output(self.call(batch), len(batch))
         return maps
 
     def maps(self, batch: npt.NDArray[Any]) -> npt.NDArray[Any]:
@@ -124,7 +124,7 @@ class Segmenter(ImageModel):
         """
         with borrowing.evaluation(self.module, gradients=False):
             inputs = batch if self.module is None else self.to_tensor(batch)
-            maps = outputs.as_numpy(self._check_output(self.function(inputs), len(batch)))
+            maps = outputs.as_numpy(self._check_output(self.call(inputs), len(batch)))
         if not np.isfinite(maps).all():
             raise InputError("model output must be finite, got NaN or infinity")
         return maps

@@ -74,7 +74,7 @@ def resolve_targets(
 
     Parameters
     ----------
-    target : None, int, str, tuple of str, Margin, or a sequence of those
+    target : None, int, str, tuple of str, Margin, or several of those in a list, range, array or tensor
         None is the class with the highest score, ``"top-3"`` the three highest; an int is a class number; a str is a
         label (also a level path ``"a > b"``), in any case if only one matches, or a margin ``"a - b"``.
     scores : numpy.ndarray
@@ -144,7 +144,9 @@ def _margin(target: Any, labels: Sequence[Label] | None) -> Pair | None:
 
 def is_sequence_of_targets(target: Any) -> bool:
     """Whether a caller names several targets; a tuple of str is a single one, a label with its levels."""
-    return isinstance(target, (list, np.ndarray)) or (
+    if hasattr(target, "ndim"):  # an array or a tensor; without an axis it is one number
+        return bool(target.ndim)
+    return isinstance(target, (list, range)) or (
         isinstance(target, tuple) and not all(isinstance(part, str) for part in target)
     )
 
@@ -166,12 +168,17 @@ def _class_of_label(target: str | tuple[str, ...], count: int | None, labels: Se
     if not matches:
         names = [" > ".join(label) for label in labels] if labels else [str(i) for i in range(count or 0)]
         raise UnknownNameError("target", target, names)
-    return matches[0]
+    return _class_of(matches[0], count, labels)
 
 
 def _matches(target: str | tuple[str, ...], labels: Sequence[Label] | None) -> list[int]:
-    """Return the classes with a label: those spelt exactly so, or else those that differ in case only."""
+    """Return the classes with a label: those spelt exactly so, or else those that differ in case only.
+
+    Where there are no labels, the number of a class is its label.
+    """
     wanted = " > ".join(target) if isinstance(target, tuple) else target
-    names = [" > ".join(label) for label in labels or ()]
+    if not labels:
+        return [int(wanted)] if wanted.isdecimal() else []
+    names = [" > ".join(label) for label in labels]
     exact = [i for i, name in enumerate(names) if name == wanted]
     return exact or [i for i, name in enumerate(names) if name.casefold() == wanted.casefold()]
