@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 import xplain
+from tests.models.library_pixels import photo as noise
 from tests.support import refuses
 from xplain.errors import AttributionError, InputError
 from xplain.models import Detector, ImageClassifier, Preprocess, Segmenter
@@ -92,30 +93,35 @@ def test_image_processors_of_transformers_say_how_images_are_prepared(settings, 
         ("CLIPImageProcessorPil", {"size": {"shortest_edge": 250}}),
         ("ConvNextImageProcessorPil", {"size": {"shortest_edge": 224}}),
         ("ViTImageProcessorPil", {"do_resize": False, "rescale_factor": 1 / 128}),
+        ("DeiTImageProcessorPil", {}),
+        ("BitImageProcessorPil", {"size": {"shortest_edge": 57}, "crop_size": {"height": 48, "width": 41}}),
+        ("SegformerImageProcessorPil", {"size": {"height": 100, "width": 131}}),
+        ("DPTImageProcessorPil", {}),
     ],
 )
 def test_real_image_processors_do_the_same(name, settings):
-    """On a smooth photo: of resampling twice and rounding in between, at most two grey values remain."""
+    """To the pixel, on a photo whose sides are odd, and none of them a multiple of the input's."""
     transformers = pytest.importorskip("transformers", reason="transformers is in the test group")
     processor = getattr(transformers, name, None) or getattr(transformers, name.removesuffix("Pil"))
     processor = processor(**settings)
-    y, x = np.mgrid[:250, :300]
-    photo = np.stack([x * 0.8, y, 255 - x * 0.5], axis=2).astype(np.uint8)
+    photo = noise(251, 303)
     expected = np.asarray(processor(photo, return_tensors="np")["pixel_values"][0])
-    array, _ = Preprocess.of(processor)(photo)
+    preprocess = Preprocess.of(processor)
+    assert type(preprocess) is Preprocess  # nothing of transformers is called
+    array, _ = preprocess(photo)
     assert array.shape == expected.shape
-    np.testing.assert_allclose(array, expected, rtol=0, atol=2.5 / 255 / min(Preprocess.of(processor).std))
+    np.testing.assert_allclose(array, expected, rtol=2e-6, atol=2e-6)
 
 
 @pytest.mark.parametrize(
     ("source", "fragments"),
     [
         (nn.Linear(1, 1), ["source must say how images are prepared", "got Linear", "xplain.Preprocess(size="]),
-        (changed(TIMM, crop_mode="border"), ["crop_mode must be 'center'", "got 'border' with 0.9"]),
+        (changed(TIMM, crop_mode="top"), ["crop_mode must be one of 'center', 'squash', 'border', got 'top'"]),
         (changed(TIMM, interpolation="lanczos"), ["interpolation must be bilinear or bicubic, got 'lanczos'"]),
         (changed(TORCHVISION, interpolation=InterpolationMode.NEAREST), ["got 'nearest'"]),
         (changed(TORCHVISION, crop_size=None), ["a resize of the shorter side and a crop, got (256,) and ()"]),
-        (changed(TORCHVISION, crop_size=[288]), ["a square of at most the shorter side of 256, got (288, 288)"]),
+        (changed(TORCHVISION, crop_size=[288]), ["crop_size must be at most the shorter side of 256, got (288, 288)"]),
         (changed(TRANSFORMERS, do_pad=True), ["do_pad must be False, got True", "write it out"]),
         (changed(TRANSFORMERS, rescale_offset=True), ["rescale_offset must be False"]),
         (changed(TRANSFORMERS, size={"shortest_edge": 800, "longest_edge": 1333}), ["size must be a height"]),

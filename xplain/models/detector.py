@@ -14,8 +14,9 @@ from xplain.errors import InputError, UnknownNameError
 from xplain.explanation import Box, Prediction
 from xplain.models import borrowing
 from xplain.models.detections import Detections, read_detections
-from xplain.models.geometry import Geometry, Preprocess
+from xplain.models.geometry import Geometry
 from xplain.models.image import ImageModel
+from xplain.models.preprocessing.preprocess import Preprocess
 from xplain.models.targets import is_sequence_of_targets
 
 if TYPE_CHECKING:

@@ -18,7 +18,8 @@ from xplain.explanation import Prediction, Source
 from xplain.inputs import images, pixels
 from xplain.models import borrowing, outputs
 from xplain.models.base import Classifier, Model
-from xplain.models.geometry import Geometry, Preprocess
+from xplain.models.geometry import Geometry
+from xplain.models.preprocessing.preprocess import Preprocess
 
 if TYPE_CHECKING:
     import torch
