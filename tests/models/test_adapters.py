@@ -174,6 +174,30 @@ def test_ultralytics_and_torchvision_detections_and_their_names():
     assert explanation.attributions[0].evidence.values.min() > 0
 
 
+def test_detections_of_supervision():
+    """As an object with ``xyxy``, ``confidence`` and ``class_id``, alone or one for each image."""
+
+    def found(**values):
+        defaults = {"xyxy": np.array([[1.0, 1, 5, 5]]), "confidence": np.array([0.75], np.float32),
+                    "class_id": np.array([1]), "mask": None, "data": {"class_name": np.array(["dog"])}}  # fmt: skip
+        return SimpleNamespace(**{**defaults, **values})
+
+    photo = np.zeros((8, 8, 3), np.uint8)
+    for detections in (found(), [found()], found(class_id=None)):
+        (dog,) = Detector(lambda images, each=detections: each, labels=["cat", "dog"]).predict(photo)
+        assert (dog.name, dog.score, dog.region.x1) == ("dog", 0.75, 5.0)
+    with refuses(InputError, "model output[0] must have boxes, labels and scores, got no scores"):
+        Detector(lambda images: found(confidence=None)).predict(photo)
+
+
+def test_scores_that_are_no_probabilities_are_refused():
+    for score, fragment in ((87.5, "got 87.5 to 87.5; for logits pass output='logit'"), (-2.0, "got -2 to -2")):
+        found = {"boxes": [[1.0, 1, 5, 5]], "labels": [1], "scores": [score]}
+        with refuses(InputError, "model output must hold scores from 0 to 1", fragment):
+            Detector(lambda images, each=found: [each]).predict(np.zeros((8, 8, 3), np.uint8))
+        assert Detector(lambda images, each=found: [each], output="logit").predict(np.zeros((8, 8, 3), np.uint8))
+
+
 class Network(nn.Module):
     def __init__(self):
         super().__init__()

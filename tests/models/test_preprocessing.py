@@ -229,6 +229,13 @@ def test_evidence_of_a_function_is_in_pixels_of_the_photo():
     assert described == {"function": f"{__name__}.halve", "geometry": "measured"}
 
 
+def test_a_model_takes_a_function_as_its_preprocess():
+    model = xplain.ImageClassifier(torch.nn.Flatten(), preprocess=TensorResize(32, 24))
+    assert np.array_equal(model.prepare(photo(40, 30)).array, Preprocess.of(TensorResize(32, 24))(photo(40, 30))[0])
+    with refuses(InputError, "preprocess must be a Preprocess or None, got 3; xplain.Preprocess.of reads many"):
+        xplain.ImageClassifier(torch.nn.Flatten(), preprocess=3)
+
+
 def test_a_strip_is_resized_without_the_memory_of_the_whole():
     """Its resized photo would have 7 billion pixels."""
     strip = np.zeros((2, 60_000, 3), np.uint8)

@@ -80,9 +80,11 @@ class ImageModel(Model):
         self._set_image_options(preprocess, layer)
 
     def _set_image_options(self, preprocess: Preprocess | None, layer: str | None) -> None:
+        if callable(preprocess) and not isinstance(preprocess, Preprocess):
+            preprocess = Preprocess.of(preprocess)
         if preprocess is not None and not isinstance(preprocess, Preprocess):
-            raise _check.wrong("preprocess", "a Preprocess or None", preprocess)
-        self.preprocess = preprocess
+            raise _check.wrong("preprocess", "a Preprocess or None", preprocess, "xplain.Preprocess.of reads many")
+        self.preprocess: Preprocess | None = preprocess
         self.layer = None if layer is None else _check.string("layer", layer)
 
     @property
@@ -204,8 +206,8 @@ class ImageClassifier(ImageModel, Classifier):
     labels : sequence of str, or mapping of int to str, optional
         The classes' labels; a label may be a path, as a tuple of str. If left out, those of the model
         (``config.id2label``, ``names``), else the class numbers.
-    preprocess : Preprocess, optional
-        How a photo becomes the input. Without it a module is given the image itself, with all channels of an array:
+    preprocess : Preprocess or callable, optional
+        How a photo becomes the input; what `Preprocess.of` can call is called. Without it a module is given the image itself, with all channels of an array:
         integers as 0..1, arrays of floats as they are.
     output : {"logit", "probability"}
         What the model returns.
