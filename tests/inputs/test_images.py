@@ -104,8 +104,10 @@ def test_integers_that_may_mean_several_things_are_refused(values, fragments):
         assert load(values / 65535).pixels.max() == round(values.max() / 65535 * 255)  # the remedy
 
 
-def test_an_image_of_sixteen_bits_may_be_black():
-    assert load(encoded(Image.fromarray(np.array([[0, 255]], np.uint16)))).pixels.max() == 0
+def test_an_array_and_a_file_of_the_same_sixteen_bits_mean_the_same(photo):
+    for values in (photo[:, :, 0].astype(np.uint16), photo[:, :, 0].astype(np.uint16) * 257):
+        for image in (values, Image.fromarray(values), encoded(Image.fromarray(values))):
+            assert np.array_equal(load(image).pixels[:, :, 0], photo[:, :, 0])
 
 
 def test_floats_within_0_and_1_keep_their_meaning_and_others_are_stretched():

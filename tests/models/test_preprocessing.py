@@ -93,6 +93,11 @@ def test_processors_with_rules_of_their_own_are_called(name, size):
     assert (weights * columns).sum() == pytest.approx(20.7, abs=0.3)
 
 
+def test_a_preprocess_is_its_own():
+    preprocess = Preprocess(size=8)
+    assert Preprocess.of(preprocess) is preprocess
+
+
 def test_steps_of_evaluation_become_settings():
     """A Compose by the names of its steps; a step that leaves an RGB photo as it is does not matter."""
     steps = [
@@ -225,8 +230,11 @@ def test_evidence_of_a_function_is_in_pixels_of_the_photo():
     values = explanation.attributions[0].evidence.values
     row, column = np.unravel_index(values.argmax(), values.shape)
     assert (row // 2, column // 2) == (5, 7)
-    described = explanation.provenance.preprocessing
+    again = xplain.from_document(xplain.to_document(explanation))
+    described = again.provenance.preprocessing
     assert described == {"function": f"{__name__}.halve", "geometry": "measured"}
+    declared = Preprocess.from_callable(halve, Preprocess(size=(20, 15), resize="stretch")).describe()
+    assert declared["geometry"]["resize"] == "stretch"
 
 
 def test_a_model_takes_a_function_as_its_preprocess():

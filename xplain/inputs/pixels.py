@@ -110,8 +110,7 @@ def _deep(image: Image.Image, name: str) -> Numbers:
     if image.mode == "I":  # 32 bits, in which Pillow keeps images of 16, too
         return brightness(values.astype(np.uint16) if values.min() >= 0 and values.max() <= 65535 else values, name)
     if image.mode != "F":
-        values = values.astype(np.uint16)
-        return brightness(values, name) if values.max() > 255 else values  # a black photo is no photo of 8 bits
+        return brightness(values.astype(np.uint16), name)
     values = brightness(values, name)
     if values.min() < 0 or values.max() > 255:
         raise InputError(

@@ -207,8 +207,9 @@ class ImageClassifier(ImageModel, Classifier):
         The classes' labels; a label may be a path, as a tuple of str. If left out, those of the model
         (``config.id2label``, ``names``), else the class numbers.
     preprocess : Preprocess or callable, optional
-        How a photo becomes the input; what `Preprocess.of` can call is called. Without it a module is given the image itself, with all channels of an array:
-        integers as 0..1, arrays of floats as they are.
+        How a photo becomes the input; a function, such as a ``Compose``, is read by `Preprocess.of`. Without it a
+        module is given the image itself, with all channels of an array: integers as 0..1, arrays of floats as they
+        are.
     output : {"logit", "probability"}
         What the model returns.
     multilabel : bool

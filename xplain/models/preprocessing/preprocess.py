@@ -152,6 +152,8 @@ class Preprocess:
         >>> preprocess.size, preprocess.resize, preprocess.crop, preprocess.mean
         ((224, 224), 'shorter-side', 0.875, (0.5, 0.5, 0.5))
         """
+        if isinstance(source, Preprocess):
+            return source
         declared = settings.preprocessing_of(source)
         try:
             plain = cls(**declared.settings())
