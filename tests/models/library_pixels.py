@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-FOLDER = Path(__file__).parents[1] / "data" / "preprocessing"
+FOLDER = Path(__file__).parent / "libraries"
 PHOTOS = ((61, 47), (47, 62), (33, 100), (13, 17), (128, 97))
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
