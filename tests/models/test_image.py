@@ -89,6 +89,18 @@ def test_modules_of_other_channels_say_what_to_do(channels, kind):
         assert model.predict(photo)
 
 
+@pytest.mark.parametrize("preprocess", [Preprocess(size=4, mean=0.5, std=0.25), Preprocess((4, 5), "stretch"), None])
+def test_the_remedy_for_grey_modules_works(preprocess):
+    module = nn.Sequential(nn.Conv2d(1, 2, 1), nn.AdaptiveAvgPool2d(1), nn.Flatten())
+    with pytest.raises(InputError) as caught:
+        ImageClassifier(module, preprocess=preprocess).predict(IMAGE)
+    remedy = eval(str(caught.value).split("preprocess=")[1], {"xplain": xplain})
+    array = ImageClassifier(module, preprocess=remedy).prepare(IMAGE).array
+    like = preprocess or Preprocess(size=None, resize="none")
+    assert array.shape == (1, *like(IMAGE)[0].shape[1:])
+    assert (remedy.mean, remedy.std) == (like.mean[:1], like.std[:1])
+
+
 def test_errors_of_a_module_that_are_none_of_channels_stay():
     with pytest.raises(RuntimeError, match="shapes cannot be multiplied"):
         ImageClassifier(nn.Sequential(nn.Conv2d(3, 1, 1), nn.Flatten(), nn.Linear(7, 2))).predict(IMAGE)

@@ -171,8 +171,7 @@ class ImageModel(Model):
             return None
         taken = int(taken)
         if taken == 1:
-            size = "size=None, resize='none'" if self.preprocess is None else "..."
-            remedy = f"make photos grey: preprocess=xplain.Preprocess({size}, channels='L')"
+            remedy = f"make photos grey: preprocess=xplain.Preprocess({self._grey_settings()})"
         elif self.preprocess is not None:
             remedy = "leave out preprocess, and pass an array (height, width, channels) with all of them"
         else:
@@ -181,6 +180,14 @@ class ImageModel(Model):
             f"image must have the number of channels that the model's layer {name!r} takes, {taken}, got {given}; "
             f"{remedy}"
         )
+
+    def _grey_settings(self) -> str:
+        """Return the arguments of a `Preprocess` that makes photos grey and is otherwise like that of the model."""
+        like = self.preprocess or Preprocess(size=None, resize="none")
+        same = {"size": like.size, "resize": like.resize, "channels": "L"}
+        same |= {name: values[0] for name in ("mean", "std") if len(set(values := getattr(like, name))) == 1}
+        plain = {"mean": 0.0, "std": 1.0, "resize": "shorter-side"}
+        return ", ".join(f"{name}={value!r}" for name, value in same.items() if value != plain.get(name, ()))
 
     def to_tensor(self, batch: npt.NDArray[Any]) -> torch.Tensor:
         """Return a batch as a tensor of the module's device and floating type; a copy, as modules may change it."""

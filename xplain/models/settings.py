@@ -94,14 +94,14 @@ def _timm(source: Any) -> Settings:
     mode, fraction = _value(source, "crop_mode") or "center", _value(source, "crop_pct") or _TIMM_CROP
     if mode not in _TIMM_MODES:
         raise _unsupported("crop_mode", "one of " + ", ".join(map(repr, _TIMM_MODES)), repr(mode))
-    mean = tuple(_value(source, "mean"))
+    mean = _numbers(source, "mean")
     return {
         "size": (height, width),
         "resize": _TIMM_MODES[mode],
         # timm resizes for a whole number of pixels.
         "crop": (height / math.floor(height / fraction), width / math.floor(width / fraction)),
         "mean": mean,
-        "std": tuple(_value(source, "std")),
+        "std": _numbers(source, "std"),
         "channels": "L" if channels == 1 else "RGB",
         "interpolation": _filter_name(_value(source, "interpolation")),
     } | ({"fill": tuple(round(255 * value) for value in mean)} if mode == "border" and channels == 3 else {})
@@ -113,8 +113,8 @@ def _torchvision(source: Any) -> Settings:
         raise _unsupported("transforms", "a resize of the shorter side and a crop", f"{resize} and {crop}")
     return {
         **_resize_and_crop(resize[0], (crop[0], crop[-1])),
-        "mean": tuple(_value(source, "mean")),
-        "std": tuple(_value(source, "std")),
+        "mean": _numbers(source, "mean"),
+        "std": _numbers(source, "std"),
         "interpolation": _filter_name(_value(source, "interpolation")),
     }
 
@@ -126,9 +126,10 @@ def _transformers(source: Any) -> Settings:
     if _value(source, "backend") == "torchvision" or type(source).__name__.endswith("Fast"):
         raise _unsupported("backend", "'pil'", "one that resizes tensors, whose grey values differ by 1 here and there")
     # transformers: (pixel * factor - mean) / std; a Preprocess: (pixel / 255 - mean) / std.
-    scale = 255 * _value(source, "rescale_factor") if _value(source, "do_rescale") else 255.0
+    rescaled = _value(source, "do_rescale") is not False  # configurations of old say nothing of it, and are
+    scale = 255 * (_value(source, "rescale_factor") or 1 / 255) if rescaled else 255.0
     normalised = _value(source, "do_normalize")
-    mean, std = (tuple(_value(source, name)) if normalised else () for name in ("image_mean", "image_std"))
+    mean, std = (_numbers(source, name) if normalised else () for name in ("image_mean", "image_std"))
     return {
         **_transformers_size(source),
         "mean": tuple(value / scale for value in mean) or 0.0,
@@ -179,7 +180,7 @@ def _steps(source: Any) -> Settings:
         fill = _value(crop, "fill") if name == "ResizeKeepRatio" else None
         settings |= {} if fill is None else {"fill": fill if isinstance(fill, int) else tuple(fill)}
     if "Normalize" in named:
-        values = {name: tuple(map(float, _value(named["Normalize"], name))) for name in ("mean", "std")}
+        values = {name: _numbers(named["Normalize"], name) for name in ("mean", "std")}
         settings |= {name: each[0] if len(each) == 1 else each for name, each in values.items()}  # one is for all
     if _value(named.get("Grayscale"), "num_output_channels") == 1:
         settings["channels"] = "L"
@@ -236,6 +237,14 @@ _READERS: Mapping[str, Callable[[Any], Settings]] = {
 
 def _value(source: Any, name: str) -> Any:
     return source.get(name) if isinstance(source, Mapping) else getattr(source, name, None)
+
+
+def _numbers(source: Any, name: str) -> tuple[float, ...]:
+    value = _value(source, name)
+    try:
+        return tuple(float(number) for number in value)
+    except (TypeError, ValueError):
+        raise _unsupported(name, "numbers, one for each channel", repr(value)) from None
 
 
 def _pair(value: Any) -> tuple[int, int]:

@@ -84,6 +84,7 @@ def _failed(*errors: Exception) -> InputError:
     return InputError(
         "function must make an input of a PIL image, or of a uint8 array (height, width, 3), got "
         + " and of the other ".join(f"{type(error).__name__}: {error}" for error in errors)
+        + "; wrap one that takes something else: xplain.Preprocess.from_callable(lambda photo: ...)"
     )
 
 
@@ -150,7 +151,8 @@ def measure(function: Function, height: int, width: int) -> Geometry:
 def _stripes(levels: Float64, height: int) -> npt.NDArray[np.uint8]:
     """Return a photo of vertical stripes; rows are rounded otherwise, so that means over them are exact."""
     thresholds = (np.arange(height) + 0.5) * 0.6180339887 % 1  # of the golden section: even in each part of the rows
-    grey = np.floor(levels + thresholds[:, np.newaxis]).clip(0, 255).astype(np.uint8)
+    rounded = levels.astype(np.float32) + thresholds.astype(np.float32)[:, np.newaxis]
+    grey = np.clip(rounded, 0, 255, out=rounded).astype(np.uint8)
     return np.repeat(grey[:, :, np.newaxis], 3, axis=2)
 
 
