@@ -85,7 +85,7 @@ def benchmarks(session: nox.Session) -> None:
 
 @nox.session
 def architectures(session: nox.Session) -> None:
-    """Every architecture with every method: equal to a reference, refused, or wrong. Arguments after ``--`` go to it."""
+    """Every architecture with every method: equal to a reference, refused, or wrong; ``-- NAME`` chooses."""
     session.run(PYTHON, "tests/architectures.py", *session.posargs)
 
 

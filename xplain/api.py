@@ -113,10 +113,10 @@ def explain(
     model : ImageClassifier, TextClassifier, SignalClassifier, Detector or Segmenter
         One of those around a torch module or a callable, or `xplain.pretrained`; also a pipeline of transformers, or an
         estimator of scikit-learn that takes texts or photos of the input's size.
-    input : path, bytes, PIL.Image.Image, numpy.ndarray, torch.Tensor, or str for a text
-        An image; arrays are (height, width, channels), tensors (channels, height, width). For a text classifier, the
-        text. For a signal classifier, a recording: numbers (axes, time), a data frame, or a file of any of the kinds
-        that `xplain.SignalClassifier.prepare` lists.
+    input : path, bytes, file, PIL.Image.Image, numpy.ndarray, torch.Tensor, or str for a text
+        An image; arrays are (height, width, channels), tensors (channels, height, width), a str is a path or a
+        ``data:`` URL. For a text classifier, the text. For a signal classifier, a recording: numbers (axes, time), a
+        data frame, or a file of any of the kinds that `xplain.SignalClassifier.prepare` lists.
     method : str, type or captum.attr.Attribution, optional
         A key of `xplain.methods`; or any attribution of Captum: ``"captum:Class"``, a class of `captum.attr`, or an
         instance of one for the model's module. The best that the model can answer if left out.
@@ -222,6 +222,7 @@ def explain_batch(
         raise InputError(f"inputs must be a sequence of inputs, got {inputs!r}; explain takes a single one")
     if isinstance(inputs, Mapping) or not isinstance(inputs, Iterable):
         raise InputError(f"inputs must be a sequence of inputs, got {type(inputs).__name__}")
+    _refuse_one_image(model, inputs)
     items = list(inputs)
     targets = list(target) if isinstance(target, list) else [target] * len(items)
     if len(targets) != len(items):
@@ -239,6 +240,18 @@ def explain_batch(
         **options,
     )
     return Explanations(explanations)
+
+
+def _refuse_one_image(model: Model, inputs: Any) -> None:
+    """Raise InputError for one image (height, width, channels), whose rows would be taken for grey images."""
+    from xplain.models import Detector, ImageClassifier, Segmenter
+
+    shape = tuple(getattr(inputs, "shape", ()))
+    if len(shape) == 3 and shape[2] in (1, 3, 4) and isinstance(model, (ImageClassifier, Detector, Segmenter)):
+        raise InputError(
+            f"inputs must be a sequence of images, or an array with a batch axis, got one array of shape {shape}; "
+            "explain takes a single image"
+        )
 
 
 def _explain(

@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 import xplain
+from tests.models.library_pixels import photo as noise
 from tests.support import refuses
 from xplain.errors import AttributionError, InputError
 from xplain.models import Detector, ImageClassifier, Preprocess, Segmenter
@@ -67,6 +68,7 @@ def test_weights_of_torchvision_say_how_images_are_prepared():
         ({}, Preprocess(224, "stretch", 0.5, 0.25)),
         ({"do_normalize": False}, Preprocess(224, "stretch")),
         ({"do_rescale": False}, Preprocess(224, "stretch", 0.5 / 255, 0.25 / 255)),
+        ({"do_rescale": None, "rescale_factor": None}, Preprocess(224, "stretch", 0.5, 0.25)),
         ({"rescale_factor": 1 / 127.5}, Preprocess(224, "stretch", 0.25, 0.125)),
         ({"do_resize": False}, Preprocess(None, "none", 0.5, 0.25)),
         ({"resample": 3, "do_flip_channel_order": True},
@@ -92,30 +94,40 @@ def test_image_processors_of_transformers_say_how_images_are_prepared(settings, 
         ("CLIPImageProcessorPil", {"size": {"shortest_edge": 250}}),
         ("ConvNextImageProcessorPil", {"size": {"shortest_edge": 224}}),
         ("ViTImageProcessorPil", {"do_resize": False, "rescale_factor": 1 / 128}),
+        ("DeiTImageProcessorPil", {}),
+        ("BitImageProcessorPil", {"size": {"shortest_edge": 57}, "crop_size": {"height": 48, "width": 41}}),
+        ("SegformerImageProcessorPil", {"size": {"height": 100, "width": 131}}),
+        ("DPTImageProcessorPil", {}),
     ],
 )
 def test_real_image_processors_do_the_same(name, settings):
-    """On a smooth photo: of resampling twice and rounding in between, at most two grey values remain."""
+    """To the pixel, on a photo whose sides are odd, and none of them a multiple of the input's."""
     transformers = pytest.importorskip("transformers", reason="transformers is in the test group")
     processor = getattr(transformers, name, None) or getattr(transformers, name.removesuffix("Pil"))
     processor = processor(**settings)
-    y, x = np.mgrid[:250, :300]
-    photo = np.stack([x * 0.8, y, 255 - x * 0.5], axis=2).astype(np.uint8)
+    photo = noise(251, 303)
     expected = np.asarray(processor(photo, return_tensors="np")["pixel_values"][0])
-    array, _ = Preprocess.of(processor)(photo)
+    preprocess = Preprocess.of(processor)
+    assert type(preprocess) is Preprocess  # nothing of transformers is called
+    array, _ = preprocess(photo)
     assert array.shape == expected.shape
-    np.testing.assert_allclose(array, expected, rtol=0, atol=2.5 / 255 / min(Preprocess.of(processor).std))
+    np.testing.assert_allclose(array, expected, rtol=2e-6, atol=2e-6)
 
 
 @pytest.mark.parametrize(
     ("source", "fragments"),
     [
         (nn.Linear(1, 1), ["source must say how images are prepared", "got Linear", "xplain.Preprocess(size="]),
-        (changed(TIMM, crop_mode="border"), ["crop_mode must be 'center'", "got 'border' with 0.9"]),
+        (changed(TIMM, crop_mode="top"), ["crop_mode must be one of 'center', 'squash', 'border', got 'top'"]),
         (changed(TIMM, interpolation="lanczos"), ["interpolation must be bilinear or bicubic, got 'lanczos'"]),
         (changed(TORCHVISION, interpolation=InterpolationMode.NEAREST), ["got 'nearest'"]),
         (changed(TORCHVISION, crop_size=None), ["a resize of the shorter side and a crop, got (256,) and ()"]),
-        (changed(TORCHVISION, crop_size=[288]), ["a square of at most the shorter side of 256, got (288, 288)"]),
+        (changed(TORCHVISION, crop_size=[288]), ["crop_size must be at most the shorter side of 256, got (288, 288)"]),
+        (changed(TIMM, mean=None), ["preprocessing's mean must be numbers, one for each channel, got None"]),
+        (
+            changed(TRANSFORMERS, size=224),
+            ["size must be a height and a width, or a shortest_edge and a crop, got 224"],
+        ),
         (changed(TRANSFORMERS, do_pad=True), ["do_pad must be False, got True", "write it out"]),
         (changed(TRANSFORMERS, rescale_offset=True), ["rescale_offset must be False"]),
         (changed(TRANSFORMERS, size={"shortest_edge": 800, "longest_edge": 1333}), ["size must be a height"]),
@@ -166,6 +178,30 @@ def test_ultralytics_and_torchvision_detections_and_their_names():
     explanation = xplain.explain(Detector(module), np.full((8, 8, 3), 255, np.uint8), "saliency")
     assert explanation.predictions[0].name == "dog"
     assert explanation.attributions[0].evidence.values.min() > 0
+
+
+def test_detections_of_supervision():
+    """As an object with ``xyxy``, ``confidence`` and ``class_id``, alone or one for each image."""
+
+    def found(**values):
+        defaults = {"xyxy": np.array([[1.0, 1, 5, 5]]), "confidence": np.array([0.75], np.float32),
+                    "class_id": np.array([1]), "mask": None, "data": {"class_name": np.array(["dog"])}}  # fmt: skip
+        return SimpleNamespace(**{**defaults, **values})
+
+    photo = np.zeros((8, 8, 3), np.uint8)
+    for detections in (found(), [found()], found(class_id=None)):
+        (dog,) = Detector(lambda images, each=detections: each, labels=["cat", "dog"]).predict(photo)
+        assert (dog.name, dog.score, dog.region.x1) == ("dog", 0.75, 5.0)
+    with refuses(InputError, "model output[0] must have boxes, labels and scores, got no scores"):
+        Detector(lambda images: found(confidence=None)).predict(photo)
+
+
+def test_scores_that_are_no_probabilities_are_refused():
+    for score, fragment in ((87.5, "got 87.5 to 87.5; for logits pass output='logit'"), (-2.0, "got -2 to -2")):
+        found = {"boxes": [[1.0, 1, 5, 5]], "labels": [1], "scores": [score]}
+        with refuses(InputError, "model output must hold scores from 0 to 1", fragment):
+            Detector(lambda images, each=found: [each]).predict(np.zeros((8, 8, 3), np.uint8))
+        assert Detector(lambda images, each=found: [each], output="logit").predict(np.zeros((8, 8, 3), np.uint8))
 
 
 class Network(nn.Module):

@@ -1,9 +1,11 @@
 import hashlib
+from contextlib import nullcontext
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from torch import nn
 
 import xplain
@@ -31,6 +33,104 @@ def test_without_preprocess_a_module_gets_pixels_as_0_to_1_and_floats_as_they_ar
     assert np.array_equal(model.prepare(floats).array, floats.transpose(2, 0, 1).astype(np.float32))
     tensor = torch.randn(3, 2, 2)
     assert np.array_equal(model.prepare(tensor).array, tensor.numpy())
+
+
+def test_integers_are_the_same_input_in_every_type():
+    for preprocess in (None, Preprocess(size=2)):
+        model = ImageClassifier(Linear(), preprocess=preprocess)
+        expected = model.prepare(IMAGE).array
+        for image in (IMAGE.astype(int), IMAGE.astype(np.uint16), IMAGE.astype(np.int8)):
+            assert np.array_equal(model.prepare(image).array, expected)
+    bright = IMAGE + np.uint8(200)
+    for preprocess in (None, Preprocess(size=2)):
+        model = ImageClassifier(Linear(), preprocess=preprocess)
+        deep = bright.astype(np.uint16) * 257
+        np.testing.assert_allclose(model.prepare(deep).array, model.prepare(bright).array, rtol=1e-6)
+
+
+@pytest.mark.parametrize("channels", [2, 4, 6])
+@pytest.mark.parametrize("kind", [np.uint8, np.float32])
+def test_without_preprocess_all_bands_of_an_array_reach_the_model(channels, kind):
+    image = np.random.default_rng(0).integers(0, 256, (5, 6, channels)).astype(kind)
+    seen = []
+
+    def score(batch):
+        seen.append(batch)
+        return batch.mean(axis=(1, 2))
+
+    explanation = xplain.explain(ImageClassifier(score), image, "occlusion", window=2, stride=2)
+    assert explanation.attributions[0].evidence.values.shape == (5, 6)
+    assert seen[0].dtype == kind
+    assert np.array_equal(seen[0][0], image)
+    module = nn.Sequential(nn.Conv2d(channels, 2, 1), nn.AdaptiveAvgPool2d(1), nn.Flatten())
+    array = ImageClassifier(module).prepare(image).array
+    expected = image / np.float32(255) if kind == np.uint8 else image
+    assert np.array_equal(array, expected.astype(np.float32).transpose(2, 0, 1))
+    with refuses(InputError, "must have 1, 3 or 4 channels") if channels != 4 else nullcontext():
+        ImageClassifier(score, preprocess=Preprocess(size=2)).prepare((image / 255).astype(kind))
+
+
+@pytest.mark.parametrize("channels", [1, 4])
+@pytest.mark.parametrize("kind", ["classifier", "flat", "segmenter", "detector"])
+def test_modules_of_other_channels_say_what_to_do(channels, kind):
+    convolution = nn.Conv2d(channels, 2, 1)
+    model = {
+        "classifier": lambda: ImageClassifier(nn.Sequential(convolution, nn.AdaptiveAvgPool2d(1), nn.Flatten())),
+        "flat": lambda: ImageClassifier(nn.Sequential(nn.Flatten(), nn.Linear(20 * channels, 2))),
+        "segmenter": lambda: xplain.Segmenter(convolution),
+        "detector": lambda: xplain.Detector(convolution, postprocess=lambda maps: []),
+    }[kind]()
+    photo = Image.new("L", (4, 5), 99)
+    remedy = "xplain.Preprocess(size=None, resize='none', channels='L')" if channels == 1 else "(height, width, 4)"
+    with refuses(InputError, "image must have the number of channels that the model's layer", "got 3", remedy):
+        model.predict(photo)
+    if channels == 1 and kind != "detector":
+        model.preprocess = Preprocess(size=None, resize="none", channels="L")
+        assert model.predict(photo)
+
+
+@pytest.mark.parametrize("preprocess", [Preprocess(size=4, mean=0.5, std=0.25), Preprocess((4, 5), "stretch"), None])
+def test_the_remedy_for_grey_modules_works(preprocess):
+    module = nn.Sequential(nn.Conv2d(1, 2, 1), nn.AdaptiveAvgPool2d(1), nn.Flatten())
+    with pytest.raises(InputError) as caught:
+        ImageClassifier(module, preprocess=preprocess).predict(IMAGE)
+    remedy = eval(str(caught.value).split("preprocess=")[1], {"xplain": xplain})
+    array = ImageClassifier(module, preprocess=remedy).prepare(IMAGE).array
+    like = preprocess or Preprocess(size=None, resize="none")
+    assert array.shape == (1, *like(IMAGE)[0].shape[1:])
+    assert (remedy.mean, remedy.std) == (like.mean[:1], like.std[:1])
+
+
+def test_errors_of_a_module_that_are_none_of_channels_stay():
+    with pytest.raises(RuntimeError, match="shapes cannot be multiplied"):
+        ImageClassifier(nn.Sequential(nn.Conv2d(3, 1, 1), nn.Flatten(), nn.Linear(7, 2))).predict(IMAGE)
+
+
+def test_floats_of_8_bits_with_a_preprocess_are_refused_with_the_remedy():
+    model = ImageClassifier(Linear(), preprocess=Preprocess(size=2))
+    with refuses(InputError, "floats from 0 to 1", "divide it: image / 255"):
+        model.predict(IMAGE.astype(np.float32))
+    assert np.array_equal(model.prepare(IMAGE / 255).array, model.prepare(IMAGE).array)
+
+
+def test_one_image_is_no_batch():
+    model = ImageClassifier(Linear())
+    with refuses(InputError, "got one array of shape (2, 2, 3); explain takes a single image"):
+        xplain.explain_batch(model, IMAGE)
+    assert len(xplain.explain_batch(model, IMAGE[np.newaxis], "saliency")) == 1
+
+
+def test_without_labels_the_number_of_a_class_is_its_label():
+    model, scores = ImageClassifier(len), np.array([0.1, 0.7, 0.2])
+    assert model.targets("1", scores) == model.targets(torch.tensor(1), scores) == (1,)
+    for several in (range(2), torch.tensor([0, 1]), np.array([0, 1]), ["0", 1]):
+        assert model.targets(several, scores) == (0, 1)
+    with refuses(InputError, "target must be a class from 0 to 2, got '7'"):
+        model.targets("7", scores)
+    with refuses(UnknownNameError, "target must be one of 0, 1, 2, got 'x'"):
+        model.targets("x", scores)
+    margin = xplain.explain(ImageClassifier(Linear()), IMAGE, "saliency", target="1 - 0").attributions[0].target
+    assert margin.name == "1 - 0"
 
 
 def test_without_preprocess_a_callable_gets_uint8_images():

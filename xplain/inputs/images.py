@@ -1,29 +1,32 @@
 """Photos as people see them: whatever a caller passes as an image becomes upright 8-bit RGB pixels.
 
 EXIF orientation is applied, transparency is composited over white, and grey, palette, CMYK and 16-bit images are
-converted, so that a model, an attribution and a picture all refer to the same pixels.
+converted, so that a model, an attribution and a picture all refer to the same pixels. Of an animation that is the first
+picture.
 """
 
 from __future__ import annotations
 
 import io
 import os
+import re
 import sys
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from xplain.errors import InputError
-from xplain.inputs import files
+from xplain.inputs import files, locations, pixels
 
 _KINDS = (
-    "a path, bytes, a PIL image, a NumPy array (height, width[, channels]) or a torch tensor (channels, height, width)"
+    "a path, bytes, a PIL image, a NumPy array (height, width[, channels]), a torch tensor (channels, height, width), "
+    "an open file or a data: URL"
 )
-_BAND_ROWS = 128  # rows that are copied from Pillow at a time
+_NUMBERS = "buif"
+_ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +38,8 @@ class LoadedImage:
     pixels : numpy.ndarray
         uint8 (height, width, 3), RGB, upright.
     values : numpy.ndarray
-        The numbers of an array or a tensor, as (height, width, channels) in their own type; `pixels` for anything else.
+        The numbers of an array or a tensor as (height, width, channels): floats as they are, integers as uint8, or as
+        uint16 that fills 16 bits. `pixels` for anything else.
     sha256 : str or None
         Digest of the file's bytes, or of the array; None if the caller wanted none.
     name : str or None
@@ -48,19 +52,24 @@ class LoadedImage:
     name: str | None
 
 
-def load(image: Any, name: str = "image", *, digest: bool = True) -> LoadedImage:
+def load(image: Any, name: str = "image", *, digest: bool = True, bands: bool = False) -> LoadedImage:
     """Decode an image.
 
     Parameters
     ----------
-    image : path, bytes, PIL.Image.Image, numpy.ndarray or torch.Tensor
-        Arrays are (height, width), (height, width, 1), (height, width, 3) or (height, width, 4): uint8 0..255, uint16
-        0..65535, bool, or floats. Floats within 0..1 are brightness; others are stretched from their least to their
-        greatest value. Tensors are (channels, height, width), or (1, channels, height, width).
+    image : path, str, bytes, file, PIL.Image.Image, numpy.ndarray or torch.Tensor
+        A str is a path, a ``file:`` or a ``data:`` URL. A file is an open one, an upload of a web framework, or
+        anything with ``read``; it is read from its start. Arrays are (height, width) or (height, width, channels) with
+        1, 3 (RGB) or 4 (RGBA) channels: integers 0..255, uint16 0..65535, bool, or floats. Floats within 0..1 are
+        brightness; others are stretched from their least to their greatest value. A flat array of uint8 is an encoded
+        file. Tensors are (channels, height, width), or (1, channels, height, width).
     name : str, optional
         The argument's name in messages.
     digest : bool
         Whether to compute the digest.
+    bands : bool
+        Whether the numbers of an array are wanted as they are: then it may have any number of channels, and the fourth
+        is no transparency.
 
     Returns
     -------
@@ -70,7 +79,8 @@ def load(image: Any, name: str = "image", *, digest: bool = True) -> LoadedImage
     Raises
     ------
     InputError
-        If the image is of another kind, cannot be decoded, is empty, or is not finite.
+        If the image is of another kind, cannot be decoded, is empty, is not finite, or if its channels or its range
+        may mean several things.
 
     Examples
     --------
@@ -78,44 +88,91 @@ def load(image: Any, name: str = "image", *, digest: bool = True) -> LoadedImage
     (2, 3, 3)
     """
     if isinstance(image, (str, os.PathLike)):
-        return _from_bytes(_file_bytes(image, name), Path(image).name, name, digest)
+        return _from_location(image, name, digest)
     if isinstance(image, (bytes, bytearray, memoryview)):
         return _from_bytes(bytes(image), None, name, digest)
     if isinstance(image, Image.Image):
-        _check_size(image, name)
-        pixels = _rgb(ImageOps.exif_transpose(image))
-        return LoadedImage(pixels, pixels, array_digest(pixels) if digest else None, None)
+        return _from_pillow(image, name, digest)
     torch = sys.modules.get("torch")
     if torch is not None and isinstance(image, torch.Tensor):
-        return _from_array(_tensor_values(image, name), name, digest)
-    if isinstance(image, np.ndarray):
-        return _from_array(image, name, digest)
+        return _from_tensor(image, name, digest, bands)
+    if isinstance(image, np.ndarray) or all(hasattr(image, each) for each in ("__array__", "dtype", "shape")):
+        return _from_array(image, name, digest, bands)
+    if hasattr(image, "read"):
+        return _from_bytes(locations.content(image, name), locations.name_of(image), name, digest)
     raise InputError(f"{name} must be {_KINDS}, got {type(image).__name__}")
 
 
-def _file_bytes(path: str | os.PathLike[str], name: str) -> bytes:
+def is_path(image: Any) -> bool:
+    """Whether an image is given as a path, and not as a URL or in any other way."""
+    return isinstance(image, os.PathLike) or (isinstance(image, str) and not locations.is_url(image))
+
+
+# ---------------------------------------------------------------- encoded files
+
+
+def _from_location(location: str | os.PathLike[str], name: str, digest: bool) -> LoadedImage:
+    if isinstance(location, str) and locations.is_data_url(location):
+        return _from_bytes(locations.data_of_url(location, name), None, name, digest)
+    path = locations.local(location, name)
     try:
-        if Path(path).is_file():
-            return Path(path).read_bytes()
+        data = path.read_bytes() if path.is_file() else None
     except (OSError, ValueError) as error:
-        raise files.refusal(f"{name} must be a file that can be read", path, error) from error
-    raise InputError(f"{name} must be an existing file, got {str(path)!r}")
+        raise files.refusal(f"{name} must be a file that can be read", locations.shown(path), error) from error
+    if data is None:
+        raise InputError(f"{name} must be an existing file, got {locations.shown(path)!r}")
+    return _from_bytes(data, path.name, name, digest)
 
 
 def _from_bytes(data: bytes, file: str | None, name: str, digest: bool) -> LoadedImage:
+    source = repr(file) if file else f"{len(data)} bytes"
+    expected = f"{name} must be an image that Pillow can decode, got {source}"
     try:
         with Image.open(io.BytesIO(data)) as image:
             _check_size(image, name)
             ImageOps.exif_transpose(image, in_place=True)  # a copy would double the peak memory
-            pixels = _rgb(image)
+            rgb = pixels.rgb_of_pillow(image, name)
     except Image.DecompressionBombError as error:
         raise InputError(f"{name} must be of a reasonable size, got a decompression bomb: {error}") from error
+    except UnidentifiedImageError as error:
+        raise InputError(f"{expected}, {_nature(data)}") from error
     except (InputError, MemoryError):
         raise
     except Exception as error:  # decoders raise errors of any type for a broken file
-        source = repr(file) if file else f"{len(data)} bytes"
-        raise InputError(f"{name} must be an image that Pillow can decode, got {source}: {error}") from error
-    return LoadedImage(pixels, pixels, _sha256(data) if digest else None, file)
+        raise InputError(f"{expected}: {_ADDRESS.sub('', str(error))}") from error
+    return LoadedImage(rgb, rgb, _sha256(data) if digest else None, file)
+
+
+def _nature(data: bytes) -> str:
+    """Say what bytes are that Pillow does not know as an image."""
+    if not data:
+        return "which is empty"
+    if data[4:12] in (b"ftypheic", b"ftypheix", b"ftypmif1"):
+        return "a HEIC photo; save it as JPEG, or let the package pillow-heif register its format with Pillow"
+    unknown = "which is in no format of images that it knows"
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return unknown
+    if re.search(r"[\0-\x08\x0e-\x1f]", text):
+        return unknown
+    if re.search(r"<svg[\s>]", text[:1000]):
+        return "a drawing in SVG; save it as PNG"
+    return "which is text and no photo; a text is for a TextClassifier, and at the shell for --text-file"
+
+
+def _from_pillow(image: Image.Image, name: str, digest: bool) -> LoadedImage:
+    try:
+        _check_size(image, name)
+        rgb = pixels.rgb_of_pillow(ImageOps.exif_transpose(image), name)
+    except (InputError, MemoryError):
+        raise
+    except Exception as error:  # what is still to be decoded may be broken, or its file closed
+        raise InputError(
+            f"{name} must be an image that Pillow can decode, got one of mode {image.mode!r}: "
+            f"{_ADDRESS.sub('', str(error))}"
+        ) from error
+    return LoadedImage(rgb, rgb, array_digest(rgb) if digest else None, None)
 
 
 def _check_size(image: Image.Image, name: str) -> None:
@@ -124,71 +181,84 @@ def _check_size(image: Image.Image, name: str) -> None:
         raise InputError(f"{name} must hold at least one pixel, got {image.height}x{image.width}")
 
 
-def _rgb(image: Image.Image) -> npt.NDArray[np.uint8]:
-    """Convert an image of any Pillow mode; 16-bit ones by hand, since Pillow clips them instead of scaling."""
-    if image.mode.startswith("I"):
-        return _to_rgb8(np.asarray(image).astype(np.uint16)[:, :, np.newaxis])
-    if image.mode == "F":
-        return _to_rgb8(np.asarray(image)[:, :, np.newaxis])
-    if image.mode in ("LA", "PA", "La", "RGBA", "RGBa") or "transparency" in image.info:
-        return _to_rgb8(np.asarray(image.convert("RGBA")))
-    rgb = image if image.mode == "RGB" else image.convert("RGB")
-    pixels = np.empty((rgb.height, rgb.width, 3), np.uint8)
-    for top in range(0, rgb.height, _BAND_ROWS):  # Pillow hands out copies; in bands they need little memory
-        bottom = min(top + _BAND_ROWS, rgb.height)
-        pixels[top:bottom] = np.asarray(rgb.crop((0, top, rgb.width, bottom)))
-    return pixels
+# ---------------------------------------------------------------- numbers
 
 
-def _tensor_values(tensor: Any, name: str) -> npt.NDArray[Any]:
-    if tensor.ndim == 4 and tensor.shape[0] == 1:
-        tensor = tensor[0]
-    if tensor.ndim != 3:
+def _from_tensor(tensor: Any, name: str, digest: bool, bands: bool) -> LoadedImage:
+    shape = tuple(tensor.shape)
+    if len(shape) == 4 and shape[0] == 1:
+        shape, tensor = shape[1:], tensor[0]
+    is_file = len(shape) == 1 and "uint8" in str(tensor.dtype)
+    if len(shape) != 3 and not is_file:
         raise InputError(
-            f"{name} must be a tensor (channels, height, width), got shape {tuple(tensor.shape)}"
-            + ("; explain_batch takes several images" if tensor.ndim == 4 else "")
+            f"{name} must be a tensor (channels, height, width), got shape {shape}"
+            + ("; explain_batch takes several images" if len(shape) == 4 else "")
         )
-    tensor = tensor.detach().cpu()
-    if tensor.is_floating_point():
-        tensor = tensor.float()
-    values: npt.NDArray[Any] = tensor.permute(1, 2, 0).numpy()
-    return values
-
-
-def _from_array(array: npt.NDArray[Any], name: str, digest: bool) -> LoadedImage:
-    values = array[:, :, np.newaxis] if array.ndim == 2 else array
-    if values.ndim != 3 or values.dtype.kind not in "buif":
+    if not is_file and _channels_lead((shape[2], shape[0], shape[1])):
         raise InputError(
-            f"{name} must be an array of numbers (height, width[, channels]), got shape {array.shape} of {array.dtype}"
+            f"{name} must be a tensor (channels, height, width), got shape {shape}; channels come first: "
+            "image.permute(2, 0, 1)"
         )
-    if 0 in values.shape:
-        raise InputError(f"{name} must hold at least one pixel, got shape {array.shape}")
-    if values.dtype.kind == "f" and not np.isfinite(values).all():
-        raise InputError(f"{name} must be finite, got NaN or infinity")
-    return LoadedImage(_to_rgb8(values), values, array_digest(values) if digest else None, None)
+    try:
+        tensor = tensor.detach().cpu()
+        array: npt.NDArray[Any] = (tensor.float() if tensor.is_floating_point() else tensor).numpy()
+    except (TypeError, RuntimeError, NotImplementedError) as error:  # sparse, quantised, or on the meta device
+        raise InputError(f"{name} must be a tensor that NumPy can read, got {tensor.dtype}: {error}") from error
+    if is_file:
+        return _from_array(array, name, digest, bands)
+    if array.dtype.kind not in _NUMBERS:
+        raise InputError(f"{name} must be a tensor of real numbers, got {tensor.dtype}")
+    _check_channels(shape[0], shape, name, "a tensor's first axis is that of the channels", bands)
+    return _from_numbers(array.transpose(1, 2, 0), shape, name, digest, bands)
 
 
-def _to_rgb8(values: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
-    """Turn numbers (height, width, channels) of any type into pixels (height, width, 3)."""
+def _from_array(array: Any, name: str, digest: bool, bands: bool) -> LoadedImage:
+    if isinstance(array, np.ma.MaskedArray) and np.ma.getmaskarray(array).any():
+        raise InputError(f"{name} must have no masked values, got a masked array; image.filled(0) makes them black")
+    values = np.asarray(array)
+    if values.ndim == 1 and values.dtype == np.uint8:
+        return _from_bytes(values.tobytes(), None, name, digest)
+    shape = values.shape
+    if values.ndim == 4 and shape[0] == 1:
+        values = values[0]
+    if values.ndim == 2:
+        values = values[:, :, np.newaxis]
+    if values.ndim != 3 or values.dtype.kind not in _NUMBERS:
+        raise InputError(
+            f"{name} must be an array of numbers (height, width[, channels]), got shape {shape} of {values.dtype}"
+            + ("; explain_batch takes several images" if len(shape) == 4 else "")
+        )
     channels = values.shape[2]
-    if values.dtype == np.bool_:
-        values = values.astype(np.uint8) * np.uint8(255)
-    elif values.dtype == np.uint16:
-        values = (values >> 8).astype(np.uint8)
-    elif values.dtype != np.uint8:
-        values = values.astype(np.float32)
-        low, high = float(values.min()), float(values.max())
-        if low < 0 or high > 1:
-            values = (values - low) / ((high - low) or 1.0)  # one value everywhere becomes black
-        values = np.rint(values * 255).astype(np.uint8)
-    if channels == 3:
-        return np.array(values)
-    if channels == 4:
-        alpha = values[:, :, 3:].astype(np.uint16)
-        blended = values[:, :, :3] * alpha + np.uint16(255) * (255 - alpha)
-        return ((blended + 127) // 255).astype(np.uint8)  # rounded, in integers
-    grey = values[:, :, 0] if channels == 1 else values.mean(axis=2).astype(np.uint8)
-    return np.repeat(grey[:, :, np.newaxis], 3, axis=2)
+    if channels > 4 and (_channels_lead(values.shape) or (values.shape[0] in (1, 3, 4) and not bands)):
+        raise InputError(
+            f"{name} must be an array (height, width, channels), got shape {shape}; channels come last: "
+            "image.transpose(1, 2, 0)" + ("; of a tensor (channels, height, width) they come first" if bands else "")
+        )
+    _check_channels(channels, shape, name, "an array's last axis is that of the channels", bands)
+    return _from_numbers(values, shape, name, digest, bands)
+
+
+def _channels_lead(shape: tuple[int, ...]) -> bool:
+    """Whether the first of three axes is that of the channels, rather than the last: by far the shortest."""
+    return shape[2] > 4 and 2 * shape[0] <= min(shape[1:])
+
+
+def _check_channels(channels: int, shape: tuple[int, ...], name: str, which: str, bands: bool) -> None:
+    if not bands and channels not in (0, 1, 3, 4):
+        raise InputError(
+            f"{name} must have 1, 3 or 4 channels, grey, RGB or RGBA, got {channels} in shape {shape} ({which}); a "
+            "model without a preprocess takes any number"
+        )
+
+
+def _from_numbers(
+    values: npt.NDArray[Any], shape: tuple[int, ...], name: str, digest: bool, bands: bool
+) -> LoadedImage:
+    if 0 in values.shape:
+        raise InputError(f"{name} must hold at least one pixel, got shape {shape}")
+    numbers = pixels.brightness(values, name)
+    rgb = pixels.rgb_of_channels(pixels.to_8_bits(numbers), bands=bands)
+    return LoadedImage(rgb, numbers, array_digest(values) if digest else None, None)
 
 
 def array_digest(array: npt.NDArray[Any]) -> str:

@@ -10,9 +10,10 @@ from xplain.models.adapters.endpoint import Endpoint
 from xplain.models.base import Classifier, Model
 from xplain.models.detections import Detections
 from xplain.models.detector import Detector
-from xplain.models.geometry import Geometry, Preprocess
+from xplain.models.geometry import Geometry
 from xplain.models.image import ImageClassifier, Prepared
 from xplain.models.networks.catalogue import NETWORKS, pretrained
+from xplain.models.preprocessing.preprocess import Preprocess
 from xplain.models.segmenter import RegionTarget, Segmenter
 from xplain.models.signal import PreparedSignal, SignalClassifier
 from xplain.models.targets import Margin

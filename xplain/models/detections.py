@@ -18,6 +18,8 @@ from xplain.errors import InputError
 from xplain.explanation.regions import LENGTH_UNITS
 from xplain.models import outputs
 
+_ROUNDING = 1e-3  # how far rounding, also of half precision, takes a score out of 0..1
+
 
 @dataclass(frozen=True, slots=True)
 class Detections:
@@ -54,6 +56,18 @@ class Detections:
         return Detections(
             outputs.as_numpy(self.boxes), outputs.as_numpy(self.labels), outputs.as_numpy(self.scores), probabilities
         )
+
+    def check_probabilities(self) -> None:
+        """Raise InputError for scores that are no probabilities, such as percent or logits."""
+        if not len(self):
+            return
+        scores = outputs.as_numpy(self.scores)
+        low, high = float(scores.min()), float(scores.max())
+        if low < -_ROUNDING or high > 1 + _ROUNDING:
+            raise InputError(
+                f"model output must hold scores from 0 to 1, got {low:.4g} to {high:.4g}; for logits pass "
+                "output='logit'"
+            )
 
     def with_sigmoid(self) -> Detections:
         """Return the detections with the sigmoid of their scores and probabilities, which are logits."""
@@ -162,8 +176,9 @@ def read_detections(output: Any, count: int, size: tuple[int, int]) -> list[Dete
     output : iterable
         For each image a mapping, or an object, with ``boxes``, ``labels``, ``scores`` and maybe ``probabilities``, as
         arrays or tensors; boxes are in pixels of the input, or in fractions of its sides where ``unit`` says
-        "fraction". An ultralytics result (``boxes.xyxy``, ``boxes.cls``, ``boxes.conf``) is read too. For a batch of
-        one, the mapping may come without a list around it.
+        "fraction". A result of ultralytics (``boxes.xyxy``, ``boxes.cls``, ``boxes.conf``) and Detections of
+        supervision (``xyxy``, ``class_id``, ``confidence``) are read too. For a batch of one, the mapping may come
+        without a list around it.
     count : int
         Size of the batch.
     size : (int, int)
@@ -179,7 +194,7 @@ def read_detections(output: Any, count: int, size: tuple[int, int]) -> list[Dete
     InputError
         If something is missing, has another shape, or is not finite.
     """
-    if count == 1 and isinstance(output, Mapping):
+    if count == 1 and (isinstance(output, Mapping) or hasattr(output, "xyxy") or hasattr(output, "boxes")):
         output = [output]
     if isinstance(output, (str, bytes, Mapping)) or not isinstance(output, Iterable) or hasattr(output, "ndim"):
         raise InputError(
@@ -219,6 +234,10 @@ def _read_image(image: Any, where: str, size: tuple[int, int]) -> Detections:
 def _fields(image: Any) -> Mapping[str, Any]:
     if isinstance(image, Mapping):
         return image
+    if hasattr(image, "xyxy") and hasattr(image, "class_id"):  # supervision
+        data = getattr(image, "data", None) or {}
+        labels = image.class_id if image.class_id is not None else data.get("class_name")
+        return {"boxes": image.xyxy, "labels": labels, "scores": image.confidence}
     boxes: Any = getattr(image, "boxes", None)
     if hasattr(boxes, "xyxy"):  # ultralytics
         return {"boxes": boxes.xyxy, "labels": boxes.cls, "scores": boxes.conf}

@@ -15,8 +15,9 @@ from xplain.errors import InputError, UnknownNameError
 from xplain.explanation import Box, Prediction
 from xplain.models import borrowing
 from xplain.models.detections import Detections, read_detections
-from xplain.models.geometry import Geometry, Preprocess
+from xplain.models.geometry import Geometry
 from xplain.models.image import ImageModel
+from xplain.models.preprocessing.preprocess import Preprocess
 from xplain.models.targets import listed
 
 if TYPE_CHECKING:
@@ -39,9 +40,9 @@ class Detector(ImageModel):
     model : torch.nn.Module or callable
         Returns for each image a mapping, or an object, with ``boxes`` (M, 4) x0 y0 x1 y1 in pixels of what it was
         given, ``labels`` (M,) and ``scores`` (M,), and maybe ``probabilities`` (M, classes), as arrays or tensors:
-        what detectors of torchvision return, and results of ultralytics. A module is given float32 (batch, channels,
-        height, width). A callable is a black box: without ``preprocess`` it is given uint8 (batch, height, width, 3),
-        with it float32 (batch, channels, height, width).
+        what detectors of torchvision return, results of ultralytics and Detections of supervision. A module is given
+        float32 (batch, channels, height, width). A callable is a black box: without ``preprocess`` it is given uint8
+        (batch, height, width, 3), with it float32 (batch, channels, height, width).
     labels : sequence of str, or mapping of int to str, optional
         The classes' labels. If left out, those of the model (``config.id2label``, ``names``), else the class numbers.
     preprocess : Preprocess, optional
@@ -155,7 +156,11 @@ class Detector(ImageModel):
         self, postprocess: Callable[[Any], Any] | None, outputs: Any, count: int, size: tuple[int, int]
     ) -> list[Detections]:
         images = read_detections(outputs if postprocess is None else postprocess(outputs), count, size)
-        return [image.with_sigmoid() for image in images] if self.output == "logit" else images
+        if self.output == "logit":
+            return [image.with_sigmoid() for image in images]
+        for image in images:
+            image.check_probabilities()
+        return images
 
     def predict(self, image: Any, top: int | None = None) -> tuple[Prediction, ...]:
         """Find the objects in one image.

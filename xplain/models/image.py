@@ -13,12 +13,13 @@ import numpy as np
 import numpy.typing as npt
 
 from xplain import _check
-from xplain.errors import InputError
+from xplain.errors import AttributionError, InputError
 from xplain.explanation import Prediction, Source
-from xplain.inputs import images
+from xplain.inputs import images, pixels
 from xplain.models import borrowing
 from xplain.models.base import Classifier, Model
-from xplain.models.geometry import Geometry, Preprocess
+from xplain.models.geometry import Geometry
+from xplain.models.preprocessing.preprocess import Preprocess
 
 if TYPE_CHECKING:
     import torch
@@ -34,7 +35,8 @@ class Prepared:
         The photo.
     array : numpy.ndarray
         One input without its batch axis: float32 (channels, height, width) or, for a callable without preprocessing,
-        the image itself: uint8 (height, width, 3), or float32 if the caller gave floats.
+        the image itself: uint8 (height, width, 3), or with the channels of an array that has others, float32 if the
+        caller gave floats.
     geometry : Geometry
         Where the input lies on the original.
     identity : bytes, optional
@@ -80,9 +82,11 @@ class ImageModel(Model):
     def _set_image_options(self, preprocess: Preprocess | None, layer: str | None) -> None:
         if preprocess is None and "image_processor" in self.given.extras:
             preprocess = Preprocess.of(self.given.extras["image_processor"])
+        if callable(preprocess) and not isinstance(preprocess, Preprocess):
+            preprocess = Preprocess.of(preprocess)
         if preprocess is not None and not isinstance(preprocess, Preprocess):
-            raise _check.wrong("preprocess", "a Preprocess or None", preprocess)
-        self.preprocess = preprocess
+            raise _check.wrong("preprocess", "a Preprocess or None", preprocess, "xplain.Preprocess.of reads many")
+        self.preprocess: Preprocess | None = preprocess
         self.layer = None if layer is None else _check.string("layer", layer)
 
     @property
@@ -103,7 +107,7 @@ class ImageModel(Model):
         Prepared
             The model's input, its source and the geometry between them.
         """
-        loaded = images.load(image)
+        loaded = images.load(image, bands=self.preprocess is None)
         height, width = loaded.pixels.shape[:2]
         source = Source(
             "image",
@@ -116,9 +120,12 @@ class ImageModel(Model):
         if self.preprocess is not None:
             values = loaded.values
             if values.dtype.kind == "f" and (values.min() < 0 or values.max() > 1):
+                of_8_bits = values.min() >= 0 and values.max() <= 255
                 raise InputError(
                     f"image must hold floats from 0 to 1 where the model has a preprocess, got {values.min():.4g} to "
-                    f"{values.max():.4g}; leave out preprocess for an image that is normalised already"
+                    f"{values.max():.4g}; "
+                    + ("divide it: image / 255; or " if of_8_bits else "")
+                    + "leave out preprocess for an image that is normalised already"
                 )
             array, geometry = self.preprocess(loaded.pixels)
             return Prepared(source, array, geometry)
@@ -127,13 +134,62 @@ class ImageModel(Model):
     def _unprocessed(self, image: images.LoadedImage) -> npt.NDArray[Any]:
         """Return the input of a model without preprocessing, see `Prepared.array`."""
         values = image.values
-        if self.module is None and values.dtype.kind != "f":
-            values = image.pixels
-        elif values.dtype == np.uint8:
-            values = values.astype(np.float32) / np.float32(255)
-        else:
+        if values.dtype.kind == "f":
             values = values.astype(np.float32)
+        elif self.module is not None:
+            values = values.astype(np.float32) / np.float32(np.iinfo(values.dtype).max)
+        else:
+            values = image.pixels if values.shape[2] in (1, 3) else pixels.to_8_bits(values)
         return np.ascontiguousarray(values.transpose(2, 0, 1)) if self.channel_axis == 0 else values
+
+    def call(self, batch: Any) -> Any:
+        """Return what the model returns for a batch.
+
+        Raises
+        ------
+        InputError
+            If a module fails, and its first layer takes another number of channels than the batch has.
+        """
+        try:
+            return super().call(batch)
+        except AttributionError as error:
+            if self.module is not None and (refusal := self._wrong_channels(self.module, batch.shape[1:])) is not None:
+                raise refusal from error.__cause__
+            raise
+
+    def _wrong_channels(self, module: torch.nn.Module, shape: tuple[int, int, int]) -> InputError | None:
+        """Return the error for an input of another number of channels than the first layer takes; None if it fits."""
+        given, height, width = shape
+        layers = (
+            each
+            for each in module.named_modules()
+            if hasattr(each[1], "in_channels") or hasattr(each[1], "in_features")
+        )
+        name, layer = next(layers, ("", None))
+        if layer is None:
+            return None
+        taken = getattr(layer, "in_channels", None) or layer.in_features / (height * width)
+        if taken == given or taken != int(taken):
+            return None
+        taken = int(taken)
+        if taken == 1:
+            remedy = f"make photos grey: preprocess=xplain.Preprocess({self._grey_settings()})"
+        elif self.preprocess is not None:
+            remedy = "leave out preprocess, and pass an array (height, width, channels) with all of them"
+        else:
+            remedy = f"pass an array (height, width, {taken})"
+        return InputError(
+            f"image must have the number of channels that the model's layer {name!r} takes, {taken}, got {given}; "
+            f"{remedy}"
+        )
+
+    def _grey_settings(self) -> str:
+        """Return the arguments of a `Preprocess` that makes photos grey and is otherwise like that of the model."""
+        like = self.preprocess or Preprocess(size=None, resize="none")
+        same = {"size": like.size, "resize": like.resize, "channels": "L"}
+        same |= {name: values[0] for name in ("mean", "std") if len(set(values := getattr(like, name))) == 1}
+        plain = {"mean": 0.0, "std": 1.0, "resize": "shorter-side"}
+        return ", ".join(f"{name}={value!r}" for name, value in same.items() if value != plain.get(name, ()))
 
     def to_tensor(self, batch: npt.NDArray[Any]) -> torch.Tensor:
         """Return a batch as a tensor of the module's device and floating type; a copy, as modules may change it."""
@@ -160,9 +216,10 @@ class ImageClassifier(ImageModel, Classifier):
     labels : sequence of str, or mapping of int to str, optional
         The classes' labels; a label may be a path, as a tuple of str. If left out, those of the model
         (``config.id2label``, ``names``), else the class numbers.
-    preprocess : Preprocess, optional
-        How a photo becomes the input. Without it a module is given the image itself: 8-bit pixels as 0..1, arrays of
-        floats as they are.
+    preprocess : Preprocess or callable, optional
+        How a photo becomes the input; a function, such as a ``Compose``, is read by `Preprocess.of`. Without it a
+        module is given the image itself, with all channels of an array: integers as 0..1, arrays of floats as they
+        are.
     output : {"logit", "probability", "value"}, optional
         What the model returns: scores before a softmax or a sigmoid, probabilities, or values that are neither, as of a
         regression. If left out, what the model's configuration says, else logits. Where these come out of a softmax or

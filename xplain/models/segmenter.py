@@ -20,8 +20,9 @@ from xplain._lazy import require
 from xplain.errors import InputError
 from xplain.explanation import Mask, Prediction
 from xplain.models import borrowing, outputs
-from xplain.models.geometry import Geometry, Preprocess
+from xplain.models.geometry import Geometry
 from xplain.models.image import ImageModel, Prepared
+from xplain.models.preprocessing.preprocess import Preprocess
 from xplain.models.targets import is_sequence_of_targets, listed, resolve_targets
 
 if TYPE_CHECKING:

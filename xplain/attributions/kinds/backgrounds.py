@@ -112,7 +112,13 @@ def _is_photo(item: Any, shape: tuple[int, ...]) -> bool:
         return item not in ("mean", "blur")
     if not hasattr(item, "shape"):
         return not isinstance(item, (Number, list, tuple))
-    return len(item.shape) == len(shape) and ("uint8" in str(item.dtype) or tuple(item.shape) != shape)
+    if len(item.shape) != len(shape):
+        return False
+    if "uint8" in str(item.dtype):
+        return True
+    # As many channels, first: an input of a wrong size, which is refused as such; in a tensor that is a photo, too.
+    is_input = isinstance(item, np.ndarray) and item.shape[0] == shape[0]
+    return tuple(item.shape) != shape and not is_input
 
 
 def _stacked(name: str, items: list[Any]) -> npt.NDArray[Any]:

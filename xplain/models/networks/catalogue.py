@@ -9,8 +9,8 @@ from typing import Literal, overload
 
 from xplain import _check
 from xplain._lazy import require
-from xplain.models.geometry import Preprocess
 from xplain.models.image import ImageClassifier
+from xplain.models.preprocessing.preprocess import Preprocess
 from xplain.models.text import TextClassifier
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import io
-import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -185,9 +184,9 @@ class Photos:
     def __init__(self, image: Any) -> None:
         self._folder: Path | None = None
         self.one: npt.NDArray[np.uint8] | None = None
-        if isinstance(image, (str, os.PathLike)) and Path(image).is_dir():
+        if images.is_path(image) and Path(image).is_dir():
             self._folder = Path(image)
-        elif isinstance(image, (str, os.PathLike)) and not Path(image).exists():
+        elif images.is_path(image) and not Path(image).exists():
             raise InputError(f"image must be a folder with the photos of the job, or a photo, got {str(image)!r}")
         elif image is not None:
             self.one = images.load(image, digest=False).pixels
