@@ -122,9 +122,12 @@ def explain(
         takes numbers of its detections by decreasing score, labels, "all", or a `Prediction` with a label and a box. A
         segmenter takes classes, "all", or a `Prediction` with a label and a mask.
     seed : int
-        Seed of the method's own random numbers. The same seed gives the same bits.
+        Seed of the method's own random numbers. The same input, seed, batch size, number of threads, versions and type
+        of processor give the same bits; provenance records them.
     batch_size : int, optional
-        Inputs in one call of the model; chosen for speed and memory if left out.
+        Most variants of an input in one call of the model. If left out, chosen for speed and memory by a watched pass,
+        which is made once a model and process and counts as no evaluation; ``provenance.batch_size`` has it. An input's
+        explanation does not depend on what else is explained in a call.
     memory : int, optional
         Bytes that perturbed inputs and activations of a batch may take.
     progress : callable, optional

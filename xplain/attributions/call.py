@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import importlib
+import os
+import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -87,10 +89,12 @@ def refuse_inference_parameters(model: Explained | Model) -> None:
         )
 
 
-def open_session(explained: Explained, inputs: Sequence[Prepared], targets: Sequence[Any], request: Request) -> Session:
-    """Return a session for inputs, at least one, within the limits of a request."""
+def open_session(
+    explained: Explained, inputs: Sequence[Prepared], targets: Sequence[Any], request: Request, *, is_one: bool = False
+) -> Session:
+    """Return a session for inputs within the limits of a request: at least one, or the parts of one if ``is_one``."""
     refuse_inference_parameters(explained)
-    return Session(explained, inputs, targets, request.batch_size, request.memory, request.progress)
+    return Session(explained, inputs, targets, request.batch_size, request.memory, request.progress, is_one)
 
 
 def compute_maps(
@@ -116,6 +120,7 @@ def compute_maps(
         options = all_options(entry, supplies, request.options)
         # Hashed before the clock starts; weights cannot change during the call.
         origin = origin_of(session.model, entry.name, options, request.seed if entry.random else None)
+        origin = replace(origin, threads=threads_of(session.model))
         results: list[Result] = []
         for chunk in session.chunks():
             results += map(finish, _explain_chunk(chunk, supplies, entry, options, origin, request.seed))
@@ -158,7 +163,10 @@ def _explain_chunk(
             maps,
             run.quality.by_target(len(run.targets)),
             checks,
-            _with_engine(replace(origin, seconds=seconds, evaluations=run.evaluations), run.computed_by),
+            _with_engine(
+                replace(origin, seconds=seconds, evaluations=run.evaluations, batch_size=run.batch_size_used),
+                run.computed_by,
+            ),
         )
         for run, maps, checks in results
     ]
@@ -213,6 +221,16 @@ def origin_of(model: Described, method: str, options: Options, seed: int | None)
         versions={name: _version(name) for name in packages},
         created=datetime.now(UTC).isoformat(timespec="seconds"),
     )
+
+
+def threads_of(model: Explained) -> int:
+    """Return how many threads compute a pass: those of torch; of a black box, those that OpenMP takes."""
+    if model.module is not None:
+        return int(sys.modules["torch"].get_num_threads())
+    first, _, _ = os.environ.get("OMP_NUM_THREADS", "").partition(",")
+    if first.strip().isdecimal() and int(first) > 0:
+        return int(first)
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _with_engine(origin: Provenance, engine: str) -> Provenance:

@@ -92,7 +92,8 @@ def run(
     -------
     list of Explanation
         One for each input: its predictions, and for each target a heat map in original pixels, word scores, or signal
-        scores. Two calls on one machine give the same bytes. What to know about a map is said in sentences, in
+        scores. The same input, seed, batch size, threads, versions and type of processor give the same bytes, whatever
+        else the call holds. What to know about a map is said in sentences, in
         ``quality["notes"]``: that all of it is 0, with the cause where it was checked, or that the model computes in
         half precision.
 

@@ -1,7 +1,7 @@
 """Forward passes, watched: which layer suits a class activation map, and how much memory an input takes.
 
-`observe` watches a module score one input. `find_layer_for_boxes` finds a layer
-for a detector or a segmenter, where the last feature maps will not do.
+`observe` watches a module score one input, and `observed` does so once for inputs of one shape. `find_layer_for_boxes`
+finds a layer for a detector or a segmenter, where the last feature maps will not do.
 
 A vision transformer cuts the input into a grid of patches by a convolution, and each patch becomes a token. Its layers
 return (batch, tokens, channels), with class and register tokens before those of the patches.
@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import numpy.typing as npt
@@ -41,8 +42,6 @@ class Observation:
 
     Parameters
     ----------
-    scores : numpy.ndarray
-        float64 (classes,).
     layer : str or None
         The last submodule that returns feature maps (channels, height > 1, width > 1) made by a convolution.
     bypass : {"branch", "skip"} or None
@@ -64,7 +63,6 @@ class Observation:
         Bytes of the largest activation and of all of them; 0 if the module hides them.
     """
 
-    scores: npt.NDArray[np.float64]
     layer: str | None
     bypass: str | None
     attention_follows: bool
@@ -83,14 +81,39 @@ class Observation:
         return self.layer is not None and not mixed and self.bypass != "branch"
 
 
+#: What was seen of each module, by `_circumstances`; the oldest goes where there are too many.
+_seen: WeakKeyDictionary[torch.nn.Module, dict[Any, Observation]] = WeakKeyDictionary()
+_MOST_SEEN = 256
+
+
+def observed(model: Explained, array: npt.NDArray[Any]) -> Observation:
+    """Return what a forward pass of an input (...) of this shape showed: the first in this process, remembered.
+
+    A pass is watched again where the module's weights, parts, type or device have changed.
+    """
+    module = torch_module(model)
+    seen = _seen.setdefault(module, {})
+    key = _circumstances(model, array)
+    if key not in seen:
+        while len(seen) >= _MOST_SEEN:
+            seen.pop(next(iter(seen)), None)
+        seen[key] = observe(model, array)
+    return seen[key]
+
+
+def _circumstances(model: Explained, array: npt.NDArray[Any]) -> Any:
+    """What a watched pass depends on, but for the values of the input."""
+    parts = tuple((name, type(part)) for name, part in torch_module(model).named_modules())
+    return type(model), model.fingerprint(), model.placement(), parts, array.shape, array.dtype
+
+
 def observe(model: Explained, array: npt.NDArray[Any]) -> Observation:
     """Score one input (...) and watch its forward pass."""
     watcher = Watcher()
     module = torch_module(model)
     with _after_each_call(module, watcher.note_output), _ends(module, watcher.flow) as ends, watcher:
-        scores = model.scores(array[np.newaxis])[0]
+        model.scores(array[np.newaxis])
     return Observation(
-        scores,
         watcher.layer,
         watcher.bypass(*ends) if len(ends) == 2 else None,  # a module that runs several times has no one input
         watcher.attention_follows,

@@ -108,8 +108,13 @@ class Run:
 
     @property
     def observation(self) -> Observation:
-        """The watched forward pass of the call's first input; torch modules only."""
-        return self._session.observation
+        """The watched forward pass of an input of this one's shape; torch modules only."""
+        return self._session.observation(self.prepared)
+
+    @property
+    def batch_size_used(self) -> int:
+        """The size of the batches that the input was evaluated in so far, which gives the same bits again."""
+        return self._session.batch_size_of(self._index)
 
     def announce(self, evaluations: int) -> None:
         """Announce evaluations of variants that come in several calls, so that progress knows of all of them."""
@@ -122,7 +127,7 @@ class Run:
 
     def batch_size_for(self, count: int) -> int:
         """Return how many of ``count`` variants are evaluated at once."""
-        return self._session.batches_for(count).size
+        return self._session.batches_for(self._index, count).size
 
     @cached_property
     def tensor(self) -> torch.Tensor:
@@ -256,7 +261,6 @@ class Run:
         """Attention of all layers at the input itself, and the scores' gradients there."""
         from xplain.attributions.engine.attention import record_attention
 
-        self.observation  # noqa: B018 - the patches are needed later, and it brings the scores along
         with self._session.counted(self._index, 1):
             return record_attention(self.model, self.tensor, self.targets)
 
