@@ -101,7 +101,7 @@ def explain(
     seed: int = 0,
     batch_size: int | None = None,
     memory: int | None = None,
-    progress: Progress | None = None,
+    progress: bool | Progress | None = None,
     **options: Any,
 ) -> Explanation:
     """Explain one prediction.
@@ -130,8 +130,9 @@ def explain(
         explanation does not depend on what else is explained in a call.
     memory : int, optional
         Bytes that perturbed inputs and activations of a batch may take.
-    progress : callable, optional
-        Called with (evaluations done, evaluations planned).
+    progress : bool or callable, optional
+        Called with (evaluations done, evaluations planned). True shows a bar on standard error, by tqdm where it is
+        installed.
     **options
         Options of the method; its docstring names them, provenance records them. Of a segmenter also ``region``: what
         the target is explained over, ``"image"``, a mask or a point (x, y), if not the pixels predicted as it. Of a
@@ -180,7 +181,7 @@ def explain_batch(
     seed: int = 0,
     batch_size: int | None = None,
     memory: int | None = None,
-    progress: Progress | None = None,
+    progress: bool | Progress | None = None,
     **options: Any,
 ) -> Explanations:
     """Explain several inputs; the arguments are those of `explain`.

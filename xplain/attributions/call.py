@@ -29,7 +29,7 @@ from xplain.attributions.table import METHODS, Method, method_names
 from xplain.errors import AttributionError, InputError, UnknownNameError
 from xplain.explanation import Provenance
 from xplain.models import Model, Prepared
-from xplain.models.borrowing import evaluation
+from xplain.models.borrowing import evaluation, name_of_layer
 
 Result = TypeVar("Result")
 
@@ -118,6 +118,8 @@ def compute_maps(
     """
     with evaluation(session.model.module, gradients=True):
         options = all_options(entry, supplies, request.options)
+        if options.get("layer") is not None:
+            options["layer"] = name_of_layer(session.model.module, options["layer"])
         # Hashed before the clock starts; weights cannot change during the call.
         origin = origin_of(session.model, entry.name, options, request.seed if entry.random else None)
         origin = replace(origin, threads=threads_of(session.model))

@@ -16,6 +16,7 @@ from xplain import _check
 from xplain.attributions import call
 from xplain.attributions.engine.session import Progress
 from xplain.attributions.naming import method_of
+from xplain.attributions.progress import shown
 from xplain.attributions.table import KINDS, METHODS, Method, method_names
 from xplain.errors import AttributionError, InputError
 from xplain.explanation import Explanation
@@ -43,7 +44,7 @@ def run(
     seed: int = 0,
     batch_size: int | None = None,
     memory: int | None = None,
-    progress: Progress | None = None,
+    progress: bool | Progress | None = None,
     **options: Any,
 ) -> list[Explanation]:
     """Explain predictions of a model.
@@ -81,9 +82,9 @@ def run(
         memory runs out.
     memory : int, optional
         Bytes that the activations of a batch may take. None is 1 GiB, or a quarter of an accelerator's memory.
-    progress : callable, optional
+    progress : bool or callable, optional
         Called as ``progress(done, total)`` after each batch, in evaluations; the total grows when a method asks for
-        more.
+        more. True shows a bar on standard error.
     **options
         Options of the method; for a segmenter also ``region``, see `Segmenter.targets`, for a signal classifier also
         ``windows``, see `xplain.attributions.kinds.signals.explain`.
@@ -129,8 +130,9 @@ def run(
         _refuse_method(model, entry)
     kind = importlib.import_module(_MODULES[KINDS[model.task]])
     seed = _check.integer("seed", seed, least=0)
-    request = call.Request(entry, options, seed, batch_size, memory, progress)
-    explanations: list[Explanation] = kind.explain(model, inputs, targets, request)
+    with shown(progress) as callback:
+        request = call.Request(entry, options, seed, batch_size, memory, callback)
+        explanations: list[Explanation] = kind.explain(model, inputs, targets, request)
     return explanations
 
 

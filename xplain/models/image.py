@@ -71,17 +71,17 @@ class ImageModel(Model):
         preprocess: Preprocess | None,
         *,
         output: str,
-        layer: str | None,
+        layer: Any,
         name: str | None,
     ) -> None:
         Model.__init__(self, model, labels, output, name)
         self._set_image_options(preprocess, layer)
 
-    def _set_image_options(self, preprocess: Preprocess | None, layer: str | None) -> None:
+    def _set_image_options(self, preprocess: Preprocess | None, layer: Any) -> None:
         if preprocess is not None and not isinstance(preprocess, Preprocess):
             raise _check.wrong("preprocess", "a Preprocess or None", preprocess)
         self.preprocess = preprocess
-        self.layer = None if layer is None else _check.string("layer", layer)
+        self.layer = None if layer is None else borrowing.name_of_layer(self.module, layer)
 
     @property
     def channel_axis(self) -> int:
@@ -164,8 +164,8 @@ class ImageClassifier(ImageModel, Classifier):
         What the model returns.
     multilabel : bool
         Whether classes are independent of each other (logits pass a sigmoid, not a softmax). A single class always is.
-    layer : str, optional
-        Name of the module's layer for the class activation maps; found by a probe if left out.
+    layer : str or torch.nn.Module, optional
+        The module's layer for the class activation maps, by its name or itself; found by a probe if left out.
     name : str, optional
         The model's name in documents.
 
@@ -189,7 +189,7 @@ class ImageClassifier(ImageModel, Classifier):
         *,
         output: str = "logit",
         multilabel: bool = False,
-        layer: str | None = None,
+        layer: Any = None,
         name: str | None = None,
     ) -> None:
         # Not super(): the two base classes take different arguments.

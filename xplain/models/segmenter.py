@@ -71,8 +71,8 @@ class Segmenter(ImageModel):
         What the model returns.
     background : int, optional
         A class that is not predicted, because it means "nothing".
-    layer : str, optional
-        Name of the module's layer for the class activation maps; found by a probe if left out.
+    layer : str or torch.nn.Module, optional
+        The module's layer for the class activation maps, by its name or itself; found by a probe if left out.
     name : str, optional
         The model's name in documents.
 
@@ -98,7 +98,7 @@ class Segmenter(ImageModel):
         *,
         output: str = "logit",
         background: int | None = None,
-        layer: str | None = None,
+        layer: Any = None,
         name: str | None = None,
     ) -> None:
         super().__init__(model, labels, preprocess, output=output, layer=layer, name=name)

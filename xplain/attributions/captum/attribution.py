@@ -35,6 +35,7 @@ from xplain.attributions.engine import layers, sequences
 from xplain.attributions.engine.autograd import torch_module, wide
 from xplain.attributions.engine.run import Run
 from xplain.errors import AttributionError, InputError, XplainError
+from xplain.models.borrowing import name_of_layer
 
 Maps = npt.NDArray[np.float64]
 
@@ -155,11 +156,8 @@ class _Call:
         own = self._chosen.instance
         if layer is None and own is not None:
             layer = getattr(getattr(own, "grad_cam", own), "layer", None)
-        if isinstance(layer, torch.nn.Module):
-            names = {part: name for name, part in torch_module(self._run.model).named_modules()}
-            if layer not in names:
-                raise InputError("layer must be a part of the model's module, got a module that is none; pass its name")
-            layer = names[layer]
+        if layer is not None:
+            layer = name_of_layer(torch_module(self._run.model), layer)
         name, is_moved = layers.choose_layer(self._run, layer)
         if is_moved:
             raise AttributionError(
