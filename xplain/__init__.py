@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from xplain.api import (
         convert,
+        cost,
         explain,
         explain_batch,
         formats,
@@ -82,8 +83,8 @@ if TYPE_CHECKING:
 _NAMES_OF_MODULES = {
     "xplain.vendors.reinfer": "answer",
     "xplain.api": (
-        "convert explain explain_batch formats from_document methods predict read read_items refusals render schema "
-        "to_document validate write"
+        "convert cost explain explain_batch formats from_document methods predict read read_items refusals render "
+        "schema to_document validate write"
     ),
     "xplain.attributions.given": "from_array from_captum from_shap",
     "xplain.errors": (
@@ -147,6 +148,7 @@ __all__ = [
     "comment_from_raw_email",
     "compare",
     "convert",
+    "cost",
     "evaluate",
     "explain",
     "explain_batch",

@@ -19,7 +19,7 @@ from xplain.formatters import from_document, schema, to_document
 from xplain.inputs import files, images
 
 if TYPE_CHECKING:
-    from xplain.attributions import MethodInfo
+    from xplain.attributions import Cost, MethodInfo
     from xplain.formatters import Problem
     from xplain.models import Detector, ImageClassifier, Segmenter, SignalClassifier, TextClassifier
     from xplain.renderers import JobPage, Picture, TextPicture
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Explanations",
     "convert",
+    "cost",
     "explain",
     "explain_batch",
     "formats",
@@ -216,6 +217,51 @@ def explain_batch(
         model, items, targets, method, seed=seed, batch_size=batch_size, memory=memory, progress=progress, **options
     )
     return Explanations(explanations)
+
+
+def cost(
+    model: Model,
+    input: Any,
+    method: Any = None,
+    target: Any = None,
+    *,
+    seed: int = 0,
+    batch_size: int | None = None,
+    memory: int | None = None,
+    **options: Any,
+) -> Cost:
+    """Return what `explain` would cost with the same arguments: evaluations, and an estimate of the seconds.
+
+    The method does not run. The model scores the input, where the method or the target depends on it, and a batch of
+    variants is timed, of a black box 4 at most.
+
+    Parameters
+    ----------
+    model, input, method, target, seed, batch_size, memory, **options
+        As for `explain`.
+
+    Returns
+    -------
+    Cost
+        ``evaluations``, which ``provenance.evaluations`` of the explanation will be, and ``seconds``; a named tuple.
+
+    Raises
+    ------
+    AttributionError
+        Also for the few classes of Captum whose evaluations are not known before they run.
+
+    Examples
+    --------
+    >>> import xplain
+    >>> model = xplain.TextClassifier(lambda texts: [[float(len(text)), 1.0] for text in texts])
+    >>> xplain.cost(model, "one word and five more words", "occlusion").evaluations
+    7
+    """
+    from xplain import attributions
+
+    prepared = _check_model(model).prepare(input)
+    limits: dict[str, Any] = {"seed": seed, "batch_size": batch_size, "memory": memory}
+    return attributions.cost(model, prepared, target, method=method, **limits, **options)
 
 
 def _explain(

@@ -49,6 +49,8 @@ class Request:
         Options of the method and of the kind.
     seed, batch_size, memory, progress
         See `xplain.attributions.run`.
+    stand_in : callable, optional
+        Returns what runs instead of a method, with the same options.
     """
 
     method: Method | None = None
@@ -57,6 +59,7 @@ class Request:
     batch_size: int | None = None
     memory: int | None = None
     progress: Progress | None = None
+    stand_in: Callable[[Method], Method] | None = None
 
     def take(self, name: str) -> tuple[Any, Request]:
         """Return an option that is no method's but a kind's, None if left out, and the request without it."""
@@ -116,6 +119,8 @@ def compute_maps(
         Makes of the maps of an input what is kept of them; it may refuse them, before those of the next chunk are
         computed.
     """
+    if request.stand_in is not None:
+        entry = request.stand_in(entry)
     with evaluation(session.model.module, gradients=True):
         options = all_options(entry, supplies, request.options)
         if options.get("layer") is not None:

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from xplain import _check
 from xplain.attributions import call
+from xplain.attributions.costs import Cost, Estimate
 from xplain.attributions.engine.session import Progress
 from xplain.attributions.naming import method_of
 from xplain.attributions.progress import shown
@@ -119,20 +121,47 @@ def run(
     >>> explanation.attributions[0].evidence.values.tolist()
     [[200.0, 0.0], [0.0, 0.0]]
     """
+    with shown(progress) as callback:
+        return _run(model, inputs, targets, method, call.Request(None, options, seed, batch_size, memory, callback))
+
+
+def cost(
+    model: Model,
+    input: Any,
+    target: Any = None,
+    *,
+    method: Any = None,
+    seed: int = 0,
+    batch_size: int | None = None,
+    memory: int | None = None,
+    **options: Any,
+) -> Cost:
+    """Return what `run` of one input would cost; the arguments are the same.
+
+    The method does not run, but the model does: where it has to, to find what is explained and to time a pass.
+    """
+    estimate = Estimate()
+    request = call.Request(None, options, seed, batch_size, memory, stand_in=estimate.stand_in)
+    (explanation,) = _run(model, [input], [target], method, request)
+    return estimate.total(explanation.provenance.evaluations or 0)
+
+
+def _run(
+    model: Model, inputs: Sequence[Any], targets: Sequence[Any] | None, method: Any, request: call.Request
+) -> list[Explanation]:
+    """Explain inputs by a method that a caller names, if any."""
     inputs = list(inputs)
     targets = [None] * len(inputs) if targets is None else list(targets)
     if len(targets) != len(inputs):
         raise InputError(f"targets must be {len(inputs)}, one for each input, got {len(targets)}")
     if isinstance(model, Classifier):
         model = model.with_margins(targets)
-    entry = None if method is None else method_of(method, options.get("of"))
+    entry = None if method is None else method_of(method, request.options.get("of"))
     if entry is not None:
         _refuse_method(model, entry)
     kind = importlib.import_module(_MODULES[KINDS[model.task]])
-    seed = _check.integer("seed", seed, least=0)
-    with shown(progress) as callback:
-        request = call.Request(entry, options, seed, batch_size, memory, callback)
-        explanations: list[Explanation] = kind.explain(model, inputs, targets, request)
+    request = replace(request, method=entry, seed=_check.integer("seed", request.seed, least=0))
+    explanations: list[Explanation] = kind.explain(model, inputs, targets, request)
     return explanations
 
 
