@@ -71,6 +71,7 @@ if TYPE_CHECKING:
         Preprocess,
         Segmenter,
         SignalClassifier,
+        Similarity,
         TextClassifier,
         comment_from_email,
         comment_from_raw_email,
@@ -98,8 +99,8 @@ _NAMES_OF_MODULES = {
     "xplain.explanation.hierarchy": "with_parents",
     "xplain.vendors.deepomatic": "postprocess trace",
     "xplain.models": (
-        "Comment Detector Endpoint ImageClassifier Margin Preprocess Segmenter SignalClassifier TextClassifier "
-        "comment_from_email comment_from_raw_email pretrained"
+        "Comment Detector Endpoint ImageClassifier Margin Preprocess Segmenter SignalClassifier Similarity "
+        "TextClassifier comment_from_email comment_from_raw_email pretrained"
     ),
 }
 _HOME = {name: module for module, names in _NAMES_OF_MODULES.items() for name in names.split()}
@@ -134,6 +135,7 @@ __all__ = [
     "Segmenter",
     "SignalClassifier",
     "SignalScores",
+    "Similarity",
     "Source",
     "Span",
     "TextClassifier",

@@ -10,11 +10,12 @@ from __future__ import annotations
 import io
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, Any
 
 from xplain import formatters
 from xplain.errors import InputError, XplainError
 from xplain.explanation import Explanation, Item, Prediction, Record, Results, core
+from xplain.explanation.several import Explanations
 from xplain.formatters import from_document, schema, to_document
 from xplain.inputs import files, images
 
@@ -47,41 +48,6 @@ __all__ = [
 ]
 
 Progress = Callable[[int, int], None]
-
-
-class Explanations(Sequence[Explanation]):
-    """Explanations of several inputs, in their order; in a notebook it shows them on one scale.
-
-    Parameters
-    ----------
-    items : iterable of Explanation
-        Kept in their order.
-    """
-
-    def __init__(self, items: Iterable[Explanation]) -> None:
-        self._items = tuple(items)
-
-    @overload
-    def __getitem__(self, index: int) -> Explanation: ...
-    @overload
-    def __getitem__(self, index: slice) -> Explanations: ...
-    def __getitem__(self, index: int | slice) -> Explanation | Explanations:
-        return Explanations(self._items[index]) if isinstance(index, slice) else self._items[index]
-
-    def __len__(self) -> int:
-        return len(self._items)
-
-    def __eq__(self, other: object) -> bool:
-        return self._items == other._items if isinstance(other, Explanations) else NotImplemented
-
-    def __hash__(self) -> int:
-        return hash(self._items)
-
-    def __repr__(self) -> str:
-        return f"Explanations({list(self._items)!r})"
-
-    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
-        return _notebook_display(self)
 
 
 def predict(model: Model, input: Any, top: int | None = None) -> tuple[Prediction, ...]:
@@ -117,9 +83,10 @@ def explain(
     method : str, type or captum.attr.Attribution, optional
         A key of `xplain.methods`; or any attribution of Captum: ``"captum:Class"``, a class of `captum.attr`, or an
         instance of one for the model's module. The best that the model can answer if left out.
-    target : int, str, "top-k", "all", Margin, Prediction, or a sequence of those, optional
+    target : int, str, "top-k", "all", Margin, Similarity, Prediction, or a sequence of those, optional
         What to explain; the best prediction if left out. A classifier takes class numbers, labels (a tuple of str is
-        one label with its levels), and an `xplain.Margin` of two classes, also as ``"first - second"``. A detector
+        one label with its levels), and an `xplain.Margin` of two classes, also as ``"first - second"``; a model of
+        embeddings an `xplain.Similarity` to a reference. A detector
         takes numbers of its detections by decreasing score, labels, "all", or a `Prediction` with a label and a box. A
         segmenter takes classes, "all", or a `Prediction` with a label and a mask.
     seed : int

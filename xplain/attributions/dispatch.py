@@ -22,7 +22,8 @@ from xplain.attributions.progress import shown
 from xplain.attributions.table import KINDS, METHODS, Method, method_names
 from xplain.errors import AttributionError, InputError
 from xplain.explanation import Explanation
-from xplain.models import Classifier, ImageClassifier, Model, Segmenter, TextClassifier
+from xplain.models import Classifier, ImageClassifier, Model, Segmenter, SignalClassifier, TextClassifier
+from xplain.models.similarity import similarities_in
 
 #: By the kind of `KINDS`, the module whose ``explain(model, inputs, targets, request)`` explains it.
 _MODULES = {
@@ -154,6 +155,8 @@ def _run(
     targets = [None] * len(inputs) if targets is None else list(targets)
     if len(targets) != len(inputs):
         raise InputError(f"targets must be {len(inputs)}, one for each input, got {len(targets)}")
+    if any(similarities_in(target) for target in targets):
+        return _run_similarities(model, inputs, targets, method, request)
     if isinstance(model, Classifier):
         model = model.with_margins(targets)
     entry = None if method is None else method_of(method, request.options.get("of"))
@@ -162,6 +165,32 @@ def _run(
     kind = importlib.import_module(_MODULES[KINDS[model.task]])
     request = replace(request, method=entry, seed=_check.integer("seed", request.seed, least=0))
     explanations: list[Explanation] = kind.explain(model, inputs, targets, request)
+    return explanations
+
+
+def _run_similarities(
+    model: Model, inputs: Sequence[Any], targets: Sequence[Any], method: Any, request: call.Request
+) -> list[Explanation]:
+    """Explain inputs of which some have similarities as targets: each input by itself, as in a call of its own."""
+    if not isinstance(model, (ImageClassifier, TextClassifier, SignalClassifier)):
+        raise InputError(f"target must be a prediction of a {type(model).__name__}, got a Similarity")
+    models: dict[Any, Any] = {}
+    explanations = []
+    for each, target in zip(inputs, targets, strict=True):
+        similarities = similarities_in(target)
+        if not similarities:
+            explanations += _run(model, [each], [target], method, request)
+            continue
+        if similarities not in models:
+            references = [model.prepare(similarity.reference) for similarity in similarities]
+            outputs = np.stack([model.output_of(reference) for reference in references])  # type: ignore[arg-type]
+            sources = [reference.source for reference in references]
+            models[similarities] = model.with_similarities(similarities, sources, outputs), sources
+        similar, sources = models[similarities]
+        (explanation,) = _run(similar, [each], [None], method, request)
+        described = [{"name": source.name, "sha256": source.sha256} for source in sources]
+        options = {**explanation.provenance.options, "similarity": described}
+        explanations.append(replace(explanation, provenance=replace(explanation.provenance, options=options)))
     return explanations
 
 

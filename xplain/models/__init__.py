@@ -15,6 +15,7 @@ from xplain.models.image import ImageClassifier, Prepared
 from xplain.models.networks.catalogue import NETWORKS, pretrained
 from xplain.models.segmenter import RegionTarget, Segmenter
 from xplain.models.signal import PreparedSignal, SignalClassifier
+from xplain.models.similarity import Similarity
 from xplain.models.targets import Margin
 from xplain.models.text import PreparedText, TextClassifier, TokenWindow
 
@@ -36,6 +37,7 @@ __all__ = [
     "RegionTarget",
     "Segmenter",
     "SignalClassifier",
+    "Similarity",
     "TextClassifier",
     "TokenWindow",
     "check_model",

@@ -11,7 +11,7 @@ import copy
 import hashlib
 import itertools
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -19,8 +19,9 @@ import numpy.typing as npt
 
 from xplain import _check
 from xplain.errors import InputError
-from xplain.explanation import Prediction
+from xplain.explanation import Prediction, Source
 from xplain.models import borrowing, outputs, settings
+from xplain.models.similarity import Similarity, cosines, directions, labels_of
 from xplain.models.targets import label_paths, margins_in, resolve_targets
 
 if TYPE_CHECKING:
@@ -128,12 +129,16 @@ class Classifier(Model):
         Whether classes are independent of each other.
     margins : tuple of (int, int)
         Pairs of classes whose differences follow the classes in all scores, see `with_margins`.
+    similarities : tuple of Similarity
+        What all scores are instead of classes, see `with_similarities`.
     """
 
     def __init__(self, model: Any, labels: Any, output: str, multilabel: bool, name: str | None) -> None:
         super().__init__(model, labels, output, name)
         self.multilabel = _check.boolean("multilabel", multilabel)
         self.margins: tuple[tuple[int, int], ...] = ()
+        self.similarities: tuple[Similarity, ...] = ()
+        self._references = np.empty((0, 0))
 
     def with_margins(self, target: Any) -> Self:
         """Return the model whose scores end with the margins among targets, so that they are explained like classes."""
@@ -145,8 +150,22 @@ class Classifier(Model):
         model.margins = margins
         return model
 
+    def with_similarities(
+        self, similarities: Sequence[Similarity], sources: Sequence[Source], references: npt.NDArray[np.float64]
+    ) -> Self:
+        """Return the model whose scores are cosines with its outputs (R, numbers) for references from some sources."""
+        self.fingerprint()  # known to the copy, too
+        model = copy.copy(self)
+        model._references = directions(references)
+        model.similarities = tuple(similarities)
+        model.labels = tuple(labels_of(sources))
+        model.output = "similarity"
+        return model
+
     def append_margins(self, scores: Any) -> Any:
-        """Return scores (..., classes), an array or a tensor, followed by the margins."""
+        """Return scores (..., classes), an array or a tensor, followed by the margins; or the similarities."""
+        if self.similarities:
+            return cosines(scores, self._references)
         if not self.margins:
             return scores
         first, second = (list(classes) for classes in zip(*self.margins, strict=True))
@@ -177,7 +196,12 @@ class Classifier(Model):
         return scores[..., : -len(self.margins)] if self.margins else scores
 
     def probabilities(self, scores: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-        """Return the probabilities (..., classes) for the model's output; of margins their differences."""
+        """Return the probabilities (..., classes) for the model's output; of margins their differences.
+
+        Similarities stay what they are.
+        """
+        if self.similarities:
+            return scores
         classes = self.of_classes(scores)
         if self.output == "logit" and (self.multilabel or classes.shape[-1] == 1):
             classes = np.exp(-np.logaddexp(0.0, -classes))
@@ -188,6 +212,8 @@ class Classifier(Model):
 
     def targets(self, target: Any, scores: npt.NDArray[np.float64]) -> tuple[int, ...]:
         """Return the numbers that ``target`` names, see `resolve_targets`; ``scores`` is float64 (classes,)."""
+        if self.similarities:
+            return tuple(range(len(self.similarities)))
         return resolve_targets(target, scores, self.labels, self.margins)
 
     def prediction(self, scores: npt.NDArray[np.float64], index: int) -> Prediction:

@@ -218,6 +218,11 @@ class ImageClassifier(ImageModel, Classifier):
             inputs = batch if self.module is None else self.to_tensor(batch)
             return self.scores_of(self.function(inputs), len(batch))
 
+    def output_of(self, prepared: Prepared) -> npt.NDArray[np.float64]:
+        """Return the model's output for a prepared image as float64 (classes,)."""
+        scores: npt.NDArray[np.float64] = self.scores(prepared.array[np.newaxis])[0]
+        return scores
+
     def predict(self, image: Any, top: int = 5) -> tuple[Prediction, ...]:
         """Classify one image.
 

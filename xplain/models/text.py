@@ -223,6 +223,11 @@ class TextClassifier(Classifier):
         ends = np.cumsum([len(windows_of_text) for windows_of_text in windows])
         return np.stack([scores_of_text.mean(axis=0) for scores_of_text in np.split(scores, ends[:-1])])
 
+    def output_of(self, prepared: PreparedText) -> npt.NDArray[np.float64]:
+        """Return the model's output for a prepared text as float64 (classes,)."""
+        scores: npt.NDArray[np.float64] = self.scores([prepared.text])[0]
+        return scores
+
     def token_scores(self, sequences: Sequence[npt.NDArray[np.int64]], batch_size: int = 16) -> npt.NDArray[np.float64]:
         """Score sequences of token ids, without gradients.
 

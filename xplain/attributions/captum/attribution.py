@@ -52,6 +52,15 @@ _ADD_UP = frozenset(
 )
 
 
+#: Those whose rules hold from the module's output on.
+_FROM_OUTPUT = frozenset(
+    {
+        *("DeepLift", "DeepLiftShap", "LayerDeepLift", "LayerDeepLiftShap", "NeuronDeepLift", "NeuronDeepLiftShap"),
+        "LRP",
+    }
+)
+
+
 def function_of(chosen: Chosen) -> Callable[..., Maps]:
     """Return the function of an attribution of Captum, ``function(run, **options)``."""
     signature = Signature.of(chosen)
@@ -89,6 +98,7 @@ def attribute(run: Run, chosen: Chosen, signature: Signature, options: Mapping[s
     """
     run.computed_by = "captum"
     _refuse_other_module(run, chosen)
+    _refuse_similarity(run, chosen)
     call = _Call(run, chosen, signature, dict(options))
     targets = range(len(run.targets))
     values = torch.cat([call.attributions(t) for t in targets])
@@ -105,6 +115,15 @@ def _refuse_other_module(run: Run, chosen: Chosen) -> None:
             raise InputError(
                 f"method must be made of the module of this model, got {chosen.name} of another; pass the class"
             )
+
+
+def _refuse_similarity(run: Run, chosen: Chosen) -> None:
+    """Raise AttributionError if rules that start at the module's output would miss the cosine that follows it."""
+    if run.model.output == "similarity" and chosen.name in _FROM_OUTPUT:
+        raise AttributionError(
+            f"{chosen.name} must explain an output of the module, got a similarity, a cosine to which Captum's rules "
+            "do not reach; use deep-lift, integrated-gradients or hires-cam"
+        )
 
 
 class _RulesFirst(captum_class("LRP")):  # type: ignore[misc]

@@ -52,7 +52,7 @@ def scorer(
     target = target_of(model, prediction)
     explained: ImageClassifier | DetectionView | RegionView
     if isinstance(model, ImageClassifier):
-        possible = {"logit": ("probability", "logit"), "probability": ("probability",)}[model.output]
+        possible = ("probability", "logit") if model.output == "logit" else (model.output,)
         explained = model.with_margins(target)
         (index,) = explained.targets(target, explained.scores(prepared.array[np.newaxis])[0])
     elif isinstance(model, Segmenter):
