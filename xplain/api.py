@@ -69,6 +69,7 @@ def explain(
     batch_size: int | None = None,
     memory: int | None = None,
     progress: bool | Progress | None = None,
+    inputs: Mapping[str, Any] | None = None,
     **options: Any,
 ) -> Explanation:
     """Explain one prediction.
@@ -101,6 +102,10 @@ def explain(
     progress : bool or callable, optional
         Called with (evaluations done, evaluations planned). True shows a bar on standard error, by tqdm where it is
         installed.
+    inputs : mapping, optional
+        Further inputs of the model by the names of its arguments, such as metadata beside a photo, or depth beside
+        colours: arrays or tensors for one input, without the batch axis, or plain values. They stay as they are in all
+        variants and baselines, and are no part of the evidence.
     **options
         Options of the method; its docstring names them, provenance records them. Of a segmenter also ``region``: what
         the target is explained over, ``"image"``, a mask or a point (x, y), if not the pixels predicted as it. Of a
@@ -134,15 +139,14 @@ def explain(
     >>> e.attributions[0].evidence.values[0, [0, 7]].astype(float).round(3).tolist()
     [0.098, 0.0]
     """
-    [explanation] = _explain(
-        model, [input], [target], method, seed=seed, batch_size=batch_size, memory=memory, progress=progress, **options
-    )
+    limits: dict[str, Any] = {"seed": seed, "batch_size": batch_size, "memory": memory, "progress": progress}
+    [explanation] = _explain(model, [input], [target], method, further=[inputs], **limits, **options)
     return explanation
 
 
 def explain_batch(
     model: Model,
-    inputs: Iterable[Any],
+    batch: Iterable[Any] | None = None,
     method: Any = None,
     target: Any = None,
     *,
@@ -150,6 +154,7 @@ def explain_batch(
     batch_size: int | None = None,
     memory: int | None = None,
     progress: bool | Progress | None = None,
+    inputs: Any = None,
     **options: Any,
 ) -> Explanations:
     """Explain several inputs; the arguments are those of `explain`.
@@ -158,12 +163,14 @@ def explain_batch(
     ----------
     model : ImageClassifier, TextClassifier, SignalClassifier, Detector or Segmenter
         What predicts.
-    inputs : iterable
-        Inputs as `explain` takes them; also one array or tensor with a batch axis.
+    batch : iterable
+        Inputs as `explain` takes them; also one array or tensor with a batch axis. Its other name is ``inputs``.
     method : str, optional
         A key of `xplain.methods`.
     target : int, str, "top-k", or list, optional
         One target for all inputs, or a list with one entry for each input; a tuple of str is one label.
+    inputs : mapping or list of mapping, optional
+        Further inputs of the model: one set for all inputs, or a list with one set for each.
     seed, batch_size, memory, progress, **options
         As for `explain`.
 
@@ -172,18 +179,20 @@ def explain_batch(
     Explanations
         One for each input, in their order.
     """
-    if isinstance(inputs, (str, bytes, os.PathLike)):
-        raise InputError(f"inputs must be a sequence of inputs, got {inputs!r}; explain takes a single one")
-    if isinstance(inputs, Mapping) or not isinstance(inputs, Iterable):
-        raise InputError(f"inputs must be a sequence of inputs, got {type(inputs).__name__}")
-    items = list(inputs)
+    if batch is None:
+        batch, inputs = inputs, None
+    if isinstance(batch, (str, bytes, os.PathLike)):
+        raise InputError(f"inputs must be a sequence of inputs, got {batch!r}; explain takes a single one")
+    if isinstance(batch, Mapping) or not isinstance(batch, Iterable):
+        raise InputError(f"inputs must be a sequence of inputs, got {type(batch).__name__}")
+    items = list(batch)
     targets = list(target) if isinstance(target, list) else [target] * len(items)
-    if len(targets) != len(items):
-        raise InputError(f"target must have one entry for each of the {len(items)} inputs, got {len(targets)}")
-    explanations = _explain(
-        model, items, targets, method, seed=seed, batch_size=batch_size, memory=memory, progress=progress, **options
-    )
-    return Explanations(explanations)
+    further = list(inputs) if isinstance(inputs, list) else [inputs] * len(items)
+    for name, given in (("target", targets), ("inputs", further)):
+        if len(given) != len(items):
+            raise InputError(f"{name} must have one entry for each of the {len(items)} inputs, got {len(given)}")
+    limits: dict[str, Any] = {"seed": seed, "batch_size": batch_size, "memory": memory, "progress": progress}
+    return Explanations(_explain(model, items, targets, method, further=further, **limits, **options))
 
 
 def cost(
@@ -195,6 +204,7 @@ def cost(
     seed: int = 0,
     batch_size: int | None = None,
     memory: int | None = None,
+    inputs: Mapping[str, Any] | None = None,
     **options: Any,
 ) -> Cost:
     """Return what `explain` would cost with the same arguments: evaluations, and an estimate of the seconds.
@@ -204,7 +214,7 @@ def cost(
 
     Parameters
     ----------
-    model, input, method, target, seed, batch_size, memory, **options
+    model, input, method, target, seed, batch_size, memory, inputs, **options
         As for `explain`.
 
     Returns
@@ -228,7 +238,7 @@ def cost(
 
     prepared = _check_model(model).prepare(input)
     limits: dict[str, Any] = {"seed": seed, "batch_size": batch_size, "memory": memory}
-    return attributions.cost(model, prepared, target, method=method, **limits, **options)
+    return attributions.cost(model, prepared, target, method=method, further=inputs, **limits, **options)
 
 
 def _explain(

@@ -220,7 +220,7 @@ def origin_of(model: Described, method: str, options: Options, seed: int | None)
     packages = ["xplain", "numpy"] + (["torch"] if weights is not None else [])
     return Provenance(
         method=method,
-        options={name: _as_json(value) for name, value in options.items()},
+        options={name: as_json(value) for name, value in options.items()},
         seed=seed,
         model=model.name,
         model_sha256=weights,
@@ -250,7 +250,7 @@ def _version(package: str) -> str:
     return str(importlib.import_module(package).__version__)
 
 
-def _as_json(value: Any) -> Any:
+def as_json(value: Any) -> Any:
     """Return an option as JSON values; an array or a tensor by shape, type and digest."""
     if isinstance(value, type) or hasattr(value, "named_modules"):  # a class of Captum, a layer
         return getattr(value, "__name__", type(value).__name__)
@@ -262,7 +262,7 @@ def _as_json(value: Any) -> Any:
     if isinstance(value, np.generic):
         return value.item()
     if isinstance(value, (list, tuple)):
-        return [_as_json(item) for item in value]
+        return [as_json(item) for item in value]
     if isinstance(value, Mapping):
-        return {str(key): _as_json(item) for key, item in value.items()}
+        return {str(key): as_json(item) for key, item in value.items()}
     return value

@@ -7,7 +7,7 @@ that this package does not import torch.
 from __future__ import annotations
 
 import importlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -48,6 +48,7 @@ def run(
     batch_size: int | None = None,
     memory: int | None = None,
     progress: bool | Progress | None = None,
+    further: Sequence[Mapping[str, Any] | None] | None = None,
     **options: Any,
 ) -> list[Explanation]:
     """Explain predictions of a model.
@@ -88,6 +89,8 @@ def run(
     progress : bool or callable, optional
         Called as ``progress(done, total)`` after each batch, in evaluations; the total grows when a method asks for
         more. True shows a bar on standard error.
+    further : sequence of mapping or None, optional
+        For each input further inputs of the model by name, see `xplain.models.further`.
     **options
         Options of the method; for a segmenter also ``region``, see `Segmenter.targets`, for a signal classifier also
         ``windows``, see `xplain.attributions.kinds.signals.explain`.
@@ -123,7 +126,8 @@ def run(
     [[200.0, 0.0], [0.0, 0.0]]
     """
     with shown(progress) as callback:
-        return _run(model, inputs, targets, method, call.Request(None, options, seed, batch_size, memory, callback))
+        request = call.Request(None, options, seed, batch_size, memory, callback)
+        return _run_further(model, inputs, targets, method, request, further)
 
 
 def cost(
@@ -135,6 +139,7 @@ def cost(
     seed: int = 0,
     batch_size: int | None = None,
     memory: int | None = None,
+    further: Mapping[str, Any] | None = None,
     **options: Any,
 ) -> Cost:
     """Return what `run` of one input would cost; the arguments are the same.
@@ -143,8 +148,40 @@ def cost(
     """
     estimate = Estimate()
     request = call.Request(None, options, seed, batch_size, memory, stand_in=estimate.stand_in)
-    (explanation,) = _run(model, [input], [target], method, request)
+    (explanation,) = _run_further(model, [input], [target], method, request, [further])
     return estimate.total(explanation.provenance.evaluations or 0)
+
+
+def _run_further(
+    model: Model,
+    inputs: Sequence[Any],
+    targets: Sequence[Any] | None,
+    method: Any,
+    request: call.Request,
+    further: Sequence[Mapping[str, Any] | None] | None,
+) -> list[Explanation]:
+    """Explain inputs of which some have further inputs beside them: each of those as in a call of its own."""
+    inputs = list(inputs)
+    if further is None or all(each is None for each in further):
+        return _run(model, inputs, targets, method, request)
+    targets = [None] * len(inputs) if targets is None else list(targets)
+    for name, count in (("targets", len(targets)), ("inputs", len(further))):
+        if count != len(inputs):
+            raise InputError(f"{name} must be {len(inputs)}, one for each input, got {count}")
+    explanations = []
+    for each, target, others in zip(inputs, targets, further, strict=True):
+        whole = model if others is None else model.with_inputs(others)
+        (explanation,) = _run(whole, [each], [target], method, request)
+        if others is not None:
+            explanation = _with_options(explanation, inputs=call.as_json(whole.further))
+        explanations.append(explanation)
+    return explanations
+
+
+def _with_options(explanation: Explanation, **options: Any) -> Explanation:
+    """Return an explanation with further options in its provenance."""
+    provenance = explanation.provenance
+    return replace(explanation, provenance=replace(provenance, options={**provenance.options, **options}))
 
 
 def _run(
@@ -155,6 +192,7 @@ def _run(
     targets = [None] * len(inputs) if targets is None else list(targets)
     if len(targets) != len(inputs):
         raise InputError(f"targets must be {len(inputs)}, one for each input, got {len(targets)}")
+    model.refuse_missing_inputs()
     if any(similarities_in(target) for target in targets):
         return _run_similarities(model, inputs, targets, method, request)
     if isinstance(model, Classifier):
@@ -189,8 +227,7 @@ def _run_similarities(
         similar, sources = models[similarities]
         (explanation,) = _run(similar, [each], [None], method, request)
         described = [{"name": source.name, "sha256": source.sha256} for source in sources]
-        options = {**explanation.provenance.options, "similarity": described}
-        explanations.append(replace(explanation, provenance=replace(explanation.provenance, options=options)))
+        explanations.append(_with_options(explanation, similarity=described))
     return explanations
 
 

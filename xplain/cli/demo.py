@@ -78,6 +78,6 @@ def _announce(name: str, model: Any, e: Explanation) -> None:
         print(f"  {prediction.score:6.1%}  {prediction.name}")
 
 
-def _explain(model: Any, source: Any, method: str, **options: int) -> Explanation:
+def _explain(model: Any, source: Any, method: str, **options: Any) -> Explanation:
     with progress(method) as show:
         return api.explain(model, source, method, progress=show, **options)

@@ -20,7 +20,7 @@ import numpy.typing as npt
 from xplain import _check
 from xplain.errors import InputError
 from xplain.explanation import Prediction, Source
-from xplain.models import borrowing, outputs, settings
+from xplain.models import borrowing, further, outputs, settings
 from xplain.models.similarity import Similarity, cosines, directions, labels_of
 from xplain.models.targets import label_paths, margins_in, resolve_targets
 
@@ -45,6 +45,8 @@ class Model:
         What the model returns.
     name : str
         The model's name in documents.
+    further : dict
+        Further inputs by name, see `with_inputs`.
     """
 
     task: str
@@ -56,6 +58,8 @@ class Model:
         self.module: torch.nn.Module | None = function if _is_module(function) else None
         self.function: Callable[..., Any] = function
         self.labels = label_paths(settings.labels_of(function) if labels is None else labels)
+        self.further: dict[str, Any] = {}
+        self._called = function  # whose arguments further inputs name
         self.output = _check.choice("output", output, ("logit", "probability"))
         checked_name = None if name is None else _check.string("name", name)
         self.name: str = checked_name or getattr(function, "__name__", None) or type(function).__name__
@@ -72,8 +76,28 @@ class Model:
     def with_module(self, module: torch.nn.Module) -> Self:
         """Return the same model around another torch module, which is called as the old one."""
         model = copy.copy(self)
-        model.module = model.function = module
+        model.module, model.function = module, self._with_further(module)
         return model
+
+    def with_inputs(self, inputs: Any) -> Self:
+        """Return the same model, which is given further inputs by name beside the one that is explained."""
+        model = copy.copy(self)
+        model.further = further.checked(self.function, inputs)
+        model._called = self.function
+        model.function = model._with_further(self.function)
+        return model
+
+    def refuse_missing_inputs(self) -> None:
+        """Raise InputError if the model needs more inputs than it is given."""
+        further.refuse_missing(self._called, {*self.further, *self.own_arguments})
+
+    @property
+    def own_arguments(self) -> tuple[str, ...]:
+        """Names of arguments that the model gives by itself."""
+        return ()
+
+    def _with_further(self, function: Any) -> Callable[..., Any]:
+        return further.bound(function, self.further, self.placement, self._called) if self.further else function
 
     def placement(self) -> tuple[torch.device | None, torch.dtype | None]:
         """Return the device and floating type of the module's weights; None where it has no weights.

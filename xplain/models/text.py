@@ -223,6 +223,11 @@ class TextClassifier(Classifier):
         ends = np.cumsum([len(windows_of_text) for windows_of_text in windows])
         return np.stack([scores_of_text.mean(axis=0) for scores_of_text in np.split(scores, ends[:-1])])
 
+    @property
+    def own_arguments(self) -> tuple[str, ...]:
+        """Names of arguments that the model gives by itself: ids and mask."""
+        return ("input_ids", "attention_mask")
+
     def output_of(self, prepared: PreparedText) -> npt.NDArray[np.float64]:
         """Return the model's output for a prepared text as float64 (classes,)."""
         scores: npt.NDArray[np.float64] = self.scores([prepared.text])[0]

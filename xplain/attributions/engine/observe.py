@@ -337,7 +337,8 @@ def _ends(module: torch.nn.Module, flow: Flow) -> Iterator[list[list[int]]]:
 
     def enter(_: torch.nn.Module, args: Any, kwargs: Any) -> None:
         if threading.get_ident() == owner:
-            ends.append([flow.number(tensor) for tensor in tensors_in((args, kwargs))])
+            # The first is what is explained: others, such as metadata, are no way past a layer.
+            ends.append([flow.number(tensor) for tensor in tensors_in((args, kwargs))[:1]])
 
     def leave(_: torch.nn.Module, __: object, output: object) -> None:
         if threading.get_ident() == owner:
