@@ -23,7 +23,7 @@ from xplain.attributions.table import KINDS, METHODS, Method, method_names
 from xplain.errors import AttributionError, InputError
 from xplain.explanation import Explanation
 from xplain.models import Classifier, ImageClassifier, Model, Segmenter, SignalClassifier, TextClassifier
-from xplain.models.similarity import similarities_in
+from xplain.models.beside.similarity import similarities_in
 
 #: By the kind of `KINDS`, the module whose ``explain(model, inputs, targets, request)`` explains it.
 _MODULES = {
@@ -90,7 +90,7 @@ def run(
         Called as ``progress(done, total)`` after each batch, in evaluations; the total grows when a method asks for
         more. True shows a bar on standard error.
     further : sequence of mapping or None, optional
-        For each input further inputs of the model by name, see `xplain.models.further`.
+        For each input further inputs of the model by name, see `xplain.models.beside.further`.
     **options
         Options of the method; for a segmenter also ``region``, see `Segmenter.targets`, for a signal classifier also
         ``windows``, see `xplain.attributions.kinds.signals.explain`.

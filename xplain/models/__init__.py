@@ -7,6 +7,7 @@ of model is a class here, and no method has to know it.
 
 from xplain.emails import Comment, comment_from_email, comment_from_raw_email
 from xplain.models.base import Classifier, Model, check_model
+from xplain.models.beside.similarity import Similarity
 from xplain.models.detections import Detections
 from xplain.models.detector import Detector
 from xplain.models.endpoint import Endpoint
@@ -15,7 +16,6 @@ from xplain.models.image import ImageClassifier, Prepared
 from xplain.models.networks.catalogue import NETWORKS, pretrained
 from xplain.models.segmenter import RegionTarget, Segmenter
 from xplain.models.signal import PreparedSignal, SignalClassifier
-from xplain.models.similarity import Similarity
 from xplain.models.targets import Margin
 from xplain.models.text import PreparedText, TextClassifier, TokenWindow
 

@@ -20,8 +20,9 @@ import numpy.typing as npt
 from xplain import _check
 from xplain.errors import InputError
 from xplain.explanation import Prediction, Source
-from xplain.models import borrowing, further, outputs, settings
-from xplain.models.similarity import Similarity, cosines, directions, labels_of
+from xplain.models import borrowing, outputs, settings
+from xplain.models.beside import further
+from xplain.models.beside.similarity import Similarity, cosines, directions, labels_of
 from xplain.models.targets import label_paths, margins_in, resolve_targets
 
 if TYPE_CHECKING:
@@ -82,9 +83,8 @@ class Model:
     def with_inputs(self, inputs: Any) -> Self:
         """Return the same model, which is given further inputs by name beside the one that is explained."""
         model = copy.copy(self)
-        model.further = further.checked(self.function, inputs)
-        model._called = self.function
-        model.function = model._with_further(self.function)
+        model.further = further.checked(self._called, inputs)
+        model.function = model._with_further(self.module or self._called)
         return model
 
     def refuse_missing_inputs(self) -> None:

@@ -10,7 +10,7 @@ import hashlib
 import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +21,7 @@ from xplain.errors import InputError
 from xplain.explanation import Part, Prediction, Source
 from xplain.models import borrowing, outputs
 from xplain.models.base import Classifier
+from xplain.models.beside import pairs
 from xplain.models.words import Unit, units
 
 if TYPE_CHECKING:
@@ -39,10 +40,13 @@ class TokenWindow:
         int64 (tokens,), special tokens included.
     spans : tuple of (int, int) or None
         Half-open range of code points of each token in the whole text; None for a special token.
+    types : numpy.ndarray, optional
+        int64 (tokens,), what kind of token each is: which sentence of a pair it belongs to, as the model was trained.
     """
 
     ids: npt.NDArray[np.int64]
     spans: tuple[tuple[int, int] | None, ...]
+    types: npt.NDArray[np.int64] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,16 +61,24 @@ class PreparedText:
         Its words.
     windows : tuple of TokenWindow
         Its tokens; empty for a black box. Several windows overlap, and the score of the text is their mean score.
+    pair : tuple of str, optional
+        The two sentences that the model reads, where it reads a pair.
     """
 
     source: Source
     words: tuple[Unit, ...]
     windows: tuple[TokenWindow, ...]
+    pair: pairs.Pair | None = None
 
     @property
     def text(self) -> str:
-        """The explained text."""
+        """The explained text; of a pair, both sentences."""
         return self.source.text or ""
+
+    @property
+    def content(self) -> str | pairs.Pair:
+        """What the model is given."""
+        return self.text if self.pair is None else self.pair
 
 
 class TextClassifier(Classifier):
@@ -78,10 +90,11 @@ class TextClassifier(Classifier):
         A module maps int64 token ids (batch, tokens) to (batch, classes), alone or in a tuple, a mapping or an object
         with ``logits``; it is given ``input_ids`` and ``attention_mask`` by name if it takes them. A callable is a
         black box from a list of strings to scores (batch, classes), such as the ``predict_proba`` of a scikit-learn
-        pipeline.
+        pipeline; of sentence pairs, from a list of tuples of two strings, such as the ``predict`` of a cross-encoder.
     tokenizer : callable, optional
         For a module: a fast tokenizer of transformers, or a function from a string to a list of ids and a list of their
-        (start, stop) code points (None for a special token).
+        (start, stop) code points (None for a special token). For sentence pairs a function of two strings, which also
+        returns the number of each token's sentence (0, 1, or None), in which its span is.
     labels : sequence of str, or mapping of int to str, optional
         The classes' labels; a label may be a path, as a tuple of str. If left out, those of the model
         (``config.id2label``), else the class numbers.
@@ -144,6 +157,7 @@ class TextClassifier(Classifier):
         parameters = inspect.signature(self.module.forward).parameters if self.module is not None else {}
         self._takes_ids_by_name = "input_ids" in parameters
         self._takes_mask = "attention_mask" in parameters
+        self._takes_types = "token_type_ids" in parameters
 
     def _length_limit(self, max_length: int | None) -> int | None:
         if max_length is not None:
@@ -171,9 +185,10 @@ class TextClassifier(Classifier):
 
         Parameters
         ----------
-        text : str or Comment
-            At least one word. Of a comment, the subjects, bodies and signatures of its messages, each of which is a
-            part of the source; `preprocess` is applied to each of them alone.
+        text : str, tuple of str, or Comment
+            At least one word. A tuple of two str is a pair of sentences, parts "first" and "second" of the source, with
+            a blank line between them. Of a comment, the subjects, bodies and signatures of its messages, each of which
+            is a part of the source. `preprocess` is applied to each part alone.
 
         Returns
         -------
@@ -186,10 +201,14 @@ class TextClassifier(Classifier):
             If the text is of another type or holds only white space.
         """
         parts: tuple[Part, ...] = ()
-        name = None
+        name = pair = None
         if isinstance(text, Comment):
             comment = text.with_texts(self._preprocess)
             raw, explained, parts, name = text.text, comment.text, comment.parts, text.id
+        elif isinstance(text, tuple):
+            first, second = (self._preprocess(sentence) for sentence in pairs.checked(text))
+            pair = pairs.checked((first, second))
+            raw, (explained, parts) = pairs.joined(text)[0], pairs.joined(pair)
         else:
             raw = _check.string("text", text)
             explained = self._preprocess(raw)
@@ -198,18 +217,19 @@ class TextClassifier(Classifier):
             raise InputError(f"text must hold a word, got {explained[:40]!r}")
         digest = hashlib.sha256(raw.encode("utf-8", "surrogatepass")).hexdigest()
         source = Source("text", name=name, text=explained, sha256=digest, parts=parts)
-        return PreparedText(source, words, () if self.module is None else self._windows(explained))
+        content = explained if pair is None else pair
+        return PreparedText(source, words, () if self.module is None else self._windows(content), pair)
 
     def _preprocess(self, text: str) -> str:
         return text if self.preprocess is None else _check.string("preprocess(text)", self.preprocess(text))
 
-    def scores(self, texts: Sequence[str]) -> npt.NDArray[np.float64]:
+    def scores(self, texts: Sequence[str | pairs.Pair]) -> npt.NDArray[np.float64]:
         """Score texts, without gradients.
 
         Parameters
         ----------
-        texts : sequence of str
-            Already preprocessed.
+        texts : sequence of str or tuple of str
+            Already preprocessed; a tuple is a pair of sentences.
 
         Returns
         -------
@@ -219,6 +239,9 @@ class TextClassifier(Classifier):
         if self.module is None:
             return self.scores_of(self.function(list(texts)), len(texts))
         windows = [self._windows(text) for text in texts]
+        if any(window.types is not None for windows_of_text in windows for window in windows_of_text):
+            of_texts = [[self.of_window(each).token_scores([each.ids])[0] for each in one] for one in windows]
+            return np.stack([np.mean(of_windows, axis=0) for of_windows in of_texts])
         scores = self.token_scores([window.ids for windows_of_text in windows for window in windows_of_text])
         ends = np.cumsum([len(windows_of_text) for windows_of_text in windows])
         return np.stack([scores_of_text.mean(axis=0) for scores_of_text in np.split(scores, ends[:-1])])
@@ -230,8 +253,12 @@ class TextClassifier(Classifier):
 
     def output_of(self, prepared: PreparedText) -> npt.NDArray[np.float64]:
         """Return the model's output for a prepared text as float64 (classes,)."""
-        scores: npt.NDArray[np.float64] = self.scores([prepared.text])[0]
+        scores: npt.NDArray[np.float64] = self.scores([prepared.content])[0]
         return scores
+
+    def of_window(self, window: TokenWindow) -> Self:
+        """Return the model that is given the kinds of a window's tokens."""
+        return self if window.types is None else self.with_inputs({**self.further, "token_type_ids": window.types})
 
     def token_scores(self, sequences: Sequence[npt.NDArray[np.int64]], batch_size: int = 16) -> npt.NDArray[np.float64]:
         """Score sequences of token ids, without gradients.
@@ -275,10 +302,10 @@ class TextClassifier(Classifier):
 
         return torch.tensor(ids, device=self.placement()[0])
 
-    def predict(self, text: str | Comment, top: int = 5) -> tuple[Prediction, ...]:
+    def predict(self, text: str | pairs.Pair | Comment, top: int = 5) -> tuple[Prediction, ...]:
         """Classify one text; the ``top`` classes by decreasing score, which is a probability 0..1."""
         prepared = self.prepare(text)
-        return self.predictions(self.scores([prepared.text])[0], top)
+        return self.predictions(self.scores([prepared.content])[0], top)
 
     def describe(self) -> dict[str, Any]:
         """Return the preprocessing as JSON values."""
@@ -286,8 +313,11 @@ class TextClassifier(Classifier):
             return {}
         return {"tokenizer": type(self.tokenizer).__name__, "max_length": self.max_length}
 
-    def _windows(self, text: str) -> tuple[TokenWindow, ...]:
+    def _windows(self, text: str | pairs.Pair) -> tuple[TokenWindow, ...]:
         """Tokenise, in overlapping windows if the text is longer than the model reads at once."""
+        if isinstance(text, tuple):
+            of_pair = pairs.tokens_of(text, self.tokenizer, self.max_length)
+            return tuple(TokenWindow(ids, spans, types if self._takes_types else None) for ids, spans, types in of_pair)
         if not hasattr(self.tokenizer, "is_fast"):  # not a tokenizer of transformers
             return tuple(self._divide(*self._call_tokenizer(text)))
         limits: Mapping[str, Any] = {}

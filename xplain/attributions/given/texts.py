@@ -38,7 +38,7 @@ class Text(Asked):
     def __init__(self, model: TextClassifier, text: Any, target: Any) -> None:
         self.model = self._classifier = model
         self.prepared = model.prepare(text)
-        self._all_scores = model.scores([self.prepared.text])[0]
+        self._all_scores = model.scores([self.prepared.content])[0]
         self.classes = model.targets(target, self._all_scores)
         self.class_count = self._all_scores.size
         self.targets = tuple(model.prediction(self._all_scores, index) for index in self.classes)

@@ -80,7 +80,7 @@ def explain(
             )
     explanations = []
     for text, target in zip(inputs, targets, strict=True):
-        scores = model.scores([text.text])[0]
+        scores = model.scores([text.content])[0]
         task = _Task(model, text, scores, model.targets(target, scores), entry, request)
         findings = _explain_words(task) if entry.needs == "scores" else _explain_tokens(task)
         explanations.append(_explanation(task, findings))
@@ -99,7 +99,7 @@ def _explain_tokens(task: _Task) -> _Findings:
     values = np.zeros((len(task.classes), len(words)))
     of_windows, coverage = [], []
     for number, window in enumerate(windows):
-        computed = task.compute(Embeddings(task.model, window, number))
+        computed = task.compute(Embeddings(task.model.of_window(window), window, number))
         of_words, covered = share_out(computed.maps[:, 0], words, window.spans)
         values += of_words
         of_windows.append(computed)
