@@ -80,7 +80,8 @@ def explain(
         One of those around a torch module or a callable, or `xplain.pretrained`.
     input : path, bytes, PIL.Image.Image, numpy.ndarray, torch.Tensor, or str for a text
         An image; arrays are (height, width, channels), tensors (channels, height, width). For a text classifier, the
-        text; a tuple of two str is a pair of sentences. For a signal classifier, a recording: numbers (axes, time), or a ``.npy`` or ``.csv`` file.
+        text; a tuple of two str is a pair of sentences. For a signal classifier, a recording: numbers (axes, time), or
+        a ``.npy`` or ``.csv`` file.
     method : str, type or captum.attr.Attribution, optional
         A key of `xplain.methods`; or any attribution of Captum: ``"captum:Class"``, a class of `captum.attr`, or an
         instance of one for the model's module. The best that the model can answer if left out.
