@@ -50,12 +50,18 @@ __all__ = [
 Progress = Callable[[int, int], None]
 
 
-def predict(model: Model, input: Any, top: int | None = None) -> tuple[Prediction, ...]:
+def predict(
+    model: Model, input: Any, top: int | None = None, *, inputs: Mapping[str, Any] | None = None
+) -> tuple[Prediction, ...]:
     """Return a model's predictions for one input, by decreasing score: ``top`` of them.
 
-    If ``top`` is left out, a classifier gives its five best, a detector and a segmenter all that they find.
+    If ``top`` is left out, a classifier gives its five best, a detector and a segmenter all that they find. ``inputs``
+    are further inputs, as for `explain`.
     """
     model = _check_model(model)
+    if inputs is not None:
+        model = model.with_inputs(inputs)
+    model.refuse_missing_inputs()
     return model.predict(input) if top is None else model.predict(input, top)
 
 

@@ -233,3 +233,17 @@ def test_what_is_missing_or_wrong_is_refused_with_what_helps():
         xplain.explain(box, PHOTO, "occlusion")
     e = xplain.explain(box, PHOTO, "occlusion", inputs={"meta": META})
     assert e.predictions[0].id == PHOTO[0, 0].argmax()
+
+
+def test_other_verbs_know_further_inputs():
+    model, further = ImageClassifier(WithMeta()), {"meta": META}
+    expected = xplain.explain(model, PHOTO, "saliency", inputs=further)
+    assert xplain.predict(model, PHOTO, inputs=further) == expected.predictions
+    with refuses(InputError, "inputs must hold meta"):
+        xplain.predict(model, PHOTO)
+    with_them = model.with_inputs(further)
+    assert xplain.explain(with_them, PHOTO, "saliency") == expected
+    assert {"saliency", "grad-cam"} <= set(xplain.methods(with_them, PHOTO))
+    assert "saliency" in xplain.methods(model)  # which is not tried without its inputs
+    changed = xplain.explain(with_them, PHOTO, "saliency", inputs={"meta": META + 1})
+    assert changed == xplain.explain(model, PHOTO, "saliency", inputs={"meta": META + 1})

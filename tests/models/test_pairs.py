@@ -77,6 +77,22 @@ def test_the_model_gets_what_transformers_gives_it(bert):
     assert xplain.predict(model, PAIR)[0].id == expected_scores(bert, PAIR).argmax()
 
 
+def test_kinds_of_tokens_are_left_out_where_model_or_tokenizer_has_none(bert):
+    _, tokenizer = bert
+    torch.manual_seed(0)
+    config = transformers.RobertaConfig(
+        vocab_size=60, hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=32, num_labels=3,
+        max_position_embeddings=70, type_vocab_size=1, pad_token_id=1,
+    )  # fmt: skip
+    module = transformers.RobertaForSequenceClassification(config).eval()
+    model = TextClassifier(module, tokenizer, max_length=60)
+    assert model.prepare(PAIR).windows[0].types is None
+    ids = torch.tensor(model.prepare(PAIR).windows[0].ids[None])
+    with torch.no_grad():
+        expected = module(input_ids=ids, attention_mask=torch.ones_like(ids)).logits[0]
+    np.testing.assert_allclose(model.scores([PAIR])[0], expected, rtol=1e-5)
+
+
 @pytest.mark.parametrize("method", [*METHODS, *OF_WORDS])
 def test_words_of_both_sentences_have_evidence(bert, method):
     model = TextClassifier(*bert, max_length=64)

@@ -163,7 +163,7 @@ def _run_further(
     """Explain inputs of which some have further inputs beside them: each of those as in a call of its own."""
     inputs = list(inputs)
     if further is None or all(each is None for each in further):
-        return _run(model, inputs, targets, method, request)
+        return [_with_inputs(each, model) for each in _run(model, inputs, targets, method, request)]
     targets = [None] * len(inputs) if targets is None else list(targets)
     for name, count in (("targets", len(targets)), ("inputs", len(further))):
         if count != len(inputs):
@@ -172,10 +172,13 @@ def _run_further(
     for each, target, others in zip(inputs, targets, further, strict=True):
         whole = model if others is None else model.with_inputs(others)
         (explanation,) = _run(whole, [each], [target], method, request)
-        if others is not None:
-            explanation = _with_options(explanation, inputs=call.as_json(whole.further))
-        explanations.append(explanation)
+        explanations.append(_with_inputs(explanation, whole))
     return explanations
+
+
+def _with_inputs(explanation: Explanation, model: Model) -> Explanation:
+    """Return an explanation with the model's further inputs, if it has any, in its provenance."""
+    return _with_options(explanation, inputs=call.as_json(model.further)) if model.further else explanation
 
 
 def _with_options(explanation: Explanation, **options: Any) -> Explanation:
@@ -252,6 +255,8 @@ def refusals(model: Model, prepared: Any = None) -> dict[str, str]:
         Name of the method to the message of its refusal.
     """
     trial_input = _trial_input(model) if prepared is None else prepared
+    if model.missing_inputs:  # without which it cannot be tried
+        trial_input = None
     reasons = {}
     for entry in METHODS.values():
         try:

@@ -87,9 +87,19 @@ class Model:
         model.function = model._with_further(self.module or self._called)
         return model
 
+    @property
+    def missing_inputs(self) -> list[str]:
+        """Names of further inputs that the model needs and is not given."""
+        return further.missing(self._called, {*self.further, *self.own_arguments})
+
     def refuse_missing_inputs(self) -> None:
         """Raise InputError if the model needs more inputs than it is given."""
-        further.refuse_missing(self._called, {*self.further, *self.own_arguments})
+        if missing := self.missing_inputs:
+            example = ", ".join(f"{name!r}: ..." for name in missing)
+            raise InputError(
+                f"inputs must hold {' and '.join(missing)}, which the model needs beside what is explained, got "
+                f"{sorted(self.further) or 'none'}; pass inputs={{{example}}}"
+            )
 
     @property
     def own_arguments(self) -> tuple[str, ...]:

@@ -157,7 +157,8 @@ class TextClassifier(Classifier):
         parameters = inspect.signature(self.module.forward).parameters if self.module is not None else {}
         self._takes_ids_by_name = "input_ids" in parameters
         self._takes_mask = "attention_mask" in parameters
-        self._takes_types = "token_type_ids" in parameters
+        kinds_of_tokens = getattr(getattr(self.module, "config", None), "type_vocab_size", 2)
+        self._takes_types = "token_type_ids" in parameters and kinds_of_tokens > 1
 
     def _length_limit(self, max_length: int | None) -> int | None:
         if max_length is not None:

@@ -40,22 +40,14 @@ def checked(function: Any, further: Any) -> dict[str, Any]:
     return {name: _as_array(name, value) for name, value in values.items()}
 
 
-def refuse_missing(function: Any, given: Collection[str]) -> None:
-    """Raise InputError if a module or a function needs more than its first argument and those that it is given."""
+def missing(function: Any, given: Collection[str]) -> list[str]:
+    """Return the names of what a module or a function needs beside its first argument and is not given."""
     signature = _signature(function)
     parameters = [] if signature is None else list(signature.parameters.values())[1:]
-    positional = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
-    missing = [
-        each.name
-        for each in parameters
-        if each.kind in positional and each.default is each.empty and each.name not in given
+    named = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+    return [
+        each.name for each in parameters if each.kind in named and each.default is each.empty and each.name not in given
     ]
-    if missing:
-        example = ", ".join(f"{name!r}: ..." for name in missing)
-        raise InputError(
-            f"inputs must hold {' and '.join(missing)}, which the model needs beside what is explained, got "
-            f"{sorted(given) or 'none'}; pass inputs={{{example}}}"
-        )
 
 
 def _signature(function: Any) -> inspect.Signature | None:

@@ -19,8 +19,8 @@ from xplain.explanation import Part
 from xplain.explanation.parts import join
 
 Pair = tuple[str, str]
-#: Of the ids, spans in the whole text and kinds of the tokens of one window.
-Tokens = tuple[npt.NDArray[np.int64], tuple[tuple[int, int] | None, ...], npt.NDArray[np.int64]]
+#: Of one window ids, spans in the whole text, and kinds of tokens if the tokenizer knows any.
+Tokens = tuple[npt.NDArray[np.int64], tuple[tuple[int, int] | None, ...], npt.NDArray[np.int64] | None]
 
 NAMES = ("first", "second")
 _OVERLAP = 4  # a window shares this fraction, 1 / 4, of its tokens of the second sentence with the one before
@@ -66,8 +66,8 @@ def tokens_of(pair: Pair, tokenizer: Any, max_length: int | None) -> list[Tokens
     for i, (ids, offsets) in enumerate(zip(encoded["input_ids"], encoded["offset_mapping"], strict=True)):
         sentences = encoded.sequence_ids(i)
         spans = _in_whole(offsets, sentences, starts)
-        kinds = encoded["token_type_ids"][i] if "token_type_ids" in encoded else [each or 0 for each in sentences]
-        windows.append((np.array(ids, np.int64), spans, np.array(kinds, np.int64)))
+        kinds = np.array(encoded["token_type_ids"][i], np.int64) if "token_type_ids" in encoded else None
+        windows.append((np.array(ids, np.int64), spans, kinds))
     return windows
 
 
