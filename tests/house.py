@@ -22,7 +22,7 @@ CONTRIBUTING = ROOT / "CONTRIBUTING.md"
 FLOORS = (
     *("errors", "_check", "_lazy", "_value", "kernels", "explanation", "inputs", "emails"),
     *("models", "formatters", "renderers", "quality", "attributions"),
-    *("api", "vendors", "evaluation", "cli"),
+    *("asking", "api", "vendors", "evaluation", "cli"),
 )
 WIDTH = 132
 

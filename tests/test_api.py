@@ -74,7 +74,7 @@ def test_arguments_of_a_classifier_are_checked():
         xplain.ImageClassifier(brightness, name=3)
     with refuses(InputError, "multilabel must be True or False, got 'no'"):
         xplain.ImageClassifier(brightness, multilabel="no")
-    with refuses(InputError, "layer must be a string, got 4"):
+    with refuses(InputError, "layer must be the dotted name of a part of the module, or the part itself, got 4"):
         xplain.ImageClassifier(brightness, layer=4)
     with refuses(InputError, "Preprocess.mean must be a finite number, got None"):
         xplain.Preprocess(mean=None)

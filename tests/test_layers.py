@@ -26,6 +26,7 @@ ORDER = [
     {"emails"},
     {"models", "formatters", "renderers", "quality"},
     {"attributions"},
+    {"asking"},
     {"api", "vendors", "evaluation"},
     {"jobs"},
     {"service"},

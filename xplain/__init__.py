@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from xplain.api import (
         convert,
+        cost,
         explain,
         explain_batch,
         formats,
@@ -70,6 +71,7 @@ if TYPE_CHECKING:
         Preprocess,
         Segmenter,
         SignalClassifier,
+        Similarity,
         TextClassifier,
         comment_from_email,
         comment_from_raw_email,
@@ -82,8 +84,8 @@ if TYPE_CHECKING:
 _NAMES_OF_MODULES = {
     "xplain.vendors.reinfer": "answer",
     "xplain.api": (
-        "convert explain explain_batch formats from_document methods predict read read_items refusals render schema "
-        "to_document validate write"
+        "convert cost explain explain_batch formats from_document methods predict read read_items refusals render "
+        "schema to_document validate write"
     ),
     "xplain.attributions.given": "from_array from_captum from_shap",
     "xplain.errors": (
@@ -97,8 +99,8 @@ _NAMES_OF_MODULES = {
     "xplain.explanation.hierarchy": "with_parents",
     "xplain.vendors.deepomatic": "postprocess trace",
     "xplain.models": (
-        "Comment Detector Endpoint ImageClassifier Margin Preprocess Segmenter SignalClassifier TextClassifier "
-        "comment_from_email comment_from_raw_email pretrained"
+        "Comment Detector Endpoint ImageClassifier Margin Preprocess Segmenter SignalClassifier Similarity "
+        "TextClassifier comment_from_email comment_from_raw_email pretrained"
     ),
 }
 _HOME = {name: module for module, names in _NAMES_OF_MODULES.items() for name in names.split()}
@@ -133,6 +135,7 @@ __all__ = [
     "Segmenter",
     "SignalClassifier",
     "SignalScores",
+    "Similarity",
     "Source",
     "Span",
     "TextClassifier",
@@ -147,6 +150,7 @@ __all__ = [
     "comment_from_raw_email",
     "compare",
     "convert",
+    "cost",
     "evaluate",
     "explain",
     "explain_batch",

@@ -1,35 +1,33 @@
-"""The verbs of the package: predict, explain, write, read, convert, validate, render.
+"""The verbs of the package: those of `xplain.asking`, and write, read, convert, validate, render.
 
-Models, methods and pictures are imported when a verb needs them, so that reading and drawing a saved explanation does
-not wait for torch. This module also tells explanations how to show themselves in a notebook, since they are defined
-further left (see ``tests/test_layers.py``) than what draws them.
+Pictures are imported when a verb needs them. This module also tells explanations how to show themselves in a notebook,
+since they are defined further left (see ``tests/test_layers.py``) than what draws them.
 """
 
 from __future__ import annotations
 
 import io
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING, Any, BinaryIO, overload
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from xplain import formatters
+from xplain.asking import cost, explain, explain_batch, methods, predict, refusals
 from xplain.errors import InputError, XplainError
-from xplain.explanation import Explanation, Item, Prediction, Record, Results, core
+from xplain.explanation import Explanation, Item, Record, Results, core
+from xplain.explanation.several import Explanations
 from xplain.formatters import from_document, lines, schema, to_document
 from xplain.inputs import files, images
 
 if TYPE_CHECKING:
-    from xplain.attributions import MethodInfo
     from xplain.formatters import Problem
-    from xplain.models import Detector, ImageClassifier, Segmenter, SignalClassifier, TextClassifier
     from xplain.renderers import JobPage, Picture, TextPicture
-
-    Model = ImageClassifier | TextClassifier | Detector | Segmenter | SignalClassifier
 
 __all__ = [
     "Explanations",
     "convert",
+    "cost",
     "explain",
     "explain_batch",
     "formats",
@@ -45,278 +43,6 @@ __all__ = [
     "validate",
     "write",
 ]
-
-Progress = Callable[[int, int], None]
-
-
-class Explanations(Sequence[Explanation]):
-    """Explanations of several inputs, in their order; in a notebook it shows them on one scale.
-
-    Parameters
-    ----------
-    items : iterable of Explanation
-        Kept in their order.
-    """
-
-    def __init__(self, items: Iterable[Explanation]) -> None:
-        self._items = tuple(items)
-
-    @overload
-    def __getitem__(self, index: int) -> Explanation: ...
-    @overload
-    def __getitem__(self, index: slice) -> Explanations: ...
-    def __getitem__(self, index: int | slice) -> Explanation | Explanations:
-        return Explanations(self._items[index]) if isinstance(index, slice) else self._items[index]
-
-    def __len__(self) -> int:
-        return len(self._items)
-
-    def __eq__(self, other: object) -> bool:
-        return self._items == other._items if isinstance(other, Explanations) else NotImplemented
-
-    def __hash__(self) -> int:
-        return hash(self._items)
-
-    def __repr__(self) -> str:
-        return f"Explanations({list(self._items)!r})"
-
-    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
-        return _notebook_display(self)
-
-
-def predict(model: Model, input: Any, top: int | None = None) -> tuple[Prediction, ...]:
-    """Return a model's predictions for one input, by decreasing score: ``top`` of them.
-
-    If ``top`` is left out, a classifier gives its five best, a detector and a segmenter all that they find.
-    """
-    model = _as_model(model, input)
-    return model.predict(input) if top is None else model.predict(input, top)
-
-
-def explain(
-    model: Model,
-    input: Any,
-    method: Any = None,
-    target: Any = None,
-    *,
-    seed: int = 0,
-    batch_size: int | None = None,
-    memory: int | None = None,
-    progress: Progress | None = None,
-    check: bool = True,
-    **options: Any,
-) -> Explanation:
-    """Explain one prediction.
-
-    Parameters
-    ----------
-    model : ImageClassifier, TextClassifier, SignalClassifier, Detector or Segmenter
-        One of those around a torch module or a callable, or `xplain.pretrained`; also a pipeline of transformers, or an
-        estimator of scikit-learn that takes texts or photos of the input's size.
-    input : path, bytes, file, PIL.Image.Image, numpy.ndarray, torch.Tensor, or str for a text
-        An image; arrays are (height, width, channels), tensors (channels, height, width), a str is a path or a
-        ``data:`` URL. For a text classifier, the text. For a signal classifier, a recording: numbers (axes, time), a
-        data frame, or a file of any of the kinds that `xplain.SignalClassifier.prepare` lists.
-    method : str, type or captum.attr.Attribution, optional
-        A key of `xplain.methods`; or any attribution of Captum: ``"captum:Class"``, a class of `captum.attr`, or an
-        instance of one for the model's module. The best that the model can answer if left out.
-    target : int, str, "top-k", "all", Margin, Prediction, or a sequence of those, optional
-        What to explain; the best prediction if left out. A classifier takes class numbers, labels (a tuple of str is
-        one label with its levels), and an `xplain.Margin` of two classes, also as ``"first - second"``. A detector
-        takes numbers of its detections by decreasing score, labels, "all", or a `Prediction` with a label and a box. A
-        segmenter takes classes, "all", or a `Prediction` with a label and a mask.
-    seed : int
-        Seed of the method's own random numbers. The same seed gives the same bits.
-    batch_size : int, optional
-        Inputs in one call of the model; chosen for speed and memory if left out.
-    memory : int, optional
-        Bytes that perturbed inputs and activations of a batch may take.
-    progress : callable, optional
-        Called with (evaluations done, evaluations planned).
-    check : bool
-        Whether a model that is new here is checked to give an input the same scores twice and beside other inputs: once
-        for its weights and the input's shape, for 6 evaluations that are not counted. False is recorded in the
-        provenance's options.
-    **options
-        Options of the method; its docstring names them, provenance records them. Of a segmenter also ``region``: what
-        the target is explained over, ``"image"``, a mask or a point (x, y), if not the pixels predicted as it. Of a
-        signal classifier also ``windows``: numbers of the windows of the recording to explain, if not all.
-
-    Returns
-    -------
-    Explanation
-        Predictions, and for each target one attribution: a heat map in the pixels of the original photo, word scores,
-        or scores of the readings of a recording, added up over its windows. ``quality["notes"]`` of an attribution says
-        in sentences if nothing counted and all values are 0, and what else is to be known of them.
-
-    Raises
-    ------
-    InputError
-        If an argument or the photo cannot be used.
-    UnknownNameError
-        If there is no such method, option or target.
-    AttributionError
-        If the method cannot give a correct answer for this model; the message says why and what to do.
-
-    Examples
-    --------
-    >>> import numpy as np, xplain
-    >>> def brightness(images):
-    ...     left = images[:, :, :4].mean(axis=(1, 2, 3)) / 255
-    ...     return np.stack([1 - left, left], axis=1)
-    >>> model = xplain.ImageClassifier(brightness, labels=["dark", "bright"], output="probability")
-    >>> photo = np.full((8, 8, 3), 200, np.uint8)
-    >>> e = xplain.explain(model, photo, method="occlusion", window=2, stride=2)
-    >>> e.attributions[0].evidence.values[0, [0, 7]].astype(float).round(3).tolist()
-    [0.098, 0.0]
-    """
-    [explanation] = _explain(
-        model,
-        [input],
-        [target],
-        method,
-        seed=seed,
-        batch_size=batch_size,
-        memory=memory,
-        progress=progress,
-        check=check,
-        **options,
-    )
-    return explanation
-
-
-def explain_batch(
-    model: Model,
-    inputs: Iterable[Any],
-    method: Any = None,
-    target: Any = None,
-    *,
-    seed: int = 0,
-    batch_size: int | None = None,
-    memory: int | None = None,
-    progress: Progress | None = None,
-    check: bool = True,
-    **options: Any,
-) -> Explanations:
-    """Explain several inputs; the arguments are those of `explain`.
-
-    Parameters
-    ----------
-    model : ImageClassifier, TextClassifier, SignalClassifier, Detector or Segmenter
-        What predicts.
-    inputs : iterable
-        Inputs as `explain` takes them; also one array or tensor with a batch axis.
-    method : str, optional
-        A key of `xplain.methods`.
-    target : int, str, "top-k", or list, optional
-        One target for all inputs, or a list with one entry for each input; a tuple of str is one label.
-    seed, batch_size, memory, progress, check, **options
-        As for `explain`.
-
-    Returns
-    -------
-    Explanations
-        One for each input, in their order.
-    """
-    if isinstance(inputs, (str, bytes, os.PathLike)):
-        raise InputError(f"inputs must be a sequence of inputs, got {inputs!r}; explain takes a single one")
-    if isinstance(inputs, Mapping) or not isinstance(inputs, Iterable):
-        raise InputError(f"inputs must be a sequence of inputs, got {type(inputs).__name__}")
-    _refuse_one_image(model, inputs)
-    items = list(inputs)
-    targets = list(target) if isinstance(target, list) else [target] * len(items)
-    if len(targets) != len(items):
-        raise InputError(f"target must have one entry for each of the {len(items)} inputs, got {len(targets)}")
-    explanations = _explain(
-        model,
-        items,
-        targets,
-        method,
-        seed=seed,
-        batch_size=batch_size,
-        memory=memory,
-        progress=progress,
-        check=check,
-        **options,
-    )
-    return Explanations(explanations)
-
-
-def _refuse_one_image(model: Model, inputs: Any) -> None:
-    """Raise InputError for one image (height, width, channels), whose rows would be taken for grey images."""
-    from xplain.models import Detector, ImageClassifier, Segmenter
-
-    shape = tuple(getattr(inputs, "shape", ()))
-    if len(shape) == 3 and shape[2] in (1, 3, 4) and isinstance(model, (ImageClassifier, Detector, Segmenter)):
-        raise InputError(
-            f"inputs must be a sequence of images, or an array with a batch axis, got one array of shape {shape}; "
-            "explain takes a single image"
-        )
-
-
-def _explain(
-    model: Model, inputs: Sequence[Any], targets: Sequence[Any], method: Any, **arguments: Any
-) -> list[Explanation]:
-    from xplain import attributions
-
-    model = _as_model(model, inputs[0] if inputs else None)
-    prepare = model.prepare
-    return attributions.run(model, [prepare(each) for each in inputs], targets, method=method, **arguments)
-
-
-def _as_model(model: Any, input: Any) -> Model:
-    from xplain.models import as_model
-
-    wrapped: Model = as_model(model, input)
-    return wrapped
-
-
-def methods(model: Model | None = None, input: Any = None) -> Mapping[str, MethodInfo]:
-    """Return the attribution methods: name to summary, which knows the method's engine, options, cost and paper.
-
-    Parameters
-    ----------
-    model : ImageClassifier, TextClassifier, SignalClassifier, Detector or Segmenter, optional
-        Only the methods that can explain this model; `refusals` has the others.
-    input : optional
-        As for `refusals`.
-
-    Examples
-    --------
-    >>> import xplain
-    >>> list(xplain.methods(xplain.TextClassifier(len)))
-    ['occlusion', 'lime', 'kernel-shap', 'shapley', 'random']
-    """
-    from xplain.attributions import METHODS, MethodInfo
-
-    refused = () if model is None else refusals(model, input)
-    return {name: MethodInfo(method) for name, method in METHODS.items() if name not in refused}
-
-
-def refusals(model: Model, input: Any = None) -> Mapping[str, str]:
-    """Return the methods that cannot explain a model: name to reason.
-
-    A method is refused if it explains other models, or needs more of the network than it shows: gradients, feature maps
-    of a layer, attention. For the latter each is tried for a few evaluations.
-
-    Parameters
-    ----------
-    model : ImageClassifier, TextClassifier, SignalClassifier, Detector or Segmenter
-        What would be explained.
-    input : optional
-        What to try the methods on, as `explain` takes it. If left out, noise of the size that the preprocessing makes,
-        or a few words; detectors, signals and images of no known size are not tried then.
-
-    Examples
-    --------
-    >>> import xplain
-    >>> xplain.refusals(xplain.ImageClassifier(len))["saliency"][:59]
-    'method must be one that needs scores only for a black box, '
-    """
-    from xplain import attributions
-
-    model = _as_model(model, input)
-    return attributions.refusals(model, None if input is None else model.prepare(input))
 
 
 def formats() -> Mapping[str, str]:

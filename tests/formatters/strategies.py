@@ -139,6 +139,9 @@ provenances = st.builds(
     created=st.none() | strings,
     seconds=st.none() | numbers,
     evaluations=st.none() | small,
+    engine=st.none() | strings,
+    batch_size=st.none() | st.integers(1, 2**31),
+    threads=st.none() | st.integers(1, 256),
 )
 
 

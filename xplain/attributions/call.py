@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import importlib
+import os
+import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -28,7 +30,7 @@ from xplain.attributions.table import METHODS, Method, method_names
 from xplain.errors import AttributionError, InputError, UnknownNameError
 from xplain.explanation import Provenance
 from xplain.models import Model, Prepared
-from xplain.models.borrowing import evaluation
+from xplain.models.borrowing import evaluation, name_of_layer
 
 Result = TypeVar("Result")
 
@@ -48,6 +50,8 @@ class Request:
         Options of the method and of the kind.
     seed, batch_size, memory, progress, check
         See `xplain.attributions.run`.
+    stand_in : callable, optional
+        Returns what runs instead of a method, with the same options.
     """
 
     method: Method | None = None
@@ -57,6 +61,7 @@ class Request:
     memory: int | None = None
     progress: Progress | None = None
     check: bool = True
+    stand_in: Callable[[Method], Method] | None = None
 
     def take(self, name: str) -> tuple[Any, Request]:
         """Return an option that is no method's but a kind's, None if left out, and the request without it."""
@@ -90,10 +95,12 @@ def refuse_inference_parameters(model: Explained | Model) -> None:
         )
 
 
-def open_session(explained: Explained, inputs: Sequence[Prepared], targets: Sequence[Any], request: Request) -> Session:
-    """Return a session for inputs, at least one, within the limits of a request."""
+def open_session(
+    explained: Explained, inputs: Sequence[Prepared], targets: Sequence[Any], request: Request, *, is_one: bool = False
+) -> Session:
+    """Return a session for inputs within the limits of a request: at least one, or the parts of one if ``is_one``."""
     refuse_inference_parameters(explained)
-    return Session(explained, inputs, targets, request.batch_size, request.memory, request.progress)
+    return Session(explained, inputs, targets, request.batch_size, request.memory, request.progress, is_one)
 
 
 def compute_maps(
@@ -115,14 +122,19 @@ def compute_maps(
         Makes of the maps of an input what is kept of them; it may refuse them, before those of the next chunk are
         computed.
     """
+    if request.stand_in is not None:
+        entry = request.stand_in(entry)
     with evaluation(session.model.module, gradients=True):
         options = all_options(entry, supplies, request.options)
+        if options.get("layer") is not None:
+            options["layer"] = name_of_layer(session.model.module, options["layer"])
         if request.check:
             for prepared in {(each.array.shape, each.array.dtype): each for each in session.inputs}.values():
                 guard.check(session.model, prepared.array, batched=session.batch_size != 1)
         # Hashed before the clock starts; weights cannot change during the call.
         said = options if request.check else {**options, "check": False}
         origin = origin_of(session.model, entry.name, said, request.seed if entry.random else None)
+        origin = replace(origin, threads=threads_of(session.model))
         results: list[Result] = []
         for chunk in session.chunks():
             results += map(finish, _explain_chunk(chunk, supplies, entry, options, origin, request))
@@ -165,7 +177,10 @@ def _explain_chunk(
             maps,
             run.quality.by_target(len(run.targets)),
             checks,
-            _with_engine(replace(origin, seconds=seconds, evaluations=run.evaluations), run.computed_by),
+            _with_engine(
+                replace(origin, seconds=seconds, evaluations=run.evaluations, batch_size=run.batch_size_used),
+                run.computed_by,
+            ),
         )
         for run, maps, checks in results
     ]
@@ -212,7 +227,7 @@ def origin_of(model: Described, method: str, options: Options, seed: int | None)
     packages = ["xplain", "numpy"] + (["torch"] if weights is not None else [])
     return Provenance(
         method=method,
-        options={name: _as_json(value) for name, value in options.items()},
+        options={name: as_json(value) for name, value in options.items()},
         seed=seed,
         model=model.name,
         model_sha256=weights,
@@ -220,6 +235,16 @@ def origin_of(model: Described, method: str, options: Options, seed: int | None)
         versions={name: _version(name) for name in packages},
         created=datetime.now(UTC).isoformat(timespec="seconds"),
     )
+
+
+def threads_of(model: Explained) -> int:
+    """Return how many threads compute a pass: those of torch; of a black box, those that OpenMP takes."""
+    if model.module is not None:
+        return int(sys.modules["torch"].get_num_threads())
+    first, _, _ = os.environ.get("OMP_NUM_THREADS", "").partition(",")
+    if first.strip().isdecimal() and int(first) > 0:
+        return int(first)
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _with_engine(origin: Provenance, engine: str) -> Provenance:
@@ -232,7 +257,7 @@ def _version(package: str) -> str:
     return str(importlib.import_module(package).__version__)
 
 
-def _as_json(value: Any) -> Any:
+def as_json(value: Any) -> Any:
     """Return an option as JSON values; an array or a tensor by shape, type and digest."""
     if isinstance(value, type) or hasattr(value, "named_modules"):  # a class of Captum, a layer
         return getattr(value, "__name__", type(value).__name__)
@@ -244,7 +269,7 @@ def _as_json(value: Any) -> Any:
     if isinstance(value, np.generic):
         return value.item()
     if isinstance(value, (list, tuple)):
-        return [_as_json(item) for item in value]
+        return [as_json(item) for item in value]
     if isinstance(value, Mapping):
-        return {str(key): _as_json(item) for key, item in value.items()}
+        return {str(key): as_json(item) for key, item in value.items()}
     return value

@@ -7,19 +7,23 @@ that this package does not import torch.
 from __future__ import annotations
 
 import importlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from xplain import _check
 from xplain.attributions import call
+from xplain.attributions.costs import Cost, Estimate
 from xplain.attributions.engine.session import Progress
 from xplain.attributions.naming import method_of
+from xplain.attributions.progress import shown
 from xplain.attributions.table import KINDS, METHODS, Method, method_names
 from xplain.errors import AttributionError, InputError
 from xplain.explanation import Explanation
-from xplain.models import Classifier, ImageClassifier, Model, Segmenter, TextClassifier
+from xplain.models import Classifier, ImageClassifier, Model, Segmenter, SignalClassifier, TextClassifier
+from xplain.models.beside.similarity import similarities_in
 
 #: By the kind of `KINDS`, the module whose ``explain(model, inputs, targets, request)`` explains it.
 _MODULES = {
@@ -43,7 +47,8 @@ def run(
     seed: int = 0,
     batch_size: int | None = None,
     memory: int | None = None,
-    progress: Progress | None = None,
+    progress: bool | Progress | None = None,
+    further: Sequence[Mapping[str, Any] | None] | None = None,
     check: bool = True,
     **options: Any,
 ) -> list[Explanation]:
@@ -82,9 +87,11 @@ def run(
         memory runs out.
     memory : int, optional
         Bytes that the activations of a batch may take. None is 1 GiB, or a quarter of an accelerator's memory.
-    progress : callable, optional
+    progress : bool or callable, optional
         Called as ``progress(done, total)`` after each batch, in evaluations; the total grows when a method asks for
-        more.
+        more. True shows a bar on standard error.
+    further : sequence of mapping or None, optional
+        For each input further inputs of the model by name, see `xplain.models.beside.further`.
     check : bool
         Whether the model is checked, once for its weights and each shape of input, to give the same scores twice and
         beside other inputs; see `xplain.attributions.engine.guard`. False is noted in the provenance's options.
@@ -96,7 +103,8 @@ def run(
     -------
     list of Explanation
         One for each input: its predictions, and for each target a heat map in original pixels, word scores, or signal
-        scores. Two calls on one machine give the same bytes. What to know about a map is said in sentences, in
+        scores. The same input, seed, batch size, threads, versions and type of processor give the same bytes, whatever
+        else the call holds. What to know about a map is said in sentences, in
         ``quality["notes"]``: that all of it is 0, with the cause where it was checked, or that the model computes in
         half precision.
 
@@ -121,20 +129,112 @@ def run(
     >>> explanation.attributions[0].evidence.values.tolist()
     [[200.0, 0.0], [0.0, 0.0]]
     """
+    with shown(progress) as callback:
+        request = call.Request(None, options, seed, batch_size, memory, callback)
+        return _run_further(model, inputs, targets, method, request, further)
+
+
+def cost(
+    model: Model,
+    input: Any,
+    target: Any = None,
+    *,
+    method: Any = None,
+    seed: int = 0,
+    batch_size: int | None = None,
+    memory: int | None = None,
+    further: Mapping[str, Any] | None = None,
+    **options: Any,
+) -> Cost:
+    """Return what `run` of one input would cost; the arguments are the same.
+
+    The method does not run, but the model does: where it has to, to find what is explained and to time a pass.
+    """
+    estimate = Estimate()
+    request = call.Request(None, options, seed, batch_size, memory, stand_in=estimate.stand_in)
+    (explanation,) = _run_further(model, [input], [target], method, request, [further])
+    return estimate.total(explanation.provenance.evaluations or 0)
+
+
+def _run_further(
+    model: Model,
+    inputs: Sequence[Any],
+    targets: Sequence[Any] | None,
+    method: Any,
+    request: call.Request,
+    further: Sequence[Mapping[str, Any] | None] | None,
+) -> list[Explanation]:
+    """Explain inputs of which some have further inputs beside them: each of those as in a call of its own."""
+    inputs = list(inputs)
+    if further is None or all(each is None for each in further):
+        return [_with_inputs(each, model) for each in _run(model, inputs, targets, method, request)]
+    targets = [None] * len(inputs) if targets is None else list(targets)
+    for name, count in (("targets", len(targets)), ("inputs", len(further))):
+        if count != len(inputs):
+            raise InputError(f"{name} must be {len(inputs)}, one for each input, got {count}")
+    explanations = []
+    for each, target, others in zip(inputs, targets, further, strict=True):
+        whole = model if others is None else model.with_inputs(others)
+        (explanation,) = _run(whole, [each], [target], method, request)
+        explanations.append(_with_inputs(explanation, whole))
+    return explanations
+
+
+def _with_inputs(explanation: Explanation, model: Model) -> Explanation:
+    """Return an explanation with the model's further inputs, if it has any, in its provenance."""
+    return _with_options(explanation, inputs=call.as_json(model.further)) if model.further else explanation
+
+
+def _with_options(explanation: Explanation, **options: Any) -> Explanation:
+    """Return an explanation with further options in its provenance."""
+    provenance = explanation.provenance
+    return replace(explanation, provenance=replace(provenance, options={**provenance.options, **options}))
+
+
+def _run(
+    model: Model, inputs: Sequence[Any], targets: Sequence[Any] | None, method: Any, request: call.Request
+) -> list[Explanation]:
+    """Explain inputs by a method that a caller names, if any."""
     inputs = list(inputs)
     targets = [None] * len(inputs) if targets is None else list(targets)
     if len(targets) != len(inputs):
         raise InputError(f"targets must be {len(inputs)}, one for each input, got {len(targets)}")
+    model.refuse_missing_inputs()
+    if any(similarities_in(target) for target in targets):
+        return _run_similarities(model, inputs, targets, method, request)
     if isinstance(model, Classifier):
         model = model.with_margins(targets)
-    entry = None if method is None else method_of(method, options.get("of"))
+    entry = None if method is None else method_of(method, request.options.get("of"))
     if entry is not None:
         _refuse_method(model, entry)
     kind = importlib.import_module(_MODULES[KINDS[model.task]])
-    seed = _check.integer("seed", seed, least=0)
-    check = _check.boolean("check", check)
-    request = call.Request(entry, options, seed, batch_size, memory, progress, check)
+    request = replace(request, method=entry, seed=_check.integer("seed", request.seed, least=0))
     explanations: list[Explanation] = kind.explain(model, inputs, targets, request)
+    return explanations
+
+
+def _run_similarities(
+    model: Model, inputs: Sequence[Any], targets: Sequence[Any], method: Any, request: call.Request
+) -> list[Explanation]:
+    """Explain inputs of which some have similarities as targets: each input by itself, as in a call of its own."""
+    if not isinstance(model, (ImageClassifier, TextClassifier, SignalClassifier)):
+        raise InputError(f"target must be a prediction of a {type(model).__name__}, got a Similarity")
+    models: dict[Any, Any] = {}
+    explanations = []
+    for each, target in zip(inputs, targets, strict=True):
+        similarities = similarities_in(target)
+        if not similarities:
+            explanations += _run(model, [each], [target], method, request)
+            continue
+        if similarities not in models:
+            references = [model.prepare(similarity.reference) for similarity in similarities]
+            outputs = np.stack([model.output_of(reference) for reference in references])  # type: ignore[arg-type]
+            sources = [reference.source for reference in references]
+            models[similarities] = model.with_similarities(similarities, sources, outputs), sources
+        similar, sources = models[similarities]
+        (explanation,) = _run(similar, [each], [None], method, request)
+        described = [{"name": source.name, "sha256": source.sha256} for source in sources]
+        explanations.append(_with_options(explanation, similarity=described))
     return explanations
 
 
@@ -159,6 +259,8 @@ def refusals(model: Model, prepared: Any = None) -> dict[str, str]:
         Name of the method to the message of its refusal.
     """
     trial_input = _trial_input(model) if prepared is None else prepared
+    if model.missing_inputs:  # without which it cannot be tried
+        trial_input = None
     reasons = {}
     for entry in METHODS.values():
         try:

@@ -169,7 +169,8 @@ def _describe(subject: Value) -> dict[str, Any]:
     facts["attribution"] = [
         f"{a.target.name}: {a.evidence!r}" + (f" by {a.method}" if a.method else "") for a in subject.attributions
     ]
-    for name in ("method", "engine", "seed", "model", "model_sha256", "evaluations", "created", "seconds"):
+    names = ("method", "engine", "seed", "model", "model_sha256", "evaluations", "batch_size", "threads")
+    for name in (*names, "created", "seconds"):
         if getattr(provenance, name) is not None:
             facts[name] = getattr(provenance, name)
     facts["versions"] = [f"{name} {version}" for name, version in provenance.versions.items()]

@@ -207,6 +207,8 @@ class Provenance:
         Number of single inputs that went through the model.
     engine : str, optional
         What computed it: "captum" or "xplain".
+    batch_size, threads : int, optional
+        Most inputs in one call of the model, and threads that computed it. The last bits of the scores depend on both.
     """
 
     method: str | None = checked(_check.string, default=None)
@@ -220,6 +222,8 @@ class Provenance:
     seconds: float | None = checked(_check.number, default=None, compare=False)
     evaluations: int | None = checked(_check.integer, least=0, default=None)
     engine: str | None = checked(_check.string, default=None)
+    batch_size: int | None = checked(_check.integer, least=1, default=None)
+    threads: int | None = checked(_check.integer, least=1, default=None)
 
 
 @value

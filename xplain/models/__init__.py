@@ -8,6 +8,7 @@ of model is a class here, and no method has to know it.
 from xplain.emails import Comment, comment_from_email, comment_from_raw_email
 from xplain.models.adapters.endpoint import Endpoint
 from xplain.models.base import Classifier, Model
+from xplain.models.beside.similarity import Similarity
 from xplain.models.detections import Detections
 from xplain.models.detector import Detector
 from xplain.models.geometry import Geometry
@@ -38,6 +39,7 @@ __all__ = [
     "RegionTarget",
     "Segmenter",
     "SignalClassifier",
+    "Similarity",
     "TextClassifier",
     "TokenWindow",
     "as_model",

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import copy
 import hashlib
-import inspect
 import itertools
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -24,10 +23,12 @@ import numpy.typing as npt
 
 from xplain import _check
 from xplain.errors import AttributionError, InputError, XplainError
-from xplain.explanation import Prediction
+from xplain.explanation import Prediction, Source
 from xplain.models import borrowing, outputs
 from xplain.models.adapters import answers
 from xplain.models.adapters.opening import is_module, opened
+from xplain.models.beside import further
+from xplain.models.beside.similarity import Similarity, cosines, directions, labels_of
 from xplain.models.targets import label_paths, margins_in, resolve_targets
 
 if TYPE_CHECKING:
@@ -59,6 +60,8 @@ class Model:
         False once the model refused several inputs at once and took each of them alone.
     verdicts : dict
         What was found out about the model, by what it depends on; see `xplain.attributions.engine.guard`.
+    further : dict
+        Further inputs by name, see `with_inputs`.
     """
 
     task: str
@@ -72,6 +75,8 @@ class Model:
         self.module: torch.nn.Module | None = cast("torch.nn.Module", function) if is_module(function) else None
         self.function: Callable[..., Any] = function
         self.labels = label_paths(self.given.labels if labels is None else labels)
+        self.further: dict[str, Any] = {}
+        self._called = function  # whose arguments further inputs name
         said = self.given.output or "logit" if output is None else output
         self.output = _check.choice("output", said, self.kinds_of_output)
         checked_name = None if name is None else _check.string("name", name)
@@ -136,7 +141,7 @@ class Model:
     def with_module(self, module: torch.nn.Module) -> Self:
         """Return the same model around another torch module, which is called as the old one."""
         model = copy.copy(self)
-        model.module = model.function = module
+        model.module, model.function = module, self._with_further(module)
         model.verdicts = {}
         return model
 
@@ -156,9 +161,7 @@ class Model:
             if is_out_of_memory(error):
                 raise
             first_line = str(error).partition("\n")[0]
-            raise AttributionError(
-                f"model must take its input, got {type(error).__name__}: {first_line}{self._remedy(args, kwargs)}"
-            ) from error
+            raise AttributionError(f"model must take its input, got {type(error).__name__}: {first_line}") from error
 
     def _watched(self, *args: Any, **kwargs: Any) -> Any:
         """Call the model. The first call of a module tells whether it ends in a softmax or a sigmoid."""
@@ -171,23 +174,6 @@ class Model:
         is_probability = ending.is_probability(outputs.tensor_of(output))
         self._read_from = "the module's last function" if is_probability else ""
         return output
-
-    def _remedy(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> str:
-        """Return what to do about arguments that the model's signature asks for, if it does."""
-        try:
-            signature = inspect.signature(self.function if self.module is None else self.module.forward)
-            bound = signature.bind_partial(*args, **kwargs).arguments
-        except (TypeError, ValueError):  # it takes fewer, or does not say
-            return ""
-        missing = [
-            name
-            for name, parameter in signature.parameters.items()
-            if name not in bound
-            and parameter.default is parameter.empty
-            and parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
-        ]
-        wanted = ", ".join(f"{name!r}: ..." for name in missing)
-        return f"; pass its further inputs: inputs={{{wanted}}}" if missing else ""
 
     def in_rows(self, function: Callable[[Any], Result], batch: Any, join: Callable[[list[Result]], Result]) -> Result:
         """Apply a function that calls the model to a batch, or to one input at a time if the model takes no more.
@@ -216,6 +202,35 @@ class Model:
         else:
             rows = [function(batch[i : i + 1]) for i in range(len(batch))]
         return join(rows)
+
+    def with_inputs(self, inputs: Any) -> Self:
+        """Return the same model, which is given further inputs by name beside the one that is explained."""
+        model = copy.copy(self)
+        model.further = further.checked(self._called, inputs)
+        model.function = model._with_further(self.module or self._called)
+        return model
+
+    @property
+    def missing_inputs(self) -> list[str]:
+        """Names of further inputs that the model needs and is not given."""
+        return further.missing(self._called, {*self.further, *self.own_arguments})
+
+    def refuse_missing_inputs(self) -> None:
+        """Raise InputError if the model needs more inputs than it is given."""
+        if missing := self.missing_inputs:
+            example = ", ".join(f"{name!r}: ..." for name in missing)
+            raise InputError(
+                f"inputs must hold {' and '.join(missing)}, which the model needs beside what is explained, got "
+                f"{sorted(self.further) or 'none'}; pass inputs={{{example}}}"
+            )
+
+    @property
+    def own_arguments(self) -> tuple[str, ...]:
+        """Names of arguments that the model gives by itself."""
+        return ()
+
+    def _with_further(self, function: Any) -> Callable[..., Any]:
+        return further.bound(function, self.further, self.placement, self._called) if self.further else function
 
     def placement(self) -> tuple[torch.device | None, torch.dtype | None]:
         """Return the device and floating type of the module's weights; None where it has no weights.
@@ -276,6 +291,8 @@ class Classifier(Model):
         What scores are. Values are no probabilities and become none: those of a regression, say.
     margins : tuple of (int, int)
         Pairs of classes whose differences follow the classes in all scores, see `with_margins`.
+    similarities : tuple of Similarity
+        What all scores are instead of classes, see `with_similarities`.
     """
 
     kinds_of_output = ("logit", "probability", "value")
@@ -286,6 +303,8 @@ class Classifier(Model):
         self.multilabel = _check.boolean("multilabel", said)
         self.margins: tuple[tuple[int, int], ...] = ()
         self._is_two_sided = False  # whether the model has one score for its two labels, known from its first call
+        self.similarities: tuple[Similarity, ...] = ()
+        self._references = np.empty((0, 0))
 
     def with_margins(self, target: Any) -> Self:
         """Return the model whose scores end with the margins among targets, so that they are explained like classes."""
@@ -297,12 +316,26 @@ class Classifier(Model):
         model.margins = margins
         return model
 
+    def with_similarities(
+        self, similarities: Sequence[Similarity], sources: Sequence[Source], references: npt.NDArray[np.float64]
+    ) -> Self:
+        """Return the model whose scores are cosines with its outputs (R, numbers) for references from some sources."""
+        self.fingerprint()  # known to the copy, too
+        model = copy.copy(self)
+        model._references = directions(references)
+        model.similarities = tuple(similarities)
+        model.labels = tuple(labels_of(sources))
+        model.output = "similarity"
+        return model
+
     def class_scores(self, scores: Any) -> Any:
         """Return what the model returns (..., outputs), an array or a tensor, as its classes followed by the margins.
 
         One score for two labels is that of the second. That of the first is its negative; of a probability, what is
-        left to 1.
+        left to 1. Of embeddings they are the similarities.
         """
+        if self.similarities:
+            return cosines(scores, self._references)
         if self.labels is not None and len(self.labels) == 2 and scores.shape[-1] == 1 and not self.multilabel:
             self._is_two_sided = True
             scores = _joined([1 - scores if self.output == "probability" else -scores, scores])
@@ -362,7 +395,12 @@ class Classifier(Model):
         return scores[..., : -len(self.margins)] if self.margins else scores
 
     def probabilities(self, scores: Float64) -> Float64:
-        """Return the probabilities (..., classes) for the model's output, or its values; of margins the differences."""
+        """Return the probabilities (..., classes) for the model's output, or its values; of margins the differences.
+
+        Similarities stay what they are.
+        """
+        if self.similarities:
+            return scores
         classes = self.of_classes(scores)
         if self.output == "logit" and (self.multilabel or self._is_two_sided or classes.shape[-1] == 1):
             classes = np.exp(-np.logaddexp(0.0, -classes))
@@ -373,6 +411,8 @@ class Classifier(Model):
 
     def targets(self, target: Any, scores: Float64) -> tuple[int, ...]:
         """Return the numbers that ``target`` names, see `resolve_targets`; ``scores`` is float64 (classes,)."""
+        if self.similarities:
+            return tuple(range(len(self.similarities)))
         return resolve_targets(target, scores, self.labels, self.margins)
 
     def prediction(self, scores: Float64, index: int) -> Prediction:

@@ -12,7 +12,9 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from xplain import _check
 from xplain._lazy import require
+from xplain.errors import InputError
 
 if TYPE_CHECKING:
     import torch
@@ -28,6 +30,28 @@ def is_uninitialized(weight: torch.Tensor) -> bool:
     torch = require("torch", extra="torch")
     lazy: bool = torch.nn.parameter.is_lazy(weight)
     return lazy
+
+
+def name_of_layer(module: torch.nn.Module | None, layer: Any) -> str:
+    """Return the dotted name of a layer that a caller gives by its name or as the part of a module that it is.
+
+    Raises
+    ------
+    InputError
+        If it is neither a str nor a part of the module.
+    """
+    if isinstance(layer, str):
+        return layer
+    if not hasattr(layer, "named_modules"):
+        raise _check.wrong("layer", "the dotted name of a part of the module, or the part itself", layer)
+    parts = [] if module is None else [(name, part) for name, part in module.named_modules() if name]
+    part = unwrap(layer)
+    name: str | None = next((name for name, each in parts if each is part or each is layer), None)
+    if name is None:
+        names = f", such as {parts[-1][0]!r}" if parts else ""
+        actual = "all of it" if part is module and module is not None else f"another {type(part).__name__}"
+        raise InputError(f"layer must be a part of the model's module, got {actual}; pass the part or its name{names}")
+    return name
 
 
 @contextmanager

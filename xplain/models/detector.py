@@ -53,8 +53,8 @@ class Detector(ImageModel):
         Turns what the model returns for a batch into such mappings, by operations that keep gradients where they are
         wanted. It may have a method ``candidates`` that does the same without leaving any out, as many and in the same
         order for every image; see above. `xplain.models.heads` has those of common networks.
-    layer : str, optional
-        Name of the module's layer for the class activation maps; found by a probe if left out.
+    layer : str or torch.nn.Module, optional
+        The module's layer for the class activation maps, by its name or itself; found by a probe if left out.
     name : str, optional
         The model's name in documents.
 
@@ -83,7 +83,7 @@ class Detector(ImageModel):
         *,
         output: str = "probability",
         postprocess: Callable[[Any], Any] | None = None,
-        layer: str | None = None,
+        layer: Any = None,
         name: str | None = None,
     ) -> None:
         super().__init__(model, labels, preprocess, output=output, layer=layer, name=name)

@@ -73,13 +73,13 @@ class ImageModel(Model):
         preprocess: Preprocess | None,
         *,
         output: str | None,
-        layer: str | None,
+        layer: Any,
         name: str | None,
     ) -> None:
         Model.__init__(self, model, labels, output, name)
         self._set_image_options(preprocess, layer)
 
-    def _set_image_options(self, preprocess: Preprocess | None, layer: str | None) -> None:
+    def _set_image_options(self, preprocess: Preprocess | None, layer: Any) -> None:
         if preprocess is None and "image_processor" in self.given.extras:
             preprocess = Preprocess.of(self.given.extras["image_processor"])
         if callable(preprocess) and not isinstance(preprocess, Preprocess):
@@ -87,7 +87,7 @@ class ImageModel(Model):
         if preprocess is not None and not isinstance(preprocess, Preprocess):
             raise _check.wrong("preprocess", "a Preprocess or None", preprocess, "xplain.Preprocess.of reads many")
         self.preprocess: Preprocess | None = preprocess
-        self.layer = None if layer is None else _check.string("layer", layer)
+        self.layer = None if layer is None else borrowing.name_of_layer(self.module, layer)
 
     @property
     def channel_axis(self) -> int:
@@ -228,8 +228,8 @@ class ImageClassifier(ImageModel, Classifier):
     multilabel : bool, optional
         Whether classes are independent of each other (logits pass a sigmoid, not a softmax); what the model's
         configuration says if left out. A single class always is.
-    layer : str, optional
-        Name of the module's layer for the class activation maps; found by a probe if left out.
+    layer : str or torch.nn.Module, optional
+        The module's layer for the class activation maps, by its name or itself; found by a probe if left out.
     name : str, optional
         The model's name in documents.
 
@@ -253,7 +253,7 @@ class ImageClassifier(ImageModel, Classifier):
         *,
         output: str | None = None,
         multilabel: bool | None = None,
-        layer: str | None = None,
+        layer: Any = None,
         name: str | None = None,
     ) -> None:
         # Not super(): the two base classes take different arguments.
@@ -287,6 +287,11 @@ class ImageClassifier(ImageModel, Classifier):
             return self.of_classes(self.scores(np.zeros_like(prepared.array[np.newaxis])))
 
         return self.read_output(self.of_classes(scores), at_nothing, (prepared.array.shape, prepared.array.dtype))
+
+    def output_of(self, prepared: Prepared) -> npt.NDArray[np.float64]:
+        """Return the model's output for a prepared image as float64 (classes,)."""
+        scores: npt.NDArray[np.float64] = self.scores(prepared.array[np.newaxis])[0]
+        return scores
 
     def predict(self, image: Any, top: int = 5) -> tuple[Prediction, ...]:
         """Classify one image.

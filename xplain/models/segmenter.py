@@ -73,8 +73,8 @@ class Segmenter(ImageModel):
         in 0..1 and add up to 1 at each place of the photo and of a black one, are read as probabilities.
     background : int, optional
         A class that is not predicted, because it means "nothing".
-    layer : str, optional
-        Name of the module's layer for the class activation maps; found by a probe if left out.
+    layer : str or torch.nn.Module, optional
+        The module's layer for the class activation maps, by its name or itself; found by a probe if left out.
     name : str, optional
         The model's name in documents.
 
@@ -100,7 +100,7 @@ class Segmenter(ImageModel):
         *,
         output: str | None = None,
         background: int | None = None,
-        layer: str | None = None,
+        layer: Any = None,
         name: str | None = None,
     ) -> None:
         super().__init__(model, labels, preprocess, output=output, layer=layer, name=name)

@@ -245,6 +245,11 @@ class SignalClassifier(Classifier):
 
         return self.read_output(self.of_classes(scores), at_nothing, (len(prepared.values), prepared.length))
 
+    def output_of(self, prepared: PreparedSignal) -> Scores:
+        """Return the mean of the model's outputs for the windows of a recording as float64 (classes,)."""
+        mean: Scores = self.all_scores(prepared).mean(axis=0)
+        return mean
+
     def all_scores(self, prepared: PreparedSignal) -> Scores:
         """Score each window of a recording: float64 (windows, classes)."""
         windows = prepared.windows()

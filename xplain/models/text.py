@@ -21,6 +21,7 @@ from xplain.errors import InputError
 from xplain.explanation import Part, Prediction, Source
 from xplain.models import borrowing
 from xplain.models.base import Classifier
+from xplain.models.beside import pairs
 from xplain.models.words import Unit, units
 
 if TYPE_CHECKING:
@@ -39,10 +40,13 @@ class TokenWindow:
         int64 (tokens,), special tokens included.
     spans : tuple of (int, int) or None
         Half-open range of code points of each token in the whole text; None for a special token.
+    types : numpy.ndarray, optional
+        int64 (tokens,), what kind of token each is: which sentence of a pair it belongs to, as the model was trained.
     """
 
     ids: npt.NDArray[np.int64]
     spans: tuple[tuple[int, int] | None, ...]
+    types: npt.NDArray[np.int64] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,16 +61,24 @@ class PreparedText:
         Its words.
     windows : tuple of TokenWindow
         Its tokens; empty for a black box. Several windows overlap, and the score of the text is their mean score.
+    pair : tuple of str, optional
+        The two sentences that the model reads, where it reads a pair.
     """
 
     source: Source
     words: tuple[Unit, ...]
     windows: tuple[TokenWindow, ...]
+    pair: pairs.Pair | None = None
 
     @property
     def text(self) -> str:
-        """The explained text."""
+        """The explained text; of a pair, both sentences."""
         return self.source.text or ""
+
+    @property
+    def content(self) -> str | pairs.Pair:
+        """What the model is given."""
+        return self.text if self.pair is None else self.pair
 
 
 class TextClassifier(Classifier):
@@ -79,10 +91,12 @@ class TextClassifier(Classifier):
         with ``logits``; it is given ``input_ids`` and ``attention_mask`` by name if it takes them. A callable is a
         black box from a list of strings to scores (batch, classes), or to an answer for each that names them: a mapping
         of labels to scores, or a list of mappings with ``label`` and ``score``. A pipeline of transformers or
-        scikit-learn, or a method of the latter such as ``predict_proba``, brings labels and all else along.
+        scikit-learn, or a method of the latter such as ``predict_proba``, brings labels and all else along. Of sentence
+        pairs, it is given a list of tuples of two strings, as the ``predict`` of a cross-encoder is.
     tokenizer : callable, optional
         For a module: a fast tokenizer of transformers, or a function from a string to a list of ids and a list of their
-        (start, stop) code points (None for a special token).
+        (start, stop) code points (None for a special token). For sentence pairs a function of two strings, which also
+        returns the number of each token's sentence (0, 1, or None), in which its span is.
     labels : sequence of str, or mapping of int to str, optional
         The classes' labels; a label may be a path, as a tuple of str. If left out, those of the model
         (``config.id2label``), else the class numbers.
@@ -155,6 +169,8 @@ class TextClassifier(Classifier):
         self._takes_ids_by_name = "input_ids" in parameters
         self._has_classes = False  # whether the number of scores is known not to be that of tokens
         self._takes_mask = "attention_mask" in parameters
+        kinds_of_tokens = getattr(getattr(self.module, "config", None), "type_vocab_size", 2)
+        self._takes_types = "token_type_ids" in parameters and kinds_of_tokens > 1
 
     def _length_limit(self, max_length: int | None) -> int | None:
         if max_length is not None:
@@ -198,9 +214,10 @@ class TextClassifier(Classifier):
 
         Parameters
         ----------
-        text : str or Comment
-            At least one word. Of a comment, the subjects, bodies and signatures of its messages, each of which is a
-            part of the source; `preprocess` is applied to each of them alone.
+        text : str, tuple of str, or Comment
+            At least one word. A tuple of two str is a pair of sentences, parts "first" and "second" of the source, with
+            a blank line between them. Of a comment, the subjects, bodies and signatures of its messages, each of which
+            is a part of the source. `preprocess` is applied to each part alone.
 
         Returns
         -------
@@ -213,10 +230,14 @@ class TextClassifier(Classifier):
             If the text is of another type or holds only white space.
         """
         parts: tuple[Part, ...] = ()
-        name = None
+        name = pair = None
         if isinstance(text, Comment):
             comment = text.with_texts(self._preprocess)
             raw, explained, parts, name = text.text, comment.text, comment.parts, text.id
+        elif isinstance(text, tuple):
+            first, second = (self._preprocess(sentence) for sentence in pairs.checked(text))
+            pair = pairs.checked((first, second))
+            raw, (explained, parts) = pairs.joined(text)[0], pairs.joined(pair)
         else:
             raw = _check.string("text", text)
             explained = self._preprocess(raw)
@@ -225,18 +246,19 @@ class TextClassifier(Classifier):
             raise InputError(f"text must hold a word, got {explained[:40]!r}")
         digest = hashlib.sha256(raw.encode("utf-8", "surrogatepass")).hexdigest()
         source = Source("text", name=name, text=explained, sha256=digest, parts=parts)
-        return PreparedText(source, words, () if self.module is None else self._windows(explained))
+        content = explained if pair is None else pair
+        return PreparedText(source, words, () if self.module is None else self._windows(content), pair)
 
     def _preprocess(self, text: str) -> str:
         return text if self.preprocess is None else _check.string("preprocess(text)", self.preprocess(text))
 
-    def scores(self, texts: Sequence[str]) -> npt.NDArray[np.float64]:
+    def scores(self, texts: Sequence[str | pairs.Pair]) -> npt.NDArray[np.float64]:
         """Score texts, without gradients.
 
         Parameters
         ----------
-        texts : sequence of str
-            Already preprocessed.
+        texts : sequence of str or tuple of str
+            Already preprocessed; a tuple is a pair of sentences.
 
         Returns
         -------
@@ -246,6 +268,9 @@ class TextClassifier(Classifier):
         if self.module is None:
             return self.score_rows(list(texts))
         windows = [self._windows(text) for text in texts]
+        if any(window.types is not None for windows_of_text in windows for window in windows_of_text):
+            of_texts = [[self.of_window(each).token_scores([each.ids])[0] for each in one] for one in windows]
+            return np.stack([np.mean(of_windows, axis=0) for of_windows in of_texts])
         sequences = [window.ids for windows_of_text in windows for window in windows_of_text]
         scores = self.token_scores(sequences)
         self._refuse_scores_of_tokens(sequences, scores.shape[1])
@@ -266,6 +291,20 @@ class TextClassifier(Classifier):
     def as_read(self, scores: npt.NDArray[np.float64], prepared: PreparedText) -> Self:
         """Return the model with what it returns as the scores (classes,) of one text show it, see `read_output`."""
         return self.read_output(self.of_classes(scores), lambda: self.of_classes(self.scores([""])), "")
+
+    @property
+    def own_arguments(self) -> tuple[str, ...]:
+        """Names of arguments that the model gives by itself: ids and mask."""
+        return ("input_ids", "attention_mask")
+
+    def output_of(self, prepared: PreparedText) -> npt.NDArray[np.float64]:
+        """Return the model's output for a prepared text as float64 (classes,)."""
+        scores: npt.NDArray[np.float64] = self.scores([prepared.content])[0]
+        return scores
+
+    def of_window(self, window: TokenWindow) -> Self:
+        """Return the model that is given the kinds of a window's tokens."""
+        return self if window.types is None else self.with_inputs({**self.further, "token_type_ids": window.types})
 
     def token_scores(self, sequences: Sequence[npt.NDArray[np.int64]], batch_size: int = 16) -> npt.NDArray[np.float64]:
         """Score sequences of token ids, without gradients.
@@ -314,10 +353,10 @@ class TextClassifier(Classifier):
 
         return torch.tensor(ids, device=self.placement()[0])
 
-    def predict(self, text: str | Comment, top: int = 5) -> tuple[Prediction, ...]:
+    def predict(self, text: str | pairs.Pair | Comment, top: int = 5) -> tuple[Prediction, ...]:
         """Classify one text; the ``top`` classes by decreasing score: a probability 0..1, or the model's value."""
         prepared = self.prepare(text)
-        scores = self.scores([prepared.text])[0]
+        scores = self.scores([prepared.content])[0]
         return self.as_read(scores, prepared).predictions(scores, top)
 
     def describe(self) -> dict[str, Any]:
@@ -326,8 +365,11 @@ class TextClassifier(Classifier):
             return self.describe_output()
         return {"tokenizer": type(self.tokenizer).__name__, "max_length": self.max_length} | self.describe_output()
 
-    def _windows(self, text: str) -> tuple[TokenWindow, ...]:
+    def _windows(self, text: str | pairs.Pair) -> tuple[TokenWindow, ...]:
         """Tokenise, in overlapping windows if the text is longer than the model reads at once."""
+        if isinstance(text, tuple):
+            of_pair = pairs.tokens_of(text, self.tokenizer, self.max_length)
+            return tuple(TokenWindow(ids, spans, types if self._takes_types else None) for ids, spans, types in of_pair)
         if not hasattr(self.tokenizer, "is_fast"):  # not a tokenizer of transformers
             return tuple(self._divide(*self._call_tokenizer(text)))
         limits: Mapping[str, Any] = {}

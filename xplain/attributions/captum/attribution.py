@@ -36,6 +36,7 @@ from xplain.attributions.engine.autograd import torch_module, wide
 from xplain.attributions.engine.run import Run
 from xplain.errors import AttributionError, InputError, XplainError
 from xplain.models.base import is_out_of_memory
+from xplain.models.borrowing import name_of_layer
 
 Maps = npt.NDArray[np.float64]
 
@@ -48,6 +49,15 @@ _ADD_UP = frozenset(
         *("DeepLift", "DeepLiftShap", "IntegratedGradients", "GradientShap", "LayerIntegratedGradients"),
         *("LayerDeepLift", "LayerDeepLiftShap", "LayerConductance"),
         *("ShapleyValueSampling", "ShapleyValues", "KernelShap"),
+    }
+)
+
+
+#: Those whose rules hold from the module's output on.
+_FROM_OUTPUT = frozenset(
+    {
+        *("DeepLift", "DeepLiftShap", "LayerDeepLift", "LayerDeepLiftShap", "NeuronDeepLift", "NeuronDeepLiftShap"),
+        "LRP",
     }
 )
 
@@ -89,6 +99,7 @@ def attribute(run: Run, chosen: Chosen, signature: Signature, options: Mapping[s
     """
     run.computed_by = "captum"
     _refuse_other_module(run, chosen)
+    _refuse_similarity(run, chosen)
     call = _Call(run, chosen, signature, dict(options))
     targets = range(len(run.targets))
     values = torch.cat([call.attributions(t) for t in targets])
@@ -105,6 +116,15 @@ def _refuse_other_module(run: Run, chosen: Chosen) -> None:
             raise InputError(
                 f"method must be made of the module of this model, got {chosen.name} of another; pass the class"
             )
+
+
+def _refuse_similarity(run: Run, chosen: Chosen) -> None:
+    """Raise AttributionError if rules that start at the module's output would miss the cosine that follows it."""
+    if run.model.output == "similarity" and chosen.name in _FROM_OUTPUT:
+        raise AttributionError(
+            f"{chosen.name} must explain an output of the module, got a similarity, a cosine to which Captum's rules "
+            "do not reach; use deep-lift, integrated-gradients or hires-cam"
+        )
 
 
 class _RulesFirst(captum_class("LRP")):  # type: ignore[misc]
@@ -161,11 +181,8 @@ class _Call:
         own = self._chosen.instance
         if layer is None and own is not None:
             layer = getattr(getattr(own, "grad_cam", own), "layer", None)
-        if isinstance(layer, torch.nn.Module):
-            names = {part: name for name, part in torch_module(self._run.model).named_modules()}
-            if layer not in names:
-                raise InputError("layer must be a part of the model's module, got a module that is none; pass its name")
-            layer = names[layer]
+        if layer is not None:
+            layer = name_of_layer(torch_module(self._run.model), layer)
         name, is_moved = layers.choose_layer(self._run, layer)
         if is_moved:
             raise AttributionError(

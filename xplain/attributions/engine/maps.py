@@ -106,6 +106,7 @@ def combined_provenance(parts: Sequence[Provenance], evaluations: int) -> Proven
         parts[0],
         evaluations=evaluations + sum(part.evaluations or 0 for part in parts),
         seconds=sum(part.seconds or 0.0 for part in parts),
+        batch_size=max((part.batch_size for part in parts if part.batch_size is not None), default=None),
     )
 
 

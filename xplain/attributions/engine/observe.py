@@ -1,7 +1,7 @@
 """Forward passes, watched: which layer suits a class activation map, and how much memory an input takes.
 
-`observe` watches a module score one input. `find_layer_for_boxes` finds a layer
-for a detector or a segmenter, where the last feature maps will not do.
+`observe` watches a module score one input, and `observed` does so once for inputs of one shape. `find_layer_for_boxes`
+finds a layer for a detector or a segmenter, where the last feature maps will not do.
 
 A vision transformer cuts the input into a grid of patches by a convolution, and each patch becomes a token. Its layers
 return (batch, tokens, channels), with class and register tokens before those of the patches.
@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Sequence, Set
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import numpy.typing as npt
@@ -41,8 +42,6 @@ class Observation:
 
     Parameters
     ----------
-    scores : numpy.ndarray
-        float64 (classes,).
     layer : str or None
         The last submodule that returns feature maps (channels, height > 1, width > 1) made by a convolution, of those
         that the scores are made of.
@@ -63,11 +62,8 @@ class Observation:
         values.
     peak_bytes, total_bytes : int
         Bytes of the largest activation and of all of them; 0 if the module hides them.
-    passes : int
-        How often the input went through the model.
     """
 
-    scores: npt.NDArray[np.float64]
     layer: str | None
     bypass: str | None
     attention_follows: bool
@@ -78,7 +74,6 @@ class Observation:
     token_layer: str | None
     peak_bytes: int
     total_bytes: int
-    passes: int
 
     @property
     def layer_has_places(self) -> bool:
@@ -87,19 +82,44 @@ class Observation:
         return self.layer is not None and not mixed and self.bypass != "branch"
 
 
+#: What was seen of each module, by `_circumstances`; the oldest goes where there are too many.
+_seen: WeakKeyDictionary[torch.nn.Module, dict[Any, Observation]] = WeakKeyDictionary()
+_MOST_SEEN = 256
+
+
+def observed(model: Explained, array: npt.NDArray[Any]) -> Observation:
+    """Return what a forward pass of an input (...) of this shape showed: the first in this process, remembered.
+
+    A pass is watched again where the module's weights, parts, type or device have changed.
+    """
+    module = torch_module(model)
+    seen = _seen.setdefault(module, {})
+    key = _circumstances(model, array)
+    if key not in seen:
+        while len(seen) >= _MOST_SEEN:
+            seen.pop(next(iter(seen)), None)
+        seen[key] = observe(model, array)
+    return seen[key]
+
+
+def _circumstances(model: Explained, array: npt.NDArray[Any]) -> Any:
+    """What a watched pass depends on, but for the values of the input."""
+    parts = tuple((name, type(part)) for name, part in torch_module(model).named_modules())
+    return type(model), model.fingerprint(), model.placement(), parts, array.shape, array.dtype
+
+
 def observe(model: Explained, array: npt.NDArray[Any]) -> Observation:
-    """Score one input (...) and watch its forward pass; again for each side output that is found to be unused."""
+    """Watch a forward pass of one input (...); again for each side output that is found to be unused."""
     module, unused = torch_module(model), set[str]()
     while True:
         watcher = Watcher(unused)
         with _after_each_call(module, watcher.note_output), _ends(module, watcher.flow) as ends, watcher:
-            scores = model.scores(array[np.newaxis])[0]
+            model.scores(array[np.newaxis])
         # A module that runs several times has no one input.
         if watcher.layer is None or len(ends) != 2 or watcher.is_used(ends[1]):
             break
         unused.add(watcher.layer)
     return Observation(
-        scores,
         watcher.layer,
         watcher.bypass(*ends) if len(ends) == 2 else None,
         watcher.attention_follows,
@@ -110,7 +130,6 @@ def observe(model: Explained, array: npt.NDArray[Any]) -> Observation:
         watcher.token_layer,
         watcher.peak_bytes,
         watcher.total_bytes,
-        1 + len(unused),
     )
 
 
@@ -334,7 +353,8 @@ def _ends(module: torch.nn.Module, flow: Flow) -> Iterator[list[list[int]]]:
 
     def enter(_: torch.nn.Module, args: Any, kwargs: Any) -> None:
         if threading.get_ident() == owner:
-            ends.append([flow.number(tensor) for tensor in tensors_in((args, kwargs))])
+            # The first is what is explained: others, such as metadata, are no way past a layer.
+            ends.append([flow.number(tensor) for tensor in tensors_in((args, kwargs))[:1]])
 
     def leave(_: torch.nn.Module, __: object, output: object) -> None:
         if threading.get_ident() == owner:

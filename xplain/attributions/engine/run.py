@@ -112,8 +112,13 @@ class Run:
 
     @property
     def observation(self) -> Observation:
-        """The watched forward pass of the call's first input; torch modules only."""
-        return self._session.observation
+        """The watched forward pass of an input of this one's shape; torch modules only."""
+        return self._session.observation(self.prepared)
+
+    @property
+    def batch_size_used(self) -> int:
+        """The size of the batches that the input was evaluated in so far, which gives the same bits again."""
+        return self._session.batch_size_of(self._index)
 
     def announce(self, evaluations: int) -> None:
         """Announce evaluations of variants that come in several calls, so that progress knows of all of them."""
@@ -126,7 +131,7 @@ class Run:
 
     def batch_size_for(self, count: int) -> int:
         """Return how many of ``count`` variants are evaluated at once."""
-        return self._session.batches_for(count).size
+        return self._session.batches_for(self._index, count).size
 
     @cached_property
     def tensor(self) -> torch.Tensor:
@@ -155,11 +160,16 @@ class Run:
         if array is self.prepared.array:
             return self.class_scores[list(self.targets)]
         self.watch.baseline(is_input=np.array_equal(array, self.prepared.array))
-        key = hashlib.blake2b(np.ascontiguousarray(array).tobytes(), digest_size=16).digest()
+        key = self.digest(array)
         if key not in self._scores_by_digest:
             ((_, scores),) = self.evaluate(lambda start, stop: array[np.newaxis], 1)
             self._scores_by_digest[key] = scores[0]
         return self._scores_by_digest[key]
+
+    @staticmethod
+    def digest(array: Array) -> bytes:
+        """Return what tells a variant from others."""
+        return hashlib.blake2b(np.ascontiguousarray(array).tobytes(), digest_size=16).digest()
 
     def evaluate(
         self, make: Callable[[int, int], Array], count: int
@@ -260,7 +270,6 @@ class Run:
         """Attention of all layers at the input itself, and the scores' gradients there."""
         from xplain.attributions.engine.attention import record_attention
 
-        self.observation  # noqa: B018 - the patches are needed later, and it brings the scores along
         with self._session.counted(self._index, 1):
             return record_attention(self.model, self.tensor, self.targets)
 
@@ -295,7 +304,7 @@ class Run:
 
     def _score_variants(self, batch: Array) -> npt.NDArray[np.float64]:
         """Score variants; in the first full batch also the input itself, whose scores are known."""
-        if not self._check or len(batch) == 1 or len(batch) < self._session.batches.size:
+        if not self._check or len(batch) == 1 or len(batch) < self._session.batches(self.prepared).size:
             return self.model.scores(batch)
         self._check = False
         scores = self.model.scores(np.concatenate([batch, self.prepared.array[np.newaxis]]))

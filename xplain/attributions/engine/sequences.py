@@ -16,7 +16,7 @@ from xplain.attributions.engine.run import Run
 from xplain.errors import AttributionError
 
 #: Inputs of noise that are looked at.
-_NOISES = 4
+NOISES = 4
 #: Places that are looked at along an axis.
 _LOOKS = 8
 #: The least slope of what is seen over places: 1 if each sees its own part of the input alone, 0 if each sees all.
@@ -57,13 +57,23 @@ def spread(run: Run, layer: str, values: torch.Tensor) -> torch.Tensor:
     return Place().spread(maps, run.size)
 
 
+def is_measured(run: Run, shape: tuple[int, ...]) -> bool:
+    """Whether the axis of an output of this shape for one input has to be measured, on as many inputs as `NOISES`."""
+    return len(shape) == 2 and (run.prepared.source.kind != "text" or len(_fitting(run, shape)) > 1)
+
+
+def _fitting(run: Run, shape: tuple[int, ...]) -> list[int]:
+    """Return the axes of an output (1, a, b) that are as long as a text has tokens."""
+    return [axis for axis, size in enumerate(shape, 1) if size == run.size[1]]
+
+
 def _axis_of_places(run: Run, layer: str, shape: tuple[int, ...]) -> int:
     """Return which axis of an output (1, a, b) runs along the input: 1 or 2."""
     if run.prepared.source.kind == "text":
-        fitting = [axis for axis, size in enumerate(shape, 1) if size == run.size[1]]
+        fitting = _fitting(run, shape)
         if not fitting:
             raise _no_places(run, layer, f"shape {shape} for {run.size[1]} tokens")
-        if len(fitting) == 1:
+        if not is_measured(run, shape):
             return fitting[0]
     slopes = _slopes(run, layer)
     axis = 1 if slopes[0] > slopes[1] else 2
@@ -75,7 +85,7 @@ def _axis_of_places(run: Run, layer: str, shape: tuple[int, ...]) -> int:
 def _slopes(run: Run, layer: str) -> tuple[float, float]:
     """Return how fast what an output (1, a, b) depends on moves along the input, along each of its two axes."""
     rng = np.random.default_rng(0)
-    noise = torch.as_tensor(rng.normal(size=(_NOISES, *run.tensor.shape))).to(run.tensor)
+    noise = torch.as_tensor(rng.normal(size=(NOISES, *run.tensor.shape))).to(run.tensor)
     # At the input itself, most of a layer may be idle.
     batch = (run.tensor.mean() + run.tensor.std() * noise).requires_grad_()
     with torch.enable_grad(), outputs_of_calls(run.model, layer) as outputs:

@@ -3,6 +3,9 @@
 A `Session` is one call. It groups its inputs into chunks: a `Chunk` is inputs of one shape that pass through the model
 together where a method looks at the inputs themselves (their scores, their gradients). A method's own variants of an
 input are evaluated by that input's `Run`. Both go through `Batches`, which shrink when memory runs out.
+
+The last bits of a score depend on how many inputs share a pass. So as many pass together whatever the call has, see
+`TOGETHER`, and a smaller group is filled up: what is found for an input does not depend on the others.
 """
 
 from __future__ import annotations
@@ -11,7 +14,7 @@ import gc
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from functools import cached_property, partial
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
@@ -37,6 +40,8 @@ Scores = npt.NDArray[np.float64]
 #: The largest activation of a whole batch, in bytes, that is still fast. On a CPU it has to stay in the caches: each of
 #: 4 photos through a mobile network costs a third of each of 32. A GPU has to be filled instead.
 _WORKING_SET = {"cpu": 24 * 2**20, "gpu": 2**30}
+#: Inputs that pass together. On a CPU several take as long as one after the other; an accelerator has to be filled.
+TOGETHER = {"cpu": 1, "gpu": 8}
 #: Inputs in the largest batch, however small their activations are.
 _MOST_INPUTS = 256
 #: Bytes that activations may take on a CPU, and on an accelerator that does not say how much memory it has (mps).
@@ -65,11 +70,14 @@ class Session:
         Bytes that activations may take.
     progress : callable or None
         Called as ``progress(done, total)`` after each batch.
+    is_one : bool
+        Whether the inputs are parts of one, such as windows of a recording, which may share passes as they like.
 
     Attributes
     ----------
     evaluations : list of int
-        For each input, how often it or a variant of it went through the model so far.
+        For each input, how often it or a variant of it went through the model so far. A watched pass, by which batches
+        and layers are chosen, is none of them: it is made once for a model and remembered.
     """
 
     def __init__(
@@ -80,6 +88,7 @@ class Session:
         batch_size: int | None,
         memory: int | None,
         progress: Progress | None,
+        is_one: bool = False,
     ) -> None:
         self.model = model
         self.inputs = inputs
@@ -87,45 +96,64 @@ class Session:
         self.batch_size = None if batch_size is None else _check.integer("batch_size", batch_size, least=1)
         self.memory = None if memory is None else _check.integer("memory", memory, least=1)
         self.progress = None if progress is None else _check.function("progress", progress)
+        self.is_one = is_one
         self.evaluations = [0] * len(inputs)
+        self._batches: dict[Any, Batches] = {}
+        self._observations: dict[Any, Observation] = {}
+        self._in_batches: set[int] = set()  # inputs whose variants were evaluated in batches
         self._planned = [0] * len(inputs)
         self._announced = [0] * len(inputs)
 
-    @cached_property
-    def observation(self) -> Observation:
-        """A watched forward pass of the first input; torch modules only."""
-        from xplain.attributions.engine.observe import observe
+    def observation(self, prepared: Prepared) -> Observation:
+        """What a watched forward pass of an input of this one's shape showed; torch modules only."""
+        from xplain.attributions.engine.observe import observed
 
-        with self.counted(0, 1):
-            observation = observe(self.model, self.inputs[0].array)
-        if observation.passes > 1:
-            self.add_planned(0, observation.passes - 1)
-            self.add_done(0, observation.passes - 1)
-        return observation
+        form = _form(prepared)
+        if form not in self._observations:
+            with _refused_out_of_memory():
+                self._observations[form] = observed(self.model, prepared.array)
+        return self._observations[form]
+
+    def batches(self, prepared: Prepared) -> Batches:
+        """Batches of inputs like this one, of the size that the caller wants, or that suits the model's activations."""
+        form = _form(prepared)
+        if form not in self._batches:
+            size = self._suitable_size(prepared) if self.batch_size is None else self.batch_size
+            size = size if self.model.takes_batches else 1
+            self._batches[form] = Batches(size)
+        return self._batches[form]
+
+    def _suitable_size(self, prepared: Prepared) -> int:
+        guess = _GUESSED_PEAK_BYTES * prepared.array.size
+        if self.model.module is None:
+            return batch_size(guess, _GUESSED_TOTAL * guess, "cpu", self.memory)
+        observation = self.observation(prepared)
+        peak, total = observation.peak_bytes or guess, observation.total_bytes or _GUESSED_TOTAL * guess
+        # Twice the activations: their gradients may take as much again.
+        return batch_size(peak, 2 * total, self.device, self.memory)
 
     @property
-    def observed_scores(self) -> Scores | None:
-        """Scores of the first input if the observation was made already; it is not made for them."""
-        return self.observation.scores if "observation" in self.__dict__ else None
+    def device(self) -> str:
+        """Where the model is."""
+        return "cpu" if self.model.module is None else str(self.model.placement()[0] or "cpu")
 
-    @cached_property
-    def batches(self) -> Batches:
-        """Batches of the size that the caller wants, or that suits the model's activations."""
-        if not self.model.takes_batches:
+    def batches_for(self, index: int, count: int) -> Batches:
+        """Return batches for ``count`` variants of an input; one alone needs no choice, which may take a pass."""
+        if count == 1:
             return Batches(1)
-        if self.batch_size is not None:
-            return Batches(self.batch_size)
-        guess = _GUESSED_PEAK_BYTES * self.inputs[0].array.size
-        if self.model.module is None:
-            return Batches(batch_size(guess, _GUESSED_TOTAL * guess, "cpu", self.memory))
-        peak, total = self.observation.peak_bytes or guess, self.observation.total_bytes or _GUESSED_TOTAL * guess
-        device = str(self.model.placement()[0] or "cpu")
-        # Twice the activations: their gradients may take as much again.
-        return Batches(batch_size(peak, 2 * total, device, self.memory))
+        self._in_batches.add(index)
+        return self.batches(self.inputs[index])
 
-    def batches_for(self, count: int) -> Batches:
-        """Return `batches`; choosing them takes a forward pass, which a single input can do without."""
-        return Batches(1) if count == 1 else self.batches
+    def batch_size_of(self, index: int) -> int:
+        """Return the size of the batches that an input was evaluated in, which gives the same bits again."""
+        if index in self._in_batches or self.batch_size is not None:
+            return self.batches(self.inputs[index]).size
+        return self.together(self.inputs[index])
+
+    def together(self, prepared: Prepared) -> int:
+        """Return how many inputs like this one pass together."""
+        most = TOGETHER["cpu" if self.device == "cpu" else "gpu"]
+        return 1 if most == 1 else min(most, self.batches(prepared).size)
 
     def add_planned(self, index: int, evaluations: int) -> None:
         """Plan evaluations of one input; those that were announced are planned already."""
@@ -151,11 +179,8 @@ class Session:
     def counted(self, index: int, evaluations: int) -> Iterator[None]:
         """Count a pass of one input or of variants of it: announced before, done unless it fails."""
         self.add_planned(index, evaluations)
-        try:
+        with _refused_out_of_memory():
             yield
-        except (MemoryError, RuntimeError) as error:
-            _refuse_out_of_memory(error)
-            raise
         self.add_done(index, evaluations)
 
     def in_batches(
@@ -180,7 +205,7 @@ class Session:
             Which variants, in order, and the function's result.
         """
         self.add_planned(index, count)
-        batches = self.batches_for(count)
+        batches = self.batches_for(index, count)
         start = 0
         while start < count:
             stop = min(start + batches.size, count)
@@ -191,20 +216,24 @@ class Session:
             start = stop
 
     def chunks(self) -> list[Chunk]:
-        """Group inputs that are next to each other and of one shape and type."""
-        groups: list[tuple[int, list[Prepared]]] = []
-        most = self.batches.size if len(self.inputs) > 1 else 1
+        """Group inputs that are next to each other, of one shape and type, and that pass together."""
+        chunks: list[Chunk] = []
+        share_as_they_like = self.is_one and len(self.inputs) > 1
+        if share_as_they_like:
+            self._in_batches.update(range(len(self.inputs)))
         for index, prepared in enumerate(self.inputs):
-            last = groups[-1][1] if groups else []
-            if last and len(last) < most and _stack_together(last[0].array, prepared.array):
-                last.append(prepared)
+            last = chunks[-1] if chunks else None
+            if last is not None and len(last.prepared) < last.most and _form(last.prepared[0]) == _form(prepared):
+                last.add(prepared)
             else:
-                groups.append((index, [prepared]))
-        return [Chunk(self, index, group) for index, group in groups]
+                most = self.batches(prepared).size if share_as_they_like else self.together(prepared)
+                chunks.append(Chunk(self, index, prepared, most))
+        return chunks
 
 
-def _stack_together(array: npt.NDArray[Any], other: npt.NDArray[Any]) -> bool:
-    return array.shape == other.shape and array.dtype == other.dtype
+def _form(prepared: Prepared) -> Any:
+    """What inputs have in common that pass together."""
+    return prepared.array.shape, prepared.array.dtype
 
 
 class Chunk:
@@ -216,28 +245,35 @@ class Chunk:
         The call, whose model, targets and counts are used.
     first : int
         The index in the session of the chunk's first input.
-    prepared : sequence of Prepared
-        The inputs; a ``row`` of the methods below is an index into them.
+    prepared : Prepared
+        The first input; `add` takes others. A ``row`` of the methods below is a number of theirs.
+    most : int
+        How many inputs pass together.
     """
 
-    def __init__(self, session: Session, first: int, prepared: Sequence[Prepared]) -> None:
+    def __init__(self, session: Session, first: int, prepared: Prepared, most: int) -> None:
         self.session = session
         self.first = first
-        self.prepared = prepared
-        self._scores: list[Scores | None] = [None] * len(prepared)
+        self.most = most
+        self.prepared: list[Prepared] = []
+        self._scores: list[Scores | None] = []
         self._gradients: dict[Any, list[list[LayerCall]]] = {}
-        self._take_observed_scores()
+        self._batches = session.batches(prepared) if session.is_one and most > 1 else Batches(most)
+        self.add(prepared)
+
+    def add(self, prepared: Prepared) -> None:
+        """Take another input, of the same shape and type."""
+        self.prepared.append(prepared)
+        self._scores.append(None)
 
     def scores(self, row: int) -> Scores:
         """Scores (classes,) of one input."""
-        if row == 0:
-            self._take_observed_scores()  # the observation may be younger than the chunk
         if self._scores[row] is None:
             missing = [i for i, scores in enumerate(self._scores) if scores is None]
             self._plan(missing)
             score = self.session.model.scores
             for span, scores in self._map(lambda rows: score(self._stack(rows)), missing):
-                self._record(missing[span], scores)
+                self._record(missing[span], scores[: span.stop - span.start])
         row_scores = self._scores[row]
         assert row_scores is not None
         return row_scores
@@ -282,20 +318,20 @@ class Chunk:
         from xplain.attributions.engine import autograd
 
         # The targets may depend on the scores, which this pass brings along.
-        self._record(rows, self.session.model.check_scores(recording[0], len(rows)))
-        targets = [self.targets(row) for row in rows]
-        return autograd.calls_of_inputs(recording, targets)
-
-    def _take_observed_scores(self) -> None:
-        """Use the scores of the session's watched forward pass, which has seen its first input."""
-        if self.first == 0 and self._scores[0] is None:
-            self._scores[0] = self.session.observed_scores
+        filled = self._filled(rows)
+        self._record(rows, self.session.model.check_scores(recording[0], len(filled))[: len(rows)])
+        return autograd.calls_of_inputs(recording, [self.targets(row) for row in filled])[: len(rows)]
 
     def _map(self, function: Callable[[Any], Result], rows: Sequence[int]) -> Iterator[tuple[slice, Result]]:
-        return self.session.batches_for(len(rows)).map(function, rows)
+        return self._batches.map(function, rows)
+
+    def _filled(self, rows: Sequence[int]) -> list[int]:
+        """Return rows, the last one repeated until there are as many as pass together."""
+        missing = 0 if self.session.is_one else self._batches.size - len(rows)
+        return [*rows, *[rows[-1]] * missing]
 
     def _stack(self, rows: Sequence[int]) -> npt.NDArray[Any]:
-        return np.stack([self.prepared[row].array for row in rows])
+        return np.stack([self.prepared[row].array for row in self._filled(rows)])
 
     def _plan(self, rows: Sequence[int]) -> None:
         for row in rows:
@@ -400,6 +436,16 @@ def _refuse_out_of_memory(error: BaseException) -> None:
         raise AttributionError(
             f"memory must suffice for one input at a time, got: {error}; use a smaller input or model"
         ) from error
+
+
+@contextmanager
+def _refused_out_of_memory() -> Iterator[None]:
+    """Raise AttributionError where memory runs out."""
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        _refuse_out_of_memory(error)
+        raise
 
 
 def _release_memory() -> None:

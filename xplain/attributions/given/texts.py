@@ -37,7 +37,7 @@ class Text(Asked):
 
     def __init__(self, model: TextClassifier, text: Any, target: Any) -> None:
         self.prepared = model.prepare(text)
-        self._all_scores = model.scores([self.prepared.text])[0]
+        self._all_scores = model.scores([self.prepared.content])[0]
         self.model = self._classifier = model = model.as_read(self._all_scores, self.prepared)
         self.classes = model.targets(target, self._all_scores)
         self.class_count = self._all_scores.size

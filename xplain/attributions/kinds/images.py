@@ -80,7 +80,7 @@ def _best_method(session: Session) -> str:
         return "occlusion"
     if session.model.layer is not None:
         return "grad-cam"
-    return "grad-cam" if session.observation.layer_has_places else "integrated-gradients"
+    return "grad-cam" if session.observation(session.inputs[0]).layer_has_places else "integrated-gradients"
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ An absent word is deleted from the text of a black box; for a module its tokens 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
 
@@ -18,7 +19,8 @@ from xplain.errors import InputError
 from xplain.explanation import Source
 from xplain.kernels import masks
 from xplain.models import Geometry, Prepared, PreparedText, TextClassifier, outputs
-from xplain.models.words import sentences, shares
+from xplain.models.beside.pairs import Pair, of_words
+from xplain.models.words import Unit, sentences, shares
 
 Scores = npt.NDArray[np.float64]
 
@@ -110,17 +112,20 @@ class Presence(ClassView):
         return Cover(np.ones((1, 1)), columns, np.bincount(units)[units], players=count)
 
     def _units(self, unit: str | int) -> npt.NDArray[np.int64]:
-        """Return the unit of each word, 0..count-1, as int64 (words,)."""
+        """Return the unit of each word, 0..count-1, as int64 (words,); none is of two sentences of a pair."""
         words = self.text.words
         if isinstance(unit, str) and unit not in ("auto", "word", "sentence"):
             raise _check.wrong("unit", "'auto', 'word', 'sentence' or a number of words", unit)
-        if unit == "sentence":
-            return np.array(sentences(words), np.int64)
         if unit == "auto":
             size = -(-len(words) // _MOST_UNITS)
-        else:
+        elif unit != "sentence":
             size = 1 if unit == "word" else _check.integer("unit", unit, least=1)
-        return np.arange(len(words), dtype=np.int64) // size
+        units = np.zeros(len(words), np.int64)
+        for number in range(int(self._sentences.max()) + 1):
+            inside = np.flatnonzero(self._sentences == number)
+            of_part = sentences([words[i] for i in inside]) if unit == "sentence" else np.arange(len(inside)) // size
+            units[inside] = np.array(of_part, np.int64) + (int(units.max()) + 1 if number else 0)
+        return units
 
     @cached_property
     def owners(self) -> list[npt.NDArray[np.intp]]:
@@ -163,16 +168,35 @@ class Presence(ClassView):
         masked = np.where(kept, ids, self.text_model.baseline_id)
         unique, inverse = np.unique(masked, axis=0, return_inverse=True)
         batch_size = max(1, _MOST_TOKENS // len(ids))
-        return self.text_model.token_scores(list(unique), batch_size)[inverse.reshape(-1)]
+        model = self.text_model.of_window(self.text.windows[number])
+        return model.token_scores(list(unique), batch_size)[inverse.reshape(-1)]
 
-    def _without(self, present: npt.NDArray[np.bool_]) -> str:
-        """Return the text without its absent words, each with the space before it."""
+    def _without(self, present: npt.NDArray[np.bool_]) -> str | Pair:
+        """Return the text or the pair of sentences without its absent words, each with the space before it."""
         text, words = self.text.text, self.text.words
-        pieces: list[str] = []
-        previous_stop = 0
-        for word, is_present in zip(words, present, strict=True):
-            if is_present:
-                # The first piece goes without the space before it.
-                pieces.append(text[previous_stop : word.stop] if pieces else text[word.start : word.stop])
-            previous_stop = word.stop
-        return "".join(pieces)
+        if self.text.pair is None:
+            return _shortened(text, words, present)
+        sentence = self._sentences
+        first, second = (
+            _shortened(text, [words[j] for j in np.flatnonzero(sentence == i)], present[sentence == i])
+            for i in range(2)
+        )
+        return first, second
+
+    @cached_property
+    def _sentences(self) -> npt.NDArray[np.intp]:
+        """Which sentence of a pair each word lies in; 0 for all words of other texts."""
+        words = self.text.words
+        return np.zeros(len(words), np.intp) if self.text.pair is None else of_words(words, self.text.source.parts)
+
+
+def _shortened(text: str, words: Sequence[Unit], present: npt.NDArray[np.bool_]) -> str:
+    """Return a text, or what some of its words span, without the absent ones."""
+    pieces: list[str] = []
+    previous_stop = 0
+    for word, is_present in zip(words, present, strict=True):
+        if is_present:
+            # The first piece goes without the space before it.
+            pieces.append(text[previous_stop : word.stop] if pieces else text[word.start : word.stop])
+        previous_stop = word.stop
+    return "".join(pieces)

@@ -67,7 +67,7 @@ def scorer(
     session = Session(explained, [prepared], [target], batch_size, None, None)  # for its batches alone
 
     def score(batch: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
-        batches = session.batches_for(len(batch))
+        batches = session.batches_for(0, len(batch))
         scores = np.concatenate([batch_scores for _, batch_scores in batches.map(explained.scores, batch)])
         if isinstance(explained, ImageClassifier) and score_output == "probability":
             scores = explained.probabilities(scores)

@@ -232,7 +232,7 @@ def _explain_recording(
     targets = list(model.targets(target, mean_probabilities))
     view, all_windows = Windows(model), prepared.windows()
     inputs = [view.prepared_input(all_windows[number], number) for number in numbers]
-    session = call.open_session(view, inputs, [targets] * len(numbers), request)
+    session = call.open_session(view, inputs, [targets] * len(numbers), request, is_one=True)
     of_windows = call.compute_maps(session, view.supplies, entry, request, lambda maps: maps)
     maps, counts = add_maps(prepared, numbers, [each.maps for each in of_windows])
     provenance = combined_provenance([each.provenance for each in of_windows], len(scores))

@@ -81,7 +81,7 @@ def explain(
             )
     explanations = []
     for text, target in zip(inputs, targets, strict=True):
-        scores = model.scores([text.text])[0]
+        scores = model.scores([text.content])[0]
         read = model.as_read(scores, text)
         task = _Task(read, text, scores, model.targets(target, scores), entry, request)
         findings = _explain_words(task) if entry.needs == "scores" else _explain_tokens(task)
@@ -94,7 +94,8 @@ def _best_method(model: TextClassifier, inputs: Sequence[PreparedText]) -> str:
     if model.module is None or not inputs:
         return "shapley" if model.module is None else "integrated-gradients"
     try:
-        Embeddings(model, inputs[0].windows[0], 0).verify()
+        window = inputs[0].windows[0]
+        Embeddings(model.of_window(window), window, 0).verify()
     except AttributionError:
         return "shapley"
     return "integrated-gradients"
@@ -112,7 +113,7 @@ def _explain_tokens(task: _Task) -> _Findings:
     values = np.zeros((len(task.classes), len(words)))
     of_windows, coverage = [], []
     for number, window in enumerate(windows):
-        view = Embeddings(task.model, window, number)
+        view = Embeddings(task.model.of_window(window), window, number)
         view.verify()
         computed = task.compute(view)
         of_words, covered = share_out(computed.maps[:, 0], words, window.spans)

@@ -123,13 +123,7 @@ class Game:
         InputError
             If there are fewer than about two pairs for each player, and not all of them.
         """
-        least = min(4 * self.count, 2**self.count)
-        if budget < least:
-            raise InputError(
-                f"budget must be at least {least} for {self.count} {self.players.noun}, got {budget}; raise budget or "
-                f"{self.players.remedy}"
-            )
-        return draw_pairs(rng, self.count, (budget - 2) // 2)
+        return draw_pairs(rng, self.count, pairs_within(self.players, budget))
 
     def differences(self, members: Bool) -> Float64:
         """Return what coalitions (n, players) score above their complements: float64 (n, T)."""
@@ -151,6 +145,24 @@ class Game:
         if errors is not None:
             notes.standard_error(self.players.spread(errors**2))
             notes.add_each("standard_error_max", errors.max(axis=0))
+
+
+def pairs_within(players: Players, budget: int) -> int:
+    """Return how many pairs of coalitions a budget allows besides the whole input and the baseline.
+
+    Raises
+    ------
+    InputError
+        If there are fewer than about two pairs for each player, and not all of them.
+    """
+    least = min(4 * players.count, 2**players.count)
+    if budget < least:
+        raise InputError(
+            f"budget must be at least {least} for {players.count} {players.noun}, got {budget}; raise budget or "
+            f"{players.remedy}"
+        )
+    exist: int = 2 ** (players.count - 1) - 1
+    return min((budget - 2) // 2, exist)
 
 
 class Pairs(NamedTuple):

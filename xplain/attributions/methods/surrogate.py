@@ -101,14 +101,20 @@ def lime(
             f"n_samples must be at least {game.count + 2}, two more than there are {players.noun}, got {count}; "
             f"raise n_samples or {players.remedy}"
         )
-    coalitions = run.rng.random((count, game.count)) < 0.5
-    coalitions[0] = True
+    coalitions = draw_coalitions(run.rng, count, game.count)
     present = coalitions.mean(axis=1)
     distance = 1.0 - np.sqrt(present)  # cosine distance to all ones: |z| / (sqrt(|z|) sqrt(players))
     weights = np.exp(-(distance**2) / width**2)
     coefficients, fit = _ridge_regression(coalitions.astype(np.float64), game.worth(coalitions), weights, penalty)
     run.quality.add_each("fit", fit)
     return game.paint(coefficients)
+
+
+def draw_coalitions(rng: np.random.Generator, count: int, players: int) -> npt.NDArray[np.bool_]:
+    """Draw coalitions (count, players) of which each player is a member by chance; the first has all."""
+    coalitions = rng.random((count, players)) < 0.5
+    coalitions[0] = True
+    return coalitions
 
 
 def _ridge_regression(features: Float64, scores: Float64, weights: Float64, penalty: float) -> tuple[Float64, Float64]:

@@ -189,6 +189,8 @@ def _encode_explanation(explanation: Explanation, quantize: int | None) -> dict[
             seconds=provenance.seconds,
             evaluations=provenance.evaluations,
             engine=provenance.engine,
+            batch_size=provenance.batch_size,
+            threads=provenance.threads,
         ),
     }
     document |= _without_none(attributes=explanation.attributes or None)
@@ -333,6 +335,8 @@ _PROVENANCE = record(
     seconds=optional(number),
     evaluations=optional(integer(0)),
     engine=optional(string),
+    batch_size=optional(integer(1)),
+    threads=optional(integer(1)),
 )
 
 
