@@ -284,6 +284,8 @@ class Classifier(Model):
         super().__init__(model, labels, output, name)
         said = bool(self.given.multilabel) if multilabel is None else multilabel
         self.multilabel = _check.boolean("multilabel", said)
+        if multilabel is not None and hasattr(self.function, "with_multilabel"):
+            self.function = self.function.with_multilabel(multilabel)
         self.margins: tuple[tuple[int, int], ...] = ()
         self._is_two_sided = False  # whether the model has one score for its two labels, known from its first call
 

@@ -114,6 +114,8 @@ def _preprocess(model: Any) -> str:
     """Return the argument by which photos are prepared for a model, with a comma before it."""
     if not is_module(model):
         return ""
+    if hasattr(getattr(model, "config", None), "image_size"):  # of transformers
+        return ", preprocess=xplain.Preprocess.of(image_processor)"
     try:
         settings.preprocessing_of(model)
     except InputError:  # it does not say
