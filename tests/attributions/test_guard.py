@@ -213,7 +213,7 @@ def test_what_a_model_raises_is_told_with_its_cause():
         def forward(self, photo, mask, *, scale=1.0):
             return photo.mean((2, 3)) * mask
 
-    with refuses(AttributionError, "model must take its input, got TypeError", "inputs={'mask': ...}"):
+    with refuses(InputError, "inputs must hold mask, which the model needs", "pass inputs={'mask': ...}"):
         xplain.explain(xplain.ImageClassifier(Two()), PHOTO)
 
     def angry(texts):

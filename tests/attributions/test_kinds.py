@@ -173,7 +173,7 @@ def test_a_method_that_asks_for_what_a_kind_has_not_is_refused(monkeypatch):
 def test_a_kind_has_defaults_of_its_own():
     for kind, expected in (
         ("texts", {"unit": "auto", "budget": 4096}),
-        ("signals", {"segments": 10, "together": False, "budget": 4096, "baseline": 0.0, "windows": None}),
+        ("signals", {"segments": None, "together": False, "budget": 4096, "baseline": 0.0, "windows": None}),
     ):
         options = xplain.explain(*BLACK_BOXES[kind], "shapley").provenance.options
         assert list(options.items()) == list(expected.items())

@@ -283,6 +283,20 @@ class TestOneScore:
             assert model.predict(PHOTO)[0].score < 0.1
             assert len(xplain.explain(model, PHOTO, "integrated-gradients").attributions) == 1
 
+    def test_one_score_of_a_function_within_0_to_1_is_said_to_be_in_doubt(self):
+        def notes(score, **options):
+            model = TextClassifier(lambda texts: [[score]] * len(texts), labels=["no", "yes"], **options)
+            return xplain.explain(model, "a film").attributions[0].quality["notes"]
+
+        doubt = "scores within 0..1 were read as logits: if they are probabilities, say output='probability'"
+        assert notes(0.75)[-1] == doubt
+        assert doubt not in notes(0.75, output="logit")
+        assert doubt not in notes(0.75, output="probability")
+        assert doubt not in notes(1.0)  # a count
+        assert doubt not in notes(-0.75)
+        several = TextClassifier(lambda texts: [[0.9, 0.8, 0.1]] * len(texts), multilabel=True)
+        assert doubt in xplain.explain(several, "a film").attributions[0].quality["notes"]
+
     def test_two_classes_with_opposite_logits_are_still_two(self):
         model = ImageClassifier(Net(lambda z: torch.cat([z[:, :1], -z[:, :1]], dim=1)), ["no", "yes"])
         (scores,) = model.scores(model.prepare(PHOTO).array[None])

@@ -128,6 +128,65 @@ class TestZeroShot:
         change = e.attributions[0].target.score - alone
         assert occlusion.attributions[0].evidence.words[0].score == pytest.approx(change)
 
+    def test_candidates_may_be_independent(self, pipeline):
+        answer = pipeline("good film", candidate_labels=["sea", "film"], multi_label=True)
+        model = xplain.TextClassifier(pipeline, labels=["sea", "film"], multilabel=True)
+        assert by_label(model.predict("good film")) == dict(zip(answer["labels"], answer["scores"], strict=True))
+
+    def test_candidates_of_photos(self):
+        towers = {**SMALL, "num_hidden_layers": 1, "projection_dim": 8}
+        config = transformers.CLIPConfig(
+            text_config={**towers, "vocab_size": len(WORDS), "max_position_embeddings": 16, "eos_token_id": 3},
+            vision_config={**towers, "image_size": 32, "patch_size": 8},
+            projection_dim=8,
+        )
+        processor = transformers.CLIPImageProcessorPil(
+            size={"shortest_edge": 32}, crop_size={"height": 32, "width": 32}
+        )
+        module = seeded(transformers.CLIPModel, config)
+        task = "zero-shot-image-classification"
+        pipeline = transformers.pipeline(task, model=module, tokenizer=WORDS, image_processor=processor)
+        expected = named(pipeline(Image.fromarray(PHOTO), candidate_labels=["film", "day"]))
+        model = xplain.ImageClassifier(pipeline, labels=["film", "day"])
+        assert by_label(model.predict(PHOTO)) == pytest.approx(expected, abs=1e-6)
+        assert xplain.explain(model, PHOTO, window=25, stride=25).attributions[0].method == "occlusion"
+        with refuses(InputError, f"labels must be given for a pipeline for {task}", "xplain.ImageClassifier(pipeline"):
+            xplain.explain(pipeline, PHOTO)
+
+
+class Foreign:
+    """A model of another library behind a pipeline."""
+
+    def __init__(self, module):
+        self.module = module
+
+    def __call__(self, **inputs):
+        return self.module(**inputs)
+
+    def __getattr__(self, name):
+        if name == "named_modules":
+            raise AttributeError(name)
+        return getattr(self.module, name)
+
+
+def test_a_pipeline_around_another_library_is_called_as_it_is():
+    pipeline = texts(bert(num_labels=3))
+    expected = named(pipeline(TEXT, top_k=None))
+    pipeline.model = Foreign(pipeline.model)
+    e = xplain.explain(pipeline, TEXT, "occlusion")
+    assert by_label(e.predictions) == expected
+    assert e.provenance.model_sha256 is None
+    assert e.provenance.preprocessing["output"] == "probability"
+
+
+def test_several_texts_are_explained_at_once():
+    pipeline = texts(bert(num_labels=3))
+    alone = xplain.explain(pipeline, "good film", "saliency")
+    _, second = xplain.explain_batch(pipeline, [TEXT, "good film"], "saliency")
+    assert second == alone
+    assert "integrated-gradients" in xplain.methods(pipeline)
+    assert "grad-cam" in xplain.refusals(pipeline)
+
 
 @pytest.mark.parametrize(
     ("task", "kind", "reason"),
@@ -175,9 +234,54 @@ def test_a_pipeline_for_questions_is_refused_by_its_name():
 @pytest.mark.parametrize("return_dict", [True, False])
 def test_models_for_questions_score_places_and_are_refused(return_dict):
     module = bert(transformers.BertForQuestionAnswering, return_dict=return_dict)
-    message = "got start_logits and end_logits" if return_dict else "got one for each of 12 tokens"
+    message = "got start_logits, the places of an answer" if return_dict else "got one for each of 12 tokens"
     with refuses(InputError, "model output must be scores of classes", message, "function from texts"):
         xplain.explain(xplain.TextClassifier(module, WORDS), TEXT)
+
+
+@pytest.mark.parametrize("name", ["class_queries_logits", "pred_masks"])
+def test_models_of_universal_segmentation_have_no_class_maps(name):
+    class Universal(torch.nn.Module):
+        def forward(self, pixels):
+            return {name: torch.zeros(len(pixels), 5, 4), "masks": torch.zeros(len(pixels), 5, 8, 8)}
+
+    with refuses(InputError, f"model output must be scores of classes, got {name}, the queries and masks"):
+        xplain.predict(xplain.Segmenter(Universal()), PHOTO)
+
+
+@pytest.mark.parametrize(
+    ("module", "x", "wanted"),
+    [
+        (bert(), TEXT, "wrap it: xplain.TextClassifier(model, tokenizer)"),
+        (bert(), None, "wrap it: xplain.TextClassifier(model, tokenizer)"),
+        (
+            torch.nn.Flatten(),
+            PHOTO,
+            "xplain.ImageClassifier(model, labels=[...], preprocess=xplain.Preprocess(size=224",
+        ),
+        (torch.nn.Flatten(), "cat.jpg", "wrap it: xplain.ImageClassifier(model"),
+        (torch.nn.Flatten(), "so bad it is good", "wrap it: xplain.TextClassifier(model, tokenizer)"),
+        (torch.nn.Flatten(), np.zeros((3, 500)), "xplain.SignalClassifier(model, labels=[...], sample_rate_hz=..."),
+        (torch.nn.Flatten(), "walk.csv", "xplain.SignalClassifier(model, labels=[...], sample_rate_hz=..."),
+        (len, "so bad it is good", "got builtin_function_or_method; wrap it: xplain.TextClassifier(model)"),
+        (len, PHOTO, "wrap it: xplain.ImageClassifier(model, labels=[...]), with the labels"),
+    ],
+)
+def test_what_is_no_model_is_told_what_to_write(module, x, wanted):
+    with refuses(InputError, "model must be an xplain model, got ", wanted):
+        xplain.methods(module) if x is None else xplain.explain(module, x)
+
+
+def test_a_module_that_says_how_photos_are_prepared_is_told_to_use_it():
+    vit = transformers.ViTForImageClassification(transformers.ViTConfig(image_size=32, patch_size=8, **SMALL))
+    with refuses(InputError, "xplain.ImageClassifier(model, labels=[...], preprocess=xplain.Preprocess.of(image_pro"):
+        xplain.explain(vit, PHOTO)
+    module = torch.nn.Flatten()
+    module.pretrained_cfg = {
+        "input_size": (3, 32, 32), "crop_pct": 0.9, "interpolation": "bicubic", "mean": (0.5,) * 3, "std": (0.5,) * 3
+    }  # fmt: skip
+    with refuses(InputError, "preprocess=xplain.Preprocess.of(model))"):
+        xplain.explain(module, PHOTO)
 
 
 def test_as_many_classes_as_tokens_are_no_places():

@@ -130,7 +130,8 @@ def run(
     [[200.0, 0.0], [0.0, 0.0]]
     """
     with shown(progress) as callback:
-        request = call.Request(None, options, seed, batch_size, memory, callback)
+        checked = _check.boolean("check", check)
+        request = call.Request(None, options, seed, batch_size, memory, callback, checked)
         return _run_further(model, inputs, targets, method, request, further)
 
 
@@ -151,7 +152,7 @@ def cost(
     The method does not run, but the model does: where it has to, to find what is explained and to time a pass.
     """
     estimate = Estimate()
-    request = call.Request(None, options, seed, batch_size, memory, stand_in=estimate.stand_in)
+    request = call.Request(None, options, seed, batch_size, memory, check=False, stand_in=estimate.stand_in)
     (explanation,) = _run_further(model, [input], [target], method, request, [further])
     return estimate.total(explanation.provenance.evaluations or 0)
 

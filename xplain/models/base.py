@@ -77,6 +77,7 @@ class Model:
         self.labels = label_paths(self.given.labels if labels is None else labels)
         self.further: dict[str, Any] = {}
         self._called = function  # whose arguments further inputs name
+        self._is_unsaid = output is None and self.given.output is None
         said = self.given.output or "logit" if output is None else output
         self.output = _check.choice("output", said, self.kinds_of_output)
         checked_name = None if name is None else _check.string("name", name)
@@ -301,6 +302,8 @@ class Classifier(Model):
         super().__init__(model, labels, output, name)
         said = bool(self.given.multilabel) if multilabel is None else multilabel
         self.multilabel = _check.boolean("multilabel", said)
+        if multilabel is not None and hasattr(self.function, "with_multilabel"):
+            self.function = self.function.with_multilabel(multilabel)
         self.margins: tuple[tuple[int, int], ...] = ()
         self._is_two_sided = False  # whether the model has one score for its two labels, known from its first call
         self.similarities: tuple[Similarity, ...] = ()
@@ -408,6 +411,19 @@ class Classifier(Model):
             classes = outputs.softmax(classes)
         probabilities: Float64 = self._append_margins(classes)
         return probabilities
+
+    def doubts(self, scores: Float64) -> list[str]:
+        """Return a sentence if one input's scores, float64 (classes,), may be probabilities, which nothing can show.
+
+        Independent classes do not add up to 1, and what is inside of a callable is not seen.
+        """
+        classes = self.of_classes(scores)[-1:] if self._is_two_sided else self.of_classes(scores)
+        are_independent = self.multilabel or classes.size == 1
+        if self.module is not None or not self._is_unsaid or self.output != "logit" or not are_independent:
+            return []
+        if not outputs.are_fractions(classes) or (classes == np.rint(classes)).all():  # counts are none
+            return []
+        return ["scores within 0..1 were read as logits: if they are probabilities, say output='probability'"]
 
     def targets(self, target: Any, scores: Float64) -> tuple[int, ...]:
         """Return the numbers that ``target`` names, see `resolve_targets`; ``scores`` is float64 (classes,)."""

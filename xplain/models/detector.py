@@ -42,7 +42,8 @@ class Detector(ImageModel):
         given, ``labels`` (M,) and ``scores`` (M,), and maybe ``probabilities`` (M, classes), as arrays or tensors:
         what detectors of torchvision return, results of ultralytics and Detections of supervision. A module is given
         float32 (batch, channels, height, width). A callable is a black box: without ``preprocess`` it is given uint8
-        (batch, height, width, 3), with it float32 (batch, channels, height, width).
+        (batch, height, width, 3), with it float32 (batch, channels, height, width). A pipeline of transformers for
+        detection is taken too.
     labels : sequence of str, or mapping of int to str, optional
         The classes' labels. If left out, those of the model (``config.id2label``, ``names``), else the class numbers.
     preprocess : Preprocess, optional

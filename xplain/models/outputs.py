@@ -18,20 +18,27 @@ from xplain.errors import InputError
 _TOLERANCE = 1e-3  # of probabilities and their sums; half precision rounds by less
 
 
+#: Fields of outputs that hold no scores of classes: what they hold, and what to do.
+_NO_CLASSES = {
+    "start_logits": "the places of an answer in question answering; explain it by a function from texts to the score "
+    "of one answer",
+    "class_queries_logits": "the queries and masks of universal segmentation; wrap a function that returns class maps",
+    "pred_masks": "the queries and masks of panoptic segmentation; wrap a function that returns class maps",
+}
+
+
 def tensor_of(output: Any) -> Any:
     """Return the class scores inside a model's output.
 
     A tensor or an array is returned as it is. Of a mapping or an object the ``logits`` count, else its first tensor;
     of a sequence the first tensor.
     """
+    for name, reason in _NO_CLASSES.items():
+        if hasattr(output, name) or (isinstance(output, Mapping) and name in output):
+            raise InputError(f"model output must be scores of classes, got {name}, {reason}")
     logits = output.get("logits") if isinstance(output, Mapping) else getattr(output, "logits", None)
     if logits is not None:
         return logits
-    if hasattr(output, "start_logits") or (isinstance(output, Mapping) and "start_logits" in output):
-        raise InputError(
-            "model output must be scores of classes, got start_logits and end_logits, the places of an answer in "
-            "question answering; explain it by a function from texts to the score of one answer"
-        )
     if isinstance(output, Mapping):
         output = list(output.values())
     if isinstance(output, (tuple, list)):

@@ -63,7 +63,8 @@ class Segmenter(ImageModel):
         Returns (batch, classes, h, w), alone or in a tuple, a mapping or an object with ``logits`` (or ``out``); h and
         w may be smaller than the input. One class, or (batch, h, w), is the foreground. A module is given float32
         (batch, channels, height, width). A callable is a black box: without ``preprocess`` it is given uint8 (batch,
-        height, width, 3), with it float32 (batch, channels, height, width), and returns an array or a tensor.
+        height, width, 3), with it float32 (batch, channels, height, width), and returns an array or a tensor. A
+        pipeline of transformers for semantic segmentation is taken too.
     labels : sequence of str, or mapping of int to str, optional
         The classes' labels. If left out, those of the model (``config.id2label``, ``names``), else the class numbers.
     preprocess : Preprocess, optional

@@ -81,7 +81,8 @@ class SignalClassifier(Classifier):
     model : torch.nn.Module or callable
         A module maps float32 (batch, axes, window) to (batch, classes), alone or in a tuple, a mapping or an object
         with ``logits``. A callable is a black box: it is given the same as an array, and returns an array or a tensor
-        (batch, classes).
+        (batch, classes), or answers that name their scores. An estimator of scikit-learn is given each window as one
+        row, a pipeline of transformers for audio as it is.
     labels : sequence of str, or mapping of int to str, optional
         The classes' labels; a label may be a path, as a tuple of str. If left out, those of the model
         (``config.id2label``, ``names``), else the class numbers.

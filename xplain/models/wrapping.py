@@ -114,8 +114,8 @@ def _preprocess(model: Any) -> str:
     """Return the argument by which photos are prepared for a model, with a comma before it."""
     if not is_module(model):
         return ""
-    try:
-        settings.preprocessing_of(model)
-    except InputError:  # it does not say
-        return ", preprocess=xplain.Preprocess(size=224, mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225))"
-    return ", preprocess=xplain.Preprocess.of(model)"
+    if hasattr(getattr(model, "config", None), "image_size"):  # of transformers
+        return ", preprocess=xplain.Preprocess.of(image_processor)"
+    if hasattr(model, "pretrained_cfg") or hasattr(model, "default_cfg"):  # of timm
+        return ", preprocess=xplain.Preprocess.of(model)"
+    return ", preprocess=xplain.Preprocess(size=224, mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225))"

@@ -9,12 +9,14 @@ score the input again in their first full batch.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from xplain.errors import AttributionError, XplainError
+from xplain.models import outputs
 from xplain.models.base import is_out_of_memory
 
 if TYPE_CHECKING:
@@ -74,22 +76,28 @@ def same(model: Explained, expected: Scores, actual: Scores) -> bool:
 def _find_refusal(model: Explained, array: Array, *, batched: bool) -> str:
     """Return why maps of the model would be wrong; nothing if they would not."""
     half, other = _emptied(array)
+    first = model.scores(array[np.newaxis])[0]
     try:
-        alone = _score_alone(model, array, half, other)
+        rows = [first, *(model.scores(each[np.newaxis])[0] for each in (half, other))]
     except XplainError:  # the model minds such inputs, which a method may not make
         half = other = array
-        alone = _score_alone(model, array, half, other)
+        rows = [first] * 3
+    alone = _stacked(rows)
     together = _score_together(model, array, half, other) if batched else None
+    if together is not None:
+        outputs.check_classes(alone.shape[1], together.shape[1])
     if together is not None and same(model, alone, together):
         return ""
-    again = _score_alone(model, array, half, other)
+    again = _stacked([model.scores(each[np.newaxis])[0] for each in (array, half, other)])
     if not same(model, alone, again):
         return _of_chance(alone, again)
     return "" if together is None else _of_batch(alone, together)
 
 
-def _score_alone(model: Explained, *arrays: Array) -> Scores:
-    return np.stack([model.scores(array[np.newaxis])[0] for array in arrays])
+def _stacked(rows: Sequence[Scores]) -> Scores:
+    for row in rows:
+        outputs.check_classes(rows[0].size, row.size)
+    return np.stack(rows)
 
 
 def _score_together(model: Explained, *arrays: Array) -> Scores | None:

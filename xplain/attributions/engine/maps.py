@@ -110,7 +110,9 @@ def combined_provenance(parts: Sequence[Provenance], evaluations: int) -> Proven
     )
 
 
-def with_notes(quality: Quality, values: npt.NDArray[Any], checks: Sequence[Checks]) -> Quality:
+def with_notes(
+    quality: Quality, values: npt.NDArray[Any], checks: Sequence[Checks], doubts: Sequence[str] = ()
+) -> Quality:
     """Return quality with sentences about evidence under ``"notes"``; as it is if there is nothing to say.
 
     Parameters
@@ -121,8 +123,9 @@ def with_notes(quality: Quality, values: npt.NDArray[Any], checks: Sequence[Chec
         The evidence as it is kept.
     checks : sequence of Checks
         Of each window of the input; none where nothing was checked.
+    doubts : sequence of str
+        Sentences about the model's scores.
     """
-    if not checks:
-        return quality
-    notes = [*quality.get("notes", ()), *Checks.combined(checks).notes(values, quality)]
+    found = Checks.combined(checks).notes(values, quality) if checks else []
+    notes = [*quality.get("notes", ()), *found, *doubts]
     return {**quality, "notes": notes} if notes else quality

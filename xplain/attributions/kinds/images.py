@@ -61,13 +61,15 @@ def explain_view(
 
 def explanation_of(explained: ImageClassifier | PredictionView, computed: InputMaps) -> Explanation:
     """Make an explanation of maps of an image, as heat maps in its original pixels."""
+    doubts: list[str] = []
     if isinstance(explained, ImageClassifier):
         explained = explained.as_read(computed.scores, computed.prepared)
+        doubts = explained.doubts(computed.scores)
     attributions = []
     for t, index in enumerate(computed.targets):
         target = explained.prediction(computed.scores, index)
         heatmap = Heatmap(computed.prepared.geometry.to_original(computed.maps[t]))
-        quality = with_notes(computed.quality[t], heatmap.values, computed.checks[t : t + 1])
+        quality = with_notes(computed.quality[t], heatmap.values, computed.checks[t : t + 1], doubts)
         attributions.append(Attribution(target, heatmap, computed.provenance.method, quality))
     predictions = explained.predictions(computed.scores)
     provenance = replace(computed.provenance, preprocessing=explained.describe())

@@ -244,7 +244,8 @@ def _explain_recording(
         quality = combined_quality([each.quality[t] for each in of_windows], coverage)
         quality |= {"windows": len(numbers), "windows_per_reading": [int(counts.min()), int(counts.max())]}
         evidence = SignalScores(maps[t])
-        quality = with_notes(quality, evidence.values, [each.checks[t] for each in of_windows])
+        checks = [each.checks[t] for each in of_windows]
+        quality = with_notes(quality, evidence.values, checks, model.doubts(scores[numbers[0]]))
         quality = with_reading(quality, prepared)
         attributions.append(Attribution(prediction, evidence, entry.name, quality))
     options = {**provenance.options, "windows": None if windows is None else numbers}

@@ -137,7 +137,8 @@ def _explanation(task: _Task, findings: _Findings) -> Explanation:
         target = model.prediction(task.scores, index)
         values = findings.values[t].astype(np.float32)
         quality = combined_quality([each.quality[t] for each in of_windows], findings.coverage, divisor=len(of_windows))
-        quality = with_notes(quality, values, [each.checks[t] for each in of_windows])
+        checks = [each.checks[t] for each in of_windows]
+        quality = with_notes(quality, values, checks, model.doubts(task.scores))
         if task.text.windows:
             quality["windows"] = len(task.text.windows)
         evidence = word_scores(task.text.words, values)

@@ -7,7 +7,7 @@ from several passes, or prepares inputs by what cannot be written as a `Preproce
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -72,13 +72,16 @@ def read(model: Any, task: str, labels: Any = None) -> Given | None:
     if own == "image-segmentation":
         return Given(model.model, names, extras={"image_processor": model.image_processor})
     output, multilabel = _function(model)
-    if own == "signal-classification":
-        rate = float(model.feature_extractor.sampling_rate)
-        given = "value" if output == "value" else "probability"
-        function = Recordings(model, tuple(names[i] for i in range(len(names))), rate)
-        return Given(function, names, given, multilabel, type(model.model).__name__, {"sample_rate_hz": rate})
-    extras = _tokenizing(model) if own == "text-classification" else {"image_processor": model.image_processor}
-    return Given(model.model, names, output, multilabel, extras=extras)
+    if own != "signal-classification" and hasattr(model.model, "named_modules"):
+        extras = _tokenizing(model) if own == "text-classification" else {"image_processor": model.image_processor}
+        return Given(model.model, names, output, multilabel, extras=extras)
+    # Recordings are normalised one by one; and a model of another library is no torch module.
+    applied = "value" if output == "value" else "probability"
+    name = type(model.model).__name__
+    if own != "signal-classification":
+        return Given(Answers(model), names, applied, multilabel, name)
+    rate = float(model.feature_extractor.sampling_rate)
+    return Given(Recordings(model, rate), names, applied, multilabel, name, {"sample_rate_hz": rate})
 
 
 def configured(model: Any) -> tuple[str | None, bool | None]:
@@ -128,17 +131,38 @@ def _zero_shot(pipeline: Any, labels: Any) -> Given:
 
 
 @dataclass(frozen=True)
+class Answers:
+    """A pipeline as a function from texts or photos to answers that name their scores."""
+
+    pipeline: Any
+
+    def __call__(self, batch: Any) -> list[Any]:
+        """Return the scores of each input by label."""
+        inputs = batch if isinstance(batch, list) else photos(batch)
+        return [list(self.pipeline([each], top_k=None)[0]) for each in inputs]
+
+
+@dataclass(frozen=True)
 class Candidates:
     """A zero-shot pipeline as a function from texts or photos to the scores of its candidate labels."""
 
     pipeline: Any
     labels: tuple[str, ...]
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+    def with_multilabel(self, multilabel: bool) -> Candidates:
+        """Return the same for labels that are independent of each other, or not."""
+        takes_it = self.pipeline.task == "zero-shot-classification"
+        return replace(self, options={"multi_label": multilabel} if takes_it else {})
 
     def __call__(self, batch: Any) -> list[dict[str, float]]:
         """Return the scores of each input by label."""
         inputs = batch if isinstance(batch, list) else photos(batch)
         # A blank has the tokens of an empty text, which pipelines refuse.
-        answers = [self.pipeline([" " if each == "" else each], candidate_labels=list(self.labels)) for each in inputs]
+        answers = [
+            self.pipeline([" " if each == "" else each], candidate_labels=list(self.labels), **self.options)
+            for each in inputs
+        ]
         return [_named(answer) for answer in answers]
 
 
@@ -153,22 +177,17 @@ def _named(answer: Any) -> dict[str, float]:
 
 @dataclass(frozen=True)
 class Recordings:
-    """A pipeline for audio as a function from windows (n, 1, time) to scores (n, classes)."""
+    """A pipeline for audio as a function from windows (n, 1, time) to answers that name their scores."""
 
     pipeline: Any
-    labels: tuple[str, ...]
     rate: float
 
-    def __call__(self, windows: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
-        """Return the scores of windows, in the order of the classes."""
+    def __call__(self, windows: npt.NDArray[np.float32]) -> list[Any]:
+        """Return the scores of each window by label."""
         if windows.shape[1] != 1:
             raise InputError(f"recording must have one axis for a pipeline for audio, got {windows.shape[1]}")
-        rows = []
-        for window in windows:
-            answer = self.pipeline({"raw": window[0], "sampling_rate": int(self.rate)}, top_k=None)
-            scores = {each["label"]: each["score"] for each in answer}
-            rows.append([scores[label] for label in self.labels])
-        return np.array(rows)
+        rate = int(self.rate)
+        return [list(self.pipeline({"raw": window[0], "sampling_rate": rate}, top_k=None)) for window in windows]
 
 
 @dataclass(frozen=True)
