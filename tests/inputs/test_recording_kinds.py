@@ -233,6 +233,7 @@ class TestObjects:
         recording = self.load(document)
         assert recording.axes == ("accX", "time")  # a sensor is an axis, whatever it is called
         assert recording.values.tolist() == [[1, 3, 5], [2, 4.5, 6]]
+        assert load(document).values.tolist() == recording.values.tolist()
         assert self.load(document, axes=["time"]).values.tolist() == [[2, 4.5, 6]]
         assert self.load(acquisition([1, 2, 3], ["audio"])).values.tolist() == [[1, 2, 3]]
         raw = acquisition([[1, 2], [3, 4]])
@@ -279,6 +280,9 @@ class TestObjects:
         for document in ({"x": [1, 2], "y": [3, 4]}, [{"x": 1, "y": 3}, {"x": 2, "y": 4}]):
             recording = self.load(document)
             assert (recording.axes, recording.values.tolist()) == (("x", "y"), [[1, 2], [3, 4]])
+            assert load(document).values.tolist() == recording.values.tolist()
+        with refuses(InputError, "got 'fs' that is no array"):
+            load({"x": np.ones(3), "fs": 50})
         assert load({"time": [0, 20, 40], "x": (1, 2, 3)}).axes == ("x",)
         with refuses(InputError, "must be finite, got 1 readings"):
             self.load({"x": [1, None]})

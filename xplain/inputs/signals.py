@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -169,7 +169,9 @@ def _of_object(recording: Any, wanted: Wanted) -> Readings:
         recording = (recording.float() if recording.is_floating_point() else recording).numpy()
     if isinstance(recording, np.ndarray) and recording.dtype.names:
         return frames.of_mapping({field: recording[field] for field in recording.dtype.names}, wanted)
-    if isinstance(recording, (np.ndarray, list, tuple)):
+    if isinstance(recording, (list, tuple, Mapping)):
+        return objects.of_value(recording, wanted)
+    if isinstance(recording, np.ndarray):
         return Readings(recording)
     if frames.is_frame(recording):
         return frames.read(recording, wanted)

@@ -21,11 +21,11 @@ from xplain.inputs.recordings.table import Column, Float64, Readings, Wanted, ch
 
 def is_frame(value: Any) -> bool:
     """Whether a value is a table in memory that `read` reads."""
-    return isinstance(value, Mapping) or _is_table(value) or _is_series(value)
+    return _is_table(value) or _is_series(value)
 
 
 def read(value: Any, wanted: Wanted) -> Readings:
-    """Read a data frame, a series, or a dictionary of axis to readings.
+    """Read a data frame or a series.
 
     The index of pandas is no axis. A default one says nothing; one of times or of even steps is a clock.
 
@@ -34,8 +34,6 @@ def read(value: Any, wanted: Wanted) -> Readings:
     InputError
         If columns hold other things than numbers, or the index shows that readings were left out.
     """
-    if isinstance(value, Mapping):
-        return of_mapping(value, wanted)
     if _is_series(value):
         # Whoever hands over one column says that it is the axis, whatever it is called.
         title = str(value.name) if value.name not in (None, "") else None

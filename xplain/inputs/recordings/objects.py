@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,8 @@ from xplain.errors import InputError
 from xplain.inputs.recordings import frames
 from xplain.inputs.recordings.clock import Clock
 from xplain.inputs.recordings.table import Column, Readings, Wanted, choose
+
+_SCALARS = (str, bytes, int, float, dict, type(None))
 
 
 def read(data: bytes, wanted: Wanted) -> Readings:
@@ -25,12 +28,17 @@ def read(data: bytes, wanted: Wanted) -> Readings:
         value = json.loads(data, object_pairs_hook=_members)
     except (ValueError, RecursionError) as error:
         raise InputError(f"{wanted.name} must be JSON that can be read, got {error}") from None
-    if isinstance(value, list):
-        return frames.of_records(value, wanted) if value and isinstance(value[0], dict) else Readings(value)
-    if isinstance(value.get("payload"), dict):
+    return of_value(value, wanted)
+
+
+def of_value(value: Any, wanted: Wanted) -> Readings:
+    """Read what JSON may hold, in memory: see `read`; the readings of an axis may be an array of any kind."""
+    if isinstance(value, (list, tuple)):
+        return frames.of_records(value, wanted) if value and isinstance(value[0], Mapping) else Readings(value)
+    if isinstance(value.get("payload"), Mapping):
         return _acquisition(value, wanted)
-    if not all(isinstance(readings, list) for readings in value.values()):
-        wrong = next(key for key, readings in value.items() if not isinstance(readings, list))
+    wrong = next((key for key, readings in value.items() if isinstance(readings, _SCALARS)), None)
+    if wrong is not None:
         raise InputError(
             f"{wanted.name} must be an object of axis to readings, or with payload.values as the acquisition format of "
             f"Edge Impulse, got {wrong!r} that is no array"
@@ -54,7 +62,7 @@ def is_cbor_acquisition(data: bytes) -> bool:
     )
 
 
-def _acquisition(document: dict[str, Any], wanted: Wanted) -> Readings:
+def _acquisition(document: Mapping[str, Any], wanted: Wanted) -> Readings:
     """Read the acquisition format: rows of a reading for each sensor, taken every ``interval_ms``.
 
     The same is what Edge Impulse's API gives of a raw sample, where the interval is that of the ``sample``.
@@ -89,10 +97,10 @@ def _acquisition(document: dict[str, Any], wanted: Wanted) -> Readings:
     return Readings(named.values, named.axes, _interval(document, len(rows), wanted.name))
 
 
-def _interval(document: dict[str, Any], count: int, name: str) -> list[Clock]:
+def _interval(document: Mapping[str, Any], count: int, name: str) -> list[Clock]:
     sample = document.get("sample")
     interval = document["payload"].get("interval_ms")
-    if interval is None and isinstance(sample, dict):
+    if interval is None and isinstance(sample, Mapping):
         interval = sample.get("intervalMs")
     if interval is None or interval == 0:  # which is said of readings that are no series in time
         return []
