@@ -42,6 +42,23 @@ def test_inputs_are_those_of_the_library_pixel_for_pixel(name):
         np.testing.assert_allclose(made, pixels, rtol=0, atol=2e-3, err_msg=f"{size}")
 
 
+@examples(60)
+@given(st.integers(1, 300), st.integers(1, 300), st.integers(1, 40), st.integers(0, 9), st.booleans())
+def test_any_photo_is_resized_and_cropped_by_the_rule_of_torchvision(height, width, crop, more, down):
+    """Its functions ``resize`` and ``center_crop``, and the crop of transformers, written out."""
+    image, shorter = Image.fromarray(photo(height, width)), crop + more
+    longer = int(shorter * max(height, width) / min(height, width))
+    size = (shorter, longer) if width <= height else (longer, shorter)
+    left, top = ((side - crop) // 2 if down else round((side - crop) / 2.0) for side in size)
+    expected = image.resize(size, Image.Resampling.BICUBIC).crop((left, top, left + crop, top + crop))
+    rounding = "down" if down else "even"
+    preprocess = Preprocess(crop, crop=crop / shorter, interpolation="bicubic", rounding=rounding)
+    array, geometry = preprocess(photo(height, width))
+    assert np.array_equal(np.rint(array.transpose(1, 2, 0) * 255), np.asarray(expected))
+    assert (geometry.offset_x, geometry.offset_y) == (-left, -top)
+    assert (geometry.scale_x * width, geometry.scale_y * height) == pytest.approx(size)
+
+
 def as_tensor(image: Image.Image) -> torch.Tensor:
     return torch.from_numpy(np.array(image)).permute(2, 0, 1).float() / 255
 

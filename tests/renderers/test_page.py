@@ -375,3 +375,14 @@ def test_memory_does_not_grow_with_the_job(tmp_path):
         tracemalloc.stop()
     assert (tmp_path / "page.html").stat().st_size > 1e6
     assert peaks[1] < peaks[0] + 500_000
+
+
+def test_the_photo_of_a_job_may_be_a_data_url_or_an_open_file():
+    buffer = io.BytesIO()
+    Image.new("RGB", (4, 3), (250, 0, 0)).save(buffer, "PNG")
+    results = Results("nightly", [Item("a.png", "waiting")])
+    url = "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode() + " " * 5000  # longer than any name
+    for image in (url, buffer):
+        assert isinstance(xplain.render(results, image), JobPage)
+    with refuses(InputError, "nothing is fetched from the network"):
+        xplain.render(results, "https://example.org/a.png")
