@@ -1,4 +1,4 @@
-"""The lines of a mail's body: how deep each is quoted, and whether markup makes it part of a signature or a header.
+"""The lines of a mail's body: how deep each is quoted, and what markup says of it.
 
 Plain text and HTML (`xplain.emails.html`) become the same lines, so that `xplain.emails.thread` splits both alike.
 """
@@ -27,12 +27,15 @@ class Line(NamedTuple):
         Whether markup says that it belongs to a signature.
     header : bool
         Whether markup says that a header of an earlier message begins here.
+    attribution : bool
+        Whether markup says that it belongs to the line that introduces a quote ("On Monday, Ann wrote:").
     """
 
     text: str
     depth: int = 0
     signature: bool = False
     header: bool = False
+    attribution: bool = False
 
 
 def clean(text: str) -> str:
@@ -50,9 +53,43 @@ def plain_lines(text: str) -> list[Line]:
     """
     lines = []
     for line in text.split("\n"):
-        if _MBOX_FROM.match(line):  # how mailboxes escape "From " at the start of a line
+        if line[:2].lstrip()[:1] != ">":
+            lines.append(Line(line.rstrip()))
+        elif _MBOX_FROM.match(line):  # how mailboxes escape "From " at the start of a line
             lines.append(Line(line[1:].rstrip()))
-            continue
-        marks = _QUOTE_MARKS.match(line)
-        lines.append(Line(line[marks.end() :].rstrip(), marks[0].count(">")) if marks else Line(line.rstrip()))
+        elif marks := _QUOTE_MARKS.match(line):
+            lines.append(Line(line[marks.end() :].rstrip(), marks[0].count(">")))
     return lines
+
+
+def flowed_lines(text: str, joined_words: bool) -> list[Line]:
+    r"""Split text of ``format=flowed`` into lines, and join those that were broken (RFC 3676).
+
+    A line that ends in a space goes on in the next one of its depth. With ``joined_words`` (``delsp=yes``) that space
+    is none of the text's.
+
+    Examples
+    --------
+    >>> [(line.depth, line.text) for line in flowed_lines("> One  \n> two.\nThr \nee", joined_words=True)]
+    [(1, 'One two.'), (0, 'Three')]
+    """
+    lines: list[Line] = []
+    pieces: list[str] = []  # of the line that is being joined
+    depth = 0
+    for source in text.split("\n"):
+        if _MBOX_FROM.match(source):
+            source = source[1:]
+        content = source.lstrip(">")
+        marks = len(source) - len(content)
+        content = content.removeprefix(" ")  # a space may be stuffed before any line
+        is_dashes = content == "-- "
+        if pieces and (marks != depth or is_dashes):
+            lines.append(Line("".join(pieces).rstrip(), depth))
+            pieces = []
+        depth = marks
+        if content.endswith(" ") and not is_dashes:
+            pieces.append(content[:-1] if joined_words else content)
+        else:
+            lines.append(Line("".join([*pieces, content]).rstrip(), depth))
+            pieces = []
+    return [*lines, Line("".join(pieces).rstrip(), depth)] if pieces else lines
