@@ -19,11 +19,22 @@ MAX_LINES = 4  # into which a client wraps one
 _MAX_WORDS = 6  # of an author without an address
 _MAX_GAP = 30  # characters between the word that begins the line and the time, such as a weekday
 _BIDIRECTIONAL = re.compile("[\u200b\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+_ENDS = (
+    "wrote",
+    "sent",
+    "a écrit",
+    "escribió",
+    "escreveu",
+    "ha scritto",
+    "skrev",
+)  # verbs for which a colon is left out
+_TIME = re.compile(r"\d{4}|\d[:：.hH時]\d\d|/\d\d|\d.{0,9}\d{2}")
 _END = re.compile(r"\s*(?P<colon>[:：])?\s*(?P<dashes>[-–—_*]{2,})?[\s*_]*$")
 _EMAIL = re.compile(
     r"(?P<bracket>[\[(<«]{1,2}\s*)?(?:mailto:\s*)?[^\s<>\"'(),;:\[\]，、]+@[^\s<>\"'(),;:\[\]，、]+\.?(?:\s*<mailto:[^<>]*>)?"
     r"(?(bracket)\s*[\])>»]{1,2})"
 )
+_DIGITS = {base + i: str(i) for base in (0x660, 0x6F0, 0x966, 0xE50, 0xFF10) for i in range(10)}
 _SEPARATORS = " \t\n,，、;:：|*_–—-"
 
 
@@ -50,9 +61,15 @@ class Attribution(NamedTuple):
 
 def may_end_attribution(text: str) -> bool:
     """Whether a line may be the last one of an attribution, by its last characters; quick, as all lines are asked."""
-    if text[-1:] >= "\u200b":
-        text = _BIDIRECTIONAL.sub("", text)
-    return text[-1:] in ":：>-—*_" or text.endswith(("wrote", "a écrit", "escribió", "escreveu", "ha scritto", "skrev"))
+    last = text[-1]
+    if last in "otóuve":
+        return text.endswith(_ENDS)
+    return last in ":：>-—*_" or (last >= "\u200b" and _BIDIRECTIONAL.sub("", text)[-1:] in (":", "："))
+
+
+def has_key(text: str) -> bool:
+    """Whether a line has an address or a verb, without which no attribution is."""
+    return "@" in text or (len(text) > 2 and verbs().pattern.search(text[-MAX_ATTRIBUTION:]) is not None)
 
 
 def read_attribution(text: str, marked: bool = False) -> Attribution | None:
@@ -82,7 +99,8 @@ def read_attribution(text: str, marked: bool = False) -> Attribution | None:
     ended = bool(end and (end["colon"] or end["dashes"]))
     if not (ended or marked or (verb and verb[1] == len(core)) or core.endswith(">")):
         return None
-    time = find_time(_without(core, address), languages)
+    spared = _without(core, address).translate(_DIGITS)
+    time = find_time(spared, languages) if _TIME.search(spared) else None
     if marked:
         start = 0
     elif time is not None and (verb or address):
@@ -98,16 +116,12 @@ def read_attribution(text: str, marked: bool = False) -> Attribution | None:
     if author is None and not marked:
         return None
     has_year = (
-        time is not None
-        and re.search(r"\d{4}|/\d\d\b", core[time.start : time.stop].translate(_YEAR_DIGITS)) is not None
+        time is not None and re.search(r"\d{4}|/\d\d\b", core[time.start : time.stop].translate(_DIGITS)) is not None
     )
     is_sure = ended and bool(author) and (bool(verb) or (address is not None and address[1] == len(core) and has_year))
     if verb is not None and verb[1] == len(core) and address is not None and has_year:
         is_sure = True  # whole but for its colon
     return Attribution(_prefix(core[:start]), author or "", time.iso if time else None, is_sure or marked)
-
-
-_YEAR_DIGITS = {base + i: str(i) for base in (0x660, 0x6F0, 0x966, 0xE50, 0xFF10) for i in range(10)}
 
 
 def _without(core: str, address: tuple[int, int] | None) -> str:

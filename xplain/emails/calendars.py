@@ -44,7 +44,11 @@ CJK_DATE = re.compile(r"(\d{4})\s?[年년]\s?(\d{1,2})\s?[月월]\s?(\d{1,2})\s?
 YEAR_FIRST = re.compile(r"(?<![\d.])(\d{4})\s?([-/.])\s?(\d{1,2})\s?\2\s?(\d{1,2})(?!\d)\.?")
 DAY_FIRST = re.compile(r"(?<![\d.])(\d{1,2})\.\s?(\d{1,2})\.\s?(\d{4}|\d\d)(?![\d:])\.?")
 EITHER_FIRST = re.compile(r"(?<![\d/-])(\d{1,2})(?:/(\d{1,2})/(\d{4}|\d\d)|-(\d{1,2})-(\d{4}))(?![\d/:-])")
-VIETNAMESE_DATE = re.compile(r"(\d{1,2})\s?(?:thg|tháng)\.?\s?(\d{1,2})\D{1,8}(\d{4})(?!\d)", re.IGNORECASE)
+VIETNAMESE_MONTHS = ("một", "hai", "ba", "tư", "năm", "sáu", "bảy", "tám", "chín", "mười", "mười một", "mười hai")
+VIETNAMESE_DATE = re.compile(
+    rf"(\d{{1,2}})\s?(?:thg|tháng)\.?\s?(\d{{1,2}}|{'|'.join(reversed(VIETNAMESE_MONTHS))})\D{{1,8}}(\d{{4}})(?!\d)",
+    re.IGNORECASE,
+)
 #: Languages in which it is not known whether 3/9/2020 begins with the day.
 MONTH_MAY_BE_FIRST = {"en", "fil"}
 #: Languages that are not written in Latin letters.

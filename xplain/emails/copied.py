@@ -12,17 +12,20 @@ from xplain.emails.languages import field_labels, rules
 from xplain.emails.lines import Line
 from xplain.emails.times import find_time, read_loose_time
 
+_RULES = "-_=*–—>"  # characters of which a rule is made
+_MIN_RULE = 5
+_MAX_LABEL = 40  # characters of the name of a field
 _MAX_RULE = 200  # characters of a line that is looked at for a rule
 _MAX_FIELD = 2_000  # characters of a line that are looked at for a field
 _MAX_HEADER = 30  # lines of a copied header
 _MAX_BLANKS = 2  # blank lines between a rule and the first field
 # "From: Ann", "> *From:* Ann", "发件人：Ann", "De : Ann", "| From: | Ann"
 _FIELD = re.compile(
-    r"[^\w\n]{0,4}(?P<label>[^\W\d_][\w'’./() -]{0,30}?[\w)]?)\.?\s{0,2}\*{0,2}\s?[:：]\s?\*{0,2}(?P<value>.*)",
+    r"[^\w\n]{0,4}(?P<label>[^\W\d_][^:：<>@\d\n*]{0,30}?)\.?\s{0,2}\*{0,2}\s?[:：]\s?\*{0,2}(?P<value>.*)",
     re.DOTALL,
 )
 _LABEL_WITHOUT_COLON = re.compile(r"(?P<label>message du)\s+(?P<value>\d.*)", re.IGNORECASE)  # Orange
-_BARE_RULE = re.compile(r"\s*(?:[-_=*–—]\s?){5,}\s*")
+_BARE_RULE = re.compile(r"\s*(?:[-_=*–—]\s?){5,}+\s*")
 _WORDED_RULE = re.compile(r"\s*[-_=*>–—]{2,}\s*(?P<words>[^\s\-_=*][^_=*]{1,120}?)\s*[-_=*<–—]{0,200}\s*")
 _EMAIL = re.compile(r"[^\s<>\"'(),;:\[\]]+@[^\s<>\"'(),;:\[\]]+\.\w")
 
@@ -73,11 +76,24 @@ def _starting_labels() -> frozenset[str]:
     )
 
 
-def may_begin_header(text: str) -> bool:
-    """Whether a copied header may begin at a line; quick, as all lines are asked."""
-    if text.lstrip()[:1] in tuple("-_=*–—"):
-        return True
-    return _label(text) in _starting_labels() or (text[-1:] in ":：" and _rule_words(text.rstrip(" :：")))
+def may_begin_header(text: str, below: str) -> bool:
+    """Whether a copied header may begin at a line, above another; quick, as all lines are asked."""
+    colon = max(text.find(":", 0, _MAX_LABEL), text.find("：", 0, _MAX_LABEL))
+    if colon > 0:
+        label = text[:colon].strip(" \t*>|.\xa0").casefold()
+        if label in _starting_labels() or (text[-1] in ":：" and _rule_words(text)):
+            return True
+        return "@" in text and _EMAIL.search(text[:_MAX_RULE]) is not None and _begins_field(below)
+    if text[0] in _RULES or text[:1].isspace():
+        stripped = text.strip()
+        if len(stripped) < _MIN_RULE or stripped[0] not in _RULES:
+            return False
+        return _begins_field(below) or _rule_words(stripped)
+    return text[:1] in "mM" and _LABEL_WITHOUT_COLON.match(text) is not None
+
+
+def _begins_field(text: str) -> bool:
+    return ":" in text[:_MAX_LABEL] or "：" in text[:_MAX_LABEL]
 
 
 def read_copied_header(lines: Sequence[Line], start: int) -> Introduction | None:
@@ -94,7 +110,7 @@ def read_copied_header(lines: Sequence[Line], start: int) -> Introduction | None
     marked = lines[start].header or (first is not None and lines[first].header)
     if not _is_complete(fields, has_words, has_rule, marked):
         foreign = _foreign_fields(lines, first, marked or has_rule) if first is not None else None
-        if foreign is None and not (has_words and _rule_words(_words(lines[start].text))):
+        if foreign is None and not (has_words and _rule_words(lines[start].text)):
             return None
         fields = foreign or _Fields({}, stop=start + 1)
     values = fields.values
@@ -103,22 +119,20 @@ def read_copied_header(lines: Sequence[Line], start: int) -> Introduction | None
     return Introduction(tidy_author(values.get("from", "")), sent_at, **others, length=fields.stop - start)
 
 
-def _words(text: str) -> str:
-    match = _WORDED_RULE.fullmatch(text[:_MAX_RULE])
-    return match["words"] if match else text.strip().rstrip(" :：")
-
-
-def _rule_words(words: str) -> bool:
-    return rules().pattern.fullmatch(words.strip()) is not None
+def _rule_words(text: str) -> bool:
+    """Whether a line says, with or without a rule, that an earlier message follows."""
+    words = text[:_MAX_RULE].strip(" \t-_=*><–—:：\xa0")
+    return len(words) > 1 and rules().pattern.fullmatch(words) is not None
 
 
 def _is_worded_rule(text: str) -> bool:
     """Whether a line is a rule with words in it, or such words before a colon."""
-    if len(text) > _MAX_RULE:
+    stripped = text.strip()
+    if len(stripped) > _MAX_RULE or not stripped:
         return False
-    if (_WORDED_RULE.fullmatch(text) and text.rstrip()[-1] in "-_=*<–—") or text.lstrip()[:2] in ("--", "__", "=="):
-        return _WORDED_RULE.fullmatch(text) is not None
-    return text.rstrip()[-1:] in (":", "：") and _rule_words(text.strip().rstrip(" :："))
+    if _WORDED_RULE.fullmatch(stripped) and (stripped[-1] in _RULES or stripped[:2] in ("--", "__", "==")):
+        return True
+    return stripped[-1] in ":：" and _rule_words(stripped)
 
 
 def _first_field(lines: Sequence[Line], at: int) -> int | None:

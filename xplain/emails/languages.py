@@ -14,6 +14,8 @@ from functools import cache
 from importlib import resources
 from typing import Any
 
+# A letter of a script that is written with spaces between the words.
+_LETTER = r"[A-Za-z\u00aa-\u06ff\u0900-\u097f]"
 _ACCENT = re.compile("[\u0300-\u036f]")
 
 
@@ -56,18 +58,12 @@ class Wordings:
     def __init__(self, table: Mapping[str, str], ignores_case: bool = True) -> None:
         flags = re.IGNORECASE if ignores_case else 0
         #: Matches a wording of any language as a whole word; letters of scripts without spaces may adjoin it.
-        self.pattern = re.compile("|".join(rf"{_edge(0)}(?:{words}){_edge(1)}" for words in table.values()), flags)
+        self.pattern = re.compile(rf"(?<!{_LETTER})(?:{'|'.join(table.values())})(?!{_LETTER})", flags)
         self._by_language = {language: re.compile(words, flags) for language, words in table.items()}
 
     def languages(self, wording: str) -> frozenset[str]:
         """Return the languages of which a text is a wording."""
         return frozenset(name for name, pattern in self._by_language.items() if pattern.fullmatch(wording))
-
-
-def _edge(at_end: int) -> str:
-    """The edge of a word: no letter with case adjoins it, nor one of a script that is written with spaces."""
-    letters = r"A-Za-z\u00aa-\u058f\u0590-\u06ff\u0900-\u097f"
-    return rf"(?![{letters}])" if at_end else rf"(?<![{letters}])"
 
 
 @cache

@@ -13,12 +13,15 @@ from xplain.emails.attributions import (
     MAX_ATTRIBUTION,
     MAX_LINES,
     Attribution,
+    has_key,
     may_end_attribution,
     read_attribution,
 )
 from xplain.emails.copied import Introduction, may_begin_header, read_copied_header
 from xplain.emails.lines import Line
 from xplain.emails.signatures import split_signature
+
+_MAX_CANDIDATES = 4_096  # lines that are looked at for an introduction: twice as many as a comment holds messages
 
 
 @dataclass(slots=True)
@@ -65,11 +68,7 @@ def split_thread(lines: Sequence[Line]) -> list[RecoveredMessage]:
     >>> [(message.text, message.signature) for message in messages]
     [('Yes.', ''), ('Really?', 'Ann')]
     """
-    splitter = _Splitter(lines)
-    at = 0
-    while at < len(lines):
-        at = splitter.step(at)
-    messages = splitter.messages
+    messages = _Splitter(lines).split()
     for message in messages.values():
         message.text, message.signature = split_signature(message.lines)
     ordered = [messages[level] for level in sorted(messages)]
@@ -89,30 +88,57 @@ class _Splitter:
         self._pending = 0, 0  # a shift that begins with the next line of that depth
         self._attributions = _attributions(lines)
 
-    def step(self, at: int) -> int:
-        """Take the line at that number, or the introduction that begins there; return the number of the next one."""
-        line = self.lines[at]
-        while (
-            self._shifts and self._shifts[-1][0] > line.depth
-        ):  # the quote in which those introductions stood has ended
+    def split(self) -> dict[int, RecoveredMessage]:
+        """Return the messages by their level."""
+        at = 0
+        for candidate in self._candidates():
+            if candidate < at:
+                continue
+            self._take(at, candidate)
+            level = self._level(self.lines[candidate].depth)
+            introduction, levels = self._introduction(candidate, level)
+            at = candidate
+            if introduction is not None:
+                self._add(introduction, self.lines[candidate].depth, level, levels)
+                at += introduction.length
+        self._take(at, len(self.lines))
+        return self.messages
+
+    def _candidates(self) -> list[int]:
+        """Return the numbers of the lines at which an introduction may begin."""
+        lines = self.lines
+        headers: list[int] = []
+        below = ""  # the next line that is not blank
+        for at in range(len(lines) - 1, -1, -1):
+            line = lines[at]
+            if line.text:
+                if line.header or may_begin_header(line.text, below):
+                    headers.append(at)
+                below = line.text
+        return sorted({*headers[-_MAX_CANDIDATES:], *self._attributions})
+
+    def _level(self, depth: int) -> int:
+        """The level of a line of that depth which comes next."""
+        while self._shifts and self._shifts[-1][0] > depth:  # the quote in which those introductions stood has ended
             self._shift -= self._shifts.pop()[1]
-        if self._pending[1] and line.depth >= self._pending[0]:
+        if self._pending[1] and depth >= self._pending[0]:
             self._shifts.append(self._pending)
             self._shift += self._pending[1]
             self._pending = 0, 0
-        level = line.depth + self._shift
-        if line.text and (at in self._attributions or line.header or may_begin_header(line.text)):
-            introduction, levels = self._introduction(at, level)
-            if introduction is not None:
-                self._add(introduction, line.depth, level, levels)
-                return at + introduction.length
-        self._oldest = max(self._oldest, level)
-        if level not in self.messages:
-            self.messages[level] = RecoveredMessage()
-        self.messages[level].lines.append(line)
-        if line.text:
-            self._with_text.add(level)
-        return at + 1
+        return depth + self._shift
+
+    def _take(self, start: int, stop: int) -> None:
+        """Add lines among which no introduction begins to their messages."""
+        depth, level = -1, 0
+        taken: list[Line] = []
+        for line in self.lines[start:stop]:
+            if line.depth != depth:
+                depth, level = line.depth, self._level(line.depth)
+                self._oldest = max(self._oldest, level)
+                taken = self.messages.setdefault(level, RecoveredMessage()).lines
+            taken.append(line)
+            if line.text:
+                self._with_text.add(level)
 
     def _add(self, introduction: Introduction, depth: int, level: int, levels: int) -> None:
         """Add a message below a level: marked as quoted (1), by nothing (2), or as its introduction is (0)."""
@@ -184,38 +210,48 @@ def _attributions(lines: Sequence[Line]) -> dict[int, tuple[Attribution, int]]:
     """Return the attribution lines by the number of the first line, with the number of lines of each."""
     found: dict[int, tuple[Attribution, int]] = {}
     free = 0  # the first line that belongs to no attribution so far
+    left = _MAX_CANDIDATES
     for last, line in enumerate(lines):
         text = line.text
-        if (
-            not text
-            or last < free
-            or not (line.attribution or may_end_attribution(text))
-            or len(text) > MAX_ATTRIBUTION
-        ):
+        if not text or not (line.attribution or may_end_attribution(text)) or len(text) > MAX_ATTRIBUTION:
             continue
         if line.attribution and last + 1 < len(lines) and lines[last + 1].attribution and lines[last + 1].text:
             continue
-        start, attribution = _read_upwards(lines, last, free)
+        window = _window(lines, last, free)
+        if not line.attribution and not any(has_key(each.text) for each in window):
+            continue
+        left -= 1
+        start, attribution = _read_upwards(window, last)
         if attribution is not None:
             found[start] = attribution, last - start + 1
             free = last + 1
+        if not left:
+            break
     return found
 
 
-def _read_upwards(lines: Sequence[Line], last: int, free: int) -> tuple[int, Attribution | None]:
+def _window(lines: Sequence[Line], last: int, free: int) -> list[Line]:
+    """Return the lines that an attribution may take of which the last is given, the last first."""
+    depth = lines[last].depth
+    window = []
+    for line in reversed(lines[max(free, last - MAX_LINES + 1) : last + 1]):
+        if line.depth != depth or not line.text:
+            break
+        window.append(line)
+    return window
+
+
+def _read_upwards(window: Sequence[Line], last: int) -> tuple[int, Attribution | None]:
     """Read the attribution that ends at a line, of as few lines as it takes; its first line is where it begins."""
     texts: list[str] = []
     best: tuple[int, Attribution | None] = (last, None)
-    for start in range(last, max(free, last - MAX_LINES + 1) - 1, -1):
-        line = lines[start]
-        if line.depth != lines[last].depth or not line.text:
-            break
+    for count, line in enumerate(window):
         texts.insert(0, line.text.strip())
-        attribution = read_attribution("\n".join(texts), marked=line.attribution and lines[last].attribution)
-        if attribution is None or "\n" in attribution.prefix or (texts[0] == attribution.prefix):
+        attribution = read_attribution("\n".join(texts), marked=line.attribution and window[0].attribution)
+        if attribution is None or "\n" in attribution.prefix or texts[0] == attribution.prefix:
             continue
         if best[1] is None or _is_better(attribution, best[1]):
-            best = start, attribution
+            best = last - count, attribution
     return best
 
 

@@ -22,6 +22,7 @@ from xplain.emails.calendars import (
     MONTH_MAY_BE_FIRST,
     NOT_LATIN,
     VIETNAMESE_DATE,
+    VIETNAMESE_MONTHS,
     YEAR_FIRST,
     ZONE,
     ZONES,
@@ -133,7 +134,8 @@ def _dates(text: str, languages: Collection[str]) -> Iterator[tuple[tuple[int, i
         if int(match[1]) <= 31 and int(match[2]) <= 12:  # else a clock, as 16.34.00
             yield _day(match[3], match[2], match[1]), *match.span()
     for match in VIETNAMESE_DATE.finditer(text):
-        yield _day(match[3], match[2], match[1]), *match.span()
+        month = match[2] if match[2].isdecimal() else str(VIETNAMESE_MONTHS.index(match[2].lower()) + 1)
+        yield _day(match[3], month, match[1]), *match.span()
     for match in EITHER_FIRST.finditer(text):
         first, second, year = match[1], match[2] or match[4], match[3] or match[5]
         day_first = bool(languages) and not MONTH_MAY_BE_FIRST.intersection(languages)
