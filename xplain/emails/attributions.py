@@ -12,13 +12,13 @@ from typing import NamedTuple
 
 from xplain.emails.addresses import tidy_author
 from xplain.emails.languages import leads, verbs, words
+from xplain.emails.lines import DIRECTION_MARKS
 from xplain.emails.times import FoundTime, find_time
 
 MAX_ATTRIBUTION = 400  # characters; a longer one is a sentence
 MAX_LINES = 4  # into which a client wraps one
 _MAX_WORDS = 6  # of an author without an address
 _MAX_GAP = 30  # characters between the word that begins the line and the time, such as a weekday
-_BIDIRECTIONAL = re.compile("[\u200b\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 _ENDS = (
     "wrote",
     "sent",
@@ -64,12 +64,12 @@ def may_end_attribution(text: str) -> bool:
     last = text[-1]
     if last in "otóuve":
         return text.endswith(_ENDS)
-    return last in ":：>-—*_" or (last >= "\u200b" and _BIDIRECTIONAL.sub("", text)[-1:] in (":", "："))
+    return last in ":：>-—*_" or (last >= "\u200b" and DIRECTION_MARKS.sub("", text)[-1:] in (":", "："))
 
 
 def has_key(text: str) -> bool:
     """Whether a line has an address or a verb, without which no attribution is."""
-    return "@" in text or (len(text) > 2 and verbs().pattern.search(text[-MAX_ATTRIBUTION:]) is not None)
+    return "@" in text or (len(text) > 2 and verbs().rough.search(text[-MAX_ATTRIBUTION:].lower()) is not None)
 
 
 def read_attribution(text: str, marked: bool = False) -> Attribution | None:
@@ -88,7 +88,7 @@ def read_attribution(text: str, marked: bool = False) -> Attribution | None:
     Attribution(prefix='I sign.', from_='Ann Lee <ann@a.org>', sent_at='2002-09-03T10:22:00', is_sure=True)
     >>> read_attribution("On the other hand, she wrote:")
     """
-    text = _BIDIRECTIONAL.sub("", text).replace("\xa0", " ").replace("\u202f", " ").strip()
+    text = DIRECTION_MARKS.sub("", text).replace("\xa0", " ").replace("\u202f", " ").strip()
     end = _END.search(text)
     core = text[: end.start()].rstrip() if end else text
     if not core or len(text) > MAX_ATTRIBUTION:
@@ -108,6 +108,8 @@ def read_attribution(text: str, marked: bool = False) -> Attribution | None:
         if found is None:
             return None
         start = found
+        if ">" in core[:start]:  # the marks of somebody who quotes with initials: "AL> On Monday, Bob wrote:"
+            return None
     elif verb and ended:
         return _author_only(core, address, verb)
     else:
@@ -259,13 +261,16 @@ def _author_only(core: str, address: tuple[int, int] | None, verb: tuple[int, in
     start = _name_start(core, address[0] if address else verb[0])
     if start is None:
         return None
+    prefix = _prefix(core[:start])
+    if dated := re.match(r"\S+\s[^@<\"]{0,40}\d{1,2}[,.]?\s", core[start:]):  # "On Wed, Dec 9, Ann <ann@a.org> wrote:"
+        start += dated.end()
     author = _author(core, start, None, address, verb)
     rest = core[verb[1] :].strip(_SEPARATORS) if not address or address[1] <= verb[0] else ""
     if not author or (rest and rest not in author):
         return None
     if address is None and not _is_name(author):
         return None
-    return Attribution(_prefix(core[:start]), author, None, False)
+    return Attribution(prefix, author, None, False)
 
 
 def _is_name(text: str) -> bool:

@@ -124,6 +124,11 @@ def decode_bytes(data: bytes, charset: str, where: str, defects: list[str]) -> s
     return _tidy(text)
 
 
+def is_utf8(data: bytes) -> bool:
+    """Whether bytes are text in UTF-8."""
+    return _decoded(data, "utf-8") is not None
+
+
 def _decoded(data: bytes, codec: str) -> str | None:
     if not codec:
         return None

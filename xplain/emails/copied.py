@@ -9,11 +9,12 @@ from functools import cache
 
 from xplain.emails.addresses import tidy_author
 from xplain.emails.languages import field_labels, rules
-from xplain.emails.lines import Line
+from xplain.emails.lines import DIRECTION_MARKS, Line
 from xplain.emails.times import find_time, read_loose_time
 
 _RULES = "-_=*–—>"  # characters of which a rule is made
-_MIN_RULE = 5
+_MIN_RULE = 3
+_LONG_RULE = 5  # below which one field is enough
 _MAX_LABEL = 40  # characters of the name of a field
 _MAX_RULE = 200  # characters of a line that is looked at for a rule
 _MAX_FIELD = 2_000  # characters of a line that are looked at for a field
@@ -25,7 +26,7 @@ _FIELD = re.compile(
     re.DOTALL,
 )
 _LABEL_WITHOUT_COLON = re.compile(r"(?P<label>message du)\s+(?P<value>\d.*)", re.IGNORECASE)  # Orange
-_BARE_RULE = re.compile(r"\s*(?:[-_=*–—]\s?){5,}+\s*")
+_BARE_RULE = re.compile(r"\s*(?:[-_=*–—]\s?){3,}+\s*")
 _WORDED_RULE = re.compile(r"\s*[-_=*>–—]{2,}\s*(?P<words>[^\s\-_=*][^_=*]{1,120}?)\s*[-_=*<–—]{0,200}\s*")
 _EMAIL = re.compile(r"[^\s<>\"'(),;:\[\]]+@[^\s<>\"'(),;:\[\]]+\.\w")
 
@@ -80,7 +81,7 @@ def may_begin_header(text: str, below: str) -> bool:
     """Whether a copied header may begin at a line, above another; quick, as all lines are asked."""
     colon = max(text.find(":", 0, _MAX_LABEL), text.find("：", 0, _MAX_LABEL))
     if colon > 0:
-        label = text[:colon].strip(" \t*>|.\xa0").casefold()
+        label = DIRECTION_MARKS.sub("", text[:colon]).strip(" \t*>|.\xa0").casefold()
         if label in _starting_labels() or (text[-1] in ":：" and _rule_words(text)):
             return True
         return "@" in text and _EMAIL.search(text[:_MAX_RULE]) is not None and _begins_field(below)
@@ -104,12 +105,16 @@ def read_copied_header(lines: Sequence[Line], start: int) -> Introduction | None
     that a header begins, or four fields in a row hold an address and a time, their names may be of any language.
     """
     has_words = _is_worded_rule(lines[start].text)
-    has_rule = has_words or _BARE_RULE.fullmatch(lines[start].text[:_MAX_RULE]) is not None
+    rule = _BARE_RULE.fullmatch(lines[start].text[:_MAX_RULE])
+    has_rule = has_words or rule is not None
     first = _first_field(lines, start + 1) if has_rule else start
-    fields = _read_fields(lines, first) if first is not None else _Fields({}, stop=start + 1)
+    fields = _Fields({}, stop=start + 1)
+    if first is not None:
+        fields = _read_fields(lines, first, max_blanks=2 if has_words else 1)
     marked = lines[start].header or (first is not None and lines[first].header)
-    if not _is_complete(fields, has_words, has_rule, marked):
-        foreign = _foreign_fields(lines, first, marked or has_rule) if first is not None else None
+    is_long = rule is not None and len(rule[0].strip()) >= _LONG_RULE
+    if not _is_complete(fields, has_words, is_long, marked):
+        foreign = _foreign_fields(lines, first, marked or has_words or is_long) if first is not None else None
         if foreign is None and not (has_words and _rule_words(lines[start].text)):
             return None
         fields = foreign or _Fields({}, stop=start + 1)
@@ -145,26 +150,28 @@ def _first_field(lines: Sequence[Line], at: int) -> int | None:
     return None
 
 
-def _is_complete(fields: _Fields, has_words: bool, has_rule: bool, marked: bool) -> bool:
+def _is_complete(fields: _Fields, has_words: bool, below_rule: bool, marked: bool) -> bool:
     """Whether the fields are surely a header."""
     values = fields.values
     if has_words or marked:
         return len(values) >= (1 if has_words else 2) and not values.keys() <= {"other", "to", "subject"}
     by = _EMAIL.search(values.get("from", "")) is not None
-    if has_rule and by:
+    if below_rule and by:
         return True
     if "sent" not in values or re.search(r"\d", values["sent"]) is None:
         return by and {"to", "subject"} <= values.keys()
     if "from" in values and ({"to", "subject"} & values.keys()):
-        return True
+        # "From: Vienna", "To: Graz", "Date: 3 May 2020" may be a journey.
+        with_address = by or _EMAIL.search(values.get("to", "")) is not None
+        return "subject" in values or with_address or re.search(r"\d[:.]\d\d", values["sent"]) is not None
     when = find_time(values["sent"], fields.languages or ()) is not None
     return when and (by or ("to" in values and _EMAIL.search(values["to"]) is not None))
 
 
-def _read_fields(lines: Sequence[Line], start: int) -> _Fields:
+def _read_fields(lines: Sequence[Line], start: int, max_blanks: int) -> _Fields:
     """Read the fields of a header, their values by what they are, and the number of the line after the last one.
 
-    One blank line may be between two fields. A value may go on in the lines that follow it.
+    Some blank lines may be between two fields. A value may go on in the lines that follow it.
     """
     fields = _Fields({}, stop=start)
     last, blanks = "", 0
@@ -172,7 +179,7 @@ def _read_fields(lines: Sequence[Line], start: int) -> _Fields:
         if lines[at].depth != lines[start].depth:
             break
         text = lines[at].text.strip()
-        if not text and blanks < 1 and fields.values:
+        if not text and blanks < max_blanks and fields.values:
             blanks += 1
         elif field := _new_field(text, fields):
             last, fields.values[field[0]] = field
@@ -187,7 +194,8 @@ def _read_fields(lines: Sequence[Line], start: int) -> _Fields:
 
 def _field(text: str) -> tuple[str, str] | None:
     """Return the label, in lower case, and the value of a line; None if it is no field."""
-    match = _FIELD.fullmatch(text[:_MAX_FIELD]) or _LABEL_WITHOUT_COLON.fullmatch(text[:_MAX_FIELD])
+    text = DIRECTION_MARKS.sub("", text[:_MAX_FIELD])
+    match = _FIELD.fullmatch(text) or _LABEL_WITHOUT_COLON.fullmatch(text)
     return (" ".join(match["label"].casefold().split()), match["value"].strip(" \t*|")) if match else None
 
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from xplain import _check
 from xplain.emails.addresses import decoded_address, limit_addresses, split_addresses
-from xplain.emails.charsets import decode_bytes
+from xplain.emails.charsets import decode_bytes, is_utf8
 from xplain.emails.lines import clean
 from xplain.emails.times import header_time
 
@@ -100,10 +100,13 @@ class Headers:
         Names and values in their order; values may hold encoded words, and bytes as surrogate escapes.
     defects : list of str
         A sentence is appended for each field that cannot be read.
+    charset : str
+        That of the text, in which bytes are read that stand in a field undeclared and are no UTF-8.
     """
 
-    def __init__(self, fields: Sequence[tuple[str, str]], defects: list[str]) -> None:
+    def __init__(self, fields: Sequence[tuple[str, str]], defects: list[str], charset: str = "") -> None:
         self._defects = defects
+        self._charset = charset
         self._fields: dict[str, list[str]] = {}
         for name, value in fields:
             self._fields.setdefault(name.strip().lower(), []).append(value)
@@ -172,7 +175,13 @@ class Headers:
         """Decode bytes that stand in a header as surrogate escapes, with no encoded word around them."""
         if re.search("[^\x00-\x7f\udc80-\udcff]", value):  # text, not bytes
             return value
-        return decode_bytes(value.encode("ascii", "surrogateescape"), "", where, self._defects)
+        data = value.encode("ascii", "surrogateescape")
+        found: list[str] = []
+        text = decode_bytes(data, self._charset, where, found) if self._charset else ""
+        if found or not text or is_utf8(data):
+            return decode_bytes(data, "", where, self._defects)
+        self._defects.append(f"{where} declares no charset, read as that of the text")
+        return text
 
     def _decode_words(self, words: str, where: str) -> str:
         """Decode encoded words with nothing but white space between them; a character may be divided between two."""

@@ -105,7 +105,7 @@ def read_mime(data: bytes, defects: list[str]) -> MimeMessage:
     texts = reader.texts(entity, 0)
     if not any(text.has_words for text in texts) and reader.named_texts:
         texts = reader.promote_named_text()
-    return MimeMessage(Headers(entity.fields(), defects), texts, reader.attachments)
+    return MimeMessage(Headers(entity.fields(), defects, reader.charset), texts, reader.attachments)
 
 
 class _Entity:
@@ -167,6 +167,7 @@ class _Reader:
         self.defects = defects
         self.attachments: list[Attachment] = []
         self.named_texts: list[tuple[_Entity, str, Attachment]] = []  # files that may as well be the body, their types
+        self.charset = ""  # the first that a text declares
         self._parts = 0
 
     def texts(self, entity: _Entity, depth: int, default: str = "text/plain") -> list[BodyText]:
@@ -201,6 +202,7 @@ class _Reader:
         if not readable or (entity.is_attached() and (depth > 0 or name)):
             self._attach(entity, kind)
             return []
+        self.charset = self.charset or entity.parameter("charset")
         where = f"text {self._parts}" if self._parts else "text"
         if name:
             self.named_texts.append((entity, kind, self._attach(entity, kind)))

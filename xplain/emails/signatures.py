@@ -16,6 +16,7 @@ _EXCUSE = re.compile(r"excuse|forgive|pardon|typos|brevity|terse|tippfehler|kür
 _SENTENCE = re.compile(r"[.!?]\s+\w.{15,}[.!?]$")
 _RULE = re.compile(r"\s*(?:[-_=*~]\s?){20,}\s*")
 _MAX_FOOTER = 10  # filled lines of the footer of a mailing list
+_MAX_SHORT = 3  # of a footer above another that does not say what it is
 _MAX_AFTER_DASHES = 24  # lines of a signature below "-- "; more is hardly a signature
 _MAX_AFTER_CLOSING = 8  # filled lines of a signature below a closing formula
 _MAX_CLOSING = 60  # code points of a closing formula
@@ -47,12 +48,12 @@ def _footer_start(lines: Sequence[str]) -> int:
     """
     start = len(lines)
     while True:
-        filled, has_link, has_words, at = 0, False, start < len(lines), start
+        filled, has_link, has_words, at = 0, False, False, start
         while at > 0 and filled <= _MAX_FOOTER:
             at -= 1
             text = lines[at]
             if _RULE.fullmatch(text[:200]):
-                if filled and has_link and has_words:
+                if filled and has_link and (has_words or (start < len(lines) and filled <= _MAX_SHORT)):
                     break
                 if filled:
                     return start

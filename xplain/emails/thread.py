@@ -21,6 +21,7 @@ from xplain.emails.copied import Introduction, may_begin_header, read_copied_hea
 from xplain.emails.lines import Line
 from xplain.emails.signatures import split_signature
 
+_SHORTEST = 3  # characters of a line with which an introduction begins or ends
 _MAX_CANDIDATES = 4_096  # lines that are looked at for an introduction: twice as many as a comment holds messages
 
 
@@ -112,7 +113,7 @@ class _Splitter:
         for at in range(len(lines) - 1, -1, -1):
             line = lines[at]
             if line.text:
-                if line.header or may_begin_header(line.text, below):
+                if line.header or (len(line.text) >= _SHORTEST and may_begin_header(line.text, below)):
                     headers.append(at)
                 below = line.text
         return sorted({*headers[-_MAX_CANDIDATES:], *self._attributions})
@@ -209,19 +210,25 @@ class _Splitter:
 def _attributions(lines: Sequence[Line]) -> dict[int, tuple[Attribution, int]]:
     """Return the attribution lines by the number of the first line, with the number of lines of each."""
     found: dict[int, tuple[Attribution, int]] = {}
+    keys: dict[int, bool] = {}  # whether a line has an address or a verb, for the last lines asked
     free = 0  # the first line that belongs to no attribution so far
     left = _MAX_CANDIDATES
     for last, line in enumerate(lines):
         text = line.text
-        if not text or not (line.attribution or may_end_attribution(text)) or len(text) > MAX_ATTRIBUTION:
+        if len(text) < _SHORTEST or not (line.attribution or may_end_attribution(text)) or len(text) > MAX_ATTRIBUTION:
             continue
-        if line.attribution and last + 1 < len(lines) and lines[last + 1].attribution and lines[last + 1].text:
+        if last + 1 < len(lines) and _goes_on(line, lines[last + 1]):
             continue
-        window = _window(lines, last, free)
-        if not line.attribution and not any(has_key(each.text) for each in window):
+        first = _first_of(lines, last, free)
+        for at in range(last, first - 1, -1):
+            if at not in keys:
+                keys[at] = has_key(lines[at].text)
+            if keys[at] or line.attribution:
+                break
+        else:
             continue
         left -= 1
-        start, attribution = _read_upwards(window, last)
+        start, attribution = _read_upwards(lines[first : last + 1][::-1], last)
         if attribution is not None:
             found[start] = attribution, last - start + 1
             free = last + 1
@@ -230,15 +237,23 @@ def _attributions(lines: Sequence[Line]) -> dict[int, tuple[Attribution, int]]:
     return found
 
 
-def _window(lines: Sequence[Line], last: int, free: int) -> list[Line]:
-    """Return the lines that an attribution may take of which the last is given, the last first."""
-    depth = lines[last].depth
-    window = []
-    for line in reversed(lines[max(free, last - MAX_LINES + 1) : last + 1]):
-        if line.depth != depth or not line.text:
-            break
-        window.append(line)
-    return window
+def _goes_on(line: Line, following: Line) -> bool:
+    """Whether an attribution that may end at a line ends at a later one."""
+    if not following.text or following.depth != line.depth:
+        return False
+    return following.attribution if line.attribution else line.text[-1] not in ":：-*_"
+
+
+def _first_of(lines: Sequence[Line], last: int, free: int) -> int:
+    """The first line that may belong to an attribution of which the last is given."""
+    first = last
+    while (
+        first > max(free, last - MAX_LINES + 1)
+        and lines[first - 1].depth == lines[last].depth
+        and lines[first - 1].text
+    ):
+        first -= 1
+    return first
 
 
 def _read_upwards(window: Sequence[Line], last: int) -> tuple[int, Attribution | None]:

@@ -33,7 +33,9 @@ _MAX_DATE = 200  # characters of a date that are read; more is no date
 _NEAR = 40  # characters between the date and the clock of one time, at most
 _COMMENT = re.compile(r"\([^()]*+\)")
 _HEADER_HALF = re.compile(r"\s([ap])\.?m\b\.?", re.IGNORECASE)
-_HEADER_ZONE = re.compile(r"\s*(?:(?:GMT|UTC|UT)?\s?(?P<offset>[+-]\d{1,2}(?::?\d\d)?)|(?P<name>[A-Za-z]{1,5}))\s*$")
+_HEADER_ZONE = re.compile(
+    r"(?<=:\d\d)\s*(?:(?:GMT|UTC|UT)?\s?(?P<offset>[+-]\d{1,2}(?::?\d\d)?)|(?P<name>[A-Za-z]{1,5}))(?![\w:])"
+)
 _OTHER_SCRIPT = re.compile(r"[^\W\d_A-Za-z\u00aa\u00ba\u00c0-\u024f\u1e00-\u1eff]")
 # Digits of Arabic, Persian, Hindi, Thai and of full width, one for one.
 _DIGITS = {base + i: str(i) for base in (0x660, 0x6F0, 0x966, 0xE50, 0xFF10) for i in range(10)}
@@ -56,10 +58,10 @@ def header_time(value: str) -> str | None:
     ('2025-03-14T23:30:00-05:00', '2025-03-14T11:30:00+02:00')
     """
     text = _COMMENT.sub(" ", value[:_MAX_DATE]).strip()
-    zone = _HEADER_ZONE.search(text)
-    text = text[: zone.start()] if zone else text
     half = _HEADER_HALF.search(text)
     text = text[: half.start()] + text[half.end() :] if half else text
+    zone = _HEADER_ZONE.search(text)
+    text = text[: zone.start()] + text[zone.end() :] if zone else text
     try:
         parsed = email.utils.parsedate(text)
     except (ValueError, TypeError, IndexError, OverflowError):  # some of what is no date
