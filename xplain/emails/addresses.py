@@ -80,6 +80,23 @@ def tidy_author(text: str) -> str:
     return " ".join(text.split())
 
 
+def author_address(text: str) -> str | None:
+    """Return the address of who wrote a message, the first if there are several; a comma may stand in a name.
+
+    Examples
+    --------
+    >>> author_address("Lee, Ann <ann@a.org>"), author_address("ann@a.org, bob@b.org"), author_address("Lee, Ann")
+    ('"Lee, Ann" <ann@a.org>', 'ann@a.org', 'Lee, Ann')
+    """
+    addresses = split_addresses(text)
+    if len(addresses) < 2 or "@" in addresses[0]:
+        return next(iter(addresses), None)
+    named = _NAMED.fullmatch(text.strip(" ,;"))
+    if named is None or "@" in named["name"] or '"' in named["name"]:
+        return " ".join(text.split()) if "@" not in text else addresses[0]
+    return f'"{named["name"]}" {named["address"]}'
+
+
 def limit_addresses(addresses: Sequence[str], where: str, defects: list[str]) -> tuple[str, ...]:
     """Keep the addresses that a message can hold, with a note in ``defects`` if some are left out."""
     kept = [address for address in addresses if len(address) <= MAX_ADDRESS][:MAX_ADDRESSES]

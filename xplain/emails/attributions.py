@@ -35,6 +35,25 @@ _EMAIL = re.compile(
     r"(?(bracket)\s*[\])>»]{1,2})"
 )
 _DIGITS = {base + i: str(i) for base in (0x660, 0x6F0, 0x966, 0xE50, 0xFF10) for i in range(10)}
+_PARTICLES = {
+    "von",
+    "van",
+    "de",
+    "der",
+    "den",
+    "da",
+    "di",
+    "del",
+    "dos",
+    "la",
+    "le",
+    "al",
+    "bin",
+    "ten",
+    "ter",
+    "zu",
+    "af",
+}
 _SEPARATORS = " \t\n,，、;:：|*_–—-"
 
 
@@ -246,7 +265,9 @@ def _clean_name(text: str, is_first: bool) -> str:
         del parts[0]
     while len(parts) > 1 and parts[-1].strip(",،、") in words("between_author_and_verb"):
         del parts[-1]
-    name = " ".join(parts).strip(_SEPARATORS)
+    while len(parts) > 1 and parts[0].islower() and parts[0] not in _PARTICLES and not parts[-1].islower():
+        del parts[0]  # a word of a language that is not known
+    name = re.sub(r"^.{0,30}\b(?:Standard|Daylight|Summer) Time\b", "", " ".join(parts)).strip(_SEPARATORS)
     for suffix in ("님이", "님", "さん", "様"):
         name = name.removesuffix(suffix)
     if is_first and (lead := leads().pattern.match(name)) and len(name) > lead.end() + 2:
@@ -276,8 +297,7 @@ def _author_only(core: str, address: tuple[int, int] | None, verb: tuple[int, in
 def _is_name(text: str) -> bool:
     """Whether a few words look like a name: each begins with a capital or has no case."""
     parts = text.split()
-    particles = {"von", "van", "de", "der", "den", "da", "di", "del", "la", "le", "al", "bin"}
-    return len(parts) <= 4 and not _begins_sentence(text) and all(not p[0].islower() or p in particles for p in parts)
+    return len(parts) <= 4 and not _begins_sentence(text) and all(not p[0].islower() or p in _PARTICLES for p in parts)
 
 
 def _begins_sentence(text: str) -> bool:

@@ -37,7 +37,7 @@ _SUPERSETS = {
     "iso2022_jp_1": "iso2022_jp_ext", "utf-8": "utf-8", "utf-16": "utf-16",
 }  # fmt: skip
 _SPELLINGS = (  # "x-sjis", "iso88592", "iso-8859-8-i", "windows1251"
-    (re.compile(r"^x-"), ""),
+    (re.compile(r"^(?:x-)+"), ""),
     (re.compile(r"^iso[-_]?8859[-_]?(\d{1,2})(?:[-_][ei])?$"), r"iso8859-\1"),
     (re.compile(r"^(?:windows|win|ibm|cp)[-_]?(\d+)$"), r"cp\1"),
 )

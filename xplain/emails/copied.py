@@ -251,7 +251,9 @@ def _foreign_fields(lines: Sequence[Line], start: int, marked: bool) -> _Fields 
     fields = {"from": values[authors[0]], "sent": values[times[0]]}
     if len(authors) > 1:
         fields["to"] = values[authors[1]]
-    subjects = [value for i, value in enumerate(values) if i not in (*authors, times[0]) and i > 0]
-    if subjects:
-        fields["subject"] = subjects[-1]
+    others = [value for i, value in enumerate(values) if i not in (*authors[:2], times[0])]
+    if len(others) > 1 and "to" not in fields:
+        fields["to"] = others[0]
+    if others:
+        fields["subject"] = others[-1]
     return _Fields(fields, stop=stop)

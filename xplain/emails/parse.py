@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from xplain import _check
-from xplain.emails.addresses import limit_addresses, split_addresses
+from xplain.emails.addresses import author_address, limit_addresses, split_addresses
 from xplain.emails.comment import MAX_ATTACHMENTS, MAX_MESSAGES, MAX_TEXT, TEXT_FIELDS, Attachment, Comment, Message
 from xplain.emails.copied import Introduction
 from xplain.emails.headers import Headers
@@ -209,11 +209,17 @@ def _newest_fields(headers: Headers, sent_at: str | None) -> dict[str, Any]:
 def _quoted_fields(introduction: Introduction, defects: list[str]) -> dict[str, Any]:
     """Fields of an earlier message, from what introduces it in the body."""
     addresses = {
-        name: limit_addresses(split_addresses(getattr(introduction, name)), f"a quoted {name.strip('_')}", defects)
-        for name in ("from_", "to", "cc", "bcc")
+        name: limit_addresses(split_addresses(getattr(introduction, name)), f"a quoted {name}", defects)
+        for name in ("to", "cc", "bcc")
     }
-    author = next(iter(addresses["from_"]), None)
-    return {**addresses, "from_": author, "subject": introduction.subject, "sent_at": introduction.sent_at}
+    author = author_address(introduction.from_)
+    authors = limit_addresses([author] if author else [], "a quoted from", defects)
+    return {
+        **addresses,
+        "from_": next(iter(authors), None),
+        "subject": introduction.subject,
+        "sent_at": introduction.sent_at,
+    }
 
 
 def _truncate(values: Any, limit: int, what: str, defects: list[str]) -> Any:

@@ -13,6 +13,13 @@ _CLOSING_END = re.compile(r"\s?[,.!;。،、-]{0,3}$")
 _OUTLOOK = re.compile(r"(?=.*\boutlook)(?=.*(?:\bios\b|\bandroid|\bmac\b|\bwindows\b|aka\.ms/))", re.IGNORECASE)
 _LINK = re.compile(r"\s?[<(\[]?https?://\S+")
 _EXCUSE = re.compile(r"excuse|forgive|pardon|typos|brevity|terse|tippfehler|kürze", re.IGNORECASE)
+_PRODUCTS = re.compile(
+    r"i-?(?:phone|pad|pod)|android|galaxy|samsung|blackberry|outlook|e-?mail|phone|mobil|handy|tablet|windows|app\b|"
+    r"huawei|xiaomi|redmi|oneplus|pixel|nokia|yahoo|gmail|proton|thunderbird",
+    re.IGNORECASE,
+)
+_MAX_DEVICE = 6  # words of the line of a device
+_MAX_PRODUCT = 12  # and of one that names what is sold
 _SENTENCE = re.compile(r"[.!?]\s+\w.{15,}[.!?]$")
 _RULE = re.compile(r"\s*(?:[-_=*~]\s?){20,}\s*")
 _MAX_FOOTER = 10  # filled lines of the footer of a mailing list
@@ -107,7 +114,9 @@ def is_device_line(text: str) -> bool:
         return True
     if devices().fullmatch(text) is None:
         return False
-    return len(words) <= (5 if text[-1] in ".!?" else 12) or _EXCUSE.search(text) is not None
+    if text[-1] not in ".!?" and _PRODUCTS.search(text):
+        return len(words) <= _MAX_PRODUCT
+    return len(words) <= _MAX_DEVICE or _EXCUSE.search(text) is not None
 
 
 def join_lines(lines: Sequence[str]) -> str:

@@ -229,7 +229,8 @@ def _clock_time(
         after = re.match(rf"\s?({_OTHER_SCRIPT.pattern}+)", text[clock.end() :])
         if not NOT_LATIN.intersection(languages) and (_OTHER_SCRIPT.search(between) or after):
             return None  # a word that may say which half of the day it is
-        if not languages and re.search(r"[^\W\d_]{2,}", between.replace(" at ", " ")):
+        beside = between.replace(" at ", " ") + " " + text[clock.end() : clock.end() + 3].strip()[:1]
+        if not languages and re.search(r"[^\W\d_]{2,}|\s[a-z]$", beside):
             return None
     return hour, int(minute), int(clock["second"] or clock["second_point"] or 0)
 
