@@ -6,50 +6,89 @@ as possible, and what was wrong is appended to a list of ``defects`` that the ca
 
 from __future__ import annotations
 
-import base64
 import binascii
-import codecs
-import email.parser
-import email.policy
-import email.utils
-import quopri
 import re
-from collections.abc import Iterator, Sequence
-from datetime import UTC
+from collections.abc import Callable, Sequence
+from itertools import groupby
 from typing import Any
 
 from xplain import _check
-from xplain.emails.comment import MAX_ADDRESS, MAX_ADDRESSES
+from xplain.emails.addresses import decoded_address, limit_addresses, split_addresses
+from xplain.emails.charsets import decode_bytes, is_utf8
 from xplain.emails.lines import clean
+from xplain.emails.times import header_time
 
 # RFC 2047: =?charset?encoding?text?=; white space between two encoded words is not part of the text.
 _ENCODED_WORD = re.compile(r"=\?([^?\s]{1,60})\?([bBqQ])\?([^?]*)\?=")
-_BETWEEN_WORDS = re.compile(r"(\?=)\s+(?==\?[^?\s]{1,60}\?[bBqQ]\?)")
+_WORD = r"=\?[^?\s]{1,60}\?[bBqQ]\?[^?]*\?="
+_ENCODED_WORDS = re.compile(rf"{_WORD}(?:\s*{_WORD})*+")
 _ID = re.compile(r"<([^<>]+)>")
-_MAX_DATE = 200  # characters of a date field that are read; more is no date
-# Mail programs declare these charsets and use their supersets.
-_SUPERSETS = {"iso8859-1": "cp1252", "gb2312": "gb18030", "gbk": "gb18030", "euc_kr": "cp949", "shift_jis": "cp932"}
-# Python codecs that are no charsets of mail, or that take quadratic time.
-_NO_CHARSETS = {"idna", "punycode", "unicode-escape", "raw-unicode-escape", "undefined", "mbcs", "oem"}
+_FOLD = re.compile(r"\r?\n(?=[ \t])|[\r\n]")
+# "From: Ann", "From : Ann"; RFC 5322 allows any character of ASCII but the colon in a name.
+_FIELD = re.compile(r"([!-9;-~]{1,200})[ \t]*+:[ \t]*+(.*)", re.DOTALL)
+_MBOX_FROM = re.compile(r">?From \S")
+_USUAL_FIELD = re.compile(
+    r"(?:from|to|cc|bcc|sender|reply-to|subject|date|message-id|in-reply-to|references|received|return-path|"
+    r"delivered-to|mime-version|content-[a-z-]+|list-[a-z-]+|x-[a-z-]+|importance|precedence|user-agent)[ \t]*+:",
+    re.IGNORECASE,
+)
+_AHEAD = 50  # lines below a broken one that may show that the header goes on
 
 
-def decode_bytes(data: bytes, charset: str, where: str, defects: list[str]) -> str:
-    """Decode text by its declared charset; if that fails, as UTF-8 or else Windows-1252, with a note in ``defects``."""
-    try:
-        name = codecs.lookup(charset.strip("\"' ") or "ascii").name
-        if name in _NO_CHARSETS:
-            raise LookupError
-        return clean(data.decode(_SUPERSETS.get(name, name)))
-    except (LookupError, ValueError):  # an unknown charset, a codec that is none, or bytes of another one
-        pass
-    try:
-        text, used = data.decode("utf-8-sig"), "utf-8"
-    except UnicodeDecodeError:
-        text, used = data.decode("cp1252", "replace"), "windows-1252"
-    if charset or used != "utf-8":  # bytes of UTF-8 in a header are allowed (RFC 6532)
-        claim = f"is not {charset[:40]!r} as declared" if charset else "declares no charset"
-        defects.append(f"{where} {claim}, read as {used}")
-    return clean(text)
+def split_header(source: str, defects: list[str], leading_blank: bool = False) -> tuple[list[tuple[str, str]], int]:
+    """Divide a header into its fields, as they stand, and say where the content after it begins.
+
+    Parameters
+    ----------
+    source : str
+        A message, or a part of one.
+    defects : list of str
+        A sentence is appended for what is not of a header.
+    leading_blank : bool
+        Whether blank lines may be before the header, as before a whole message, if two usual fields follow them.
+    """
+    fields: list[list[str]] = []
+    at = _skip_blank_lines(source) if leading_blank else 0
+    while at < len(source):
+        stop = source.find("\n", at) + 1 or len(source)
+        line = source[at:stop].rstrip("\r\n")
+        if not line:
+            return [(name, value) for name, value in fields], stop
+        if line[0] in " \t":
+            if fields:
+                fields[-1][1] += "\n" + line
+        elif field := _FIELD.fullmatch(line):
+            fields.append([field[1], field[2]])
+        elif _MBOX_FROM.match(line) is None:
+            if not _goes_on(source, stop):
+                if fields:
+                    defects.append(f"the header ends at {line.strip()[:40]!r} without a blank line")
+                return [(name, value) for name, value in fields], at
+            if fields:
+                fields[-1][1] += "\n " + line
+            defects.append(f"{line.strip()[:40]!r} in the header is no field")
+        at = stop
+    return [(name, value) for name, value in fields], len(source)
+
+
+def _skip_blank_lines(source: str) -> int:
+    start = len(source) - len(source.lstrip("\r\n"))
+    if not start:
+        return 0
+    block = source[start : start + 4_000].replace("\r\n", "\n").partition("\n\n")[0]
+    return start if sum(bool(_USUAL_FIELD.match(line)) for line in block.split("\n")) >= 2 else 0
+
+
+def _goes_on(source: str, at: int) -> bool:
+    """Whether a usual field is among the lines from there to the next blank one."""
+    for _ in range(_AHEAD):
+        stop = source.find("\n", at) + 1 or len(source)
+        if not source[at:stop].rstrip("\r\n"):
+            return False
+        if _USUAL_FIELD.match(source, at):
+            return True
+        at = stop
+    return False
 
 
 class Headers:
@@ -61,10 +100,13 @@ class Headers:
         Names and values in their order; values may hold encoded words, and bytes as surrogate escapes.
     defects : list of str
         A sentence is appended for each field that cannot be read.
+    charset : str
+        That of the text, in which bytes are read that stand in a field undeclared and are no UTF-8.
     """
 
-    def __init__(self, fields: Sequence[tuple[str, str]], defects: list[str]) -> None:
+    def __init__(self, fields: Sequence[tuple[str, str]], defects: list[str], charset: str = "") -> None:
         self._defects = defects
+        self._charset = charset
         self._fields: dict[str, list[str]] = {}
         for name, value in fields:
             self._fields.setdefault(name.strip().lower(), []).append(value)
@@ -72,12 +114,11 @@ class Headers:
     @classmethod
     def from_text(cls, text: str, defects: list[str]) -> Headers:
         """Read a header as it stands in a mail, with folded lines."""
-        parser = email.parser.HeaderParser(policy=email.policy.compat32)
-        message = parser.parsestr(text.lstrip("\r\n"))
-        body = message.get_payload()
-        if isinstance(body, str) and body.strip():
-            defects.append(f"the header ends before {body.strip()[:40]!r}, the rest of it is left out")
-        return cls([(name, str(value)) for name, value in message.raw_items()], defects)
+        text = text.lstrip("\r\n")
+        fields, end = split_header(text, [])
+        if rest := text[end:].strip():
+            defects.append(f"the header ends before {rest[:40]!r}, the rest of it is left out")
+        return cls(fields, defects)
 
     @classmethod
     def from_mapping(cls, parsed: Any, defects: list[str]) -> Headers:
@@ -90,100 +131,82 @@ class Headers:
 
     def get(self, name: str) -> str:
         """Return the first field of that name, decoded; empty if there is none."""
-        return next(self._decoded_values(name), "")
+        values = self._fields.get(name, [""])
+        return self._decoder(name)(self._unfold(name, values[0]))
 
     def addresses(self, name: str) -> tuple[str, ...]:
-        """Return the addresses of all fields of that name, as written; those too long for a message are left out."""
-        addresses = [address for value in self._decoded_values(name) for address in split_addresses(value)]
+        """Return the addresses of all fields of that name, as written; those too long for a message are left out.
+
+        A list is split before its encoded words are decoded: a comma within a word is part of a name.
+        """
+        values = [self._unfold(name, value) for value in self._fields.get(name, ())]
+        decode = self._decoder(name)
+        addresses = [decoded_address(address, decode) for value in values for address in split_addresses(value)]
         return limit_addresses(addresses, name, self._defects)
 
     def time(self) -> str | None:
-        """Return the date as ISO 8601 with its offset; None if there is none that can be read."""
+        """Return the date as ISO 8601, with an offset if its zone is known; None if there is none that can be read."""
         value = self.get("date")
         if not value.strip():
             return None
-        try:
-            time = email.utils.parsedate_to_datetime(value[:_MAX_DATE])
-            # Without a zone means "-0000" here: the time is UTC, the sender's zone unknown (RFC 5322, 3.3).
-            return (time if time.tzinfo else time.replace(tzinfo=UTC)).isoformat()
-        except (ValueError, TypeError, IndexError, OverflowError):
+        time = header_time(value)
+        if time is None:
             self._defects.append(f"date is no date, got {value[:40]!r}")
-            return None
+        return time
 
     def identifiers(self, name: str) -> list[str]:
         """Return the message identifiers of a field, without their angle brackets."""
         value = self.get(name)
         return [identifier.strip() for identifier in _ID.findall(value)] or value.split()
 
-    def _decoded_values(self, name: str) -> Iterator[str]:
-        return (self._decode(name, value) for value in self._fields.get(name, ()))
+    def _unfold(self, name: str, value: str) -> str:
+        """Join the lines of a field, and decode bytes in it that are in no encoded word."""
+        return _FOLD.sub("", value if value.isascii() else self._decode_raw_bytes(value, f"header {name[:40]}"))
 
-    def _decode(self, name: str, value: str) -> str:
-        where = f"header {name[:40]}"
-        if not value.isascii():
-            value = self._decode_raw_bytes(value, where)
-        value = re.sub(r"\r?\n(?=[ \t])|[\r\n]", "", value)  # unfold
-        if "=?" in value:
-            value = _BETWEEN_WORDS.sub(r"\1", value)
-            value = _ENCODED_WORD.sub(lambda word: self._decode_word(word, where), value)
-        return clean(value).strip()
+    def _decoder(self, name: str) -> Callable[[str], str]:
+        def decode(value: str) -> str:
+            if "=?" in value:
+                value = _ENCODED_WORDS.sub(lambda words: self._decode_words(words[0], f"header {name[:40]}"), value)
+            return clean(value).strip()
+
+        return decode
 
     def _decode_raw_bytes(self, value: str, where: str) -> str:
         """Decode bytes that stand in a header as surrogate escapes, with no encoded word around them."""
-        try:
-            data = value.encode("ascii", "surrogateescape")
-        except UnicodeEncodeError:  # text, not bytes
+        if re.search("[^\x00-\x7f\udc80-\udcff]", value):  # text, not bytes
             return value
-        return decode_bytes(data, "", where, self._defects)
+        data = value.encode("ascii", "surrogateescape")
+        found: list[str] = []
+        text = decode_bytes(data, self._charset, where, found) if self._charset else ""
+        if found or not text or is_utf8(data):
+            return decode_bytes(data, "", where, self._defects)
+        self._defects.append(f"{where} declares no charset, read as that of the text")
+        return text
 
-    def _decode_word(self, word: re.Match[str], where: str) -> str:
-        charset, encoding, text = word[1].partition("*")[0], word[2].lower(), word[3]  # RFC 2231 adds "*language"
-        try:
-            data = text.encode("ascii")
-            if encoding == "b":
-                data = base64.b64decode(data + b"=" * (-len(data.rstrip(b"=")) % 4))
+    def _decode_words(self, words: str, where: str) -> str:
+        """Decode encoded words with nothing but white space between them; a character may be divided between two."""
+        decoded = [self._word_bytes(word) for word in _ENCODED_WORD.finditer(words)]
+        pieces: list[str] = []
+        for charset, group in groupby(decoded, key=lambda word: word[0]):
+            if charset is None:
+                for _, broken in group:
+                    what = f"{where} holds a broken encoded word, left as it stands: {broken[:40].decode()!r}"
+                    self._defects.append(what)
+                    pieces.append(broken.decode())
             else:
-                data = quopri.decodestring(data, header=True)
-        except (ValueError, binascii.Error):
-            self._defects.append(f"{where} holds a broken encoded word, left as it stands: {word[0][:40]!r}")
-            return word[0]
-        return decode_bytes(data, charset, where, self._defects)
+                data = b"".join(content for _, content in group)
+                pieces.append(decode_bytes(data, charset, where, self._defects))
+        return "".join(pieces)
 
-
-def limit_addresses(addresses: Sequence[str], where: str, defects: list[str]) -> tuple[str, ...]:
-    """Keep the addresses that a message can hold, with a note in ``defects`` if some are left out."""
-    fitting = tuple(address for address in addresses if len(address) <= MAX_ADDRESS)[:MAX_ADDRESSES]
-    if len(fitting) < len(addresses):
-        defects.append(
-            f"{len(addresses) - len(fitting)} addresses in {where} are left out: at most {MAX_ADDRESSES} of at most "
-            f"{MAX_ADDRESS} characters are kept"
-        )
-    return fitting
-
-
-def split_addresses(value: str) -> list[str]:
-    """Split a list of addresses at commas and semicolons outside quotes, comments and angle brackets.
-
-    Examples
-    --------
-    >>> split_addresses('"Lee, Ann" <ann@a.org>, team: bob@b.org;')
-    ['"Lee, Ann" <ann@a.org>', 'team: bob@b.org']
-    """
-    addresses: list[str] = []
-    current: list[str] = []
-    in_quotes, comment_depth, in_angle, escaped = False, 0, False, False
-    for character in value:
-        if escaped or character == "\\":
-            escaped = not escaped
-        elif character == '"':
-            in_quotes = not in_quotes
-        elif not in_quotes:
-            comment_depth = max(comment_depth + (character == "(") - (character == ")"), 0)
-            in_angle = character == "<" or (in_angle and character != ">")
-            if character in ",;" and not comment_depth and not in_angle:
-                addresses.append("".join(current))
-                current = []
-                continue
-        current.append(character)
-    addresses.append("".join(current))
-    return [tidy for address in addresses if (tidy := " ".join(address.split()))]
+    def _word_bytes(self, word: re.Match[str]) -> tuple[str | None, bytes]:
+        """Return the charset and the bytes of an encoded word; no charset, and the word itself, if it is broken."""
+        charset, encoding, text = word[1].partition("*")[0], word[2].lower(), word[3]  # RFC 2231 adds "*language"
+        if not text.isascii():
+            return None, word[0].encode("utf-8", "replace")
+        data = text.encode("ascii")
+        if encoding == "q":
+            return charset, binascii.a2b_qp(data, header=True)
+        try:
+            return charset, binascii.a2b_base64(data + b"=" * (-len(data.rstrip(b"=")) % 4))
+        except binascii.Error:
+            return None, word[0].encode("ascii")

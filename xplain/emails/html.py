@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
 
+from xplain.emails.clients import Mark, mark_of
 from xplain.emails.lines import Line
 
 # Possessive quantifiers (++, *+) keep the time linear: nothing is tried twice.
@@ -23,15 +25,11 @@ _HUGE_REFERENCE = re.compile(r"&#(?:[0-9]{8,}+|[xX][0-9a-fA-F]{8,}+);?")
 _SPACE = re.compile(r"[ \t\r\n\f\v]+")
 _SPACES = re.compile(" {2,}+")
 _AROUND_TAB = re.compile(r" ?\t[ \t]*+")
-# How mail clients mark a quote, a signature, and the copied header of an earlier message.
-_CITE_CLASSES = {"gmail_quote", "gmail_quote_container", "moz-cite", "yahoo_quoted", "protonmail_quote", "zmail_extra"}
-_SIGNATURE = re.compile(
-    r"\b(?:gmail_signature|moz-signature|applemailsignature|ms-outlook-mobile-signature|protonmail_signature_block-user)"
-    r"\b|^signature$",
-    re.IGNORECASE,
+# The name of a file that stands for an image is no text.
+_FILE_NAME = re.compile(
+    r"(?:cid:.*|.{0,200}\.(?:png|jpe?g|gif|bmp|webp|svg|tiff?|heic|ico))", re.IGNORECASE | re.DOTALL
 )
-_HEADER_ID = re.compile(r"divrplyfwdmsg|appendonsend", re.IGNORECASE)
-_HEADER_STYLE = re.compile(r"border\s*+:\s*+none\s*+;\s*+border-top\s*+:\s*+solid", re.IGNORECASE)
+_MAX_INTRODUCTION = 4  # lines before a blockquote that may introduce it
 
 # Elements: dropped with their content; with a blank line around them; on lines of their own.
 # fmt: off
@@ -45,26 +43,29 @@ _BLOCKS = {
     "tfoot",
 }
 # fmt: on
-# Elements that are tracked until they close.
+# Elements that are tracked until they close, and those that have no end.
 _NESTED = (_PARAGRAPHS - {"hr"}) | _BLOCKS | {"td", "th"}
+_VOID = {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr"}
+# Elements that one of another kind ends: a paragraph ends where any block begins.
+_ENDED_BY = {"p": _PARAGRAPHS | _BLOCKS, "li": {"li"}, "td": {"td", "th", "tr"}, "th": {"td", "th", "tr"}, "tr": {"tr"}}
 
 Attributes = dict[str, str]
 
 
-def html_lines(document: str, introduces: Callable[[str], bool]) -> list[Line]:
+def html_lines(document: str, introduces: Callable[[Sequence[str]], bool]) -> list[Line]:
     """Turn HTML into lines of text, with the quotes and signatures that its markup shows.
 
     Block elements begin a line; paragraphs, lists and tables leave a blank one; cells are separated by tabs; list items
-    begin with ``- `` or their number; an image becomes its ``alt`` text. Scripts, styles, titles and comments are
-    dropped.
+    begin with ``- `` or their number; an image becomes its ``alt`` text, unless that is the name of a file. Scripts,
+    styles, titles, comments and what is not displayed are dropped.
 
     Parameters
     ----------
     document : str
         HTML, however broken.
     introduces : callable
-        Whether a line introduces a quote ("On Monday, Ann wrote:"). A ``blockquote`` is a quote if a mail client marked
-        it, or if such a line is before it; any other is mere indentation.
+        Whether some lines end with one that introduces a quote ("On Monday, Ann wrote:"). A ``blockquote`` is a quote
+        if a mail client marked it, or if such a line is before it or its first; any other is mere indentation.
 
     Returns
     -------
@@ -73,9 +74,9 @@ def html_lines(document: str, introduces: Callable[[str], bool]) -> list[Line]:
 
     Examples
     --------
-    >>> html_lines("<p>Hello <b>you</b><br>there<script>alert(1)</script>", lambda line: False)
-    [Line(text='Hello you', depth=0, signature=False, header=False), \
-Line(text='there', depth=0, signature=False, header=False)]
+    >>> html_lines("<p>Hello <b>you</b><br>there<script>alert(1)</script>", lambda lines: False)
+    [Line(text='Hello you', depth=0, signature=False, header=False, attribution=False), \
+Line(text='there', depth=0, signature=False, header=False, attribution=False)]
     """
     writer = _LineWriter(introduces)
     for text, tag, closes, attributes in _Tokenizer(document).tokens():
@@ -156,21 +157,32 @@ def _attributes(text: str) -> Attributes:
     return {match[1].lower(): _unescape(match[2] or match[3] or match[4] or "") for match in matches}
 
 
+class _Open(NamedTuple):
+    """An open element, and what it marks."""
+
+    tag: str
+    mark: Mark
+
+
 class _LineWriter:
     """Writes lines while elements open and close."""
 
-    def __init__(self, introduces: Callable[[str], bool]) -> None:
+    def __init__(self, introduces: Callable[[Sequence[str]], bool]) -> None:
         self.lines: list[Line] = []
         self._introduces = introduces
         self._pieces: list[str] = []  # text of the line that is being written
         self._bullet = ""  # what the next filled line begins with
         self._header = False  # whether markup says that a copied header begins at the next filled line
-        self._depth = self._signatures = self._preformatted = 0  # how many open elements quote, sign, keep spaces
-        self._open: list[tuple[str, bool, bool]] = []  # tag, whether it quotes, whether it is a signature
+        self._marks = dict.fromkeys(Mark._fields, 0)  # how many open elements have each mark
+        self._preformatted = 0  # how many open elements keep spaces
+        self._undecided: list[int] = []  # numbers of open blockquotes that are quotes if their first line says so
+        self._open: list[_Open] = []
         self._counts: dict[str, int] = {}  # open elements of each tag
         self._lists: list[int | None] = []  # next number of an ordered list, None for an unordered one
 
     def text(self, text: str) -> None:
+        if self._marks["hidden"]:
+            return
         if not self._preformatted:
             self._pieces.append(_SPACE.sub(" ", text))
             return
@@ -186,31 +198,34 @@ class _LineWriter:
             self._end_line(blank=True)
 
     def start(self, tag: str, attributes: Attributes) -> None:
+        if self._open and tag in _ENDED_BY.get(self._open[-1].tag, ()):
+            self.end(self._open[-1].tag)
         if tag == "br":
             self._end_line(blank=True)
         elif tag == "img":
-            self._pieces.append(_SPACE.sub(" ", attributes.get("alt", "")))
+            alternative = attributes.get("alt", "").strip()
+            if not self._marks["hidden"] and _FILE_NAME.fullmatch(alternative) is None:
+                self._pieces.append(_SPACE.sub(" ", alternative))
         elif tag in ("td", "th"):
             if "".join(self._pieces).strip():
                 self._pieces.append("\t")
         elif tag in _PARAGRAPHS or tag in _BLOCKS:
             # A list within a list begins no paragraph.
             self.break_line(tag in _PARAGRAPHS and not (self._lists and tag in ("ul", "ol")))
-        if tag in _NESTED:
-            self._open_element(tag, attributes)
+        mark = mark_of(tag, attributes) if attributes else Mark()
+        if tag in _NESTED or ((mark.hidden or self._marks["hidden"]) and tag not in _VOID):
+            self._open_element(tag, mark)
 
-    def _open_element(self, tag: str, attributes: Attributes) -> None:
-        quotes = tag == "blockquote" and self._is_quote(attributes)
-        signature = bool(attributes) and any(
-            _SIGNATURE.search(attributes.get(key, "")) for key in ("class", "id", "data-smartmail")
-        )
-        self._header |= bool(attributes) and any(
-            pattern.search(attributes.get(key, "")) for key, pattern in (("id", _HEADER_ID), ("style", _HEADER_STYLE))
-        )
-        self._open.append((tag, quotes, signature))
+    def _open_element(self, tag: str, mark: Mark) -> None:
+        if tag == "blockquote" and not mark.quote:
+            if self._introduces(self._last_texts()):
+                mark = mark._replace(quote=True)
+            else:
+                self._undecided.append(len(self._open))
+        self._header |= mark.header
+        self._open.append(_Open(tag, mark))
         self._counts[tag] = self._counts.get(tag, 0) + 1
-        self._depth += quotes
-        self._signatures += signature
+        self._count(mark, 1)
         self._preformatted += tag == "pre"
         if tag in ("ul", "ol"):
             self._lists.append(None if tag == "ul" else 1)
@@ -224,21 +239,30 @@ class _LineWriter:
             return
         closed = None
         while closed != tag:  # elements that were left open within it close too
-            closed, quotes, signature = self._open.pop()
+            closed, mark = self._open.pop()
             self._counts[closed] -= 1
-            self._depth -= quotes
-            self._signatures -= signature
+            self._count(mark, -1)
             self._preformatted -= closed == "pre"
             if closed in ("ul", "ol"):
                 self._lists.pop()
                 self._bullet = ""
+        while self._undecided and self._undecided[-1] >= len(self._open):
+            self._undecided.pop()
 
-    def _is_quote(self, attributes: Attributes) -> bool:
-        classes = attributes.get("class", "").split()
-        if attributes.get("type", "").lower() == "cite" or _CITE_CLASSES.intersection(classes):
-            return True
-        last = next((line.text for line in reversed(self.lines[-3:]) if line.text), "")
-        return self._introduces(last)
+    def _count(self, mark: Mark, change: int) -> None:
+        for name, is_marked in zip(Mark._fields, mark, strict=True):
+            if is_marked:
+                self._marks[name] += change
+
+    def _last_texts(self) -> list[str]:
+        """Return the last lines that no blank one divides."""
+        texts: list[str] = []
+        for line in reversed(self.lines[-_MAX_INTRODUCTION - 1 :]):
+            if line.text:
+                texts.insert(0, line.text)
+            elif texts:
+                break
+        return texts
 
     def _next_bullet(self) -> str:
         number = self._lists[-1] if self._lists else None
@@ -258,6 +282,19 @@ class _LineWriter:
             text = _AROUND_TAB.sub("\t", _SPACES.sub(" ", text)).strip()
         self._pieces.clear()
         if text or (blank and self.lines and self.lines[-1].text):
+            if text and self._undecided:
+                self._decide(text)
             bullet, self._bullet = (self._bullet, "") if text else ("", self._bullet)
-            self.lines.append(Line(bullet + text, self._depth, self._signatures > 0, self._header and bool(text)))
+            marks = self._marks
+            is_header = bool(text) and (self._header or marks["header"] > 0)
+            attributed = bool(text) and marks["attribution"] > 0
+            self.lines.append(Line(bullet + text, marks["quote"], marks["signature"] > 0, is_header, attributed))
             self._header = self._header and not text
+
+    def _decide(self, text: str) -> None:
+        """Take the innermost blockquote, of which this is the first line, for a quote if the line introduces one."""
+        number = self._undecided[-1]
+        self._undecided.clear()
+        if self._introduces([text]):
+            self._open[number] = _Open("blockquote", self._open[number].mark._replace(quote=True))
+            self._marks["quote"] += 1

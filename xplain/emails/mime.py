@@ -1,21 +1,22 @@
 """A MIME message as one body and its attachments.
 
-The standard library parses headers here, but not the tree of parts: its parser recurses into nested parts and goes
-through the text of a part once for each level, which a crafted mail can make very slow.
+The standard library reads the parameters of fields here, but not the header, which it ends at the first line that is
+no field, nor the tree of parts: its parser recurses into nested parts and goes through the text of a part once
+for each level, which a crafted mail can make very slow.
 """
 
 from __future__ import annotations
 
 import codecs
 import email.message
-import email.parser
-import email.policy
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from xplain.emails.charsets import declared_in_html, decode_bytes
 from xplain.emails.comment import Attachment
-from xplain.emails.headers import Headers, decode_bytes
+from xplain.emails.headers import Headers, split_header
+from xplain.emails.transfer import decode_transfer
 from xplain.errors import InputError
 
 # Beyond any mail that a person sends; they bound the time for a crafted one.
@@ -23,11 +24,40 @@ MAX_DEPTH = 64
 MAX_PARTS = 4_096
 _MAX_STRUCTURED = 2_000  # characters of a field with parameters, which the standard library reads in quadratic time
 
-_HEADER_END = re.compile(r"(?:\A|\r?\n)\r?\n")
 _DELIMITER_END = re.compile(r"(--)?[ \t]*+\r?(?:\n|\Z)")
+_FIRST_DELIMITER = re.compile(r"\s*+--([^\r\n]{1,70}?)[ \t]*+\r?\nContent-", re.IGNORECASE)
+_MEDIA_TYPE = re.compile(r"[\s\"']*([a-z0-9.+_-]+)\s*/\s*([a-z0-9.+_-]+)")
+#: Text that is a file rather than what somebody says.
+_FILES = {
+    "csv", "calendar", "vcard", "x-vcard", "directory", "xml", "css", "javascript", "ecmascript", "rtf", "x-amp-html",
+    "tab-separated-values", "rfc822-headers", "vnd.graphviz", "x-python", "x-csrc", "x-patch", "x-diff",
+}  # fmt: skip
+_TNEF = {"application/ms-tnef", "application/vnd.ms-tnef"}
 
-# RFC 2045's word for a header and what follows it: the whole message, or one of its parts.
-Entity = email.message.Message
+
+@dataclass(frozen=True, slots=True)
+class BodyText:
+    """A text of the body of a message.
+
+    Parameters
+    ----------
+    text : str
+        As it was sent, decoded.
+    is_html : bool
+        Whether it is HTML.
+    is_flowed, joins_words : bool
+        Whether its lines are broken as ``format=flowed`` says, and whether ``delsp=yes`` is with it.
+    """
+
+    text: str
+    is_html: bool = False
+    is_flowed: bool = False
+    joins_words: bool = False
+
+    @property
+    def has_words(self) -> bool:
+        """Whether there is anything but markup and white space."""
+        return bool(re.sub(r"<[^>]*+>", "", self.text).strip() if self.is_html else self.text.strip())
 
 
 @dataclass(slots=True)
@@ -38,14 +68,14 @@ class MimeMessage:
     ----------
     headers : Headers
         Of the whole message.
-    texts : list of (str, bool)
-        The texts of the body in their order, and whether each is HTML.
+    texts : list of BodyText
+        The texts of the body in their order.
     attachments : list of Attachment
         All other parts.
     """
 
     headers: Headers
-    texts: list[tuple[str, bool]] = field(default_factory=list)
+    texts: list[BodyText] = field(default_factory=list)
     attachments: list[Attachment] = field(default_factory=list)
 
 
@@ -53,7 +83,8 @@ def read_mime(data: bytes, defects: list[str]) -> MimeMessage:
     """Read a message (RFC 5322, RFC 2045) into its header, its body and its attachments.
 
     Calendars, forwarded messages, cryptographic signatures and any other part that is not plain text or HTML are
-    attachments. Of alternatives the richest that holds text is taken.
+    attachments. Of alternatives the richest that holds text is taken. A text with a file name that is not said to be
+    attached is the body if there is no other.
 
     Parameters
     ----------
@@ -67,10 +98,66 @@ def read_mime(data: bytes, defects: list[str]) -> MimeMessage:
     InputError
         If it is nested more than 64 deep or has more than 4,096 parts.
     """
-    entity = _parse_entity(data.removeprefix(codecs.BOM_UTF8).decode("latin-1"))
+    found: list[str] = []
+    entity = _Entity(data.removeprefix(codecs.BOM_UTF8).decode("latin-1"), found, is_message=True)
+    defects += found
     reader = _Reader(defects)
     texts = reader.texts(entity, 0)
-    return MimeMessage(Headers(_header_fields(entity), defects), texts, reader.attachments)
+    if not any(text.has_words for text in texts) and reader.named_texts:
+        texts = reader.promote_named_text()
+    return MimeMessage(Headers(entity.fields(), defects, reader.charset), texts, reader.attachments)
+
+
+class _Entity:
+    """A message or a part of one: its fields, and its content, of which each character is a byte."""
+
+    def __init__(self, source: str, defects: list[str], is_message: bool = False) -> None:
+        self._fields, start = split_header(source, defects, leading_blank=is_message)
+        self.content = source[start:]
+        self._structured = email.message.Message()
+        for name, value in self._fields:
+            if name.lower() in ("content-type", "content-disposition") and name not in self._structured:
+                self._structured[name] = value[:_MAX_STRUCTURED]
+
+    def fields(self) -> list[tuple[str, str]]:
+        return [(name, _escape_bytes(value)) for name, value in self._fields]
+
+    def field(self, name: str) -> str:
+        return next((value for key, value in self._fields if key.lower() == name), "")
+
+    def media_type(self, default: str) -> str:
+        """Return the media type in lower case; one without a subtype is unknown binary, unless it is ``text``."""
+        declared = str(self._structured.get("content-type", "")).lower()
+        if match := _MEDIA_TYPE.match(declared):
+            return f"{match[1]}/{match[2]}"
+        main = declared.partition(";")[0].strip()
+        return "application/octet-stream" if main in ("application", "image", "audio", "video") else default
+
+    def parameter(self, name: str, header: str = "content-type") -> str:
+        """Return a parameter of a field, also if no semicolon is before it; empty if there is none."""
+        value = self._structured.get_param(name, None, header)
+        if isinstance(value, tuple):  # RFC 2231: charset, language, value
+            charset, _, text = value
+            return decode_bytes(text.encode("latin-1", "replace"), charset or "", "a parameter", [])
+        if value is None:
+            written = str(self._structured.get(header, ""))
+            match = re.search(rf"\s{name}\s*=\s*\"?([^\s\";]+)", written, re.IGNORECASE)
+            value = match[1] if match else ""
+        return str(value)
+
+    def is_attached(self) -> bool:
+        return self._structured.get_content_disposition() == "attachment"
+
+    def file_name(self) -> str:
+        """Return the file name, decoded; empty if none is given."""
+        for key, header in (("filename", "content-disposition"), ("name", "content-type")):
+            if value := self.parameter(key, header):
+                return Headers([("name", _escape_bytes(value))], []).get("name")
+        return ""
+
+    def data(self, defects: list[str]) -> bytes:
+        """Undo the transfer encoding."""
+        return decode_transfer(self.content, self.field("content-transfer-encoding"), defects)
 
 
 class _Reader:
@@ -79,66 +166,82 @@ class _Reader:
     def __init__(self, defects: list[str]) -> None:
         self.defects = defects
         self.attachments: list[Attachment] = []
+        self.named_texts: list[tuple[_Entity, str, Attachment]] = []  # files that may as well be the body, their types
+        self.charset = ""  # the first that a text declares
         self._parts = 0
 
-    def texts(self, entity: Entity, depth: int, default: str = "text/plain") -> list[tuple[str, bool]]:
+    def texts(self, entity: _Entity, depth: int, default: str = "text/plain") -> list[BodyText]:
         """Return the texts of the body in an entity; its other parts go to the attachments.
 
         ``default`` is the content type of an entity that declares none.
         """
         if depth > MAX_DEPTH:
             raise InputError(f"email must be nested at most {MAX_DEPTH} parts deep, got more")
-        kind = entity.get_content_type() if "content-type" in entity else default
+        kind = entity.media_type(default)
         children = list(self._children(entity)) if kind.startswith("multipart/") else []
         if not children:
             return self._leaf(entity, "text/plain" if kind.startswith("multipart/") else kind, depth)
         if kind == "multipart/alternative":
             # The last that can be read is the richest (RFC 2046, 5.1.4). Files within the others stay attached.
             alternatives = [self.texts(child, depth + 1) for child in children]
-            return next((texts for texts in reversed(alternatives) if any(_has_words(*text) for text in texts)), [])
+            return next((texts for texts in reversed(alternatives) if any(text.has_words for text in texts)), [])
         if kind == "multipart/related":
-            root, *others = children
+            root = _root(entity, children)
             texts = self.texts(root, depth + 1)
-            for child in others:
-                self._attach(child)
+            for child in children:
+                if child is not root:
+                    self._attach(child, child.media_type("text/plain"))
             return texts
         inner = "message/rfc822" if kind == "multipart/digest" else "text/plain"
         return [text for child in children for text in self.texts(child, depth + 1, inner)]
 
-    def _leaf(self, entity: Entity, kind: str, depth: int) -> list[tuple[str, bool]]:
-        attached = depth > 0 and (entity.get_content_disposition() == "attachment" or _file_name(entity) != "")
-        readable = kind in ("text/plain", "text/html") or (depth == 0 and kind.startswith("text/"))
-        if attached or not readable:
+    def _leaf(self, entity: _Entity, kind: str, depth: int) -> list[BodyText]:
+        name = entity.file_name()
+        main, _, subtype = kind.partition("/")
+        readable = kind in ("text/plain", "text/html") or (depth == 0 and main == "text" and subtype not in _FILES)
+        if not readable or (entity.is_attached() and (depth > 0 or name)):
             self._attach(entity, kind)
             return []
-        data = _decoded_content(entity, self.defects)
-        charset = entity.get_param("charset", "")
-        if isinstance(charset, tuple):  # RFC 2231: charset, language, value
-            charset = charset[2]
+        self.charset = self.charset or entity.parameter("charset")
         where = f"text {self._parts}" if self._parts else "text"
-        text = decode_bytes(data, str(charset), where, self.defects)
-        return [(text, kind == "text/html")]
+        if name:
+            self.named_texts.append((entity, kind, self._attach(entity, kind)))
+            return []
+        return [_body_text(entity, kind, where, self.defects)]
 
-    def _attach(self, entity: Entity, kind: str | None = None) -> None:
-        kind = kind or entity.get_content_type()
-        name = _file_name(entity)
+    def promote_named_text(self) -> list[BodyText]:
+        """Take the first text with a file name from the attachments to the body."""
+        entity, kind, attachment = self.named_texts[0]
+        self.attachments.remove(attachment)
+        return [_body_text(entity, kind, "text", self.defects)]
+
+    def _attach(self, entity: _Entity, kind: str) -> Attachment:
+        name = entity.file_name()
         if kind.startswith("message/") and not name:
-            name = Headers(_header_fields(_parse_entity(_payload(entity))), self.defects).get("subject")
-        self.attachments.append(Attachment(name, len(_decoded_content(entity, self.defects)), kind))
+            name = Headers(_Entity(entity.content, []).fields(), self.defects).get("subject")
+        if kind in _TNEF or name.lower() == "winmail.dat":
+            self.defects.append(f"{name or 'a part'} is in Microsoft's format TNEF, its text and files are not read")
+        attachment = Attachment(name, len(entity.data(self.defects)), kind)
+        self.attachments.append(attachment)
+        return attachment
 
-    def _children(self, entity: Entity) -> Iterator[Entity]:
-        boundary = entity.get_param("boundary", "")
-        if isinstance(boundary, tuple):  # RFC 2231: charset, language, value
-            boundary = boundary[2]
-        boundary = str(boundary).rstrip()
+    def _children(self, entity: _Entity) -> Iterator[_Entity]:
+        content = entity.content
+        boundary = entity.parameter("boundary").rstrip()
         if not boundary:
-            self.defects.append("a multipart names no boundary, read as text")
-            return
-        payload = _payload(entity)
+            first = _FIRST_DELIMITER.match(content)
+            if first is None:
+                self.defects.append("a multipart names no boundary, read as text")
+                return
+            self.defects.append("a multipart names no boundary, its first line is taken for it")
+            boundary = first[1]
+        mark = f"--{boundary}"
+        if mark not in content and entity.field("content-transfer-encoding"):
+            content = entity.data([]).decode("latin-1")  # RFC 2045 allows no encoding of a whole multipart
         start = None
-        for begin, end, last in _delimiters(payload, f"--{boundary}"):
+        for begin, end, last in _delimiters(content, mark):
             if start is not None:
-                yield self._part(payload[start:begin])
+                yield self._part(content[start:begin])
             if last:
                 return
             start = end
@@ -146,32 +249,32 @@ class _Reader:
             self.defects.append("a multipart holds no part, read as text")
         else:
             self.defects.append("the last part of a multipart does not end")
-            yield self._part(payload[start:])
+            yield self._part(content[start:])
 
-    def _part(self, source: str) -> Entity:
+    def _part(self, source: str) -> _Entity:
         self._parts += 1
         if self._parts > MAX_PARTS:
             raise InputError(f"email must have at most {MAX_PARTS} parts, got more")
         # The line end before a delimiter belongs to the delimiter (RFC 2046, 5.1.1).
-        source = source[:-2] if source.endswith("\r\n") else source.removesuffix("\n")
-        return _parse_entity(source)
+        return _Entity(source[:-2] if source.endswith("\r\n") else source.removesuffix("\n"), self.defects)
 
 
-def _parse_entity(source: str) -> Entity:
-    """Parse the header of an entity; its content stays one string, of which each character is a byte."""
-    end = _HEADER_END.search(source)
-    at = end.end() if end else len(source)
-    # The parser is given the header only: it would go through the lines of the content, once for each level.
-    entity: Entity = email.parser.HeaderParser(policy=email.policy.compat32).parsestr(source[:at])
-    entity.set_payload(_payload(entity) + source[at:])
-    for name in ("content-type", "content-disposition"):
-        if len(str(entity.get(name, ""))) > _MAX_STRUCTURED:
-            entity.replace_header(name, str(entity[name])[:_MAX_STRUCTURED])
-    return entity
+def _body_text(entity: _Entity, kind: str, where: str, defects: list[str]) -> BodyText:
+    data, charset = entity.data(defects), entity.parameter("charset")
+    is_html = kind == "text/html"
+    if is_html and (not charset or ("ascii" in charset.lower() and not data.isascii())):
+        charset = declared_in_html(data) or charset
+    text = decode_bytes(data, charset, where, defects)
+    is_flowed = kind == "text/plain" and entity.parameter("format").strip().lower() == "flowed"
+    return BodyText(text, is_html, is_flowed, is_flowed and entity.parameter("delsp").strip().lower() == "yes")
 
 
-def _header_fields(entity: Entity) -> list[tuple[str, str]]:
-    return [(name, _escape_bytes(str(value))) for name, value in entity.raw_items()]
+def _root(entity: _Entity, children: list[_Entity]) -> _Entity:
+    """Return the part of a multipart/related that shows the others: the one it names, the first text, or the first."""
+    start = entity.parameter("start").strip(" <>")
+    named = [child for child in children if start and child.field("content-id").strip(" <>") == start]
+    texts = [child for child in children if child.media_type("text/plain").startswith(("text/", "multipart/"))]
+    return next(iter([*named, *texts, *children]))
 
 
 def _escape_bytes(text: str) -> str:
@@ -187,33 +290,3 @@ def _delimiters(payload: str, mark: str) -> Iterator[tuple[int, int, bool]]:
         if end and (begin == 0 or payload[begin - 1] == "\n"):
             yield begin, end.end(), bool(end[1])
         begin = payload.find(mark, begin + len(mark))
-
-
-def _payload(entity: Entity) -> str:
-    payload = entity.get_payload()
-    return payload if isinstance(payload, str) else ""
-
-
-def _decoded_content(entity: Entity, defects: list[str]) -> bytes:
-    """Undo the transfer encoding (base64, quoted-printable)."""
-    payload = entity.get_payload(decode=True)
-    broken = {type(defect).__name__ for defect in entity.defects if "Base64" in type(defect).__name__}
-    defects += [f"base64 is broken, read as far as it goes: {name}" for name in sorted(broken)]
-    return payload if isinstance(payload, bytes) else b""
-
-
-def _file_name(entity: Entity) -> str:
-    """Return the file name that an entity gives, decoded; empty if it gives none."""
-    for key, header in (("filename", "content-disposition"), ("name", "content-type")):
-        value = entity.get_param(key, None, header)
-        if value is None:
-            continue
-        if isinstance(value, tuple):  # RFC 2231
-            charset, _, text = value
-            return decode_bytes(text.encode("latin-1", "replace"), charset or "", "a file name", [])
-        return Headers([("name", _escape_bytes(value))], []).get("name")
-    return ""
-
-
-def _has_words(text: str, is_html: bool) -> bool:
-    return bool(re.sub(r"<[^>]*+>", "", text).strip() if is_html else text.strip())

@@ -12,13 +12,15 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from xplain import _check
+from xplain.emails.addresses import author_address, limit_addresses, split_addresses
 from xplain.emails.comment import MAX_ATTACHMENTS, MAX_MESSAGES, MAX_TEXT, TEXT_FIELDS, Attachment, Comment, Message
-from xplain.emails.headers import Headers, limit_addresses, split_addresses
+from xplain.emails.copied import Introduction
+from xplain.emails.headers import Headers
 from xplain.emails.html import html_lines
-from xplain.emails.lines import Line, clean, plain_lines
-from xplain.emails.mime import read_mime
-from xplain.emails.quotes import Introduction, read_loose_time
+from xplain.emails.lines import Line, clean, flowed_lines, plain_lines
+from xplain.emails.mime import BodyText, read_mime
 from xplain.emails.thread import introduces, split_thread
+from xplain.emails.transfer import take_uuencoded
 from xplain.errors import InputError
 
 MAX_EMAIL = 2**26  # bytes of a whole message
@@ -75,10 +77,11 @@ def comment_from_email(
     defects: list[str] = []
     mime = read_mime(bytes(data), defects)
     lines: list[Line] = []
-    for text, is_html in mime.texts:
+    attachments = mime.attachments
+    for text in mime.texts:
         lines += [Line("")] if lines else []
-        lines += _body_lines(text, is_html)
-    attachments = _truncate(mime.attachments, MAX_ATTACHMENTS, "attachments", defects)
+        lines += _body_lines(text, attachments)
+    attachments = _truncate(attachments, MAX_ATTACHMENTS, "attachments", defects)
     return _build_comment(mime.headers, lines, attachments, defects, comment_id, user_properties)
 
 
@@ -120,7 +123,8 @@ def comment_from_raw_email(
     attachments = _read_attachments(raw_email.get("attachments") or ())
     defects: list[str] = []
     headers = (Headers.from_text if header_form == "raw" else Headers.from_mapping)(header, defects)
-    lines = _body_lines(clean(body), body_form == "html")
+    text = clean(body).removeprefix("\ufeff")
+    lines = _body_lines(BodyText(text, is_html=body_form == "html"), attachments)
     return _build_comment(headers, lines, attachments, defects, comment_id, user_properties)
 
 
@@ -148,8 +152,13 @@ def _exactly_one(name: str, value: Any, limits: Mapping[str, int | None]) -> tup
     return key, value[key]
 
 
-def _body_lines(text: str, is_html: bool) -> list[Line]:
-    return html_lines(text, introduces) if is_html else plain_lines(text)
+def _body_lines(body: BodyText, attachments: list[Attachment]) -> list[Line]:
+    """Return the lines of a text; files that are uuencoded in it go to the attachments."""
+    if body.is_html:
+        return html_lines(body.text, introduces)
+    text, files = take_uuencoded(body.text)
+    attachments += files
+    return flowed_lines(text, body.joins_words) if body.is_flowed else plain_lines(text)
 
 
 def _build_comment(
@@ -200,12 +209,17 @@ def _newest_fields(headers: Headers, sent_at: str | None) -> dict[str, Any]:
 def _quoted_fields(introduction: Introduction, defects: list[str]) -> dict[str, Any]:
     """Fields of an earlier message, from what introduces it in the body."""
     addresses = {
-        name: limit_addresses(split_addresses(getattr(introduction, name)), f"a quoted {name.strip('_')}", defects)
-        for name in ("from_", "to", "cc", "bcc")
+        name: limit_addresses(split_addresses(getattr(introduction, name)), f"a quoted {name}", defects)
+        for name in ("to", "cc", "bcc")
     }
-    author = next(iter(addresses["from_"]), None)
-    sent_at = read_loose_time(introduction.sent)
-    return {**addresses, "from_": author, "subject": introduction.subject, "sent_at": sent_at}
+    author = author_address(introduction.from_)
+    authors = limit_addresses([author] if author else [], "a quoted from", defects)
+    return {
+        **addresses,
+        "from_": next(iter(authors), None),
+        "subject": introduction.subject,
+        "sent_at": introduction.sent_at,
+    }
 
 
 def _truncate(values: Any, limit: int, what: str, defects: list[str]) -> Any:

@@ -6,42 +6,23 @@ sentence too few.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from xplain.emails.attributions import (
+    MAX_ATTRIBUTION,
+    MAX_LINES,
+    Attribution,
+    has_key,
+    may_end_attribution,
+    read_attribution,
+)
+from xplain.emails.copied import Introduction, may_begin_header, read_copied_header
 from xplain.emails.lines import Line
-from xplain.emails.quotes import Introduction, read_attribution, read_copied_header
+from xplain.emails.signatures import split_signature
 
-# Formulas before a name at the end of a letter, in the languages of `xplain.emails.quotes`.
-_CLOSINGS = (
-    "best|best regards|best wishes|all the best|regards|kind regards|kindest regards|warm regards|warmest regards|"
-    "many thanks|thanks|thanks again|thanks in advance|thank you|thx|cheers|sincerely|yours sincerely|sincerely yours|"
-    "yours|yours truly|yours faithfully|respectfully|cordially|with kind regards|with best regards|br|rgds|love|"
-    "mit freundlichen grüßen|mit freundlichem gruß|mit freundlichen gruessen|freundliche grüße|viele grüße|"
-    "beste grüße|liebe grüße|schöne grüße|herzliche grüße|mfg|lg|danke|gruß|grüße|"
-    "cordialement|bien cordialement|bien à vous|sincères salutations|salutations|merci|"
-    "saludos|un saludo|saludos cordiales|atentamente|gracias|atenciosamente|abraços|obrigado|obrigada|"
-    "cordiali saluti|distinti saluti|saluti|grazie|met vriendelijke groet|met vriendelijke groeten|groeten|groet|mvg|"
-    "med vänliga hälsningar|vänliga hälsningar|mvh|hälsningar|"
-    "med venlig hilsen|venlig hilsen|med vennlig hilsen|hilsen|"
-    "pozdrawiam|z poważaniem|с уважением|此致|よろしくお願いします|よろしくお願いいたします"
-)
-_CLOSING = re.compile(rf"(?:{_CLOSINGS})\s?[,.!;。、-]{{0,3}}", re.IGNORECASE)
-# "Sent from my phone"
-_MOBILE_CLIENT = re.compile(
-    r"(?:sent (?:from|via|by|with|using) (?:my |the |a )?\w.{0,60}|get outlook for \w{2,10}.{0,60}|"
-    r"(?:von meinem|vom) .{2,40} gesendet.{0,10}|gesendet (?:von|mit) .{2,50}|envoyé (?:de|depuis) mon .{2,50}|"
-    r"enviado (?:desde|do|de) (?:mi|meu) .{2,50}|inviato d(?:a|al mio) .{2,50}|verstuurd vanaf .{2,50}|"
-    r"verzonden (?:vanaf|met) .{2,50}|skickat från min .{2,50}|sendt fra min .{2,50}|wysłane z .{2,50}|"
-    r"отправлено с .{2,50}|发自我的.{2,30}|.{2,20}から送信)",
-    re.IGNORECASE,
-)
-_MAX_AFTER_DASHES = 24  # lines of a signature below "-- "; more is hardly a signature
-_MAX_AFTER_CLOSING = 8  # filled lines of a signature below a closing formula
-_MAX_CLOSING = 60  # code points of a closing formula
-_MAX_CONTACT = 72  # code points of a line with a name or contact details
-_SENTENCE = re.compile(r"[.!?]\s+\w.{15,}[.!?]$")
+_SHORTEST = 3  # characters of a line with which an introduction begins or ends
+_MAX_CANDIDATES = 4_096  # lines that are looked at for an introduction: twice as many as a comment holds messages
 
 
 @dataclass(slots=True)
@@ -64,9 +45,13 @@ class RecoveredMessage:
     lines: list[Line] = field(default_factory=list)
 
 
-def introduces(text: str) -> bool:
-    """Whether a line introduces a quote that follows it."""
-    return read_attribution(text, quoted=True) is not None
+def introduces(texts: Sequence[str]) -> bool:
+    """Whether the last of some lines introduce a quote that follows them."""
+    return any(
+        read_attribution("\n".join(texts[-count:])) is not None
+        for count in range(1, min(len(texts), MAX_LINES) + 1)
+        if may_end_attribution(texts[-1])
+    )
 
 
 def split_thread(lines: Sequence[Line]) -> list[RecoveredMessage]:
@@ -75,8 +60,7 @@ def split_thread(lines: Sequence[Line]) -> list[RecoveredMessage]:
     Messages are numbered by their level, 0 for the newest. The level of a line is its depth of quoting, plus one for
     each copied header or unmarked attribution line above it; so answers between quoted lines come together in the
     message that gives them. The introduction of a message becomes what is known about it; a second one for the same
-    message stays in the text. A signature is split off only where markup, a ``-- `` line, the line of a mobile client
-    or a closing formula with short lines after it ends the message; it stays in the text where no text would be left.
+    message stays in the text. A signature is split off only where `split_signature` is sure of it.
 
     Examples
     --------
@@ -85,125 +69,214 @@ def split_thread(lines: Sequence[Line]) -> list[RecoveredMessage]:
     >>> [(message.text, message.signature) for message in messages]
     [('Yes.', ''), ('Really?', 'Ann')]
     """
-    messages: dict[int, RecoveredMessage] = {0: RecoveredMessage()}  # by level
-    shifts: list[tuple[int, int]] = []  # (depth, levels that an unmarked introduction at that depth added)
-    shift = 0  # the sum of the levels added
-    oldest = 0  # the highest level so far
-    candidates = _possible_introductions(lines)
-    with_text: set[int] = set()  # levels that have a line of text so far
-    at = 0
-    while at < len(lines):
-        line = lines[at]
-        while shifts and shifts[-1][0] > line.depth:  # the quote in which those introductions stood has ended
-            shift -= shifts.pop()[1]
-        level = line.depth + shift
-        introduction, unmarked = _read_introduction(lines, at, level in with_text) if candidates[at] else (None, False)
-        if introduction is not None and (level + 1 not in messages or unmarked):
-            # If there is a message at the next level already, the introduced one is older than all so far.
-            introduced = level + 1 if level + 1 not in messages else oldest + 1
-            if unmarked:
-                shifts.append((line.depth, introduced - level))
-                shift += introduced - level
-            messages[introduced] = RecoveredMessage(introduction)
-            oldest = max(oldest, introduced)
-            at += introduction.length
-            continue
-        oldest = max(oldest, level)
-        messages.setdefault(level, RecoveredMessage()).lines.append(line)
-        if line.text:
-            with_text.add(level)
-        at += 1
+    messages = _Splitter(lines).split()
     for message in messages.values():
-        message.text, message.signature = _split_signature(message.lines)
+        message.text, message.signature = split_signature(message.lines)
     ordered = [messages[level] for level in sorted(messages)]
     return ordered[:1] + [message for message in ordered[1:] if message.introduction or message.text]
 
 
-def _possible_introductions(lines: Sequence[Line]) -> bytearray:
-    """Mark by 1 the lines at which an introduction may begin, so that few lines go through the slow patterns.
+class _Splitter:
+    """Goes through the lines of a body, and adds each to its message."""
 
-    It begins with a rule or a mark of markup, holds a colon, or is wrapped and has a colon at the end of one of the
-    next two lines.
-    """
-    possible = bytearray(len(lines) + 2)
-    for at, line in enumerate(lines):
+    def __init__(self, lines: Sequence[Line]) -> None:
+        self.lines = lines
+        self.messages: dict[int, RecoveredMessage] = {0: RecoveredMessage()}  # by level
+        self._shifts: list[tuple[int, int]] = []  # (depth, levels that an unmarked introduction at that depth added)
+        self._shift = 0  # the sum of the levels added
+        self._oldest = 0  # the highest level so far
+        self._with_text: set[int] = set()  # levels that have a line of text so far
+        self._pending = 0, 0  # a shift that begins with the next line of that depth
+        self._attributions = _attributions(lines)
+
+    def split(self) -> dict[int, RecoveredMessage]:
+        """Return the messages by their level."""
+        at = 0
+        for candidate in self._candidates():
+            if candidate < at:
+                continue
+            self._take(at, candidate)
+            level = self._level(self.lines[candidate].depth)
+            introduction, levels = self._introduction(candidate, level)
+            at = candidate
+            if introduction is not None:
+                self._add(introduction, self.lines[candidate].depth, level, levels)
+                at += introduction.length
+        self._take(at, len(self.lines))
+        return self.messages
+
+    def _candidates(self) -> list[int]:
+        """Return the numbers of the lines at which an introduction may begin."""
+        lines = self.lines
+        headers: list[int] = []
+        below = ""  # the next line that is not blank
+        for at in range(len(lines) - 1, -1, -1):
+            line = lines[at]
+            if line.text:
+                if line.header or (len(line.text) >= _SHORTEST and may_begin_header(line.text, below)):
+                    headers.append(at)
+                below = line.text
+        return sorted({*headers[-_MAX_CANDIDATES:], *self._attributions})
+
+    def _level(self, depth: int) -> int:
+        """The level of a line of that depth which comes next."""
+        while self._shifts and self._shifts[-1][0] > depth:  # the quote in which those introductions stood has ended
+            self._shift -= self._shifts.pop()[1]
+        if self._pending[1] and depth >= self._pending[0]:
+            self._shifts.append(self._pending)
+            self._shift += self._pending[1]
+            self._pending = 0, 0
+        return depth + self._shift
+
+    def _take(self, start: int, stop: int) -> None:
+        """Add lines among which no introduction begins to their messages."""
+        depth, level = -1, 0
+        taken: list[Line] = []
+        for line in self.lines[start:stop]:
+            if line.depth != depth:
+                depth, level = line.depth, self._level(line.depth)
+                self._oldest = max(self._oldest, level)
+                taken = self.messages.setdefault(level, RecoveredMessage()).lines
+            taken.append(line)
+            if line.text:
+                self._with_text.add(level)
+
+    def _add(self, introduction: Introduction, depth: int, level: int, levels: int) -> None:
+        """Add a message below a level: marked as quoted (1), by nothing (2), or as its introduction is (0)."""
+        if introduction.prefix:
+            self.messages.setdefault(level, RecoveredMessage()).lines.append(Line(introduction.prefix, depth))
+            self._with_text.add(level)
+        if levels == 0:
+            self.messages.setdefault(level, RecoveredMessage()).introduction = introduction
+            self._oldest = max(self._oldest, level)
+            return
+        known = self.messages.get(level + 1)
+        if levels == 1 and known is not None:
+            # Of the same author more is quoted; of another one what follows comes to a message of its own.
+            if known.introduction is not None and known.introduction.from_ == introduction.from_:
+                return
+            self._pending = depth + 1, self._oldest - level
+        # If there is a message at the next level already, the introduced one is older than all so far.
+        introduced = level + 1 if level + 1 not in self.messages else self._oldest + 1
+        if levels == 2:
+            self._shifts.append((depth, introduced - level))
+            self._shift += introduced - level
+        self.messages[introduced] = RecoveredMessage(introduction)
+        self._oldest = max(self._oldest, introduced)
+
+    def _introduction(self, at: int, level: int) -> tuple[Introduction | None, int]:
+        """Read an introduction that begins at a line, and how the message that it introduces is marked: see `_add`."""
+        lines, line = self.lines, self.lines[at]
+        introduction = self._with_attribution(read_copied_header(lines, at), at)
+        is_sure = introduction is not None
+        if introduction is None:
+            found = self._attributions.get(at)
+            if found is None:
+                return None, 0
+            attribution, length = found
+            is_sure = attribution.is_sure
+            introduction = Introduction(
+                attribution.from_, attribution.sent_at, length=length, prefix=attribution.prefix
+            )
+        next_depth = _next_depth(lines, at + introduction.length)
+        if next_depth > line.depth:
+            return (introduction, 1) if is_sure or level + 1 not in self.messages else (None, 0)
+        if line.depth and level not in self._with_text and not introduction.prefix and self._is_anonymous(level):
+            return introduction, 0  # Apple Mail quotes the attribution line with the text
+        # Without text before it, a line before unmarked lines begins an answer below a quote whose marks are not known.
+        after_text = level in self._with_text or bool(introduction.prefix)
+        if at not in self._attributions or (is_sure and after_text):
+            return introduction, 2
+        return None, 0
+
+    def _with_attribution(self, introduction: Introduction | None, at: int) -> Introduction | None:
+        """Add to a rule that names nobody the attribution line below it."""
+        if introduction is None or introduction.from_ or introduction.sent_at:
+            return introduction
+        below = at + introduction.length
+        while below < len(self.lines) and below <= at + 2 and not self.lines[below].text:
+            below += 1
+        if below not in self._attributions:
+            return introduction
+        attribution, length = self._attributions[below]
+        return Introduction(attribution.from_, attribution.sent_at, length=below + length - at)
+
+    def _is_anonymous(self, level: int) -> bool:
+        """Whether nobody is known to have written the message of a level."""
+        message = self.messages.get(level)
+        return message is None or message.introduction is None or not message.introduction.from_
+
+
+def _attributions(lines: Sequence[Line]) -> dict[int, tuple[Attribution, int]]:
+    """Return the attribution lines by the number of the first line, with the number of lines of each."""
+    found: dict[int, tuple[Attribution, int]] = {}
+    keys: dict[int, bool] = {}  # whether a line has an address or a verb, for the last lines asked
+    free = 0  # the first line that belongs to no attribution so far
+    left = _MAX_CANDIDATES
+    for last, line in enumerate(lines):
         text = line.text
-        if text and (line.header or text.lstrip()[0] in "-_=*"):
-            possible[at] = 1
-        if ":" in text or "：" in text:
-            possible[at] = 1
-            if text[-1] in ":：":
-                possible[max(at - 2, 0) : at] = b"\1" * min(at, 2)
-    return possible
-
-
-def _read_introduction(lines: Sequence[Line], at: int, after_text: bool) -> tuple[Introduction | None, bool]:
-    """Read an introduction that begins at a line, and whether the message that it introduces is not marked as quoted.
-
-    ``after_text`` says whether its own message has text before it. Without that, an attribution line before unmarked
-    lines is taken for text: it begins an answer below a quote whose marks are not known here.
-    """
-    line = lines[at]
-    header = read_copied_header(lines, at, line.header)
-    if header is not None:
-        return header, _next_depth(lines, at + header.length) <= line.depth
-    for count, last in enumerate(lines[at : at + 3], 1):
-        if last.depth != line.depth or not last.text:
-            break
-        if not last.text.endswith((":", "：")):
+        if len(text) < _SHORTEST or not (line.attribution or may_end_attribution(text)) or len(text) > MAX_ATTRIBUTION:
             continue
-        # A wrapped attribution line must begin a paragraph, or the end of the sentence above would be taken with it.
-        if count == 1 or _begins_paragraph(lines, at):
-            marked = _next_depth(lines, at + count) > line.depth
-            text = " ".join(part.text.strip() for part in lines[at : at + count])
-            attribution = read_attribution(text, quoted=marked and count == 1)
-            if attribution is not None and (marked or after_text):
-                return Introduction(attribution.from_, attribution.sent, length=count), not marked
-        break
-    return None, False
+        if last + 1 < len(lines) and _goes_on(line, lines[last + 1]):
+            continue
+        first = _first_of(lines, last, free)
+        for at in range(last, first - 1, -1):
+            if at not in keys:
+                keys[at] = has_key(lines[at].text)
+            if keys[at] or line.attribution:
+                break
+        else:
+            continue
+        left -= 1
+        start, attribution = _read_upwards(lines[first : last + 1][::-1], last)
+        if attribution is not None:
+            found[start] = attribution, last - start + 1
+            free = last + 1
+        if not left:
+            break
+    return found
 
 
-def _begins_paragraph(lines: Sequence[Line], at: int) -> bool:
-    return at == 0 or not lines[at - 1].text or lines[at - 1].depth != lines[at].depth
+def _goes_on(line: Line, following: Line) -> bool:
+    """Whether an attribution that may end at a line ends at a later one."""
+    if not following.text or following.depth != line.depth:
+        return False
+    return following.attribution if line.attribution else line.text[-1] not in ":：-*_"
+
+
+def _first_of(lines: Sequence[Line], last: int, free: int) -> int:
+    """The first line that may belong to an attribution of which the last is given."""
+    first = last
+    while (
+        first > max(free, last - MAX_LINES + 1)
+        and lines[first - 1].depth == lines[last].depth
+        and lines[first - 1].text
+    ):
+        first -= 1
+    return first
+
+
+def _read_upwards(window: Sequence[Line], last: int) -> tuple[int, Attribution | None]:
+    """Read the attribution that ends at a line, of as few lines as it takes; its first line is where it begins."""
+    texts: list[str] = []
+    best: tuple[int, Attribution | None] = (last, None)
+    for count, line in enumerate(window):
+        texts.insert(0, line.text.strip())
+        attribution = read_attribution("\n".join(texts), marked=line.attribution and window[0].attribution)
+        if attribution is None or "\n" in attribution.prefix or texts[0] == attribution.prefix:
+            continue
+        if best[1] is None or _is_better(attribution, best[1]):
+            best = last - count, attribution
+    return best
+
+
+def _is_better(attribution: Attribution, than: Attribution) -> bool:
+    """Whether one more line tells more: the time, the author's name, or that the line is no sentence."""
+    return (attribution.is_sure, attribution.sent_at is not None) > (than.is_sure, than.sent_at is not None) or (
+        attribution.is_sure and not attribution.prefix and than.from_ in attribution.from_ != than.from_
+    )
 
 
 def _next_depth(lines: Sequence[Line], at: int) -> int:
     """The depth of the next line that is not blank, at most two lines on; -1 if there is none."""
     return next((line.depth for line in lines[at : at + 3] if line.text), -1)
-
-
-def _split_signature(lines: Sequence[Line]) -> tuple[str, str]:
-    """Text and signature of one message; all of it is text where nothing but a signature would be left."""
-    unmarked = [line.text for line in lines if not line.signature]
-    marked = [line.text for line in lines if line.signature]
-    start = _signature_start(unmarked)
-    text = _join_lines(unmarked[:start])
-    signature = _join_lines([line for line in unmarked[start:] if line not in ("--", "-- ")])
-    if not text and (signature or marked):
-        return _join_lines([line.text for line in lines]), ""
-    return text, _join_lines([signature, *marked] if signature else marked)
-
-
-def _signature_start(lines: Sequence[str]) -> int:
-    """The number of the line that begins the signature; the number of lines if there is none."""
-    end = len(lines)
-    first = max(0, end - _MAX_AFTER_DASHES - 1)
-    dashes = next((i for i in range(first, end) if lines[i].strip() == "--"), end)
-    end = dashes
-    filled = [i for i in range(max(0, end - 3 * _MAX_AFTER_CLOSING), end) if lines[i].strip()]
-    # The line of a mobile client ends the message; a closing formula may be above it.
-    if filled and _MOBILE_CLIENT.fullmatch(lines[filled[-1]].strip()):
-        end = filled.pop()
-    for count, i in enumerate(reversed(filled)):
-        text = lines[i].strip()
-        if count <= _MAX_AFTER_CLOSING and len(text) <= _MAX_CLOSING and _CLOSING.fullmatch(text):
-            # "Thanks." as the last line, with no name below it, is part of the text.
-            return i if count or end < dashes or not text.lower().startswith(("thank", "thx")) else end
-        if count >= _MAX_AFTER_CLOSING or len(text) > _MAX_CONTACT or _SENTENCE.search(text) or text.endswith("?"):
-            break
-    return end
-
-
-def _join_lines(lines: Sequence[str]) -> str:
-    """Join lines, with at most one blank line in a row and none at either end."""
-    return re.sub(r"\n(?:[ \t]*+\n){2,}+", "\n\n", "\n".join(lines)).strip()

@@ -1,0 +1,57 @@
+"""The work for a body grows with its length only, and few of its lines are looked at closely, whatever they are."""
+
+import pytest
+
+from xplain.emails import comment_from_email, thread
+from xplain.emails.lines import plain_lines
+
+TWO_CHARACTERS = ["a", ":", "a:", ">", "A:", "--", "__", "> a", "*", "1:", "a>", "：", "מ:", "De"]
+INTRODUCTIONS = [
+    "From: x",
+    "De: a@b.example",
+    "_____\nFrom: a@b.example",
+    "-----x-----",
+    "wrote:",
+    "On 2020-01-01 10:00 Ann <a@b.example> wrote:",
+    "a: <a@b.example>",
+    "<a@b " * 30 + ":",
+    "Von: " * 20,
+    "写道：",
+]
+
+
+@pytest.fixture
+def reads(monkeypatch):
+    """Counts the lines that are read as an attribution or a header."""
+    counts = {"read_attribution": 0, "read_copied_header": 0}
+
+    def counting(name, read):
+        def counted(*args, **options):
+            counts[name] += 1
+            return read(*args, **options)
+
+        return counted
+
+    for name in counts:
+        monkeypatch.setattr(thread, name, counting(name, getattr(thread, name)))
+    return counts
+
+
+@pytest.mark.parametrize("line", TWO_CHARACTERS)
+def test_lines_of_two_characters_are_never_looked_at_closely(reads, line):
+    thread.split_thread(plain_lines(f"{line}\n" * 20_000))
+    assert reads == {"read_attribution": 0, "read_copied_header": 0}
+
+
+@pytest.mark.parametrize("lines", INTRODUCTIONS)
+def test_few_lines_are_looked_at_closely(reads, lines):
+    thread.split_thread(plain_lines(f"{lines}\n" * 6_000))
+    assert reads["read_attribution"] <= 4 * 4_096  # of each possible end up to four lines
+    assert reads["read_copied_header"] <= 2 * 4_096
+
+
+def test_a_long_thread_is_split_all_the_same():
+    texts = [f"{'> ' * i}Number {i}.\n{'> ' * i}On Mon, 3 May 2021, Mia {i} wrote:\n" for i in range(500)]
+    messages = comment_from_email(b"\n" + "".join(texts).encode()).messages
+    assert [message.body for message in messages[:500]] == [f"Number {i}." for i in range(500)]
+    assert messages[499].from_ == "Mia 498"
