@@ -58,9 +58,9 @@ class Capabilities:
         Kind of the source.
     evidence : tuple of type
         Kinds of evidence.
-    explains : {"first", "label", "prediction"}
-        How the target of evidence is told: not at all (it explains the first prediction), by its label (once for each
-        label), or by its prediction.
+    explains : {"label", "prediction", "any"}
+        How the target of evidence is told: by its label (once for each label), by its prediction, or so that it may
+        also be none of the predictions.
     text : bool
         Whether the explained text and its parts are written.
     part : str, optional
@@ -75,6 +75,8 @@ class Capabilities:
         Kinds of region that a prediction may have. If Box is one, a Mask or Polygon that is not is reduced to its box.
     unit : {"fraction", "pixel"}, optional
         Unit of the coordinates of boxes and polygons; None is either.
+    other_unit : bool
+        Whether coordinates may stay in the other unit where the size of the image, and so the conversion, is not known.
     threshold : bool
         Whether a prediction's threshold is written.
     ids : tuple of type
@@ -85,13 +87,14 @@ class Capabilities:
 
     source: str
     evidence: tuple[type, ...] = ()
-    explains: Literal["first", "label", "prediction"] = "first"
+    explains: Literal["label", "prediction", "any"] = "any"
     text: bool = False
     part: str | None = None
     described: tuple[str, ...] = ()
     paths: bool = False
     regions: tuple[type, ...] = ()
     unit: Literal["fraction", "pixel"] | None = None
+    other_unit: bool = False
     threshold: bool = False
     ids: tuple[type, ...] = ()
     attributes: tuple[str, ...] | Literal[True] = ()
@@ -279,6 +282,8 @@ class _Fitter:
         if not isinstance(region, (Box, Polygon)) or unit is None or region.unit == unit:
             return region
         if not self.source.height or not self.source.width:
+            if self.capabilities.other_unit:
+                return region
             self.losses.append(f"{path} is in unit {region.unit!r}, and the size of the image is not known")
             return None
         return region.to(unit, (self.source.height, self.source.width))
@@ -317,7 +322,7 @@ class _Fitter:
             # The losses of this prediction were reported among the predictions.
             del self.losses[reported:]
         choose_target = {
-            "first": self.first_target,
+            "any": self.any_target,
             "label": self.labelled_target,
             "prediction": self.predicted_target,
         }[self.capabilities.explains]
@@ -342,11 +347,14 @@ class _Fitter:
             return WordScores(tuple(word for word in fitted if word is not None))
         return evidence
 
-    def index_word(self, word: Word, path: str, words: SplitText | None) -> Word:
+    def index_word(self, word: Word, path: str, words: SplitText | None) -> Word | None:
         """Keep a word's index alone, which locates it together with the text."""
+        if words is not None and not words.holds(word.text):
+            self.losses.append(f"{path} is {word.text!r:.60}, which the text does not have")
+            return None
         if word.index is None and word.start is not None:
             self.losses.append(f"{path} has a place in the text but no index")
-        if word.index is not None and words is not None and words.place(word.text, word.index) != word.index:
+        if word.index is not None and words is not None and words.position(word.text, word.index) is None:
             self.losses.append(f"{path} has index {word.index}, where the text does not have {word.text!r}")
             return Word(word.text, word.score)
         return Word(word.text, word.score, word.index)
@@ -374,12 +382,9 @@ class _Fitter:
             self.losses.append(f"{path} has index {word.index}, where the text has {located.index}")
         return located
 
-    def first_target(self, target: Prediction, path: str) -> Prediction | None:
-        """Accept the first prediction only: the document does not say what its evidence explains."""
-        if self.predictions and target == self.predictions[0]:
-            return target
-        self.losses.append(f"{path} explains {target.name!r}, which is not the first prediction")
-        return None
+    def any_target(self, target: Prediction, path: str) -> Prediction | None:
+        """Accept any target."""
+        return target
 
     def predicted_target(self, target: Prediction, path: str) -> Prediction | None:
         """Accept any of the predictions."""
