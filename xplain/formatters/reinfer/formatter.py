@@ -22,7 +22,8 @@ is at least those of its children is usual but not checked. Label properties, se
 are kept in ``attributes["reinfer"]`` of its explanation.
 
 Clients of the vendor ignore unknown keys, so we add some: ``threshold`` and ``id`` of a label, ``threshold`` of an
-entity, ``job`` (the name of the job), and ``interpretations``, a list for each document with the word scores of its
+entity, ``job`` (the name of the job), ``names`` (of the documents, where there are no comments to name them), and
+``interpretations``, a list for each document with the word scores of its
 labels::
 
     {"name": ["Order", "Missing"], "scale": 4,
