@@ -94,7 +94,7 @@ def test_a_decision_that_does_not_follow_from_the_scores_is_kept():
         "totalSummary": {"good": 3, "bad": 1},
         "summaryPerClass": {"idle": {"good": 1, "bad": 0}, "wave": {"good": 2, "bad": 1}},
         "confusionMatrixValues": {"idle": {"idle": 1}, "wave": {"wave": 2, "idle": 1}},
-        "allLabels": [],
+        "allLabels": ["idle", "wave"],
     }
     value = from_document(broken)
     predictions = value.items[0].explanation.predictions
@@ -333,7 +333,7 @@ def test_cells_may_be_nested_or_not():
 
 
 @pytest.mark.parametrize("name", ["gesture", "street", "anomaly", "photo"])
-def test_our_explanations_are_jobs_of_one_sample(name):
+def test_our_explanations_are_pages_of_one_sample(name):
     full = ours.values(FORMAT)[name]
     grids = [attribution for attribution in full.attributions if isinstance(attribution.evidence, Grid)]
     explanation = Explanation(full.task, full.source, full.predictions, grids)
@@ -344,9 +344,14 @@ def test_our_explanations_are_jobs_of_one_sample(name):
     assert sample["frequency"] == (explanation.source.sample_rate_hz or 0)
     assert sample["created"] == "1970-01-01T00:00:00.000Z"
     (item_read,) = from_document(written).items
-    assert [(p.name, p.score, p.region, p.threshold) for p in item_read.explanation.predictions] == [
-        (p.name, p.score, p.region, p.threshold) for p in explanation.predictions
+    size = (explanation.source.height, explanation.source.width)
+    regions = [
+        p.region.to("fraction", size) if isinstance(p.region, Box) else p.region for p in explanation.predictions
     ]
+    assert [(p.name, p.score, p.region, p.threshold) for p in item_read.explanation.predictions] == [
+        (p.name, p.score, region, p.threshold) for p, region in zip(explanation.predictions, regions, strict=True)
+    ]
+    assert not {"accuracy", "availableVariants"} & written.keys()
     assert [a.evidence for a in item_read.explanation.attributions] == [a.evidence for a in explanation.attributions]
 
 
@@ -631,7 +636,7 @@ def test_attributes_that_no_document_gave_do_no_harm(garbage):
 
 @pytest.mark.parametrize(
     "other",
-    [{"success": "yes", "result": []}, {"success": True}, {"result": {"classification": {"idle": 0.1}}}, [], None, 3],
+    [{"success": "yes", "result": []}, {"success": True}, {"result": {"classes": {"idle": 0.1}}}, [], None, 3],
 )
 def test_other_documents_are_not_claimed(other):
     with refuses(DocumentError, "exactly one of the formats"):

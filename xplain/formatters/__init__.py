@@ -31,7 +31,7 @@ from xplain.explanation.notes import Notes, NotesOf, merge
 from xplain.formatters.core import fit as fitting
 from xplain.formatters.core import streaming, wire
 from xplain.formatters.core.fit import Capabilities, Value
-from xplain.formatters.core.losses import differences, group_alike
+from xplain.formatters.core.losses import group_alike, losses_of
 from xplain.formatters.core.places import At, Problem
 from xplain.formatters.core.text import dumps, loads
 
@@ -81,7 +81,7 @@ class _Formatter(Protocol):
     sniff: Callable[[Any], bool]
     #: Reads a document.
     decode: wire.Reader[Value]
-    #: Writes a fitted value; its other parameters are the options of the format.
+    #: Writes a fitted value; its other parameters are the options of the format, and ``lossy`` if it asks for that.
     encode: Callable[..., dict[str, Any]]
     #: Says in words of no vendor what the format keeps in ``attributes``; malformed extras make no note.
     notes: NotesOf
@@ -107,6 +107,8 @@ def fit(value: Value, format: str, *, lossy: bool = False, **options: Any) -> Va
     """
     formatter = _formatter(format)
 
+    options = _with_lossy(formatter, options, lossy)
+
     def round_trip(value: Value) -> Value:
         return wire.read(formatter.decode, formatter.encode(value, **options), format)
 
@@ -127,6 +129,8 @@ def to_document(explanation: Value, format: str = "native", *, lossy: bool = Fal
         source, the numbers of labels) does not count as a loss: a vendor's document is a message, not an archive.
     **options
         Options of the format. native: ``quantize`` (8 or 16 bits for each element of a heat map; exact if left out).
+        modzy: ``edge``. edge-impulse: ``level``, ``page``, ``project``, ``block``, ``title``, ``created``. Their
+        formatters document them.
 
     Returns
     -------
@@ -153,11 +157,21 @@ def to_document(explanation: Value, format: str = "native", *, lossy: bool = Fal
     if not isinstance(explanation, (Explanation, Results, Record)):
         raise InputError(f"explanation must be an Explanation, Results or Record, got {type(explanation).__name__}")
     lossy = _check.boolean("lossy", lossy)
-    known = list(inspect.signature(formatter.encode).parameters)[1:]
+    known = [name for name in _parameters(formatter)[1:] if name != "lossy"]
     for option in options:
         if option not in known:
             raise UnknownNameError(f"option of format {format!r}", option, known)
-    return formatter.encode(fit(explanation, format, lossy=lossy, **options), **options)
+    fitted = fit(explanation, format, lossy=lossy, **options)
+    return formatter.encode(fitted, **_with_lossy(formatter, options, lossy))
+
+
+def _parameters(formatter: _Formatter) -> list[str]:
+    return list(inspect.signature(formatter.encode).parameters)
+
+
+def _with_lossy(formatter: _Formatter, options: dict[str, Any], lossy: bool) -> dict[str, Any]:
+    """Return the options of a format, and whether losses are accepted if its writer asks."""
+    return {**options, "lossy": lossy} if "lossy" in _parameters(formatter) else options
 
 
 def conversion(value: Value, format: str) -> str:
@@ -183,7 +197,7 @@ def conversion(value: Value, format: str) -> str:
         return "lossy: " + "; ".join(error.losses)
     except XplainError as error:
         return f"refused: {error}"
-    metadata = group_alike(differences(value, back))
+    metadata = group_alike(losses_of(value, back))
     return "lossy: metadata: " + "; ".join(metadata) if metadata else "equal"
 
 

@@ -16,6 +16,7 @@ the extras of another vendor's document (``attributes``) are not.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
@@ -37,13 +38,14 @@ from xplain.explanation import (
     Results,
     Source,
     Span,
+    Window,
     Word,
     WordScores,
 )
 from xplain.explanation.parts import in_part, in_text
 from xplain.explanation.words import SplitText
-from xplain.formatters.core.extras import without_attributes, without_extras
-from xplain.formatters.core.losses import differences, group_alike, with_plain_json
+from xplain.formatters.core.extras import UNIT, extras_of, without_attributes, without_extras
+from xplain.formatters.core.losses import group_alike, losses_of, with_plain_json
 
 Value = Explanation | Results | Record
 
@@ -68,7 +70,8 @@ class Capabilities:
         has none. Spans are then in code points of their part, and words are located by their offsets instead of their
         index.
     described : tuple of str
-        Other fields of the source that are written, of ``name``, ``sha256``, ``height``, ``width``, ``sample_rate_hz``.
+        Other fields of the source that are written, of ``name``, ``sha256``, ``height``, ``width``, ``sample_rate_hz``,
+        ``axes``, ``readings``.
     paths : bool
         Whether a label may be a path; else its levels are joined to one name.
     regions : tuple of type
@@ -76,7 +79,10 @@ class Capabilities:
     unit : {"fraction", "pixel"}, optional
         Unit of the coordinates of boxes and polygons; None is either.
     other_unit : bool
-        Whether coordinates may stay in the other unit where the size of the image, and so the conversion, is not known.
+        Whether coordinates may stay in the other unit: where the size of the image, and so the conversion, is not
+        known, and where the document that they were read from had them in it.
+    windows : bool
+        Whether a prediction without a region is written with the window of the whole recording, where that is known.
     threshold : bool
         Whether a prediction's threshold is written.
     ids : tuple of type
@@ -95,6 +101,7 @@ class Capabilities:
     regions: tuple[type, ...] = ()
     unit: Literal["fraction", "pixel"] | None = None
     other_unit: bool = False
+    windows: bool = False
     threshold: bool = False
     ids: tuple[type, ...] = ()
     attributes: tuple[str, ...] | Literal[True] = ()
@@ -148,7 +155,7 @@ def fit(
     if round_trip is not None:
         written, fitted = _write_and_read(fitted, round_trip, format, losses)
         # A document may have one place for both the name of an item and that of its source: the item's name wins.
-        losses += [loss for loss in differences(written, fitted) if not loss.split()[0].endswith("source.name")]
+        losses += [loss for loss in losses_of(written, fitted) if not loss.split()[0].endswith("source.name")]
     if losses and not lossy:
         raise FidelityError(format, group_alike(losses))
     return fitted
@@ -212,7 +219,8 @@ def _fit_explanation(
     if explanation.task not in capabilities:
         tasks = ", ".join(map(repr, capabilities))
         raise InputError(f"{prefix}task must be one of {tasks} to be written as {format!r}, got {explanation.task!r}")
-    fitter = _Fitter(capabilities[explanation.task], explanation.source)
+    unit = extras_of(explanation.attributes, format).get(UNIT)
+    fitter = _Fitter(capabilities[explanation.task], explanation.source, unit)
     fitted = fitter.fit(explanation)
     losses += [prefix + loss for loss in fitter.losses]
     return replace(fitted, attributes=_fit_attributes(explanation.attributes, format, losses, prefix))
@@ -224,6 +232,8 @@ class _Fitter:
 
     capabilities: Capabilities
     source: Source
+    #: Unit of the boxes of the document that the explanation was read from.
+    unit: Any = None
     losses: list[str] = field(default_factory=list)
     predictions: list[Prediction] = field(default_factory=list)
     attributions: list[Attribution] = field(default_factory=list)
@@ -265,7 +275,7 @@ class _Fitter:
 
     def fit_region(self, region: Region | None, path: str) -> Region | None:
         if region is None:
-            return None
+            return self.whole_recording() if self.capabilities.windows else None
         regions = self.capabilities.regions
         if isinstance(region, regions):
             return self.count_in_part(region, path) if isinstance(region, Span) else self.convert_unit(region, path)
@@ -276,10 +286,18 @@ class _Fitter:
         self.losses.append(f"{path} is a {kind}, which cannot be held")
         return None
 
+    def whole_recording(self) -> Window | None:
+        """Return the window of the whole recording; None if its length or its rate is not known."""
+        readings, rate = self.source.readings, self.source.sample_rate_hz
+        end = 1000 * readings / rate if readings and rate else math.inf
+        return Window(0.0, end) if end < math.inf else None
+
     def convert_unit(self, region: Region, path: str) -> Region | None:
         """Convert coordinates to the unit of the format."""
         unit = self.capabilities.unit
         if not isinstance(region, (Box, Polygon)) or unit is None or region.unit == unit:
+            return region
+        if self.capabilities.other_unit and self.unit == region.unit:
             return region
         if not self.source.height or not self.source.width:
             if self.capabilities.other_unit:

@@ -166,6 +166,8 @@ def _encode_explanation(explanation: Explanation, quantize: int | None) -> dict[
             text=source.text,
             parts=[_encode_part(part) for part in source.parts] or None,
             sample_rate_hz=source.sample_rate_hz,
+            axes=list(source.axes) or None,
+            readings=source.readings,
         ),
         "predictions": [_encode_prediction(prediction) for prediction in explanation.predictions],
         "attributions": [
@@ -319,6 +321,8 @@ _SOURCE = record(
     text=optional(string),
     parts=optional(array(record(Part, name=string, start=integer(0), stop=integer(0))), ()),
     sample_rate_hz=optional(number),
+    axes=optional(array(string), ()),
+    readings=optional(integer(0)),
 )
 _PROVENANCE = record(
     Provenance,
