@@ -194,7 +194,7 @@ def test_the_figures_of_our_own_results_are_computed():
         "balancedAccuracyScore": pytest.approx((100 / 3 + 50) / 2),
     }
     assert written["predictions"][-1]["prediction"] == "uncertain"
-    assert from_document(written).attributes == {}
+    assert from_document(written).attributes == {FORMAT: {"accuracy": written["accuracy"]}}
 
 
 def test_without_a_truth_there_is_no_accuracy():

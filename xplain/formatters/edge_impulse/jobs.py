@@ -13,6 +13,7 @@ import numpy.typing as npt
 from xplain import _check
 from xplain.explanation import Explanation, Item, Results
 from xplain.formatters.core.extras import UNIT, attributes_of, extras_of
+from xplain.formatters.core.lookup import value_at
 from xplain.formatters.core.places import At, Problem, Rejected
 from xplain.formatters.core.streaming import ItemLayout
 from xplain.formatters.core.wire import Reader, boolean, integer, nullable, problems, record, string, time
@@ -226,10 +227,17 @@ def read_job(at: At) -> Results:
         raise Rejected(wrong)
     plain = {"success": True} if is_page else {"success": True, **_plain_job(predictions, samples)}
     extras = make_patch(document, plain) | _prediction_extras(windows, samples, predictions)
+    if _is_judged(document.get("accuracy")):
+        extras["accuracy"] = document["accuracy"]
     results = Results("", tuple(items), total=total, attributes=attributes_of(extras, FORMAT))
     if is_page == (not has_truth(results)):
         return results
     return replace(results, attributes={FORMAT: {**extras, "page": is_page}})
+
+
+def _is_judged(figures: Any) -> bool:
+    """Whether accuracy figures are of windows, or detections, whose truth is known."""
+    return any((value_at(figures, "totalSummary", key) or 0) > 0 for key in ("good", "bad"))
 
 
 def _item_reader(job: At) -> Reader[Item]:
@@ -252,9 +260,10 @@ _TOTAL: Reader[Json] = record(dict, total=nullable(integer(0), key="totalCount")
 
 
 def _read_head(at: At) -> Json:
-    # The accuracy follows from the samples, which are not at hand here.
-    extras = {key: at.value[key] for key in JOB_FIELDS[1:] if at.value.get(key)}
-    return {"job": "", **_TOTAL(at), "attributes": attributes_of(extras, FORMAT)}
+    fields = {key: at.value[key] for key in JOB_FIELDS if at.value.get(key)}
+    if not _is_judged(fields.get("accuracy")):
+        fields.pop("accuracy", None)
+    return {"job": "", **_TOTAL(at), "attributes": attributes_of(fields, FORMAT)}
 
 
 HEAD: Reader[Json] = _read_head
