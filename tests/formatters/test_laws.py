@@ -229,6 +229,6 @@ def test_every_format_has_one_front_door(format):
     module = importlib.import_module(f"xplain.formatters.{format.replace('-', '_')}.formatter")
     for name in module.__all__:
         assert hasattr(module, name)
-    assert set(module.__all__) == {"CAPABILITIES", "HEAD", "ITEMS", "decode", "encode", "notes", "sniff"}
+    assert set(module.__all__) == {"CAPABILITIES", "HEAD", "ITEMS", "OWN", "decode", "encode", "notes", "sniff"}
     assert all(isinstance(layout, streaming.ItemLayout) for layout in module.ITEMS.values())
     assert (module.ITEMS is streaming.NO_ITEMS) == (module.HEAD is streaming.no_head)

@@ -149,6 +149,8 @@ def fit(
     if isinstance(value, Record):
         if value.format != format:
             raise InputError(f"format must be that of the {value.kind}, {value.format!r}, or 'native', got {format!r}")
+        if round_trip is not None:
+            _check_record(value, round_trip(value))
         return value
     losses: list[str] = []
     fitted = _fit_value(value, capabilities, format, losses)
@@ -159,6 +161,12 @@ def fit(
     if losses and not lossy:
         raise FidelityError(format, group_alike(losses))
     return fitted
+
+
+def _check_record(record: Record, back: Value) -> None:
+    """Refuse a record whose fields are not those of its kind."""
+    if not isinstance(back, Record) or back.kind != record.kind:
+        raise InputError(f"Record.kind must be that of its fields, got {record.kind!r}")
 
 
 def _write_and_read(

@@ -30,10 +30,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from xplain.errors import DocumentError, InputError
+from xplain.errors import DocumentError
 from xplain.explanation import Box, Explanation, Item, Record, Results
 from xplain.formatters.core.extras import attributes_of, extras_of
 from xplain.formatters.core.fit import Capabilities, Value
+from xplain.formatters.core.own import Own
 from xplain.formatters.core.places import At
 from xplain.formatters.core.streaming import NO_ITEMS, no_head
 from xplain.formatters.core.wire import (
@@ -43,10 +44,10 @@ from xplain.formatters.core.wire import (
     choice,
     either,
     integer,
+    listing,
     mapping,
     nullable,
     optional,
-    read,
     record,
     string,
 )
@@ -54,10 +55,18 @@ from xplain.formatters.deepomatic.inferences import ATTRIBUTES, FORMAT, encode_d
 from xplain.formatters.deepomatic.notes import notes
 from xplain.formatters.deepomatic.objects import is_specification, is_version, read_page, read_record
 
-__all__ = ["CAPABILITIES", "HEAD", "ITEMS", "decode", "encode", "notes", "sniff"]
+__all__ = ["CAPABILITIES", "HEAD", "ITEMS", "OWN", "decode", "encode", "notes", "sniff"]
 
 #: The format knows no jobs.
 ITEMS, HEAD = NO_ITEMS, no_head
+
+OWN: Own = {
+    "next": string,
+    "previous": string,
+    "task": record(dict, id=either("an integer or a string", integer(), string)),
+    "outputs": listing,
+}
+"""Readers of our attributes."""
 
 CAPABILITIES = {
     "image-classification": Capabilities(source="image", threshold=True, ids=(int,), attributes=ATTRIBUTES),
@@ -214,17 +223,8 @@ def _is_record(element: Any) -> bool:
 
 
 def encode(value: Value) -> dict[str, Any]:
-    """Write a fitted explanation as an inference or its task, and results as a page of tasks.
-
-    Raises
-    ------
-    DocumentError, InputError
-        If the fields of a record are not those of its kind.
-    """
+    """Write a fitted explanation as an inference or its task, and results as a page of tasks."""
     if isinstance(value, Record):
-        checked = read(decode, value.fields, FORMAT)
-        if not isinstance(checked, Record) or checked.kind != value.kind:
-            raise InputError(f"Record.kind must be that of its fields, got {value.kind!r}")
         return value.fields
     if isinstance(value, Explanation):
         task = extras_of(value.attributes, FORMAT).get("task")

@@ -49,6 +49,7 @@ from xplain.formatters.edge_impulse.jobs import (
     HEAD,
     ITEMS,
     JOB_FIELDS,
+    OWN,
     RESPONSE,
     Facts,
     has_truth,
@@ -63,7 +64,7 @@ from xplain.formatters.edge_impulse.notes import notes
 from xplain.formatters.edge_impulse.patches import apply_patch
 from xplain.formatters.edge_impulse.runner import RUNNER, is_runner, read_runner, write_runner
 
-__all__ = ["CAPABILITIES", "HEAD", "ITEMS", "decode", "encode", "notes", "sniff"]
+__all__ = ["CAPABILITIES", "HEAD", "ITEMS", "OWN", "decode", "encode", "notes", "sniff"]
 
 _ATTRIBUTES = ("expected", "correct", "predicted", "block", "anomaly")
 _IMAGE = Capabilities(

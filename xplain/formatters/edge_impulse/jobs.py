@@ -14,9 +14,23 @@ from xplain import _check
 from xplain.explanation import Explanation, Item, Results
 from xplain.formatters.core.extras import UNIT, attributes_of, extras_of
 from xplain.formatters.core.lookup import value_at
+from xplain.formatters.core.own import Own
 from xplain.formatters.core.places import At, Problem, Rejected
 from xplain.formatters.core.streaming import ItemLayout
-from xplain.formatters.core.wire import Reader, boolean, integer, nullable, problems, record, string, time
+from xplain.formatters.core.wire import (
+    Reader,
+    array,
+    boolean,
+    choice,
+    integer,
+    mapping,
+    nullable,
+    number,
+    problems,
+    record,
+    string,
+    time,
+)
 from xplain.formatters.edge_impulse.fields import (
     ACCURACY,
     BLOCK,
@@ -47,6 +61,25 @@ JOB_FIELDS = ("accuracy", "additionalMetricsByLearnBlock", "availableVariants")
 
 _NO_REASON = "no reason given"
 _SAMPLE = "sample"
+
+
+_POINT = fields(x=number, y=number, matched=boolean)
+_LINK = fields(prediction=integer(0), truth=nullable(integer(0)), distance=nullable(number))
+OWN: Own = {
+    "page": boolean,
+    "order": array(integer()),
+    "accuracy": mapping,
+    "sampleId": integer(),
+    RUNNER: mapping,
+    RESPONSE: mapping,
+    STRUCTURED: boolean,
+    UNIT: choice("pixel"),
+    _SAMPLE: mapping,
+    "centroids": fields(
+        truths=nullable(list_of(_POINT)), predictions=nullable(list_of(_POINT)), links=nullable(list_of(_LINK))
+    ),
+}
+"""Readers of our attributes."""
 
 
 # Writing.

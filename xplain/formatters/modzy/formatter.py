@@ -49,6 +49,7 @@ from xplain.formatters.core.wire import mapping
 from xplain.formatters.modzy.jobs import (
     HEAD,
     ITEMS,
+    OWN,
     encode_job,
     encode_single_item,
     is_item,
@@ -61,7 +62,7 @@ from xplain.formatters.modzy.jobs import (
 )
 from xplain.formatters.modzy.objects import FORMAT, encode_object, is_object, read_object
 
-__all__ = ["CAPABILITIES", "HEAD", "ITEMS", "decode", "encode", "notes", "sniff"]
+__all__ = ["CAPABILITIES", "HEAD", "ITEMS", "OWN", "decode", "encode", "notes", "sniff"]
 
 CAPABILITIES = {
     "image-classification": Capabilities(source="image", evidence=(Mask,), attributes=True),

@@ -24,6 +24,7 @@ from typing import Any
 from xplain.errors import DocumentError
 from xplain.explanation import Explanation, Item, Results
 from xplain.formatters.core.extras import attributes_of, extras_of
+from xplain.formatters.core.own import Own
 from xplain.formatters.core.places import At, Problem, Rejected
 from xplain.formatters.core.streaming import ItemLayout
 from xplain.formatters.core.wire import (
@@ -475,6 +476,17 @@ read_job: Reader[Results] = record(
     failed=_COUNT,
 )
 """Read a job."""
+
+OWN: Own = {
+    "items": boolean,
+    "completed": integer(0),
+    "failed": integer(0),
+    "output": string,
+    "spelling": choice(_BARE, _BATCH),
+    "item": mapping,
+    "result": mapping,
+}
+"""Readers of our attributes."""
 
 ITEMS = {
     "results": ItemLayout(lambda job: _read_item, named=True),

@@ -51,6 +51,7 @@ from xplain.explanation import (
     WordScores,
 )
 from xplain.explanation.notes import no_notes as notes
+from xplain.formatters.core.own import Own
 from xplain.formatters.core.places import At
 from xplain.formatters.core.streaming import ItemLayout
 from xplain.formatters.core.wire import (
@@ -73,10 +74,13 @@ from xplain.formatters.core.wire import (
 )
 from xplain.formatters.native.arrays import pack, unpack
 
-__all__ = ["CAPABILITIES", "HEAD", "ITEMS", "decode", "encode", "notes", "sniff"]
+__all__ = ["CAPABILITIES", "HEAD", "ITEMS", "OWN", "decode", "encode", "notes", "sniff"]
 
 VERSION = 1
 """The version of the format; a document of a newer one is refused."""
+
+OWN: Own = {}
+"""The format sets no attributes."""
 
 CAPABILITIES = None
 """The format holds everything."""
