@@ -169,7 +169,7 @@ class _Text:
         self._file = file
         start = file.read(4)  # as much as it takes to tell the encoding
         encoding = json.detect_encoding(start)
-        self._decoder = codecs.getincrementaldecoder(encoding)("surrogatepass")
+        self._decoder = codecs.getincrementaldecoder(encoding)()
         self._text = ""
         self._position = 0
         self._dropped = 0
@@ -254,9 +254,9 @@ class _Text:
             if len(self._text) - self._position > MAX_VALUE:
                 raise DocumentError(f"must be at most {MAX_VALUE} characters long, got more", path=place.path)
             self._grow()
-        self._position = end
+        start, self._position = self._position, end
         try:
-            strict.check(value)
+            strict.check(value, self._text, start, end)
         except DocumentError as error:
             raise DocumentError(error.message, path=place.path + error.path.removeprefix("$")) from None
         return value
