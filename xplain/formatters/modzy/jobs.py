@@ -201,12 +201,12 @@ def _with_extras(
 
 
 def _encode_time(text: str | None, edge: bool) -> str | None:
-    """Return a time as it is or, for Modzy Edge, as RFC 3339 in UTC (None if it has no zone)."""
-    if text is None or not edge:
-        return text
+    """Return a time as it is or, for Modzy Edge, as RFC 3339 in UTC; None if it is no time or has no zone."""
     moment = _moment(text)
-    if moment is None or text.endswith("Z"):
-        return None if moment is None else text
+    if text is None or moment is None:
+        return None
+    if not edge or text.endswith("Z"):
+        return text
     return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 

@@ -54,7 +54,7 @@ def encode_response(results: Results) -> dict[str, Any]:
         predictions = [_encode_by_uid(document) for document in documents]
         return _with_extras({"status": "ok", "predictions": predictions, **_model(extras)}, extras)
     shared = {"label_properties": extras.get("label_properties")} if _has_shared_properties(extras) else None
-    response = {"status": "ok", **_parallel_lists(documents, shared), **_model(extras), **job}
+    response = {"status": "ok", **_parallel_lists(documents, shared), **_model(extras), **job, **_names(documents)}
     return _with_extras(response, extras)
 
 
@@ -125,10 +125,14 @@ def _parallel_lists(documents: Sequence[_ItemWriter], shared: dict[str, Any] | N
     # The list has no place for an unknown sentiment.
     lists |= _unless_empty("sentiment", sentiment if None not in sentiment else [])
     lists |= _unless_empty("interpretations", [document.interpretations for document in documents])
-    names = [document.name for document in documents]
-    if not has_comments and names != [default_name(i) for i in range(len(names))]:
-        lists["names"] = names
     return lists
+
+
+def _names(documents: Sequence[_ItemWriter]) -> dict[str, Any]:
+    """Write the names of documents that no comment tells."""
+    names = [document.name for document in documents]
+    is_told = any(document.has_comment for document in documents) or names == list(map(default_name, range(len(names))))
+    return {} if is_told else {"names": names}
 
 
 def _has_shared_properties(extras: Mapping[str, Any]) -> bool:
