@@ -247,6 +247,17 @@ def test_several_explanations_become_a_job(folder, capsys, to, job):
     assert results.items[0].explanation.predictions[0].name == xplain.read("e0.json").predictions[0].name
 
 
+def test_detections_become_a_job_of_cognite(folder):
+    for name, box in (("a", (0, 0, 4, 4)), ("b", (2, 2, 8, 8))):
+        found = xplain.Prediction("person", 0.75, region=xplain.Box(*box, "pixel"))
+        source = xplain.Source("image", name=f"{name}.jpg", height=8, width=8)
+        xplain.write(xplain.Explanation("object-detection", source, [found]), f"{name}.json")
+    assert main(["convert", "a.json", "b.json", "--to", "cognite", "--job", "--job-id", "7", "-o", "job.json"]) == 0
+    document = json.loads(Path("job.json").read_text())
+    assert (document["jobId"], document["status"]) == (7, "Completed")
+    assert [item["fileExternalId"] for item in document["items"]] == ["a", "b"]
+
+
 def test_a_job_of_documents_that_make_none_is_refused(folder, capsys):
     explain("photo0.png", "-o", "a.json")
     Path("other").mkdir()

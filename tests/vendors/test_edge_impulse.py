@@ -138,6 +138,24 @@ def test_what_is_no_labelled_data_set_is_refused(images, photos, tmp_path):
         classify(text, photos)
 
 
+def test_the_variant_that_was_tested_is_named(photos):
+    torch = pytest.importorskip("torch")
+
+    class Net(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.scale = torch.nn.Parameter(torch.ones(1))
+
+        def forward(self, photos):
+            light = photos.mean(dim=(1, 2, 3)) * self.scale
+            return torch.stack([1 - light, light], dim=1)
+
+    model = xplain.ImageClassifier(Net(), labels=["dark", "light"])
+    document = xplain.to_document(xplain.vendors.edge_impulse.classify(model, photos), "edge-impulse")
+    assert document["availableVariants"] == ["float32"]
+    assert xplain.validate(document) == []
+
+
 # The truth.
 
 
