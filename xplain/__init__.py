@@ -180,6 +180,8 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     if name == "rle":
         value: Any = importlib.import_module("xplain.kernels.rle")
+    elif name == "vendors":
+        value = importlib.import_module("xplain.vendors")
     elif name in _HOME:
         value = getattr(importlib.import_module(_HOME[name]), name)
     else:

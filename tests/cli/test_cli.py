@@ -233,6 +233,55 @@ def test_convert_refuses_what_would_be_lost(folder, capsys):
     assert json.loads(capsys.readouterr().out)["modelType"] == "imageClassification"
 
 
+@pytest.mark.parametrize(("to", "job"), [("modzy", "j-7"), ("native", "j-7"), ("edge-impulse", None)])
+def test_several_explanations_become_a_job(folder, capsys, to, job):
+    names = [f"photo{i}.png" for i in range(2)]
+    for i, name in enumerate(names):
+        assert explain(name, "-o", f"e{i}.json", "--keep", "0.05") == 0
+    more = [] if job is None else ["--job-id", job]
+    assert main(["convert", "e0.json", "e1.json", "--to", to, "--job", *more, "--lossy", "-o", "job.json"]) == 0
+    assert main(["validate", "job.json"]) == 0
+    results = xplain.read("job.json")
+    assert [(item.name, item.status) for item in results.items] == [("e0", "successful"), ("e1", "successful")]
+    assert results.job == (job or "")
+    assert results.items[0].explanation.predictions[0].name == xplain.read("e0.json").predictions[0].name
+
+
+def test_detections_become_a_job_of_cognite(folder):
+    for name, box in (("a", (0, 0, 4, 4)), ("b", (2, 2, 8, 8))):
+        found = xplain.Prediction("person", 0.75, region=xplain.Box(*box, "pixel"))
+        source = xplain.Source("image", name=f"{name}.jpg", height=8, width=8)
+        xplain.write(xplain.Explanation("object-detection", source, [found]), f"{name}.json")
+    assert main(["convert", "a.json", "b.json", "--to", "cognite", "--job", "--job-id", "7", "-o", "job.json"]) == 0
+    document = json.loads(Path("job.json").read_text())
+    assert (document["jobId"], document["status"]) == (7, "Completed")
+    assert [item["fileExternalId"] for item in document["items"]] == ["a", "b"]
+
+
+def test_a_job_of_documents_that_make_none_is_refused(folder, capsys):
+    explain("photo0.png", "-o", "a.json")
+    Path("other").mkdir()
+    Path("other/a.json").write_bytes(Path("a.json").read_bytes())
+    for arguments, message in (
+        (
+            ["a.json", "other/a.json", "--to", "native", "--job"],
+            "a name of its own with --job, got 'a.json' and 'other/a",
+        ),
+        (["a.json", "other/a.json", "--to", "native"], "document must be one, got 2; --job writes several as one job"),
+        (["a.json", "--to", "reinfer", "--job"], "--to must be one of modzy, edge-impulse, cognite, native with --job"),
+        (["a.json", "--to", "native", "--job-id", "7"], "--job-id must go with --job"),
+    ):
+        assert main(["convert", *arguments]) == 2
+        assert message in capsys.readouterr().err
+    assert main(["convert", "a.json", "other/a.json", "--to", "native", "--job", "-o", "job.json"]) == 2
+    assert main(["convert", "a.json", "--to", "native", "--job", "-o", "one.json"]) == 0
+    assert xplain.read("one.json").job == "1"
+    other = xplain.Results("j", [xplain.Item(name, "waiting") for name in "ab"])
+    xplain.write(other, "two.json")
+    assert main(["convert", "a.json", "two.json", "--to", "native", "--job"]) == 2
+    assert "must be an explanation to become an item of a job, got a job of 2 items" in capsys.readouterr().err
+
+
 def test_validate_prints_every_problem_with_its_place(folder, capsys):
     explain("photo0.png", "-o", "a.json")
     document = json.loads(Path("a.json").read_text())

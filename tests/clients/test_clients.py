@@ -11,8 +11,9 @@ import pytest
 
 from tests.environments import environment
 from tests.formatters import golden, ours
-from xplain.explanation import Record, Results
+from xplain.explanation import Box, Prediction, Record, Results
 from xplain.formatters import dumps, from_document, to_document
+from xplain.vendors.edge_impulse import with_truth
 
 HERE = Path(__file__).parent
 REQUIREMENTS = sorted(HERE.glob("*.txt"))
@@ -28,6 +29,9 @@ def script_of(requirements):
 def written(format, folder):
     """Write what the format's golden documents say, and explanations of our own."""
     values = {path.stem: from_document(golden.read(path)) for path in golden.of(format)} | ours.values(format)
+    if format == "edge-impulse":  # with a truth there is a job, without one a page
+        cat = Prediction("person", 1.0, region=Box(12, 18, 50, 90, "pixel"))
+        values |= {"judged": with_truth(values["gesture"], "wave"), "found": with_truth(values["street"], [cat])}
     if format == "modzy":  # the client reads jobs
         values = {name: value for name, value in values.items() if isinstance(value, Results) and value.job}
     for name, value in values.items():

@@ -2,6 +2,7 @@
 
 import copy
 
+import jsonschema
 import pytest
 
 from tests.formatters import golden
@@ -235,14 +236,104 @@ def test_own_results_keep_their_names_times_and_failures():
     assert fit(results, "cognite") == results == from_document(written)
 
 
+TIME = {"type": "integer", "minimum": 0}
+#: What the vendor's description of the API requires of a job.
+SCHEMA = jsonschema.Draft202012Validator(
+    {
+        "type": "object",
+        "required": ["status", "createdTime", "startTime", "statusTime", "jobId"],
+        "properties": {
+            "status": {"enum": ["Queued", "Running", "Completed", "Failed"]},
+            **dict.fromkeys(("createdTime", "startTime", "statusTime"), TIME),
+            "jobId": {"type": "integer"},
+            "errorMessage": {"type": "string"},
+            "items": {"type": "array", "items": {"type": "object", "required": ["fileId", "predictions"]}},
+        },
+    }
+)
+
+
 def test_losses_of_own_results_are_reported():
     waiting = Results("nightly", (Item("a.jpg", "waiting"),), finished=True)
-    with refuses(FidelityError, "job becomes '0'", "items[0] is left out"):
+    with refuses(FidelityError, "job becomes '0'"):
         to_document(waiting, "cognite")
-    assert to_document(waiting, "cognite", lossy=True)["status"] == "Failed"
+    written = to_document(waiting, "cognite", lossy=True)
+    assert (written["status"], written["errorMessage"]) == ("Failed", "no reason given")
     backwards = Results("1", (), submitted=CHANGED, started=CREATED)
     with refuses(FidelityError, "started becomes"):
         to_document(backwards, "cognite")
+
+
+def test_files_that_are_not_done_are_no_items():
+    explanation = Explanation("object-detection", Source("image"), [Prediction("person", 0.5, region=Box(0, 0, 1, 1))])
+    items = [
+        Item("a.jpg", "successful", explanation=explanation),
+        Item("b.jpg", "running"),
+        Item("c.jpg", "waiting"),
+        Item("d.jpg", "failed", error="late"),
+    ]
+    for part in (items, items[2:3], items[1:2], items[:1]):
+        results = Results("7", part, total=9)
+        written = to_document(results, "cognite", lossy=True)
+        SCHEMA.validate(written)
+        assert all("predictions" in item for item in written["items"])
+        back = from_document(written)
+        assert sorted((i.name, i.status) for i in back.items) == sorted((i.name, i.status) for i in results.items)
+    written = to_document(Results("7", items), "cognite")
+    assert [(file["fileExternalId"], file["status"]) for file in written["pendingItems"]] == [
+        ("b.jpg", "running"),
+        ("c.jpg", "waiting"),
+    ]
+    assert to_document(from_document(written), "cognite") == written
+
+
+def test_a_failed_job_of_our_own_says_why():
+    late = [Item(name, "failed", error="late") for name in ("a", "b")]
+    written = to_document(Results("7", late), "cognite")
+    assert (written["status"], written["errorMessage"]) == ("Failed", "late")
+    assert from_document(written).error is None
+    written = to_document(Results("7", [*late, Item("c", "failed", error="broken")]), "cognite")
+    assert written["errorMessage"] == "late (and 1 other errors)"
+    assert to_document(Results("7", late, error="no service"), "cognite")["errorMessage"] == "no service"
+
+
+def test_the_documented_answer_to_a_request_is_a_job():
+    answer = document("reply") | {
+        "status": "Queued",
+        "startTime": 1730204346000,
+        "items": [{"fileId": 1, "fileExternalId": "1234"}],
+        "features": ["TextDetection", "PeopleDetection"],
+        "parameters": {"textDetectionParameters": {"threshold": 0.8}},
+    }
+    results = from_document(answer)
+    assert [(item.name, item.status) for item in results.items] == [("1", "waiting")]
+    assert to_document(results, "cognite") == answer
+    (problem,) = validate(answer | {"features": ["Text"]})
+    assert problem.path == "$.features[0]"
+
+
+def test_labels_can_be_sent_to_features():
+    predictions = [Prediction(name, 0.5, region=Box(0, 0, 0.5, 0.5)) for name in ("person", "pump")]
+    explanation = Explanation("object-detection", Source("image"), predictions)
+    (item,) = to_document(explanation, "cognite", features={"person": "people"})["items"]
+    assert {key: [e["label"] for e in entries] for key, entries in item["predictions"].items()} == {
+        "peoplePredictions": ["person"],
+        "industrialObjectPredictions": ["pump"],
+    }
+    with refuses(InputError, "features['person'] must be one of 'people', 'industrialObject'", "got 'valve'"):
+        to_document(explanation, "cognite", features={"person": "valve"})
+
+
+@pytest.mark.parametrize("status", ["Queued", "Distributing", "Distributed"])
+def test_a_job_that_waits_has_nothing_done(status):
+    done = document("job") | {"status": status}
+    assert "$.items[0].predictions" in [problem.path for problem in validate(done)]
+    failed = document("reply") | {"status": status, "failedItems": [{"errorMessage": "late", "items": [{"fileId": 9}]}]}
+    (problem,) = validate(failed)
+    assert (problem.path, problem.message) == (
+        "$.failedItems",
+        f"must be empty, since the job is {status}, got 1 files",
+    )
 
 
 def test_other_tasks_and_evidence_are_refused():

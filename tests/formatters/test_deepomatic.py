@@ -228,10 +228,11 @@ class TestTasks:
 
     def test_a_task_without_data_is_a_job_of_one_item(self):
         pending = {"id": 5, "status": "pending", "error": None, "data": None}
-        assert from_document(pending) == Results("", [Item("5", "waiting")])
-        assert from_document({"task_id": "5"}) == Results("", [Item("5", "waiting")])
+        assert from_document(pending).items == (Item("5", "waiting"),)
+        (item,) = from_document({"task_id": "5"}).items
+        assert (item.name, item.status) == ("5", "waiting")
         failed = pending | {"status": "error", "error": "no image"}
-        assert from_document(failed) == Results("", [Item("5", "failed", error="no image")])
+        assert from_document(failed).items == (Item("5", "failed", error="no image"),)
         assert from_document(failed | {"error": None}).items[0].error == "no reason given"
 
     def test_a_page_is_a_job(self):
@@ -458,3 +459,88 @@ def test_reading_changes_nothing():
         read = copy.deepcopy(before)
         from_document(read)
         assert read == before
+
+
+class TestWhatIsKept:
+    @pytest.mark.parametrize("id", ["123", 123, "0123", "street-7"])
+    @pytest.mark.parametrize("more", [{}, {"status": "pending", "error": None, "data": None}])
+    def test_the_id_of_a_task_keeps_its_type(self, id, more):
+        receipt = {"task_id": id} if not more else {"id": id, **more}
+        assert to_document(from_document(receipt), "deepomatic") == receipt
+        assert to_document(from_document(to_document(from_document(receipt))), "deepomatic") == receipt
+        page = {"count": 1, "next": None, "previous": None, "results": [{"id": id, "data": None, "error": None}]}
+        page["results"][0]["status"] = "pending"
+        assert to_document(from_document(page), "deepomatic") == page
+        done = {"id": id, "status": "success", "error": None, "data": document("detection")}
+        assert to_document(from_document(done), "deepomatic") == done
+
+    def test_a_receipt_whose_task_is_done_becomes_the_task(self):
+        results = from_document({"task_id": "123"})
+        done = Item("123", "failed", error="late", attributes=results.items[0].attributes)
+        written = to_document(replace(results, items=(done,), finished=True), "deepomatic", lossy=True)
+        assert written == {"id": "123", "status": "error", "error": "late", "data": None}
+
+    @pytest.mark.parametrize(
+        "keys",
+        [
+            ("custom",),
+            ("outputs", 0, "custom"),
+            ("outputs", 0, "labels", "custom"),
+            ("outputs", 0, "labels", "predicted", 0, "custom"),
+            ("outputs", 0, "labels", "predicted", 0, "roi", "custom"),
+        ],
+    )
+    def test_unknown_keys_are_kept(self, keys):
+        changed = document("detection")
+        golden.at(changed, keys[:-1])[keys[-1]] = {"a": [5]}
+        assert to_document(from_document(changed), "deepomatic") == changed
+        task = {"id": 1, "status": "success", "error": None, "data": changed}
+        assert to_document(from_document(task), "deepomatic") == task
+
+
+REQUEST = {"inputs": [{"image": {"source": "https://example.com/dog.jpg"}}]}
+
+
+class TestRequests:
+    def test_a_request_is_a_record(self):
+        box = {"xmin": 0, "ymin": 0.25, "xmax": 0.5, "ymax": 1}
+        for request in (
+            REQUEST,
+            {**REQUEST, "show_discarded": True, "max_predictions": 10},
+            {"inputs": [{"image": {"source": "data:image/png;base64,AA==", "bbox": box}}]},
+        ):
+            record = from_document(request)
+            assert record.kind == "inference-request"
+            assert to_document(record, "deepomatic") == request
+
+    @pytest.mark.parametrize(
+        ("request_", "expected"),
+        [
+            ({**REQUEST, "max_predictions": 0}, "$.max_predictions: must be an integer >= 1, got 0"),
+            ({**REQUEST, "show_discarded": "yes"}, "$.show_discarded: must be true or false, got 'yes'"),
+            ({"inputs": [{"image": {}}]}, "$.inputs[0].image.source: must be a string, got nothing"),
+            (
+                {"inputs": [{"image": {"source": "a", "bbox": {"xmin": 2, "ymin": 0, "xmax": 1, "ymax": 1}}}]},
+                "$.inputs[0].image.bbox.xmin: must be a number from 0 to 1, got 2",
+            ),
+        ],
+    )
+    def test_what_is_wrong_is_named(self, request_, expected):
+        assert problem(request_) == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "expected"),
+    [
+        ("versions", {"count": 0}, "$.count: must be at least 2, the number of results, got 0"),
+        ("versions", {"next": "soon"}, "$.next: must be the URL of a page, got 'soon'"),
+        ("tasks", {"previous": "any text"}, "$.previous: must be the URL of a page, got 'any text'"),
+    ],
+)
+def test_a_page_counts_its_results_and_leads_to_others(name, change, expected):
+    assert problem(document(name) | change) == expected
+
+
+def test_a_version_of_a_list_is_no_document_of_its_own():
+    (listed, *_) = document("versions")["results"]
+    assert problem(listed) == "$.post_processings: must be an array, got nothing"

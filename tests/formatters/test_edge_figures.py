@@ -1,10 +1,13 @@
 """Figures that Edge Impulse's documents claim, and that follow from what else they say."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
 from tests.formatters import golden
+from tests.support import refuses
+from xplain.errors import FidelityError
 from xplain.explanation import Explanation, Item, Prediction, Results, Source, Window
 from xplain.formatters import from_document, to_document, validate
 
@@ -188,16 +191,68 @@ def test_the_figures_of_our_own_results_are_computed():
         "confusionMatrixValues": {"a": {"a": 1, "b": 1, "uncertain": 1}, "b": {"a": 1, "b": 1, "uncertain": 0}},
         "allLabels": ["a", "b"],
         "accuracyScore": 40.0,
+        "balancedAccuracyScore": pytest.approx((100 / 3 + 50) / 2),
     }
     assert written["predictions"][-1]["prediction"] == "uncertain"
-    assert from_document(written).attributes == {}
+    assert from_document(written).attributes == {FORMAT: {"accuracy": written["accuracy"]}}
 
 
-def test_without_a_truth_the_figures_are_empty():
+def test_without_a_truth_there_is_no_accuracy():
     explanation = Explanation("signal-classification", Source("signal"), [Prediction("a", 0.75)])
-    assert to_document(explanation, FORMAT)["accuracy"] == {
+    page = to_document(explanation, FORMAT)
+    assert set(page) == {"success", "result", "predictions", "totalCount"}
+    with refuses(FidelityError, "the truth, from which the accuracy of a job follows, is known of no item"):
+        to_document(explanation, FORMAT, page=False)
+    assert to_document(explanation, FORMAT, page=False, lossy=True)["accuracy"] == {
         "totalSummary": {"good": 0, "bad": 0},
         "summaryPerClass": {},
         "confusionMatrixValues": {},
         "allLabels": [],
     }
+
+
+def test_whether_a_window_is_right_is_written():
+    explanation = Explanation("signal-classification", Source("signal"), windows("ab", "aa"))
+    written = to_document(explanation, FORMAT)
+    assert [prediction["predictionCorrect"] for prediction in written["predictions"]] == [True, False]
+    assert validate(written) == []
+
+
+def test_figures_of_anomalies_are_computed():
+    truths = ["anomaly", "anomaly", "no anomaly"]
+    scores = [3.0, 1.0, 0.5]
+    items = [
+        Item(
+            f"{i}",
+            "successful",
+            explanation=Explanation(
+                "image-classification",
+                Source("image"),
+                [Prediction("anomaly", score, threshold=2.0, attributes={"expected": truth})],
+            ),
+        )
+        for i, (truth, score) in enumerate(zip(truths, scores, strict=True))
+    ]
+    figures = to_document(Results("", items), FORMAT)["accuracy"]
+    assert (figures["anomalyAccuracyScore"], figures["noAnomalyAccuracyScore"]) == (50, 100)
+    assert figures["balancedAccuracyScore"] == 75
+
+
+def test_the_error_of_a_regression_is_computed_again():
+    value = from_document(load("regression"))
+    changed = [
+        replace(
+            item,
+            explanation=replace(
+                item.explanation,
+                predictions=tuple(replace(p, score=p.score + 1) for p in item.explanation.predictions),
+            ),
+        )
+        for item in value.items
+    ]
+    written = to_document(replace(value, items=tuple(changed)), FORMAT, lossy=True)
+    predictions, results = written["predictions"], written["result"]
+    values = [score for r in results for b in r["classifications"] for w in b["result"] for score in w.values()]
+    errors = [value - float(p["label"]) for value, p in zip(values, predictions, strict=True)]
+    assert written["accuracy"]["mseScore"] == pytest.approx(sum(e * e for e in errors) / len(errors))
+    assert validate(written) == []

@@ -94,7 +94,7 @@ def test_a_decision_that_does_not_follow_from_the_scores_is_kept():
         "totalSummary": {"good": 3, "bad": 1},
         "summaryPerClass": {"idle": {"good": 1, "bad": 0}, "wave": {"good": 2, "bad": 1}},
         "confusionMatrixValues": {"idle": {"idle": 1}, "wave": {"wave": 2, "idle": 1}},
-        "allLabels": [],
+        "allLabels": ["idle", "wave"],
     }
     value = from_document(broken)
     predictions = value.items[0].explanation.predictions
@@ -333,7 +333,7 @@ def test_cells_may_be_nested_or_not():
 
 
 @pytest.mark.parametrize("name", ["gesture", "street", "anomaly", "photo"])
-def test_our_explanations_are_jobs_of_one_sample(name):
+def test_our_explanations_are_pages_of_one_sample(name):
     full = ours.values(FORMAT)[name]
     grids = [attribution for attribution in full.attributions if isinstance(attribution.evidence, Grid)]
     explanation = Explanation(full.task, full.source, full.predictions, grids)
@@ -344,9 +344,14 @@ def test_our_explanations_are_jobs_of_one_sample(name):
     assert sample["frequency"] == (explanation.source.sample_rate_hz or 0)
     assert sample["created"] == "1970-01-01T00:00:00.000Z"
     (item_read,) = from_document(written).items
-    assert [(p.name, p.score, p.region, p.threshold) for p in item_read.explanation.predictions] == [
-        (p.name, p.score, p.region, p.threshold) for p in explanation.predictions
+    size = (explanation.source.height, explanation.source.width)
+    regions = [
+        p.region.to("fraction", size) if isinstance(p.region, Box) else p.region for p in explanation.predictions
     ]
+    assert [(p.name, p.score, p.region, p.threshold) for p in item_read.explanation.predictions] == [
+        (p.name, p.score, region, p.threshold) for p, region in zip(explanation.predictions, regions, strict=True)
+    ]
+    assert not {"accuracy", "availableVariants"} & written.keys()
     assert [a.evidence for a in item_read.explanation.attributions] == [a.evidence for a in explanation.attributions]
 
 
@@ -631,8 +636,79 @@ def test_attributes_that_no_document_gave_do_no_harm(garbage):
 
 @pytest.mark.parametrize(
     "other",
-    [{"success": "yes", "result": []}, {"success": True}, {"result": {"classification": {"idle": 0.1}}}, [], None, 3],
+    [{"success": "yes", "result": []}, {"success": True}, {"result": {"classes": {"idle": 0.1}}}, [], None, 3],
 )
 def test_other_documents_are_not_claimed(other):
     with refuses(DocumentError, "exactly one of the formats"):
         sniff(other)
+
+
+# What does not hold together.
+
+
+@pytest.mark.parametrize(
+    ("name", "keys", "value", "path", "message"),
+    [
+        ("job", ("result", 0, "sample", "intervalMs"), -16, "", "must be a number of at least 0, got -16"),
+        ("job", ("result", 0, "sample", "intervalMs"), 20, "", "must be 1000 / frequency, 16, got 20"),
+        ("job", ("result", 0, "sample", "originalFrequency"), 100, ".originalIntervalMs", "must be 1000 / orig"),
+        ("job", (*BLOCK, "intervalMs"), 7, "", "must be 1000 / frequencyHz"),
+        ("job", (*BLOCK, "result", 0, "wave"), 63.8, "", "must be a confidence from 0 to 1, got 63.8"),
+        ("detection", (*BLOCK, "details", 0, "boxes", 0), [0.1, 0.1, 0.6], "", "must be an array of ymin, xmin, ymax"),
+        ("detection", (*BLOCK, "details", 0, "boxes", 0, 2), 0.05, "", "must be at least ymin, 0.1, got 0.05"),
+        ("detection", (*BLOCK, "details", 0, "labels"), [0], "", "must hold one for each of 2 boxes, got 1"),
+        ("detection", (*BLOCK, "structuredResult", 0, "mAP"), 90, "", "must be a number from 0 to 1, got 90"),
+        ("job", ("accuracy", "accuracyScore"), 500, "", "must be a number from 0 to 100, got 500"),
+        ("job", ("accuracy", "allLabels"), [], "", "must hold the labels of confusionMatrixValues, got none"),
+        ("job", ("additionalMetricsByLearnBlock", 0, "learnBlockId"), 99, "", "must be that of a learn block, got 99"),
+    ],
+)
+def test_numbers_that_do_not_go_together_are_named(name, keys, value, path, message):
+    problems = {problem.path: problem.message for problem in validate(changed(name, keys, value))}
+    place = golden.path(keys[:-1]) + path if path else golden.path(keys)
+    assert problems[place].startswith(message)
+
+
+def test_the_rounding_of_single_precision_is_no_wrong_confidence():
+    document = changed("job", (*BLOCK, "result", 0, "wave"), 1.0000001)
+    assert [p for p in validate(document) if "confidence" in p.message] == []
+
+
+@pytest.mark.parametrize("more", ["depth", "text", "content", "name"])
+def test_further_keys_of_a_size_are_no_fields_of_the_source(more):
+    document = changed("detection", ("result", 0, "sample", "imageDimensions", more), {"text": 1})
+    value = from_document(document)
+    assert (value.items[0].explanation.source.height, value.items[0].explanation.source.text) == (240, None)
+    assert to_document(value, FORMAT) == document
+
+
+def test_the_result_of_the_python_sdk_is_read():
+    document = {"result": {"classification": {"idle": 0.25, "wave": 0.75}}, "timing": {"dsp": 1, "classification": 2}}
+    assert sniff(document) == FORMAT
+    value = from_document(document)
+    assert [(p.name, p.score) for p in value.predictions] == [("wave", 0.75), ("idle", 0.25)]
+    assert to_document(value, FORMAT) == document
+    boxes = {"result": {"bounding_boxes": [{"label": "a", "value": 0.5, "x": 0, "y": 0, "width": 8, "height": 8}]}}
+    assert from_document(boxes).task == "object-detection"
+    assert to_document(from_document(boxes), FORMAT) == boxes
+
+
+def test_a_recording_keeps_its_axes_and_its_length():
+    source = Source("signal", name="a.npy", sample_rate_hz=100, content=np.zeros((2, 1000), np.float32))
+    explanation = Explanation("signal-classification", source, [Prediction("idle", 0.75)])
+    written = to_document(explanation, FORMAT)
+    sample = written["result"][0]["sample"]
+    assert sample["sensors"] == [{"name": n, "units": "N/A", "index": i} for i, n in enumerate("01")]
+    assert (sample["valuesCount"], sample["totalLengthMs"]) == (1000, 10000)
+    assert (written["predictions"][0]["startMs"], written["predictions"][0]["endMs"]) == (0, 10000)
+    assert written["result"][0]["classifications"][0]["intervalMs"] == 10000
+    back = from_document(written).items[0].explanation
+    assert (back.source.axes, back.source.readings) == (("0", "1"), 1000)
+    assert from_document(to_document(back)) == back
+
+
+def test_scores_that_are_no_confidences_are_those_of_a_regression():
+    explanation = Explanation("signal-classification", Source("signal"), [Prediction("speed", 63.8)])
+    written = to_document(explanation, FORMAT)
+    assert written["result"][0]["classifications"][0]["learnBlock"]["type"] == "keras-regression"
+    assert from_document(written).items[0].explanation.predictions[0].score == 63.8

@@ -3,6 +3,7 @@
 import importlib
 import json
 import tracemalloc
+from dataclasses import replace
 
 import jsonschema
 import pytest
@@ -12,9 +13,10 @@ from hypothesis import strategies as st
 from tests.formatters import golden, strategies
 from tests.support import examples, refuses
 from xplain.errors import DocumentError, FidelityError, InputError, UnknownNameError, XplainError
-from xplain.explanation import TASKS, Explanation, Mask, Prediction, Results, Source
+from xplain.explanation import TASKS, Explanation, Mask, Prediction, Record, Results, Source
 from xplain.formatters import (
     FORMATS,
+    conversion,
     dumps,
     fit,
     from_document,
@@ -75,6 +77,56 @@ def test_without_lossy_all_predictions_and_evidence_are_kept(format, data):
         assert (ours.target.name, ours.target.score) == (theirs.target.name, theirs.target.score)
         if isinstance(ours.evidence, Mask):
             assert ours.evidence == theirs.evidence
+
+
+TIMES = st.none() | st.sampled_from(
+    ["2026-01-02T03:04:05Z", "2026-01-02T03:04:04+00:00", "2025-01-01T00:00:00+02:00", "2026-01-02T03:04:05", "soon"]
+)
+
+
+@st.composite
+def timed(draw):
+    """Results of which the times are often in order, or against it."""
+    results = draw(strategies.results())
+    items = [replace(i, started=draw(TIMES), updated=draw(TIMES), ended=draw(TIMES)) for i in results.items]
+    return replace(results, items=tuple(items), submitted=draw(TIMES), started=draw(TIMES), ended=draw(TIMES))
+
+
+@each_format
+@given(data=st.data())
+@relaxed
+def test_any_job_is_written_or_its_task_refused(format, data):
+    results = data.draw(timed())
+    capabilities = capabilities_of(format)
+    tasks = {item.explanation.task for item in results.items if item.explanation is not None}
+    if capabilities is not None and tasks - capabilities.keys():
+        with refuses(InputError, "task must be one of"):
+            to_document(results, format, lossy=True)
+        return
+    document = to_document(results, format, lossy=True)
+    assert validate(document, format) == []
+    assert to_document(from_document(document, format), format) == document
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        Record("reinfer", "error", {"message": 5}),
+        Record("reinfer", "error", {"status": "error", "message": "late"}),
+        Record("reinfer", "validation", {"status": "ok", "validation": {}}),
+        Record("deepomatic", "version", {"spec_id": 1}),
+        Record("cognite", "request", {"items": [], "features": []}),
+        Record("cognite", "error", {"features": ["TextDetection"], "items": [{"fileId": 1}]}),
+        Record("edge-impulse", "feature-importance", {"success": True, "hasFeatureImportance": 3}),
+        Record("modzy", "job", {"jobIdentifier": "x"}),
+    ],
+    ids=lambda record: f"{record.format}-{record.kind}",
+)
+def test_records_are_read_back_before_they_are_written(record):
+    assert conversion(record, record.format).startswith("refused: ")
+    with pytest.raises(XplainError):
+        to_document(record, record.format, lossy=True)
+    assert from_document(to_document(record)) == record  # our own format holds any
 
 
 def only_xplain_errors(document, format=None):
@@ -229,6 +281,6 @@ def test_every_format_has_one_front_door(format):
     module = importlib.import_module(f"xplain.formatters.{format.replace('-', '_')}.formatter")
     for name in module.__all__:
         assert hasattr(module, name)
-    assert set(module.__all__) == {"CAPABILITIES", "HEAD", "ITEMS", "decode", "encode", "notes", "sniff"}
+    assert set(module.__all__) == {"CAPABILITIES", "HEAD", "ITEMS", "OWN", "decode", "encode", "notes", "sniff"}
     assert all(isinstance(layout, streaming.ItemLayout) for layout in module.ITEMS.values())
     assert (module.ITEMS is streaming.NO_ITEMS) == (module.HEAD is streaming.no_head)

@@ -1,5 +1,7 @@
 """Modzy's documents."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -156,7 +158,7 @@ def test_a_class_with_words_but_no_prediction_is_a_target_of_unknown_score():
         ("good", 1, 3),  # "not" is at 1, the second "good" at 3
         ("not", 1, 1),  # the position counts where the word is there
         ("GOOD", 3, 3),  # case and punctuation do not count
-        ("great", 2, 2),  # no reading fits: left as it is
+        ("bad", 2, 2),  # up to the punctuation
     ],
 )
 def test_both_readings_of_index_give_a_position(word, index, place):
@@ -239,13 +241,15 @@ def item(status="SUCCESSFUL", **more):
     return {"status": status, **more}
 
 
+TIMED = item(startTime="2026-01-02T03:04:05Z", endTime="2026-01-02T03:04:06.5Z")
 DONE = item(**{"results.json": {"data": image([[5, 2, 5]])}})
 
 
 def test_a_job_is_written_as_it_was_read():
     rewritten = to_document(from_document(document("job")), "modzy")
     assert rewritten == {**document("job"), "explained": True} | {"results": rewritten["results"]}
-    assert rewritten["results"]["a"] == document("job")["results"]["a"]
+    # The time between the start and the end is added.
+    assert rewritten["results"]["a"] == {**document("job")["results"]["a"], "elapsedTime": 876.544}
     assert list(rewritten["results"]) == ["a", "b", "c"]
     assert rewritten["submittedByKey"] == "not a real key"
 
@@ -313,7 +317,40 @@ def test_an_output_may_be_an_error():
         (job(results={"a": item(elapsedTime=-1)}), "$.results.a.elapsedTime", "must be a number from 0"),
         (job(results={"a": item(voting={"up": -1})}), "$.results.a.voting.up", "must be an integer >= 0, got -1"),
         (job(submittedByKey=1), "$.submittedByKey", "must be a string, got 1"),
-        (job(results={"a": DONE}, failures={"a": {}}), "$.items", "unique names"),
+        (job(results={"a": DONE}, failures={"a": {}}), "$.failures.a", "must be in results or in failures, got 'a' in"),
+        (job(failures={"a": item()}), "$.failures.a.status", "must be 'FAILED', as the item is one of the failures"),
+        (job(failures={"a": item("PROCESSING")}), "$.failures.a.status", "must be 'FAILED'"),
+        (
+            job(results={"a": {**DONE, "status": "FETCHING_DATA"}}),
+            "$.results.a.status",
+            "must be 'SUCCESSFUL', as there",
+        ),
+        (job(results={"a": {**DONE, "status": "FAILED"}}), "$.results.a.status", "must be 'SUCCESSFUL', as there"),
+        (
+            job(results={"a": item("PROCESSING", **{"results.json": {"error": "late"}})}),
+            "$.results.a.status",
+            "must be 'FAILED', as the output is an error",
+        ),
+        (
+            job(results={"a": DONE}, explained=False),
+            "$.explained",
+            "must be true, as there are explanations",
+        ),
+        (
+            job(results={"a": item(startTime="2026-01-02T03:04:05Z", endTime="2026-01-02T03:04:04+00:00")}),
+            "$.results.a.endTime",
+            "must be at least startTime, 2026-01-02T03:04:05Z",
+        ),
+        (
+            job(results={"a": item(startTime="2026-01-02T03:04:05Z", updateTime="2026-01-02T03:04:05+01:00")}),
+            "$.results.a.updateTime",
+            "must be at least startTime",
+        ),
+        (
+            job(results={"a": {**TIMED, "elapsedTime": 9999}}),
+            "$.results.a.elapsedTime",
+            "must be 1500, as startTime and endTime give it, got 9999",
+        ),
     ],
 )
 def test_what_is_wrong_with_a_job_is_named(broken, path, message):
@@ -426,3 +463,232 @@ def test_records_are_of_other_formats():
         to_document(Record("deepomatic", "version", {}), "modzy")
     with refuses(InputError, "format must be one that holds records of job, got 'modzy'"):
         to_document(Record("modzy", "job", {}), "modzy")
+
+
+# An output in every spelling.
+
+OBJECT = image([[5, 2, 5]], modelType="imageClassification")
+OUTPUTS = {
+    "the object in data": ("results.json", {"data": OBJECT}),
+    "the object itself": ("results.json", OBJECT),
+    "the object under any name": ("saliency", OBJECT),
+    "the object under the placeholder": ("outputName", OBJECT),
+    "a result alone": ("out.json", {"result": OBJECT["result"]}),
+    "a batch of one": ("results.json", {"predictions": [{"data": OBJECT}]}),
+    "a batch of one object": ("outputName", {"predictions": [OBJECT]}),
+}
+
+
+@pytest.mark.parametrize("spelling", OUTPUTS)
+def test_every_spelling_of_an_output_is_read_and_kept(spelling):
+    name, output = OUTPUTS[spelling]
+    fields = item(engine="e", **{name: output})
+    alone = from_document(fields)
+    (in_job,) = from_document(job(results={"a": fields})).items
+    assert alone.predictions == in_job.explanation.predictions == (TABBY,)
+    expected = () if "alone" in spelling else (Attribution(TABBY, Mask([5, 2, 5], 3, 4)),)
+    assert alone.attributions == in_job.explanation.attributions == expected
+    for written in (to_document(alone, "modzy"), to_document(from_document(job(results={"a": fields})), "modzy")):
+        (kept,) = written.get("results", {"a": written}).values()
+        assert kept[name].keys() == output.keys() if "alone" not in spelling else kept[name].keys() > output.keys()
+        assert from_document(kept) == alone
+
+
+def test_an_output_of_another_form_is_kept_and_no_explanation():
+    results = from_document(job(results={"a": item(**{"results.json": {"greeting": "hello", "n": [1]}})}))
+    assert results.items[0].explanation is None
+    assert results.items[0].status == "successful"
+    assert to_document(results, "modzy")["results"]["a"]["results.json"] == {"greeting": "hello", "n": [1]}
+    (alone,) = from_document(item(**{"out.txt": {"words": 3}})).items
+    assert alone.attributes == {"modzy": {"out.txt": {"words": 3}}}
+
+
+def test_the_input_items_object_is_a_job():
+    document = {"a.jpg": item(outputName=OBJECT), "b.jpg": item("FAILED", error="late"), "c.jpg": item("PROCESSING")}
+    results = from_document(document)
+    assert [(i.name, i.status, i.error) for i in results.items] == [
+        ("a.jpg", "successful", None),
+        ("b.jpg", "failed", "late"),
+        ("c.jpg", "running", None),
+    ]
+    assert to_document(results, "modzy") == document
+
+
+@pytest.mark.parametrize(
+    ("skeleton", "lacks"),
+    [
+        (
+            {
+                "jobIdentifier": "...",
+                "total": 1,
+                "completed": 1,
+                "failed": 0,
+                "finished": True,
+                "submittedByKey": "...",
+                "explained": True,
+                "results": {"inputName": {}},
+                "failures": {},
+            },
+            ["$.results.inputName.status"],
+        ),
+        (
+            {
+                "inputName": {
+                    "status": "...",
+                    "engine": "...",
+                    "startTime": "...",
+                    "updateTime": "...",
+                    "endTime": "...",
+                    "elapsedTime": 123,
+                    "outputName": {},
+                }
+            },
+            [f"$.inputName.{key}" for key in ("endTime", "outputName", "startTime", "status", "updateTime")],
+        ),
+        (
+            {
+                "modelType": "imageClassification",
+                "result": {"classPredictions": []},
+                "explanation": {"maskRLE": [], "dimensions": {}},
+            },
+            ["$.explanation.dimensions.height", "$.explanation.dimensions.width"],
+        ),
+        (
+            {
+                "modelType": "textClassification",
+                "result": {"classPredictions": []},
+                "explanation": {"wordImportances": {}, "explainableText": {}},
+            },
+            [],  # an empty text stands for none
+        ),
+    ],
+    ids=["results", "items", "image", "text"],
+)
+def test_what_a_printed_skeleton_lacks_is_a_problem_each(skeleton, lacks):
+    assert sorted(problem.path for problem in validate(skeleton)) == lacks
+
+
+def test_the_time_between_start_and_end_is_derived():
+    results = from_document(job(results={"a": TIMED}))
+    assert results.items[0].attributes == {}
+    assert to_document(results, "modzy")["results"]["a"]["elapsedTime"] == 1500
+    assert from_document(job(results={"a": {**TIMED, "elapsedTime": 1500}})) == results
+    rounded = from_document(job(results={"a": {**TIMED, "elapsedTime": 1499}}))
+    assert to_document(rounded, "modzy")["results"]["a"]["elapsedTime"] == 1499
+    backwards = replace(results, items=(replace(results.items[0], ended="2025-01-01T00:00:00Z"),))
+    with refuses(FidelityError, "items[0].ended is left out"):
+        to_document(backwards, "modzy")
+
+
+# Words refer to the text.
+
+
+@pytest.mark.parametrize(
+    ("words", "path", "message"),
+    [
+        ([("loved", 99)], "[0].index", "must be the index of 'loved' in explainableText, got 99"),
+        ([("loved", 2)], "[0].index", "must be the index of 'loved' in explainableText, got 2"),
+        ([("zebra", 1)], "[0].word", "must be a word of explainableText, got 'zebra'"),
+        ([("zebra", None)], "[0].word", "must be a word of explainableText, got 'zebra'"),
+        ([("lo", 1)], "[0].index", "must be the index of 'lo'"),
+        # "it" at 4 is a position, "it" as occurrence 0 is not: one document reads all its indices alike
+        ([("it", 4), ("it", 0)], "[1].index", "must be the index of 'it'"),
+    ],
+)
+def test_words_must_refer_to_the_text(words, path, message):
+    entries = [{"word": word, "score": 1, "index": index} for word, index in words]
+    (problem,) = validate(text({"joy": entries}, "I loved it and it loved me"))
+    assert problem.path == f"$.explanation.wordImportances.joy{path}"
+    assert message in problem.message
+
+
+def test_words_that_the_text_does_not_have_are_losses():
+    words = WordScores([Word("zebra", 0.5, 1), Word("loved", 0.5, 1), Word("it", 0.25, 0)])
+    explanation = Explanation(
+        "text-classification", Source("text", text="I loved it"), (JOY,), (Attribution(JOY, words),)
+    )
+    with refuses(FidelityError, "words[0] is 'zebra', which the text does not have", "words[2] has index 0"):
+        to_document(explanation, "modzy")
+    written = to_document(explanation, "modzy", lossy=True)
+    assert validate(written) == []
+    assert written["explanation"]["wordImportances"]["joy"] == [
+        {"word": "loved", "score": 0.5, "index": 1},
+        {"word": "it", "score": 0.25},
+    ]
+
+
+# Masks of any class.
+
+
+def test_a_mask_of_another_class_says_which():
+    mask = Mask([5, 2, 5], 3, 4)
+    source = Source("image", height=3, width=4)
+    fox = Prediction("fox", 0.0625)
+    attributions = (Attribution(LYNX, mask), Attribution(TABBY, mask), Attribution(fox, mask))
+    explanation = Explanation("image-classification", source, (TABBY, LYNX), attributions)
+    written = to_document(explanation, "modzy")
+    assert written["explanation"] == {
+        "maskRLE": [[5, 2, 5]] * 3,
+        "dimensions": {"height": 3, "width": 4},
+        "maskTargets": [
+            {"class": "lynx", "prediction": 1},
+            {"class": "tabby", "prediction": 0},
+            {"class": "fox", "score": 0.0625},
+        ],
+    }
+    assert from_document(written) == explanation
+
+
+def test_a_mask_of_one_of_several_detections_says_which():
+    boxes = [Prediction("cat", 0.5, region=Box(0, 0, x, 1)) for x in (0.25, 0.5)]
+    attribution = Attribution(boxes[1], Mask([5, 2, 5], 3, 4))
+    explanation = Explanation("object-detection", Source("image", height=3, width=4), boxes, (attribution,))
+    written = to_document(explanation, "modzy")
+    assert written["explanation"]["maskTargets"] == [{"class": "cat", "prediction": 1}]
+    assert from_document(written) == explanation
+
+
+@pytest.mark.parametrize(
+    ("targets", "path", "message"),
+    [
+        ([], "", "must be an array of 1, one for each mask, got an array of 0"),
+        ([{}], "[0].class", "must be a string, got nothing"),
+        ([{"class": "tabby", "prediction": 1}], "[0].prediction", "must be the index of one of 1 predictions, got 1"),
+        ([{"class": "lynx", "prediction": 0}], "[0]", "must be the class of prediction 0, 'tabby', got 'lynx'"),
+        ([{"class": "lynx", "score": "high"}], "[0].score", "must be a finite number, got 'high'"),
+    ],
+)
+def test_what_is_wrong_with_the_targets_of_masks_is_named(targets, path, message):
+    broken = image([[5, 2, 5]])
+    broken["explanation"]["maskTargets"] = targets
+    (problem,) = validate(broken)
+    assert problem.path == f"$.explanation.maskTargets{path}"
+    assert message in problem.message
+
+
+# Detections.
+
+
+def test_our_detections_are_fractions_with_the_best_score_of_each_class():
+    boxes = [("cat", 0.75, Box(10, 20, 50, 80, "pixel")), ("cat", 0.5, Box(0, 0, 200, 100, "pixel"))]
+    predictions = [Prediction(name, score, region=box) for name, score, box in boxes]
+    known = Explanation("object-detection", Source("image", height=100, width=200), predictions)
+    written = to_document(known, "modzy")
+    assert written["result"] == {
+        "detections": [
+            {"class": "cat", "score": 0.75, "xmin": 0.05, "ymin": 0.2, "xmax": 0.25, "ymax": 0.8},
+            {"class": "cat", "score": 0.5, "xmin": 0.0, "ymin": 0.0, "xmax": 1.0, "ymax": 1.0},
+        ],
+        "classPredictions": [{"class": "cat", "score": 0.75}],
+    }
+    back = from_document(written)
+    assert [prediction.region for prediction in back.predictions] == [Box(0.05, 0.2, 0.25, 0.8), Box(0, 0, 1, 1)]
+    unknown = to_document(replace(known, source=Source("image")), "modzy")
+    assert len(unknown["result"]["images"][0]["detections"]) == 2
+
+
+def test_class_predictions_that_say_more_are_predictions():
+    result = {"detections": DETECTIONS[:1], "classPredictions": [{"class": "indoors", "score": 0.5}]}
+    value = from_document({"modelType": "objectDetection", "result": result})
+    assert [(p.name, p.region is None) for p in value.predictions] == [("indoors", True), ("cat", False)]
+    assert to_document(value, "modzy")["result"] == result

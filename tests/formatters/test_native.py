@@ -209,6 +209,8 @@ def test_a_value_that_holds_itself_is_refused():
     [
         ({"shape": [1], "data": ""}, "evidence.shape: must be an array of two, got an array of 1"),
         ({"shape": [1, 1], "data": "!!!!"}, "evidence.data: must be base64"),
+        ({"shape": [1, 1], "data": "AACAPw===="}, "evidence.data: must be base64"),
+        ({"shape": [1, 1], "data": "AACAPw==AA=="}, "evidence.data: must be base64"),
         ({"shape": [1, 2], "data": "AAAAAA=="}, "evidence.data: must hold the 8 bytes of the shape, got 4"),
         ({"shape": [1, 1], "data": "AADAfw=="}, "evidence.data: must hold finite numbers, got NaN"),
         ({"shape": [1, 1], "data": "AAAA", "packing": "delta-zlib"}, "evidence.data: must be a zlib stream"),

@@ -323,6 +323,7 @@ def test_comments_are_named_by_their_uid():
     }
     again = document("comments")
     again["predictions"][0]["labels"][0]["name"] = ["Order", "Missing"]
+    again["predictions"][1] |= {"entities": [], "label_properties": []}
     assert to_document(results, "reinfer") == again
     again["predictions"][1]["uid"] = "0002"
     with refuses(DocumentError, "$.predictions[1].uid: must be the 16 hexadecimal digits of a source, a full stop and"):
@@ -442,6 +443,8 @@ def test_an_explanation_is_a_response_for_one_document():
     assert to_document(explanation, "reinfer") == {
         "status": "ok",
         "predictions": [[{"name": ["Mood", "Joy"], "probability": 0.75, "threshold": 0.5, "id": "joy"}]],
+        "entities": [[]],
+        "label_properties": [[]],
         "comments": [
             {
                 "id": "documents[0]",
@@ -465,12 +468,16 @@ def test_the_name_of_a_job_and_of_its_items_are_kept():
         Results("", (), error="503"),
         Results("predict-comments", ()),
     ):
-        assert from_document(to_document(results, "reinfer")) == results
+        document = to_document(results, "reinfer")
+        assert from_document(document) == results
+        assert "comments" not in document  # names alone make none
+        assert document.get("names", []) == [item.name for item in results.items]
     uids = ["18ba5ce699f8da1f.1", "18ba5ce699f8da1f.2"]
     renamed = Results(
         "predict-comments", [Item(u, "successful", explanation=i.explanation) for u, i in zip(uids, items, strict=True)]
     )
-    assert to_document(renamed, "reinfer")["predictions"] == [{"uid": uid, "labels": []} for uid in uids]
+    empty = {"labels": [], "entities": [], "label_properties": []}
+    assert to_document(renamed, "reinfer")["predictions"] == [{"uid": uid, **empty} for uid in uids]
     with_text = [Item(uids[0], "successful", explanation=Explanation("text-classification", Source("text", text="a")))]
     written = to_document(Results("predict-comments", with_text), "reinfer")
     assert (written["predictions"], written["job"]) == ([[]], "predict-comments")
@@ -691,3 +698,16 @@ def test_records_are_written_as_they_stand():
     record = from_document(document("validation"))
     assert record == Record("reinfer", "validation", copy.deepcopy(document("validation")))
     assert to_document(record, "reinfer") == document("validation")
+
+
+@pytest.mark.parametrize(
+    ("names", "path", "message"),
+    [
+        (["a"], "$.names", "must be an array of 2, as many as predictions, got an array of 1"),
+        (["a", "a"], "$.names[1]", "must be a name of its own, got 'a'"),
+        (["a", 5], "$.names[1]", "must be a string, got 5"),
+    ],
+)
+def test_what_is_wrong_with_names_is_named(names, path, message):
+    (problem,) = validate({"status": "ok", "predictions": [[], []], "model": None, "names": names})
+    assert (problem.path, problem.message) == (path, message)

@@ -216,9 +216,32 @@ def test_a_request_with_raw_emails_is_recognised_by_its_tag_or_by_an_email():
     request = document("raw_emails_request")
     del request["transform_tag"]
     assert [str(problem) for problem in validate(request)] == ["$.transform_tag: must be a string, got nothing"]
-    request = document("raw_emails_request") | {"documents": []}
-    assert from_document(request).kind == "predict-raw-emails-request"
-    assert from_document({"documents": []}).kind == "predict-request"
+    for request in (document("raw_emails_request") | {"documents": []}, {"documents": []}, {"uids": []}):
+        (problem,) = validate(request)
+        assert problem.message == "must be an array that is not empty, got an array of 0"
+
+
+@pytest.mark.parametrize(
+    ("change", "path", "message"),
+    [
+        ({"num_labels": 4}, "$.validation.num_labels", "must be 3, the number of labels, got 4"),
+        (
+            {"labels": [{"name": "A > B", "parts": ["A", "B"]}], "num_labels": 1, "num_red_labels": 0},
+            "$.validation.labels",
+            "must list 'A' too, the parent of 'A > B'",
+        ),
+        (
+            {"labels": [{"name": "A", "parts": ["A"]}] * 2, "num_labels": 2},
+            "$.validation.labels[1].name",
+            "must be listed once, got 'A'",
+        ),
+    ],
+)
+def test_the_taxonomy_of_a_validation_is_whole(change, path, message):
+    broken = document("validation")
+    broken["validation"] |= change
+    (problem,) = validate(broken)
+    assert (problem.path, problem.message) == (path, message)
 
 
 @pytest.mark.parametrize(

@@ -73,3 +73,17 @@ def test_a_split_pair_is_refused_since_json_would_join_it():
 def test_what_json_has_not_is_refused(value):
     with refuses(InputError, "document must hold finite JSON values"):
         dumps({"value": value})
+
+
+@pytest.mark.parametrize("number", ["1e400", "-1E+999", "9" * 400 + ".0", "0.1e1000"])
+def test_infinity_is_no_json_however_it_is_spelled(number):
+    with refuses(DocumentError, "$.a[1]: must be a finite number, got one beyond the largest float"):
+        loads(f'{{"a": [1e308, {number}]}}')
+    assert loads('{"a": [1e308, 1e-400, "1e400"]}') == {"a": [1e308, 0.0, "1e400"]}
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16-le", "utf-32-le"])
+def test_surrogates_are_no_text(encoding):
+    with refuses(DocumentError, f"must be {encoding} text"):
+        loads('["a\ud800"]'.encode(encoding, "surrogatepass"))
+    assert loads('["\\ud800"]'.encode(encoding)) == ["\ud800"]

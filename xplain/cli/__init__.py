@@ -253,10 +253,23 @@ def _add_render(commands: _Commands) -> None:
 
 
 def _add_convert(commands: _Commands) -> None:
-    parser = _command(commands, "convert", "xplain.cli.documents:convert", "write a document in another format")
-    parser.add_argument("document", metavar="DOCUMENT", help="document, or - for standard input")
+    parser = _command(
+        commands,
+        "convert",
+        "xplain.cli.documents:convert",
+        "write a document in another format, or several explanations as a job",
+        "Example: xplain convert cat.json dog.json --to modzy --job -o job.json",
+    )
+    parser.add_argument("documents", nargs="+", metavar="DOCUMENT", help="document, or - for standard input")
     parser.add_argument("--to", required=True, help="format wanted, see 'xplain formats'")
-    parser.add_argument("--from", dest="format", help="format of the document (default: recognised)")
+    parser.add_argument("--from", dest="format", help="format of the documents (default: recognised)")
+    parser.add_argument(
+        "--job",
+        action="store_true",
+        help="write explanations as one job, whose items are named as their files without the ending (modzy, "
+        "edge-impulse, cognite, native)",
+    )
+    parser.add_argument("--job-id", metavar="ID", help="name of the job (default: 1)")
     _add_masks(parser)
     parser.add_argument("--lossy", action="store_true", help="drop what the format cannot hold")
     parser.add_argument("-o", "--output", default="-", metavar="OUT", help="file, or - for standard output (default)")

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from xplain.renderers import JobPage, Picture, TextPicture
 
 
+_JOB_FORMATS = ("modzy", "edge-impulse", "cognite", "native")  # those whose jobs hold named items
 _STYLE = ("alpha", "text", "signal")  # arguments of `render` that are passed on as they are
 
 
@@ -151,8 +152,20 @@ def _picture(arguments: argparse.Namespace) -> tuple[Picture | TextPicture | Job
 
 
 def convert(arguments: argparse.Namespace) -> int:
-    """Write a document in another format; a job to a .jsonl file a line for each item, 1 if some cannot be written."""
-    subject = _with_masks(load(arguments.document, arguments.format), arguments.keep, arguments.threshold)
+    """Write a document in another format, or several explanations as a job.
+
+    A job to a .jsonl file becomes a line for each item; the status is 1 if some cannot be written.
+    """
+    names = arguments.documents
+    if arguments.job_id is not None and not arguments.job:
+        raise InputError("--job-id must go with --job, got no --job")
+    if arguments.job:
+        subject: Explanation | Results | Record = _job(names, arguments)
+    elif len(names) == 1:
+        subject = load(names[0], arguments.format)
+    else:
+        raise InputError(f"document must be one, got {len(names)}; --job writes several as one job")
+    subject = _with_masks(subject, arguments.keep, arguments.threshold)
     if isinstance(subject, Results) and arguments.output.lower().endswith(".jsonl"):
         encoded = [_encode_item(item, arguments) for item in subject.items]
         streams.write_bytes(arguments.output, [line for line in encoded if line], force=arguments.force)
@@ -170,6 +183,31 @@ def _encode_item(item: Item, arguments: argparse.Namespace) -> bytes:
     except XplainError as error:
         streams.note(f"error: {item.name}: {error}")
         return b""
+
+
+def _job(names: Sequence[str], arguments: argparse.Namespace) -> Results:
+    """Read explanations as the items of a job, named as their files without the ending."""
+    if arguments.to in formatters.FORMATS and arguments.to not in _JOB_FORMATS:
+        raise InputError(f"--to must be one of {', '.join(_JOB_FORMATS)} with --job, got {arguments.to!r}")
+    items: dict[str, Item] = {}
+    files_of: dict[str, str] = {}
+    for name in names:
+        stem = Path(name).stem
+        if stem in items:
+            raise InputError(f"document must have a name of its own with --job, got {files_of[stem]!r} and {name!r}")
+        files_of[stem] = name
+        items[stem] = _item(stem, name, load(name, arguments.format))
+    return Results("1" if arguments.job_id is None else arguments.job_id, tuple(items.values()))
+
+
+def _item(stem: str, name: str, subject: Explanation | Results | Record) -> Item:
+    """Return an explanation, or the only item of a job, as an item of another job."""
+    if isinstance(subject, Explanation):
+        return Item(stem, "successful", explanation=subject)
+    if isinstance(subject, Results) and len(subject.items) == 1:
+        return replace(subject.items[0], name=stem)
+    kind = f"a record, {subject.kind}" if isinstance(subject, Record) else f"a job of {len(subject.items)} items"
+    raise InputError(f"document must be an explanation to become an item of a job, got {kind}: {name!r}")
 
 
 def validate(arguments: argparse.Namespace) -> int:

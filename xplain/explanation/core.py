@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from xplain import _check
-from xplain._value import checked, value
+from xplain._value import checked, put, value
 from xplain.errors import InputError
 from xplain.explanation.evidence import Evidence, Heatmap, Mask
 from xplain.explanation.regions import Box, Part, Polygon, Span, Window
@@ -121,6 +121,10 @@ class Source:
         Named parts of the text, in order and without overlaps.
     sample_rate_hz : float, optional
         Readings per second of a signal.
+    axes : sequence of str, optional
+        Names of the axes of a signal; numbers from 0 where the content is known and they have no names.
+    readings : int, optional
+        Readings on each axis of a signal; those of the content if that is known.
     content : array_like, optional
         The decoded input, in memory so that the explanation can be drawn; never written to a document and not
         compared. uint8 (height, width, 3) RGB for an image, float32 (axes, time) for a signal.
@@ -134,6 +138,8 @@ class Source:
     text: str | None = checked(_check.string, default=None, kw_only=True)
     parts: tuple[Part, ...] = checked(_check.tuple_of, kind=Part, default=(), kw_only=True)
     sample_rate_hz: float | None = checked(_rate, default=None, kw_only=True)
+    axes: tuple[str, ...] = checked(_check.tuple_of, kind=str, default=(), kw_only=True)
+    readings: int | None = checked(_check.integer, least=0, default=None, kw_only=True)
     content: npt.NDArray[Any] | None = checked(_read_only, default=None, kw_only=True, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -141,7 +147,19 @@ class Source:
             raise InputError(
                 f"Source.height and Source.width must be given together, got {self.height} and {self.width}"
             )
+        if self.kind == "signal" and self.content is not None and self.content.ndim == 2:
+            self._describe_signal(*self.content.shape)
         self._check_parts()
+
+    def _describe_signal(self, axes: int, readings: int) -> None:
+        """Take the axes and the length of a signal from its content."""
+        if not self.axes:
+            put(self, "axes", tuple(map(str, range(axes))))
+        if self.readings is None:
+            put(self, "readings", readings)
+        if (len(self.axes), self.readings) != (axes, readings):
+            got = f"{len(self.axes)} axes of {self.readings}"
+            raise InputError(f"Source.content must be {got} readings, got {axes} axes of {readings}")
 
     def _check_parts(self) -> None:
         previous_stop, names = 0, set()

@@ -29,6 +29,7 @@ class SplitText:
     def __init__(self, text: str) -> None:
         matches = list(re.finditer(r"\S+", text))
         self._text = text
+        self._folded = text.casefold()
         self._words = [_bare(match[0]) for match in matches]
         self._ranges = [match.span() for match in matches]
         self._occurrences: dict[str, list[int]] = {}
@@ -39,17 +40,31 @@ class SplitText:
         """Whether the word at this index is ``word``, ignoring case and punctuation around it."""
         return index < len(self._words) and self._words[index] == _bare(word)
 
-    def place(self, word: str, index: int) -> int:
-        """Resolve the index of a document to an index in ``text.split()``.
+    def holds(self, word: str) -> bool:
+        """Whether ``word`` is in the text, ignoring case."""
+        return word.casefold() in self._folded
+
+    def position(self, word: str, index: int) -> int | None:
+        """Return an index in ``text.split()`` if ``word`` is there, whole or cut off at punctuation; else None."""
+        if self.has(word, index):
+            return index
+        is_part = index < len(self._words) and _is_part(_bare(word), self._words[index])
+        return index if is_part else None
+
+    def occurrence(self, word: str, number: int) -> int | None:
+        """Return the index in ``text.split()`` of the occurrence of ``word`` with a number from 0; None without one."""
+        occurrences = self._occurrences.get(_bare(word), [])
+        return occurrences[number] if number < len(occurrences) else None
+
+    def place(self, word: str, index: int) -> int | None:
+        """Resolve the index of a document to an index in ``text.split()``; None if the word is not there.
 
         "The index of the occurrence of the word in the text split on white space" can mean (i) an index in
         ``text.split()`` or (ii) the number of the occurrence of this word. (i) is assumed, unless another word is there
         and (ii) leads to the right word.
         """
-        if self.has(word, index):
-            return index
-        occurrences = self._occurrences.get(_bare(word), [])
-        return occurrences[index] if index < len(occurrences) else index
+        position = self.position(word, index)
+        return self.occurrence(word, index) if position is None else position
 
     def range(self, word: str, index: int) -> tuple[int, int]:
         """Return the code points of ``word`` in the word at this index; all of the latter if it is spelt otherwise."""
@@ -67,3 +82,8 @@ def _bare(word: str) -> str:
     """Return a word for comparison: case-folded, without punctuation around it unless it is nothing else."""
     letters = [i for i, character in enumerate(word) if character.isalnum()]
     return (word[letters[0] : letters[-1] + 1] if letters else word).casefold()
+
+
+def _is_part(part: str, word: str) -> bool:
+    """Whether a word holds another that ends where punctuation or the word does: "don" in "don't"."""
+    return bool(part) and re.search(rf"(?<!\w){re.escape(part)}(?!\w)", word) is not None

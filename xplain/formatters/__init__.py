@@ -29,9 +29,9 @@ from xplain.errors import DocumentError, FidelityError, InputError, UnknownNameE
 from xplain.explanation import Explanation, Item, Record, Results
 from xplain.explanation.notes import Notes, NotesOf, merge
 from xplain.formatters.core import fit as fitting
-from xplain.formatters.core import streaming, wire
+from xplain.formatters.core import own, streaming, wire
 from xplain.formatters.core.fit import Capabilities, Value
-from xplain.formatters.core.losses import differences, group_alike
+from xplain.formatters.core.losses import group_alike, losses_of
 from xplain.formatters.core.places import At, Problem
 from xplain.formatters.core.text import dumps, loads
 
@@ -68,9 +68,14 @@ FORMATS: Mapping[str, str] = MappingProxyType(
 """Name and summary of each format."""
 
 
+_NATIVE = "native"
+
+
 class _Formatter(Protocol):
     """What the module ``formatter`` of a format defines."""
 
+    #: Readers of the attributes that the format's readers set.
+    OWN: own.Own
     #: What the format holds of each task; None is everything.
     CAPABILITIES: Mapping[str, Capabilities] | None
     #: Where documents of jobs hold items; `streaming.NO_ITEMS` for a format without jobs.
@@ -81,7 +86,7 @@ class _Formatter(Protocol):
     sniff: Callable[[Any], bool]
     #: Reads a document.
     decode: wire.Reader[Value]
-    #: Writes a fitted value; its other parameters are the options of the format.
+    #: Writes a fitted value; its other parameters are the options of the format, and ``lossy`` if it asks for that.
     encode: Callable[..., dict[str, Any]]
     #: Says in words of no vendor what the format keeps in ``attributes``; malformed extras make no note.
     notes: NotesOf
@@ -90,6 +95,22 @@ class _Formatter(Protocol):
 def _formatter(format: str) -> _Formatter:
     _check.known("format", format, FORMATS)
     return cast(_Formatter, importlib.import_module(f"{__name__}.{format.replace('-', '_')}.formatter"))
+
+
+def _decoder(format: str) -> wire.Reader[Value]:
+    """Return the reader of a format's documents; ours also checks the attributes of vendors."""
+    decode = _formatter(format).decode
+    return own.checked(decode, _own) if format == _NATIVE else decode
+
+
+def _layouts(format: str) -> Mapping[str, streaming.ItemLayout]:
+    """Return where a format's documents hold items, whose readers check what `_decoder` checks."""
+    layouts = _formatter(format).ITEMS
+    return own.checked_layouts(layouts, _own) if format == _NATIVE else layouts
+
+
+def _own() -> dict[str, own.Own]:
+    return {name: _formatter(name).OWN for name in FORMATS if name != _NATIVE}
 
 
 def fit(value: Value, format: str, *, lossy: bool = False, **options: Any) -> Value:
@@ -107,10 +128,18 @@ def fit(value: Value, format: str, *, lossy: bool = False, **options: Any) -> Va
     """
     formatter = _formatter(format)
 
+    options = _with_lossy(formatter, options, lossy)
+
     def round_trip(value: Value) -> Value:
         return wire.read(formatter.decode, formatter.encode(value, **options), format)
 
-    return fitting.fit(value, formatter.CAPABILITIES, format=format, lossy=lossy, round_trip=round_trip)
+    fitted = fitting.fit(value, formatter.CAPABILITIES, format=format, lossy=lossy, round_trip=round_trip)
+    if format != _NATIVE or isinstance(fitted, Record):
+        return fitted
+    typed, losses = own.cut(fitted, _own())
+    if losses and not lossy:
+        raise FidelityError(format, group_alike(losses))
+    return typed
 
 
 def to_document(explanation: Value, format: str = "native", *, lossy: bool = False, **options: Any) -> dict[str, Any]:
@@ -127,6 +156,8 @@ def to_document(explanation: Value, format: str = "native", *, lossy: bool = Fal
         source, the numbers of labels) does not count as a loss: a vendor's document is a message, not an archive.
     **options
         Options of the format. native: ``quantize`` (8 or 16 bits for each element of a heat map; exact if left out).
+        modzy: ``edge``. edge-impulse: ``level``, ``page``, ``project``, ``block``, ``title``, ``created``. Their
+        formatters document them.
 
     Returns
     -------
@@ -153,11 +184,21 @@ def to_document(explanation: Value, format: str = "native", *, lossy: bool = Fal
     if not isinstance(explanation, (Explanation, Results, Record)):
         raise InputError(f"explanation must be an Explanation, Results or Record, got {type(explanation).__name__}")
     lossy = _check.boolean("lossy", lossy)
-    known = list(inspect.signature(formatter.encode).parameters)[1:]
+    known = [name for name in _parameters(formatter)[1:] if name != "lossy"]
     for option in options:
         if option not in known:
             raise UnknownNameError(f"option of format {format!r}", option, known)
-    return formatter.encode(fit(explanation, format, lossy=lossy, **options), **options)
+    fitted = fit(explanation, format, lossy=lossy, **options)
+    return formatter.encode(fitted, **_with_lossy(formatter, options, lossy))
+
+
+def _parameters(formatter: _Formatter) -> list[str]:
+    return list(inspect.signature(formatter.encode).parameters)
+
+
+def _with_lossy(formatter: _Formatter, options: dict[str, Any], lossy: bool) -> dict[str, Any]:
+    """Return the options of a format, and whether losses are accepted if its writer asks."""
+    return {**options, "lossy": lossy} if "lossy" in _parameters(formatter) else options
 
 
 def conversion(value: Value, format: str) -> str:
@@ -183,7 +224,7 @@ def conversion(value: Value, format: str) -> str:
         return "lossy: " + "; ".join(error.losses)
     except XplainError as error:
         return f"refused: {error}"
-    metadata = group_alike(differences(value, back))
+    metadata = group_alike(losses_of(value, back))
     return "lossy: metadata: " + "; ".join(metadata) if metadata else "equal"
 
 
@@ -215,7 +256,7 @@ def from_document(document: Any, format: str | None = None) -> Value:
     0.5
     """
     format = sniff(document) if format is None else format
-    return wire.read(_formatter(format).decode, document, format)
+    return wire.read(_decoder(format), document, format)
 
 
 def notes(value: Value) -> Notes:
@@ -245,7 +286,7 @@ def notes(value: Value) -> Notes:
 
 
 def read_items(open: streaming.Open, format: str | None = None) -> Iterator[Item]:
-    """Read the items of a job one at a time.
+    """Read the items of a job one at a time; a job whose items do not stand in one place is read whole.
 
     Parameters
     ----------
@@ -262,10 +303,26 @@ def read_items(open: streaming.Open, format: str | None = None) -> Iterator[Item
     Raises
     ------
     DocumentError
-        At once, if the document is of no format or holds no items; while items are read, if one is wrong.
+        At once, if the document is of no format or is no job; while items are read, if one is wrong.
     """
-    format, head = _read_job_head(open, format)
-    return streaming.iterate_items(open, head, _formatter(format).ITEMS, format)
+    if streaming.is_object(open):
+        found, head = _read_head(open, format)
+        if _is_job(found, head):
+            return streaming.iterate_items(open, head, _layouts(found), found)
+    return iter(_read_whole(open, format).items)
+
+
+def _read_whole(open: streaming.Open, format: str | None) -> Results:
+    """Read a job whose items do not stand in one place of its document."""
+    with open() as file:
+        document = loads(file.read())
+    format = sniff(document) if format is None else format
+    value = from_document(document, format)
+    if isinstance(value, Results):
+        return value
+    keys = " or ".join(_formatter(format).ITEMS) or "a job"
+    got = f"a record, {value.kind}" if isinstance(value, Record) else "an explanation"
+    raise DocumentError(f"must hold items ({keys}) to be read one at a time, got {got}", format=format)
 
 
 def holds_items(open: streaming.Open, format: str | None = None) -> bool:
@@ -283,7 +340,11 @@ def holds_items(open: streaming.Open, format: str | None = None) -> bool:
     """
     if not streaming.is_object(open):
         return False
-    format, head = _read_head(open, format)
+    return _is_job(*_read_head(open, format))
+
+
+def _is_job(format: str, head: dict[str, Any]) -> bool:
+    """Whether a document whose head (`_read_head`) is known is a job whose items stand in one place."""
     formatter = _formatter(format)
     lists = (isinstance(head.get(key), dict if layout.named else list) for key, layout in formatter.ITEMS.items())
     return any(lists) and not wire.problems(formatter.HEAD, head)
@@ -312,7 +373,7 @@ def read_outline(open: streaming.Open, format: str | None = None) -> Results:
     formatter = _formatter(format)
     items = tuple(
         replace(item, explanation=None, attributes={})
-        for item in streaming.iterate_items(open, head, formatter.ITEMS, format)
+        for item in streaming.iterate_items(open, head, _layouts(format), format)
     )
 
     def outline(at: At) -> Results:
@@ -372,7 +433,7 @@ def validate(document: Any, format: str | None = None) -> list[Problem]:
             format = sniff(document)
         except DocumentError as error:
             return [Problem(error.path, error.message)]
-    return wire.problems(_formatter(format).decode, document)
+    return wire.problems(_decoder(format), document)
 
 
 def validate_text(text: str | bytes, format: str | None = None) -> list[Problem]:

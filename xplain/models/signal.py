@@ -201,6 +201,7 @@ class SignalClassifier(Classifier):
             name=loaded.name,
             sha256=loaded.sha256,
             sample_rate_hz=self.sample_rate_hz,
+            axes=self.axes or (),
             content=values,
         )
         starts = tuple(masks.starts(values.shape[1], self.window, self.stride).tolist())

@@ -64,6 +64,8 @@ class LabelValidation:
 class Validation:
     """Validation statistics of a model; see the module for which formulas are inferred.
 
+    `xplain.vendors.reinfer.validation_response` writes them as the vendor's service does.
+
     Parameters
     ----------
     labels : tuple of LabelValidation

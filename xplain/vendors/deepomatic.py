@@ -59,7 +59,8 @@ def postprocess(
 
     Notes
     -----
-    `xplain.models.raw.steps` documents the arithmetic, and which of it is inferred.
+    `xplain.models.raw.steps` documents the arithmetic, and which of it is inferred. A label is present if its score is
+    at least its threshold: the vendor's API reference says "greater", the tests of its Python client say "at least".
 
     Examples
     --------

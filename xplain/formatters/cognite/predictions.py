@@ -172,6 +172,9 @@ FEATURES: dict[str, Reader[dict[str, Any]]] = {
 }
 """Reader of one prediction of each feature."""
 
+OBJECT_FEATURES = [name for name, read in FEATURES.items() if read is _object]
+"""Features whose entries need a label and a geometry alone."""
+
 PARAMETERS: Reader[dict[str, Any]] = keep(
     {
         _parameters_key(feature): optional(keep({**_THRESHOLD, **_FEATURE_PARAMETERS.get(feature, {})}))

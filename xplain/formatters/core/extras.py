@@ -14,6 +14,9 @@ from typing import Any
 from xplain.explanation import Explanation, Item, Prediction, Results
 from xplain.formatters.core.wire import Reader, problems
 
+UNIT = "boxUnit"
+"""Key of the extras of an image for the unit of the boxes in its document, if that is not the format's own."""
+
 
 def extras_of(
     attributes: Mapping[str, Any], format: str, readers: Mapping[str, Reader[Any]] | None = None

@@ -16,6 +16,7 @@ the extras of another vendor's document (``attributes``) are not.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
@@ -37,13 +38,14 @@ from xplain.explanation import (
     Results,
     Source,
     Span,
+    Window,
     Word,
     WordScores,
 )
 from xplain.explanation.parts import in_part, in_text
 from xplain.explanation.words import SplitText
-from xplain.formatters.core.extras import without_attributes, without_extras
-from xplain.formatters.core.losses import differences, group_alike, with_plain_json
+from xplain.formatters.core.extras import UNIT, extras_of, without_attributes, without_extras
+from xplain.formatters.core.losses import group_alike, losses_of, with_plain_json
 
 Value = Explanation | Results | Record
 
@@ -58,9 +60,9 @@ class Capabilities:
         Kind of the source.
     evidence : tuple of type
         Kinds of evidence.
-    explains : {"first", "label", "prediction"}
-        How the target of evidence is told: not at all (it explains the first prediction), by its label (once for each
-        label), or by its prediction.
+    explains : {"label", "prediction", "any"}
+        How the target of evidence is told: by its label (once for each label), by its prediction, or so that it may
+        also be none of the predictions.
     text : bool
         Whether the explained text and its parts are written.
     part : str, optional
@@ -68,13 +70,19 @@ class Capabilities:
         has none. Spans are then in code points of their part, and words are located by their offsets instead of their
         index.
     described : tuple of str
-        Other fields of the source that are written, of ``name``, ``sha256``, ``height``, ``width``, ``sample_rate_hz``.
+        Other fields of the source that are written, of ``name``, ``sha256``, ``height``, ``width``, ``sample_rate_hz``,
+        ``axes``, ``readings``.
     paths : bool
         Whether a label may be a path; else its levels are joined to one name.
     regions : tuple of type
         Kinds of region that a prediction may have. If Box is one, a Mask or Polygon that is not is reduced to its box.
     unit : {"fraction", "pixel"}, optional
         Unit of the coordinates of boxes and polygons; None is either.
+    other_unit : bool
+        Whether coordinates may stay in the other unit: where the size of the image, and so the conversion, is not
+        known, and where the document that they were read from had them in it.
+    windows : bool
+        Whether a prediction without a region is written with the window of the whole recording, where that is known.
     threshold : bool
         Whether a prediction's threshold is written.
     ids : tuple of type
@@ -85,13 +93,15 @@ class Capabilities:
 
     source: str
     evidence: tuple[type, ...] = ()
-    explains: Literal["first", "label", "prediction"] = "first"
+    explains: Literal["label", "prediction", "any"] = "any"
     text: bool = False
     part: str | None = None
     described: tuple[str, ...] = ()
     paths: bool = False
     regions: tuple[type, ...] = ()
     unit: Literal["fraction", "pixel"] | None = None
+    other_unit: bool = False
+    windows: bool = False
     threshold: bool = False
     ids: tuple[type, ...] = ()
     attributes: tuple[str, ...] | Literal[True] = ()
@@ -139,16 +149,24 @@ def fit(
     if isinstance(value, Record):
         if value.format != format:
             raise InputError(f"format must be that of the {value.kind}, {value.format!r}, or 'native', got {format!r}")
+        if round_trip is not None:
+            _check_record(value, round_trip(value))
         return value
     losses: list[str] = []
     fitted = _fit_value(value, capabilities, format, losses)
     if round_trip is not None:
         written, fitted = _write_and_read(fitted, round_trip, format, losses)
         # A document may have one place for both the name of an item and that of its source: the item's name wins.
-        losses += [loss for loss in differences(written, fitted) if not loss.split()[0].endswith("source.name")]
+        losses += [loss for loss in losses_of(written, fitted) if not loss.split()[0].endswith("source.name")]
     if losses and not lossy:
         raise FidelityError(format, group_alike(losses))
     return fitted
+
+
+def _check_record(record: Record, back: Value) -> None:
+    """Refuse a record whose fields are not those of its kind."""
+    if not isinstance(back, Record) or back.kind != record.kind:
+        raise InputError(f"Record.kind must be that of its fields, got {record.kind!r}")
 
 
 def _write_and_read(
@@ -209,7 +227,8 @@ def _fit_explanation(
     if explanation.task not in capabilities:
         tasks = ", ".join(map(repr, capabilities))
         raise InputError(f"{prefix}task must be one of {tasks} to be written as {format!r}, got {explanation.task!r}")
-    fitter = _Fitter(capabilities[explanation.task], explanation.source)
+    unit = extras_of(explanation.attributes, format).get(UNIT)
+    fitter = _Fitter(capabilities[explanation.task], explanation.source, unit)
     fitted = fitter.fit(explanation)
     losses += [prefix + loss for loss in fitter.losses]
     return replace(fitted, attributes=_fit_attributes(explanation.attributes, format, losses, prefix))
@@ -221,6 +240,8 @@ class _Fitter:
 
     capabilities: Capabilities
     source: Source
+    #: Unit of the boxes of the document that the explanation was read from.
+    unit: Any = None
     losses: list[str] = field(default_factory=list)
     predictions: list[Prediction] = field(default_factory=list)
     attributions: list[Attribution] = field(default_factory=list)
@@ -262,7 +283,7 @@ class _Fitter:
 
     def fit_region(self, region: Region | None, path: str) -> Region | None:
         if region is None:
-            return None
+            return self.whole_recording() if self.capabilities.windows else None
         regions = self.capabilities.regions
         if isinstance(region, regions):
             return self.count_in_part(region, path) if isinstance(region, Span) else self.convert_unit(region, path)
@@ -273,12 +294,22 @@ class _Fitter:
         self.losses.append(f"{path} is a {kind}, which cannot be held")
         return None
 
+    def whole_recording(self) -> Window | None:
+        """Return the window of the whole recording; None if its length or its rate is not known."""
+        readings, rate = self.source.readings, self.source.sample_rate_hz
+        end = 1000 * readings / rate if readings and rate else math.inf
+        return Window(0.0, end) if end < math.inf else None
+
     def convert_unit(self, region: Region, path: str) -> Region | None:
         """Convert coordinates to the unit of the format."""
         unit = self.capabilities.unit
         if not isinstance(region, (Box, Polygon)) or unit is None or region.unit == unit:
             return region
+        if self.capabilities.other_unit and self.unit == region.unit:
+            return region
         if not self.source.height or not self.source.width:
+            if self.capabilities.other_unit:
+                return region
             self.losses.append(f"{path} is in unit {region.unit!r}, and the size of the image is not known")
             return None
         return region.to(unit, (self.source.height, self.source.width))
@@ -317,7 +348,7 @@ class _Fitter:
             # The losses of this prediction were reported among the predictions.
             del self.losses[reported:]
         choose_target = {
-            "first": self.first_target,
+            "any": self.any_target,
             "label": self.labelled_target,
             "prediction": self.predicted_target,
         }[self.capabilities.explains]
@@ -342,11 +373,14 @@ class _Fitter:
             return WordScores(tuple(word for word in fitted if word is not None))
         return evidence
 
-    def index_word(self, word: Word, path: str, words: SplitText | None) -> Word:
+    def index_word(self, word: Word, path: str, words: SplitText | None) -> Word | None:
         """Keep a word's index alone, which locates it together with the text."""
+        if words is not None and not words.holds(word.text):
+            self.losses.append(f"{path} is {word.text!r:.60}, which the text does not have")
+            return None
         if word.index is None and word.start is not None:
             self.losses.append(f"{path} has a place in the text but no index")
-        if word.index is not None and words is not None and words.place(word.text, word.index) != word.index:
+        if word.index is not None and words is not None and words.position(word.text, word.index) is None:
             self.losses.append(f"{path} has index {word.index}, where the text does not have {word.text!r}")
             return Word(word.text, word.score)
         return Word(word.text, word.score, word.index)
@@ -374,12 +408,9 @@ class _Fitter:
             self.losses.append(f"{path} has index {word.index}, where the text has {located.index}")
         return located
 
-    def first_target(self, target: Prediction, path: str) -> Prediction | None:
-        """Accept the first prediction only: the document does not say what its evidence explains."""
-        if self.predictions and target == self.predictions[0]:
-            return target
-        self.losses.append(f"{path} explains {target.name!r}, which is not the first prediction")
-        return None
+    def any_target(self, target: Prediction, path: str) -> Prediction | None:
+        """Accept any target."""
+        return target
 
     def predicted_target(self, target: Prediction, path: str) -> Prediction | None:
         """Accept any of the predictions."""

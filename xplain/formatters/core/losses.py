@@ -25,10 +25,23 @@ _MAX_LISTED = 3
 #: Fields that hold times, which have more than one spelling.
 _TIMES = ("submitted", "started", "updated", "ended")
 #: Fields that a format may require: a value where there was None is no loss.
-_FILLED_IN = ("id", "threshold")
+_FILLED_IN = ("id", "threshold", "readings", "started")
+#: What a document may say besides: attributes of values, and of a source.
+_ADDED = re.compile(r"(\S*\b)?(attributes\S* is added|source\.axes\[\d+\] is added)")
 
 
 # Differences.
+
+
+def losses_of(before: Any, after: Any) -> list[str]:
+    """List what a value loses; what is added beside it (attributes, axes of a signal) is no loss.
+
+    Examples
+    --------
+    >>> losses_of(Prediction("cat", 0.5), Prediction("cat", 0.25, attributes={"correct": True}))
+    ['score becomes 0.25']
+    """
+    return [loss for loss in differences(before, after) if not _ADDED.fullmatch(loss)]
 
 
 def differences(before: Any, after: Any, path: str = "") -> list[str]:

@@ -91,7 +91,7 @@ def read_head(open: Open, streamed: Collection[str]) -> dict[str, Any]:
 
 
 def iterate_items(open: Open, head: dict[str, Any], layouts: Mapping[str, ItemLayout], format: str) -> Iterator[Item]:
-    """Yield the items of a document whose head (`read_head`) is known."""
+    """Yield the items of a document whose head (`read_head`) is known, in the order of the layouts."""
     job = At(head)
     readers: dict[str, Reader[Any]] = {}
     for key, layout in layouts.items():
@@ -100,18 +100,21 @@ def iterate_items(open: Open, head: dict[str, Any], layouts: Mapping[str, ItemLa
             raise DocumentError(f"must be an {expected}", path=job[key].path, format=format)
         readers[key] = read_at(layout.reader, job, format)
     names: set[str] = set()
-    with open() as file:
-        for key, element, value in iterate_members(file, layouts):
-            if element is None:
-                continue
-            at = At(value, job[key], element)
-            items = read_at(readers[key], at, format)
-            for item in items if isinstance(items, tuple) else (items,):
-                if item.name in names:
-                    message = f"must have a name of its own, got {item.name!r} again"
-                    raise DocumentError(message, path=at.path, format=format)
-                names.add(item.name)
-                yield item
+    in_order = [key for key in head if key in layouts] == [key for key in layouts if key in head]
+    # Items come in the order of the layouts: where the file has another one, it is read once for each.
+    for keys in [set(layouts)] if in_order else [{key} for key in layouts]:
+        with open() as file:
+            for key, element, value in iterate_members(file, layouts):
+                if element is None or key not in keys:
+                    continue
+                at = At(value, job[key], element)
+                items = read_at(readers[key], at, format)
+                for item in items if isinstance(items, tuple) else (items,):
+                    if item.name in names:
+                        message = f"must have a name of its own, got {item.name!r} again"
+                        raise DocumentError(message, path=at.path, format=format)
+                    names.add(item.name)
+                    yield item
 
 
 def iterate_members(file: BinaryIO, streamed: Collection[str]) -> Iterator[Member]:
@@ -166,7 +169,7 @@ class _Text:
         self._file = file
         start = file.read(4)  # as much as it takes to tell the encoding
         encoding = json.detect_encoding(start)
-        self._decoder = codecs.getincrementaldecoder(encoding)("surrogatepass")
+        self._decoder = codecs.getincrementaldecoder(encoding)()
         self._text = ""
         self._position = 0
         self._dropped = 0
@@ -251,9 +254,9 @@ class _Text:
             if len(self._text) - self._position > MAX_VALUE:
                 raise DocumentError(f"must be at most {MAX_VALUE} characters long, got more", path=place.path)
             self._grow()
-        self._position = end
+        start, self._position = self._position, end
         try:
-            strict.check(value)
+            strict.check(value, self._text, start, end)
         except DocumentError as error:
             raise DocumentError(error.message, path=place.path + error.path.removeprefix("$")) from None
         return value

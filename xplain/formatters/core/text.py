@@ -1,20 +1,25 @@
 """JSON text to documents and back: strict, bounded and deterministic.
 
 Python's `json` accepts more than JSON (NaN) and less than this library needs to say about it (where a key is repeated).
-So its decoder is used with hooks that find both.
+So its decoder is used with hooks that find both. A number beyond the largest float, which Python reads as infinity, is
+found afterwards, where the text has one that may be.
 """
 
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections import Counter
+from collections.abc import Iterator
 from typing import Any, NoReturn
 
 from xplain.errors import DocumentError, InputError
 from xplain.formatters.core.places import At
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
+#: What a number beyond the largest float has: an exponent of three digits, or 300 digits.
+_HUGE = re.compile(r"[eE]\+?[0-9]{3}|[0-9]{300}")
 #: Two code points that, escaped, would be read back as one character.
 _SPLIT_PAIR = re.compile("[\ud800-\udbff][\udc00-\udfff]")
 
@@ -28,7 +33,8 @@ def loads(text: str | bytes, format: str | None = None) -> Any:
     Parameters
     ----------
     text : str or bytes
-        JSON; bytes are UTF-8 (UTF-16 and UTF-32 are recognised), with or without a byte order mark.
+        JSON; bytes are UTF-8 (UTF-16 and UTF-32 are recognised), with or without a byte order mark. In bytes, a lone
+        surrogate must be escaped.
     format : str, optional
         The format that is expected, for messages.
 
@@ -109,10 +115,14 @@ class StrictDecoder:
             self._repeated.append((value, Counter(key for key, _ in members).most_common(1)[0][0]))
         return value
 
-    def check(self, document: Any) -> None:
-        """Refuse the value just decoded if a key occurred twice in one of its objects."""
+    def check(self, document: Any, text: str, start: int = 0, end: int | None = None) -> None:
+        """Refuse the value just decoded from a stretch of text: for a repeated key, or a number that is infinite."""
         if self._repeated:
             raise _repeated_key(document, self._repeated)
+        if _HUGE.search(text, start, len(text) if end is None else end):
+            for at in _walk(document):
+                if isinstance(at.value, float) and math.isinf(at.value):
+                    raise DocumentError("must be a finite number, got one beyond the largest float", path=at.path)
 
 
 def as_document_error(error: Exception) -> DocumentError:
@@ -134,11 +144,11 @@ def _parse(text: str | bytes) -> Any:
     strict = StrictDecoder()
     try:
         if isinstance(text, bytes):
-            text = text.decode(json.detect_encoding(text), "surrogatepass")
+            text = text.decode(json.detect_encoding(text))
         document = strict.decoder.decode(text.removeprefix("\ufeff"))
     except (ValueError, RecursionError) as error:
         raise as_document_error(error) from None
-    strict.check(document)
+    strict.check(document, text)
     return document
 
 
@@ -150,13 +160,19 @@ def _repeated_key(document: Any, repeated: list[tuple[dict[str, Any], str]]) -> 
     """Return the error for the first repeated key, with its path."""
     # The first value of a repeated key is gone, with all objects in it. The object that repeats the key is there.
     keys = {id(value): key for value, key in repeated}
+    for at in _walk(document):
+        if id(at.value) in keys:
+            return DocumentError("must be given once, got it twice", path=at[keys[id(at.value)]].path)
+    return DocumentError("must hold each key once, got one twice")
+
+
+def _walk(document: Any) -> Iterator[At]:
+    """Yield every place of a document, in its order."""
     stack = [At(document)]
     while stack:
         at = stack.pop()
-        if id(at.value) in keys:
-            return DocumentError("must be given once, got it twice", path=at[keys[id(at.value)]].path)
+        yield at
         if isinstance(at.value, dict):
             stack += [at[key] for key in reversed(at.value)]
         elif isinstance(at.value, list):
             stack += [at[i] for i in reversed(range(len(at.value)))]
-    return DocumentError("must hold each key once, got one twice")

@@ -31,6 +31,9 @@ Reader = Callable[[At], T]
 MAX_DEPTH = 64
 """How deeply free-form values (attributes, options) may be nested; far below the interpreter's recursion limit."""
 
+#: How deeply what is kept of a vendor's document may be nested: in attributes, it is nested in further objects.
+_MAX_KEPT = 48
+
 #: What the check of a `Scalar` returns for a value that it refuses.
 WRONG: Any = object()
 
@@ -378,7 +381,7 @@ def keep(known: Mapping[str, Reader[Any]], but: Collection[str] = ()) -> Reader[
         checks = [(reader, at[key]) for key, reader in known.items() if key in document or key in required]
         if not keys and not checks:
             return {}
-        values = _read_all(iter([*checks, *((_read_json, at[key]) for key in keys)]))[len(checks) :]
+        values = _read_all(iter([*checks, *((_read_kept, at[key]) for key in keys)]))[len(checks) :]
         return {
             key: value
             for key, value in zip(keys, values, strict=True)
@@ -405,7 +408,11 @@ def json_object(at: At) -> dict[str, Any]:
     return fields
 
 
-def _read_json(at: At, depth: int = 0) -> Any:
+def _read_kept(at: At) -> Any:
+    return _read_json(at, most=_MAX_KEPT)
+
+
+def _read_json(at: At, depth: int = 0, most: int = MAX_DEPTH) -> Any:
     value = at.value.item() if isinstance(at.value, np.generic) else at.value
     if value is None or isinstance(value, bool):
         return value
@@ -416,11 +423,11 @@ def _read_json(at: At, depth: int = 0) -> Any:
         return int(value)
     if isinstance(value, float) and math.isfinite(value):
         return float(value)
-    if depth > MAX_DEPTH:
-        raise Rejected([Problem(at.path, f"must be nested at most {MAX_DEPTH} deep, got more")])
+    if depth > most:
+        raise Rejected([Problem(at.path, f"must be nested at most {most} deep, got more")])
 
     def read_inner(inner: At) -> Any:
-        return _read_json(inner, depth + 1)
+        return _read_json(inner, depth + 1, most)
 
     if isinstance(value, (list, tuple)):
         return _read_all((read_inner, at[i]) for i in range(len(value)))

@@ -18,11 +18,13 @@ the boxes do (predictions with one region id are alternatives for one region), a
 ``sequence_time`` in a video. An inference without predictions is taken for a detector's.
 
 A task that is a document of its own is an explanation if it has data, with its other fields in
-``attributes["deepomatic"]["task"]``, and a job of one item otherwise. A page or an array of tasks is a job whose items
-are named by the ids of the tasks. An array of inferences, as the vendor's command line writes them to files, is a job
-too. Specifications, versions, post_processings and pages of them are records with unchanged fields.
+``attributes["deepomatic"]["task"]``, and a job of one item otherwise, as is the receipt for a task,
+``{"task_id": "123"}``. A page or an array of tasks is a job whose items are named by the ids of the tasks. An array of
+inferences, as the vendor's command line writes them to files, is a job too. Requests for an inference, specifications,
+versions, post_processings and pages of them are records with unchanged fields.
 
-On writing, labels without an id get one, and an unknown threshold becomes 0.
+On writing, labels without an id get one, and an unknown threshold becomes 0. The id of a task is of the type that was
+read; one of our own is a number if the item's name spells one. Unknown fields are kept.
 """
 
 from __future__ import annotations
@@ -30,10 +32,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from xplain.errors import DocumentError, InputError
+from xplain.errors import DocumentError
 from xplain.explanation import Box, Explanation, Item, Record, Results
 from xplain.formatters.core.extras import attributes_of, extras_of
 from xplain.formatters.core.fit import Capabilities, Value
+from xplain.formatters.core.own import Own
 from xplain.formatters.core.places import At
 from xplain.formatters.core.streaming import NO_ITEMS, no_head
 from xplain.formatters.core.wire import (
@@ -43,21 +46,41 @@ from xplain.formatters.core.wire import (
     choice,
     either,
     integer,
+    listing,
     mapping,
     nullable,
     optional,
-    read,
     record,
     string,
 )
 from xplain.formatters.deepomatic.inferences import ATTRIBUTES, FORMAT, encode_data, read_data
 from xplain.formatters.deepomatic.notes import notes
-from xplain.formatters.deepomatic.objects import is_specification, is_version, read_page, read_record
+from xplain.formatters.deepomatic.objects import (
+    is_request,
+    is_specification,
+    is_version,
+    page_url,
+    read_page,
+    read_record,
+    read_request,
+)
 
-__all__ = ["CAPABILITIES", "HEAD", "ITEMS", "decode", "encode", "notes", "sniff"]
+__all__ = ["CAPABILITIES", "HEAD", "ITEMS", "OWN", "decode", "encode", "notes", "sniff"]
 
 #: The format knows no jobs.
 ITEMS, HEAD = NO_ITEMS, no_head
+
+OWN: Own = {
+    "next": string,
+    "previous": string,
+    "task": record(dict, id=either("an integer or a string", integer(), string)),
+    "outputs": listing,
+    "id": string,
+    "single": choice("receipt", "task"),
+    "more": mapping,
+    "extra": mapping,
+}
+"""Readers of our attributes."""
 
 CAPABILITIES = {
     "image-classification": Capabilities(source="image", threshold=True, ids=(int,), attributes=ATTRIBUTES),
@@ -72,6 +95,8 @@ _STATUS_OF_TASK = {ours: theirs for theirs, ours in _STATUSES.items()} | {"runni
 _PREDICTION_LISTS = {"predicted", "discarded"}
 _OTHER_OUTPUTS = {"text", "scalar", "tensors"}
 _NO_REASON = "no reason given"
+#: Key of our attributes of a job that was read from a task, or a receipt, that was a document of its own.
+_SINGLE = "single"
 _MAX_DIGITS = 19  # of an integer of 64 bits
 
 
@@ -89,6 +114,7 @@ def sniff(document: Any) -> bool:
         or _is_task(document)
         or is_specification(document)
         or is_version(document)
+        or is_request(document)
         or (isinstance(document.get("results"), list) and {"count", "next", "previous"} <= document.keys())
     )
 
@@ -117,23 +143,21 @@ def _is_inference(value: Any) -> bool:
 # Reading.
 
 
-def _item(
-    id: str, status: str, explanation: Explanation | None, error: str | None, rest: dict[str, Any] | None = None
-) -> Item:
+def _item(id: int | str, status: str, explanation: Explanation | None, error: str | None, rest: dict[str, Any]) -> Item:
     if status == "error":
         error = error or _NO_REASON
+    # A string that spells a number stays one.
+    extras = {**rest, "id": id} if _number_or_name(str(id)) != id else rest
     return Item(
-        id,
+        str(id),
         _STATUSES[status],
         explanation=explanation,
         error=error,
-        attributes=attributes_of(rest, FORMAT),
+        attributes=attributes_of(extras, FORMAT),
     )
 
 
-def _task_id(at: At) -> str:
-    """Read the id of a task: a number, or a string in some documents."""
-    return str(either("an integer >= 0 or a string", integer(0), string)(at))
+_task_id = either("an integer >= 0 or a string", integer(0), string)
 
 
 _TASK_FIELDS = {
@@ -151,16 +175,23 @@ def _read_item(at: At) -> Item:
     fields = mapping(at)
     if "outputs" in fields and "status" not in fields:
         name = str(at.key) if fields.get("location") is None else string(at["location"])
-        return Item(name, "successful", explanation=read_data(at))
-    is_receipt = "task_id" in fields and "id" not in fields
-    return (_READ_RECEIPT if is_receipt else _READ_TASK)(at)
+        return Item(name, "successful", explanation=read_data(At(_without_location(fields), at.parent, at.key)))
+    return (_READ_RECEIPT if "task_id" in fields and "id" not in fields else _READ_TASK)(at)
+
+
+def _is_receipt(fields: dict[str, Any]) -> bool:
+    return "task_id" in fields and "id" not in fields and "status" not in fields
+
+
+def _without_location(fields: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in fields.items() if key != "location"}
 
 
 def _read_task(at: At) -> Explanation | Results:
-    """Read a task that is a whole document."""
+    """Read a task that is a whole document, or the receipt for one."""
     item = _read_item(at)
     if item.status != "successful" or item.explanation is None:
-        return Results("", (item,))
+        return Results("", (item,), attributes={FORMAT: {_SINGLE: "receipt" if _is_receipt(at.value) else "task"}})
     task = {"id": _number_or_name(item.name), **extras_of(item.attributes, FORMAT)}
     extras = {**extras_of(item.explanation.attributes, FORMAT), "task": task}
     return replace(item.explanation, attributes=attributes_of(extras, FORMAT))
@@ -184,7 +215,7 @@ def _page(results: tuple[Item, ...], count: int, next: str | None, previous: str
 
 
 _READ_PAGE: Reader[Results] = record(
-    _page, results=array(_read_item), count=integer(0), next=nullable(string), previous=nullable(string)
+    _page, results=array(_read_item), count=integer(0), next=nullable(page_url), previous=nullable(page_url)
 )
 
 
@@ -200,6 +231,8 @@ def decode(at: At) -> Value:
         return read_record(at)
     if "status" in fields or "task_id" in fields:
         return _read_task(at)
+    if is_request(fields):
+        return read_request(at)
     if "outputs" in fields:
         return read_data(at)
     raise at.rejected("an inference, a task, a specification, a version or a page of them")
@@ -214,17 +247,8 @@ def _is_record(element: Any) -> bool:
 
 
 def encode(value: Value) -> dict[str, Any]:
-    """Write a fitted explanation as an inference or its task, and results as a page of tasks.
-
-    Raises
-    ------
-    DocumentError, InputError
-        If the fields of a record are not those of its kind.
-    """
+    """Write a fitted explanation as an inference or its task, and results as a page of tasks."""
     if isinstance(value, Record):
-        checked = read(decode, value.fields, FORMAT)
-        if not isinstance(checked, Record) or checked.kind != value.kind:
-            raise InputError(f"Record.kind must be that of its fields, got {value.kind!r}")
         return value.fields
     if isinstance(value, Explanation):
         task = extras_of(value.attributes, FORMAT).get("task")
@@ -232,13 +256,28 @@ def encode(value: Value) -> dict[str, Any]:
             return encode_data(value)
         return {**task, "status": "success", "error": None, "data": encode_data(value)}
     extras = extras_of(value.attributes, FORMAT)
+    if len(value.items) == 1 and extras.get(_SINGLE) in ("receipt", "task"):
+        (item,) = value.items
+        is_receipt = extras[_SINGLE] == "receipt" and item.status == "waiting"
+        return _encode_receipt(item) if is_receipt else _encode_task(item)
     urls = {key: url if isinstance(url := extras.get(key), str) else None for key in ("next", "previous")}
     return {"count": value.total, **urls, "results": [_encode_task(item) for item in value.items]}
 
 
+def _encode_receipt(item: Item) -> dict[str, Any]:
+    more = {key: value for key, value in extras_of(item.attributes, FORMAT).items() if key != "id"}
+    return {"task_id": _id_of(item), **more}
+
+
+def _id_of(item: Item) -> int | str:
+    """Return the id of a task, of the type that was read."""
+    id = extras_of(item.attributes, FORMAT).get("id")
+    return id if isinstance(id, str) and id == item.name else _number_or_name(item.name)
+
+
 def _encode_task(item: Item) -> dict[str, Any]:
     fields = {
-        "id": _number_or_name(item.name),
+        "id": _id_of(item),
         "status": _STATUS_OF_TASK[item.status],
         "error": item.error,
         "data": None if item.explanation is None else encode_data(item.explanation),

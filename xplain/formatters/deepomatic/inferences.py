@@ -2,7 +2,11 @@
 
 `read_data` reads an inference as an explanation, `encode_data` writes it. Numbers that follow from the predictions
 themselves (of regions, of the first output) are not kept when reading and are counted again when writing; only numbers
-that say more are attributes of a prediction.
+that say more are attributes of a prediction. Unknown fields are kept: those of the document under ``extra``, those of
+an output and of its ``labels`` under ``more``, by its index, those of a prediction and its roi in its own ``extra``.
+
+A label is present if its score is at least its threshold. The vendor's API reference says "greater", and the tests of
+its Python client say "at least", which counts here.
 """
 
 from __future__ import annotations
@@ -15,6 +19,7 @@ from typing import Any
 from xplain.errors import DocumentError
 from xplain.explanation import Box, Explanation, Prediction, Source
 from xplain.formatters.core.extras import attributes_of, extras_of
+from xplain.formatters.core.lookup import fields_at, value_at
 from xplain.formatters.core.places import At, Rejected
 from xplain.formatters.core.wire import (
     Field,
@@ -31,12 +36,13 @@ from xplain.formatters.core.wire import (
 )
 
 FORMAT = "deepomatic"
-ATTRIBUTES = ("output", "region_id", "sequence_index", "sequence_time")
-"""Attributes of predictions: the index of its output unless that is 0, and fields of the document."""
+ATTRIBUTES = ("output", "region_id", "sequence_index", "sequence_time", "extra")
+"""Attributes of predictions: the index of its output unless that is 0, fields of the document, and its unknown ones."""
 
 MAX_OUTPUTS = 256  # of a specification
 MAX_UINT32 = 2**32 - 1  # numbers are uint32 in the vendor's protocol buffers
 MAX_SECONDS = 1e12  # position in a video: a bound that only nonsense exceeds
+_FIELDS = {"label_id", "label_name", "score", "threshold", "roi", "sequence_index", "sequence_time"}  # of a prediction
 ROUNDING = 1e-6  # scores and corners are single precision, and may leave 0..1 by its rounding error
 
 
@@ -66,8 +72,8 @@ _BOX = record(
     x1=Field(_fraction, "xmax"),
     y1=Field(_fraction, "ymax"),
 )
-_ROI: Reader[tuple[int, Box]] = record(
-    lambda region_id, box: (region_id, box), region_id=uint32, box=Field(_BOX, "bbox")
+_ROI: Reader[tuple[int, Box, dict[str, Any]]] = record(
+    lambda region_id, box, rest: (region_id, box, rest), rest={}, region_id=uint32, box=Field(_BOX, "bbox")
 )
 
 
@@ -76,20 +82,24 @@ def _prediction(
     score: float,
     threshold: float,
     id: int,
-    roi: tuple[int, Box] | None,
+    roi: tuple[int, Box, dict[str, Any]] | None,
     sequence_index: int | None,
     sequence_time: float | None,
+    rest: dict[str, Any],
 ) -> tuple[Prediction, int | None]:
     """Return a prediction and the number of its region."""
     frame = {"sequence_index": sequence_index, "sequence_time": sequence_time}
-    attributes = {name: value for name, value in frame.items() if value is not None}
-    region_id, box = roi or (None, None)
+    attributes: dict[str, Any] = {name: value for name, value in frame.items() if value is not None}
+    region_id, box, of_roi = roi or (None, None, None)
+    unknown = {**rest, **({"roi": of_roi} if of_roi else {})}
+    attributes |= {"extra": unknown} if unknown else {}
     return Prediction((label,), score, region=box, threshold=threshold, id=id, attributes=attributes), region_id
 
 
 _PREDICTIONS: Reader[tuple[tuple[Prediction, int | None], ...]] = array(
     record(
         _prediction,
+        rest={},
         label=Field(string, "label_name"),
         score=_fraction,
         threshold=_fraction,
@@ -102,9 +112,11 @@ _PREDICTIONS: Reader[tuple[tuple[Prediction, int | None], ...]] = array(
 
 
 def _labels(
-    predicted: Sequence[tuple[Prediction, int | None]], discarded: Sequence[tuple[Prediction, int | None]]
-) -> tuple[Prediction, ...]:
-    """Return the predictions of one output, after a check that each is in the right list."""
+    predicted: Sequence[tuple[Prediction, int | None]],
+    discarded: Sequence[tuple[Prediction, int | None]],
+    rest: dict[str, Any],
+) -> tuple[tuple[Prediction, ...], dict[str, Any]]:
+    """Return the predictions of one output, after a check that each is in the right list, and its unknown fields."""
     for name, expects_predicted, pairs in (("predicted", True, predicted), ("discarded", False, discarded)):
         for i, (prediction, _) in enumerate(pairs):
             if _is_predicted(prediction) != expects_predicted:
@@ -112,12 +124,12 @@ def _labels(
                 raise DocumentError(f"must be {expected}, got {prediction.score}", path=f"$.{name}[{i}].score")
     predictions = [prediction for prediction, _ in (*predicted, *discarded)]
     region_ids = [region_id for _, region_id in (*predicted, *discarded)]
-    if region_ids == _region_ids(predictions):  # they follow from the boxes
-        return tuple(predictions)
-    return tuple(
-        prediction if region_id is None else _with_attributes(prediction, region_id=region_id)
-        for prediction, region_id in zip(predictions, region_ids, strict=True)
-    )
+    if region_ids != _region_ids(predictions):  # else they follow from the boxes
+        predictions = [
+            prediction if region_id is None else _with_attributes(prediction, region_id=region_id)
+            for prediction, region_id in zip(predictions, region_ids, strict=True)
+        ]
+    return tuple(predictions), rest
 
 
 _TENSOR: Reader[dict[str, Any]] = record(
@@ -138,37 +150,43 @@ _OTHER_OUTPUTS: dict[str, Reader[Any]] = {
 }
 _OUTPUT = exactly_one(
     {
-        "labels": record(_labels, predicted=nullable(_PREDICTIONS, ()), discarded=nullable(_PREDICTIONS, ())),
+        "labels": record(_labels, rest={}, predicted=nullable(_PREDICTIONS, ()), discarded=nullable(_PREDICTIONS, ())),
         **_OTHER_OUTPUTS,
     }
 )
 
 
-def _outputs(at: At) -> tuple[tuple[str, Any], ...]:
-    """Read each output as its kind and its value."""
+def _outputs(at: At) -> tuple[tuple[str, Any, dict[str, Any]], ...]:
+    """Read each output as its kind, its value and its unknown fields."""
     outputs = array(_OUTPUT)(at)
     if len(outputs) > MAX_OUTPUTS:
         raise at.rejected(f"an array of at most {MAX_OUTPUTS}")
-    return outputs
+    unknown = array(keep({}, but=("labels", *_OTHER_OUTPUTS)))(at)
+    return tuple((kind, value, rest) for (kind, value), rest in zip(outputs, unknown, strict=True))
 
 
-def _explanation(outputs: Sequence[tuple[str, Any]]) -> Explanation:
+def _explanation(outputs: Sequence[tuple[str, Any, dict[str, Any]]], rest: dict[str, Any]) -> Explanation:
     predictions: list[Prediction] = []
     others: list[dict[str, Any] | None] = []
+    more: dict[str, Any] = {}
     implied = 1  # how many outputs would be written for the predictions alone
-    for index, (kind, value) in enumerate(outputs):
+    for index, (kind, value, of_output) in enumerate(outputs):
         others.append(None if kind == "labels" else {kind: value})
-        if kind == "labels" and value:
-            predictions += [_with_attributes(prediction, output=index) if index else prediction for prediction in value]
+        found, of_labels = value if kind == "labels" else ((), {})
+        if found:
+            predictions += [_with_attributes(prediction, output=index) if index else prediction for prediction in found]
             implied = index + 1
-    extras = {"outputs": others} if others != [None] * implied else {}
+        unknown = {key: fields for key, fields in (("output", of_output), ("labels", of_labels)) if fields}
+        more |= {str(index): unknown} if unknown else {}
+    extras: dict[str, Any] = {"outputs": others} if others != [None] * implied else {}
+    extras |= {key: fields for key, fields in (("more", more), ("extra", rest)) if fields}
     # A document without predictions is a detector's, of an empty scene: a classifier has a score for every label.
     has_boxes = any(prediction.region is not None for prediction in predictions) or not predictions
     task = "object-detection" if has_boxes else "image-classification"
     return Explanation(task, Source("image"), tuple(predictions), attributes=attributes_of(extras, FORMAT))
 
 
-read_data: Reader[Explanation] = record(_explanation, outputs=_outputs)
+read_data: Reader[Explanation] = record(_explanation, rest={}, outputs=_outputs)
 """Read an inference, which is also the data of a task."""
 
 
@@ -185,13 +203,24 @@ def encode_data(explanation: Explanation) -> dict[str, Any]:
     for prediction in explanation.predictions:
         index = _number_attribute(prediction, "output", MAX_OUTPUTS - 1) or 0
         by_output.setdefault(index, []).append(prediction)
-    others = _other_outputs(extras_of(explanation.attributes, FORMAT))
+    extras = extras_of(explanation.attributes, FORMAT)
+    others = _other_outputs(extras)
     label_ids = _label_ids(explanation.predictions)
     outputs = []
     for index in range(max(len(others), *(i + 1 for i in by_output), 0)):
         other = others[index] if index < len(others) and index not in by_output else None
-        outputs.append(other or {"labels": _encode_labels(by_output.get(index, []), label_ids)})
-    return {"outputs": outputs}
+        written = other or {"labels": _encode_labels(by_output.get(index, []), label_ids)}
+        outputs.append(_with_unknown(written, value_at(extras, "more", str(index))))
+    return {**fields_at(extras, "extra"), "outputs": outputs}
+
+
+def _with_unknown(output: dict[str, Any], unknown: Any) -> dict[str, Any]:
+    """Add the unknown fields of an output and of its labels."""
+    kinds = ("labels", *_OTHER_OUTPUTS)
+    more = {key: value for key, value in fields_at(unknown, "output").items() if key not in kinds}
+    if "labels" in output:
+        output = {"labels": {**fields_at(unknown, "labels"), **output["labels"]}}
+    return {**more, **output}
 
 
 def _other_outputs(extras: dict[str, Any]) -> list[dict[str, Any] | None]:
@@ -223,10 +252,12 @@ def _encode_labels(predictions: list[Prediction], label_ids: dict[str, int]) -> 
             "threshold": prediction.threshold,
         }
         entry |= _frame(prediction)
+        unknown = fields_at(prediction.attributes, "extra")
+        entry = {**{key: value for key, value in unknown.items() if key not in _FIELDS}, **entry}
         if isinstance(prediction.region, Box):
             box = prediction.region
             corners = {"xmin": box.x0, "ymin": box.y0, "xmax": box.x1, "ymax": box.y1}
-            entry["roi"] = {"region_id": region_id, "bbox": corners}
+            entry["roi"] = {**fields_at(unknown, "roi"), "region_id": region_id, "bbox": corners}
         lists["predicted" if _is_predicted(prediction) else "discarded"].append(entry)
     return lists
 

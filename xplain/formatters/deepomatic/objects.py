@@ -6,6 +6,7 @@ belong to are in its specification, so a document alone cannot show whether the 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -34,6 +35,8 @@ from xplain.formatters.core.wire import (
 from xplain.formatters.deepomatic.inferences import FORMAT, uint32
 
 _FRACTION = between(0, 1)
+#: An absolute URL, or one that is relative to the server.
+_URL = re.compile(r"(https?://[^\s/]+|/)\S*|\?\S+")
 _ID = either("an integer >= 0 or a string", integer(0), string)
 
 
@@ -181,6 +184,13 @@ def read_record(at: At) -> Record:
     return (_READ_VERSION if is_whole_version else _READ_POST_PROCESSINGS)(at)
 
 
+def page_url(at: At) -> str:
+    """Read the URL of another page of a list."""
+    if not _URL.fullmatch(string(at)):
+        raise at.rejected("the URL of a page")
+    return string(at)
+
+
 def read_page(at: At) -> Record:
     """Read a page of specifications or of versions."""
     has_versions = any(is_version(element) for element in listing(at["results"]))
@@ -188,11 +198,48 @@ def read_page(at: At) -> Record:
     results = array(keep(_LISTED_VERSION if has_versions else _LISTED_SPECIFICATION))
     page: dict[str, Reader[Any]] = {
         "count": integer(0),
-        "next": nullable(string),
-        "previous": nullable(string),
+        "next": nullable(page_url),
+        "previous": nullable(page_url),
         "results": results,
     }
-    return _record(kind, page)(at)
+    read = _record(kind, page)(at)
+    if at.value["count"] < len(at.value["results"]):
+        raise at["count"].rejected(f"at least {len(at.value['results'])}, the number of results")
+    return read
+
+
+# Requests for an inference.
+
+_CORNER = between(0, 1)
+_IMAGE = keep(
+    {
+        "source": string,
+        "bbox": nullable(keep(dict.fromkeys(("xmin", "ymin", "xmax", "ymax"), _CORNER))),
+        "polygon": nullable(array(keep({"x": _CORNER, "y": _CORNER}))),
+        "crop_uniform_background": nullable(boolean),
+    }
+)
+
+
+def is_request(value: Any) -> bool:
+    """Whether an object looks like a request for an inference."""
+    inputs = value.get("inputs") if isinstance(value, dict) else None
+    return isinstance(inputs, list) and bool(inputs) and isinstance(inputs[0], dict) and "image" in inputs[0]
+
+
+def read_request(at: At) -> Record:
+    """Read a request for an inference."""
+    return _READ_REQUEST(at)
+
+
+_READ_REQUEST = _record(
+    "inference-request",
+    {
+        "inputs": array(keep({"image": _IMAGE})),
+        "show_discarded": nullable(boolean),
+        "max_predictions": nullable(integer(1)),
+    },
+)
 
 
 def mismatches(version: Mapping[str, Any], specification: Mapping[str, Any]) -> list[Problem]:

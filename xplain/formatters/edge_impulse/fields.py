@@ -12,11 +12,13 @@ from collections.abc import Callable
 from typing import Any
 
 from xplain.errors import DocumentError
+from xplain.explanation.outcomes import ANOMALY
 from xplain.formatters.core.places import At
 from xplain.formatters.core.wire import (
     Field,
     Reader,
     array,
+    between,
     boolean,
     choice,
     either,
@@ -36,6 +38,9 @@ Json = dict[str, Any]
 
 #: Integers of more bits have no exact float.
 _MAX_BITS = 53
+#: Relative difference between a rate and the interval between readings that is rounding only.
+_RATE_TOLERANCE = 0.01
+_ROUNDING = 1e-6
 
 
 # Combining readers.
@@ -115,6 +120,17 @@ def extent(at: At) -> float:
     return value
 
 
+def _read_corners(at: At) -> list[float]:
+    """Read the upper, left, lower and right edge of a box."""
+    if not isinstance(at.value, list) or len(at.value) != 4:
+        raise at.rejected("an array of ymin, xmin, ymax and xmax")
+    corners = [number(at[i]) for i in range(4)]
+    for first, last, axis in ((0, 2, "y"), (1, 3, "x")):
+        if corners[last] < corners[first]:
+            raise at[last].rejected(f"at least {axis}min, {corners[first]!r}")
+    return corners
+
+
 def _read_rectangle(at: At) -> list[float]:
     """Read x, y, width and height."""
     if not isinstance(at.value, list) or len(at.value) != 4:
@@ -134,18 +150,45 @@ _LABELS = list_of(
 )
 _SENSORS = list_of(fields(name=string, units=string, index=nullable(integer(0))))
 _SIZE = fields(width=integer(0), height=integer(0))
+TRUTHS = list_of(fields(label=string, x=integer(), y=integer(), width=integer(0), height=integer(0)))
+"""The objects that are really in an image, in pixels."""
+
 _CHART_TYPE = choice("chart", "image", "video", "table")
+
+
+def _check_rates(interval: str, rate: str) -> Callable[[Json], Json]:
+    """Make a check that an interval in milliseconds and a rate in Hz say the same, where both are known."""
+
+    def check(document: Json) -> Json:
+        milliseconds, hertz = document.get(interval, 0), document.get(rate, 0)
+        if milliseconds and hertz and not math.isclose(milliseconds * hertz, 1000, rel_tol=_RATE_TOLERANCE):
+            problem = At(document)[interval].problem(f"1000 / {rate}, {1000 / hertz:.6g}")
+            raise DocumentError(problem.message, path=problem.path)
+        return document
+
+    return check
+
+
 _STREAM = fields(
+    _check_rates("intervalMs", "frequencyHz"),
     index=integer(0),
     chartType=_CHART_TYPE,
-    intervalMs=number,
-    frequencyHz=number,
+    intervalMs=extent,
+    frequencyHz=extent,
     sensors=_SENSORS,
     valuesCount=integer(0),
-    totalLengthMs=number,
+    totalLengthMs=extent,
     imageDimensions=nullable(_SIZE),
 )
+
+
+def _check_both_rates(sample: Json) -> Json:
+    sample = _check_rates("intervalMs", "frequency")(sample)
+    return _check_rates("originalIntervalMs", "originalFrequency")(sample)
+
+
 SAMPLE = fields(
+    _check_both_rates,
     id=_read_sample_number,
     filename=string,
     signatureValidate=boolean,
@@ -156,17 +199,17 @@ SAMPLE = fields(
     category=string,
     coldstorageFilename=string,
     label=string,
-    intervalMs=number,
-    frequency=number,
-    originalIntervalMs=number,
-    originalFrequency=number,
+    intervalMs=extent,
+    frequency=extent,
+    originalIntervalMs=extent,
+    originalFrequency=extent,
     deviceName=nullable(string),
     deviceType=string,
     sensors=_SENSORS,
     valuesCount=integer(0),
-    totalLengthMs=nullable(number),
+    totalLengthMs=nullable(extent),
     added=time,
-    boundingBoxes=list_of(fields(label=string, x=integer(), y=integer(), width=integer(0), height=integer(0))),
+    boundingBoxes=TRUTHS,
     boundingBoxesType=choice("object_detection", "constrained_object_detection"),
     chartType=_CHART_TYPE,
     thumbnailVideo=nullable(string),
@@ -227,14 +270,17 @@ _ANOMALY = fields(
 )
 
 
-def _check_count(structured: Json) -> Json:
+def _check_count(detected: Json) -> Json:
     """Check that there is one label and one score for each box."""
-    boxes = len(structured["boxes"])
-    for key in ("labels", "scores"):
-        if key in structured and len(structured[key]) != boxes:
-            got = len(structured[key])
+    boxes = len(detected.get("boxes", []))
+    for key in ("labels", "scores", "labelNames"):
+        if key in detected and len(detected[key]) != boxes:
+            got = len(detected[key])
             raise DocumentError(f"must hold one for each of {boxes} boxes, got {got}", path=f"$.{key}")
-    return structured
+    return detected
+
+
+_FRACTION = between(0, 1)
 
 
 _STRUCTURED = fields(
@@ -242,18 +288,20 @@ _STRUCTURED = fields(
     boxes=list_of(_read_rectangle),
     labels=nullable(list_of(string)),
     scores=list_of(number),
-    mAP=number,
-    f1=number,
-    precision=number,
-    recall=number,
+    mAP=_FRACTION,
+    f1=_FRACTION,
+    precision=_FRACTION,
+    recall=_FRACTION,
     debugInfoJson=nullable(string),
 )
 _DETAILS = fields(
-    boxes=nullable(list_of(list_of(number))),
+    _check_count,
+    boxes=nullable(list_of(_read_corners)),
     labels=nullable(list_of(number)),
     scores=nullable(list_of(number)),
-    mAP=nullable(number),
-    f1=nullable(number),
+    mAP=nullable(_FRACTION),
+    f1=nullable(_FRACTION),
+    labelNames=nullable(list_of(string)),
 )
 _THRESHOLD = fields(
     key=string,
@@ -263,7 +311,36 @@ _THRESHOLD = fields(
     suggestedValue=nullable(number),
     suggestedValueText=nullable(string),
 )
+
+
+def is_confidence(score: float) -> bool:
+    """Whether a score is one from 0 to 1, but for the rounding of single precision."""
+    return -_ROUNDING <= score <= 1 + _ROUNDING
+
+
+#: Blocks whose numbers are confidences.
+_CLASSIFIERS = (
+    "keras",
+    "keras-transfer-image",
+    "keras-transfer-kws",
+    "keras-akida",
+    "keras-akida-transfer-image",
+)
+
+
+def _check_block(block: Json) -> Json:
+    """Check that confidences are fractions (scores of anomalies have no range), and the rate of the windows."""
+    if block["learnBlock"]["type"] in _CLASSIFIERS:
+        for i, window in enumerate(block["result"]):
+            for label, score in window.items():
+                if label != ANOMALY and not is_confidence(score):
+                    problem = At(block)["result"][i][label].problem("a confidence from 0 to 1")
+                    raise DocumentError(problem.message, path=problem.path)
+    return _check_rates("intervalMs", "frequencyHz")(block)
+
+
 BLOCK = fields(
+    _check_block,
     learnBlock=_LEARN_BLOCK,
     result=list_of(scores),
     anomalyResult=nullable(list_of(_ANOMALY)),
@@ -295,8 +372,8 @@ BLOCK = fields(
     expectedAnomalyOutcome=nullable(_LABELS),
     thresholds=nullable(list_of(_THRESHOLD)),
     isMultiLabel=nullable(boolean),
-    intervalMs=nullable(number),
-    frequencyHz=nullable(number),
+    intervalMs=nullable(extent),
+    frequencyHz=nullable(extent),
     resultCount=nullable(integer(0)),
     labelMapResult=nullable(list_of(table(string))),
     labelMapScores=nullable(list_of(table(scores))),
@@ -318,7 +395,7 @@ _PREDICTION = fields(
     prediction=string,
     predictionCorrect=nullable(boolean),
     expectedAnomalyOutcome=nullable(string),
-    f1Score=nullable(number),
+    f1Score=nullable(_FRACTION),
     anomalyScores=nullable(_read_matrix),
     boundingBoxes=nullable(_SCORED_BOXES),
     labelMapPredictions=nullable(table(string)),
@@ -340,20 +417,43 @@ PAGE = fields(
 )
 """A page of the results of a job."""
 
+_PERCENTAGE = between(0, 100)
+
+
+def _check_labels(accuracy: Json) -> Json:
+    """Check that labels are listed where there is a matrix of them."""
+    if accuracy["confusionMatrixValues"] and not accuracy["allLabels"]:
+        raise DocumentError("must hold the labels of confusionMatrixValues, got none", path="$.allLabels")
+    return accuracy
+
+
 ACCURACY = fields(
+    _check_labels,
     totalSummary=_SUMMARY,
     summaryPerClass=table(_SUMMARY),
     confusionMatrixValues=table(scores),
     allLabels=list_of(string),
-    accuracyScore=nullable(number),
-    balancedAccuracyScore=nullable(number),
-    anomalyAccuracyScore=nullable(number),
-    noAnomalyAccuracyScore=nullable(number),
-    mseScore=nullable(number),
+    accuracyScore=nullable(_PERCENTAGE),
+    balancedAccuracyScore=nullable(_PERCENTAGE),
+    anomalyAccuracyScore=nullable(_PERCENTAGE),
+    noAnomalyAccuracyScore=nullable(_PERCENTAGE),
+    mseScore=nullable(extent),
 )
 """The figures of a job."""
 
+
+def _check_metrics(job: Json) -> Json:
+    """Check that figures of learn blocks are of blocks that have results."""
+    known = {block["learnBlock"]["id"] for result in job["result"] for block in result["classifications"]}
+    for i, metrics in enumerate(job["additionalMetricsByLearnBlock"]):
+        if known and metrics["learnBlockId"] not in known:
+            problem = At(job)["additionalMetricsByLearnBlock"][i]["learnBlockId"].problem("that of a learn block")
+            raise DocumentError(problem.message, path=problem.path)
+    return job
+
+
 JOB = fields(
+    _check_metrics,
     success=boolean,
     error=nullable(string),
     result=list_of(MODEL_RESULT),
@@ -377,8 +477,8 @@ _PAYLOAD = fields(
     values=list_of(list_of(number)),
     cropStart=nullable(integer()),
     cropEnd=nullable(integer()),
-    intervalMs=nullable(number),
-    frequencyHz=nullable(number),
+    intervalMs=nullable(extent),
+    frequencyHz=nullable(extent),
 )
 RAW_SAMPLE = fields(
     sample=SAMPLE,

@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 from xplain.errors import DocumentError
 from xplain.explanation import Box
@@ -29,6 +30,7 @@ _MSE_TOLERANCE = 1e-3
 _F1 = "F1 score"
 _BLOCKS = "classifications"
 _REGRESSION, _DETECTION = "keras-regression", "object-detection"
+_ANOMALY_FIGURES = (("anomalyAccuracyScore", ANOMALY), ("noAnomalyAccuracyScore", NO_ANOMALY))
 _DETECTION_FIGURES = ("precision", "recall", "f1")
 
 
@@ -175,13 +177,21 @@ def _detection_figures(debug: Json) -> dict[str, float]:
 # Accuracy. The predictions here are the documents' own: one for each window.
 
 
-def accuracy(predictions: Iterable[Json]) -> Json:
-    """Compute the accuracy figures; without truths they are zero and empty."""
+def accuracy(predictions: list[Json], results: list[Json]) -> Json:
+    """Compute the accuracy figures; without truths they are zero and empty.
+
+    Parameters
+    ----------
+    predictions, results : list of dict
+        The document's elements for each window and for each sample.
+    """
+    if _has_detections(results):
+        return _detection_accuracy(predictions)
     outcomes = _outcomes(predictions)
     counts = tally([outcome for outcome in outcomes if outcome.expected is not None or outcome.correct is not None])
     columns = [*counts.labels, UNCERTAIN]
     judged = counts.good + counts.bad
-    return {
+    document: Json = {
         "totalSummary": {"good": counts.good, "bad": counts.bad},
         "summaryPerClass": {label: {"good": good, "bad": bad} for label, (good, bad) in counts.per_label.items()},
         "confusionMatrixValues": {
@@ -190,6 +200,50 @@ def accuracy(predictions: Iterable[Json]) -> Json:
         "allLabels": list(counts.labels),
         **({"accuracyScore": 100 * counts.good / judged} if judged else {}),
     }
+    document |= _balanced_accuracy(counts, predictions)
+    error = squared_error(predictions, results)
+    return document if error is None else {**document, "mseScore": error}
+
+
+def _balanced_accuracy(counts: Tally, predictions: list[Json]) -> Json:
+    """Return the mean percentage of right windows over the labels; of anomalies and of the others, if that is asked."""
+    shares = [100 * good / (good + bad) for good, bad in counts.per_label.values() if good + bad]
+    found: Json = {}
+    for key, truth in _ANOMALY_FIGURES:
+        correct = [_is_correct(prediction) for prediction in predictions if _anomaly_truth(prediction) == truth]
+        good, bad = correct.count(True), correct.count(False)
+        found |= {key: 100 * good / (good + bad)} if good + bad else {}
+    if found:
+        shares = list(found.values())
+    return ({"balancedAccuracyScore": sum(shares) / len(shares)} if shares else {}) | found
+
+
+def _anomaly_truth(prediction: Json) -> Any:
+    return prediction.get("expectedAnomalyOutcome", prediction.get("label"))
+
+
+def _detection_accuracy(predictions: list[Json]) -> Json:
+    """Compute the figures of detections, whose classes the vendor does not count."""
+    judged = [prediction["predictionCorrect"] for prediction in predictions if "predictionCorrect" in prediction]
+    scores = [prediction["f1Score"] for prediction in predictions if "f1Score" in prediction]
+    labels = {
+        label
+        for prediction in predictions
+        if "f1Score" in prediction
+        for label in prediction.get("label", "").split(", ")
+    }
+    return {
+        "totalSummary": {"good": judged.count(True), "bad": judged.count(False)},
+        "summaryPerClass": {_F1: {"good": 0, "bad": 0}},
+        "confusionMatrixValues": {},
+        "allLabels": sorted(labels - {"", "-"}),
+        **({"accuracyScore": 100 * sum(scores) / len(scores)} if scores else {}),
+    }
+
+
+def _has_detections(results: list[Json]) -> bool:
+    blocks = [block for result in results for block in result[_BLOCKS]]
+    return any(block.get("structuredResult") or _DETECTION in block["learnBlock"]["type"] for block in blocks)
 
 
 def _outcomes(predictions: Iterable[Json]) -> list[Outcome]:
@@ -221,9 +275,9 @@ def check_accuracy(at: At, claimed: Json, predictions: list[Json], results: list
     """
     if not predictions:
         return []
-    blocks = [block for result in results for block in result[_BLOCKS]]
-    if any(block.get("structuredResult") or _DETECTION in block["learnBlock"]["type"] for block in blocks):
+    if _has_detections(results):
         return list(_compare_detections(at, claimed, predictions))
+    blocks = [block for result in results for block in result[_BLOCKS]]
     is_regression = any(block["learnBlock"]["type"] == _REGRESSION for block in blocks)
     has_labels = all("label" in prediction for prediction in predictions)
     is_judged = all("predictionCorrect" in prediction for prediction in predictions)
@@ -287,12 +341,8 @@ def _compare_percentage(at: At, claimed: Json, key: str, good: int, bad: int) ->
 
 def _compare_anomalies(at: At, claimed: Json, predictions: list[Json]) -> Iterator[Problem]:
     """Compare the percentages of right windows among the anomalies and among the others."""
-    for key, truth in (("anomalyAccuracyScore", ANOMALY), ("noAnomalyAccuracyScore", NO_ANOMALY)):
-        correct = [
-            _is_correct(prediction)
-            for prediction in predictions
-            if prediction.get("expectedAnomalyOutcome", prediction["label"]) == truth
-        ]
+    for key, truth in _ANOMALY_FIGURES:
+        correct = [_is_correct(prediction) for prediction in predictions if _anomaly_truth(prediction) == truth]
         yield from _compare_percentage(at, claimed, key, correct.count(True), correct.count(False))
 
 
@@ -321,9 +371,14 @@ def _compare_detections(at: At, claimed: Json, predictions: list[Json]) -> Itera
 
 
 def _compare_squared_error(at: At, claimed: Json, predictions: list[Json], results: list[Json]) -> Iterator[Problem]:
-    """Compare the mean squared error of a regression, if each window has one value and a truth that is a number."""
-    if "mseScore" not in claimed:
-        return
+    error = squared_error(predictions, results)
+    claim = claimed.get("mseScore")
+    if claim is not None and error is not None and not is_near(claim, error, relative=_MSE_TOLERANCE):
+        yield _wrong(at["mseScore"], error)
+
+
+def squared_error(predictions: list[Json], results: list[Json]) -> float | None:
+    """Return the mean squared error of a regression; None unless each window has a value and a truth, both numbers."""
     blocks = [block for result in results for block in result[_BLOCKS] if block["learnBlock"]["type"] == _REGRESSION]
     values = [value for block in blocks for window in block["result"] for value in window.values()]
     by_sample: dict[int, list[Json]] = {}
@@ -334,10 +389,9 @@ def _compare_squared_error(at: At, claimed: Json, predictions: list[Json], resul
             float(prediction["label"]) for result in results for prediction in by_sample.get(result["sampleId"], [])
         ]
     except (KeyError, ValueError):
-        return
+        return None
     if not truths or len(truths) != len(values):
-        return
+        return None
     errors = [value - truth for value, truth in zip(values, truths, strict=True)]
     error = sum(difference * difference for difference in errors) / len(errors)
-    if math.isfinite(error) and not is_near(claimed["mseScore"], error, relative=_MSE_TOLERANCE):
-        yield _wrong(at["mseScore"], error)
+    return error if math.isfinite(error) else None

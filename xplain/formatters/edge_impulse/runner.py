@@ -8,7 +8,8 @@
                 "visual_anomaly_grid": [{"label": "anomaly", "value": 5.1, "x": 0, "y": 8, "width": 8, "height": 8}]},
      "timing": {"dsp": 1, "classification": 2, "anomaly": 0}}
 
-Boxes and cells are in pixels of the model's input, not of the photo. Some runners put the fields about anomalies under
+The vendor's Python SDK gives the same without ``success`` and ``id``. Boxes and cells are in pixels of the model's
+input, not of the photo. Some runners put the fields about anomalies under
 ``visual_anomaly``. Without boxes and cells nothing tells whether the input is a signal or an image; it is read as a
 signal.
 """
@@ -26,12 +27,20 @@ from xplain.formatters.core.wire import Reader, boolean, integer, nullable, numb
 from xplain.formatters.edge_impulse.fields import FORMAT, Json, extent, fields, list_of, scores
 from xplain.formatters.edge_impulse.figures import make_box, rectangle
 from xplain.formatters.edge_impulse.outcomes import outcome_notes
-from xplain.formatters.edge_impulse.writing import DETECTION, apply_patch, make_patch
+from xplain.formatters.edge_impulse.patches import apply_patch, make_patch
+from xplain.formatters.edge_impulse.writing import DETECTION
 
 RUNNER = "runner"
 """Key of our attributes for the extras of a runner's result, which tell that an explanation was read from one."""
 
 _NESTED = "visual_anomaly"
+_KEYS = ("classification", "bounding_boxes", "anomaly", "visual_anomaly_grid", _NESTED)
+
+
+def is_runner(value: Any) -> bool:
+    """Whether a document looks like the result of a runner, as the vendor's Python SDK gives it too."""
+    result = value.get("result")
+    return isinstance(result, dict) and not set(_KEYS).isdisjoint(result)
 
 
 def _cells(label: Reader[Any]) -> Reader[list[Json]]:
@@ -61,7 +70,7 @@ _RESULT = fields(
     visual_anomaly=nullable(fields(**_ANOMALY_FIELDS)),
     **_ANOMALY_FIELDS,
 )
-_RUNNER = fields(success=boolean, id=nullable(integer()), result=_RESULT, timing=nullable(scores))
+_RUNNER = fields(success=nullable(boolean), id=nullable(integer()), result=_RESULT, timing=nullable(scores))
 
 
 def read_runner(at: At) -> Explanation:

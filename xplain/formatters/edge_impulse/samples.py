@@ -11,19 +11,28 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
-from xplain.explanation import Attribution, Explanation, Grid, Prediction, Source, Window
+from xplain.explanation import Attribution, Box, Explanation, Grid, Prediction, Source, Window
 from xplain.explanation.outcomes import ANOMALY, UNCERTAIN, choose, decide
-from xplain.formatters.core.extras import attributes_of
+from xplain.formatters.core.extras import UNIT, attributes_of
 from xplain.formatters.core.places import At, Problem, Rejected
 from xplain.formatters.edge_impulse.fields import FORMAT, Json
 from xplain.formatters.edge_impulse.figures import centroids, check_figures, is_near, make_box, make_boxes
 from xplain.formatters.edge_impulse.outcomes import outcome_notes
-from xplain.formatters.edge_impulse.writing import DETECTION, MAX_BLOCKS, make_patch, plain_sample, single_stream
+from xplain.formatters.edge_impulse.patches import make_patch
+from xplain.formatters.edge_impulse.writing import (
+    DETECTION,
+    LABEL_NAMES,
+    MAX_BLOCKS,
+    STRUCTURED,
+    plain_sample,
+    single_stream,
+    truths_of,
+)
 
 _SHA256 = re.compile("[0-9a-f]{64}")
 _REGRESSION = "keras-regression"
 #: Fields of a block that hold one element for each window.
-_PER_WINDOW = ("result", "anomalyResult", "structuredResult")
+_PER_WINDOW = ("result", "anomalyResult", "structuredResult", "details")
 #: Blocks whose score is a distance from everything known, for which 0 is a threshold like any other.
 _DISTANCES = ("anomaly", "anomaly-gmm", "keras-anomaly")
 #: Relative difference allowed for the mean and maximum of a grid, which have no fixed scale.
@@ -85,16 +94,25 @@ def with_extras(explanation: Explanation, document: Json, name: str, **more: Any
     sample["sensors"] = [_without_index(sensor, i) for i, sensor in enumerate(sample["sensors"])]
     if sample.get("datastreams") == single_stream(document["sample"]):
         del sample["datastreams"]
-    plain = plain_sample(explanation, name, document["sampleId"])
+    structured = [result for block in document["classifications"] for result in block.get("structuredResult", [])]
+    truths = truths_of(sample, bool(structured))
+    plain = plain_sample(explanation, name, document["sampleId"], truths=truths)
     if "predictions" not in document:
         del plain["predictions"]
     extras = make_patch({**document, "sample": sample}, plain)
-    structured = [result for block in document["classifications"] for result in block.get("structuredResult", [])]
+    if structured and truths == []:
+        extras[STRUCTURED] = True
+    if explanation.source.height is not None and any(_is_in_pixels(p) for p in explanation.predictions):
+        extras[UNIT] = "pixel"
     points = centroids(structured[0]) if structured else None
     if points is not None:
         extras["centroids"] = points
     extras |= more
     return replace(explanation, attributes=attributes_of(extras, FORMAT))
+
+
+def _is_in_pixels(prediction: Prediction) -> bool:
+    return isinstance(prediction.region, Box) and prediction.region.unit == "pixel"
 
 
 def _without_index(sensor: Json, position: int) -> Json:
@@ -112,9 +130,17 @@ def _detects(block: Json) -> bool:
 def _make_source(sample: Json, is_image: bool) -> Source:
     digest = sample["sha256Hash"] if _SHA256.fullmatch(sample["sha256Hash"]) else None
     if is_image:
-        return Source("image", name=sample["filename"], sha256=digest, **sample.get("imageDimensions", {}))
-    rate = sample["frequency"] if sample["frequency"] > 0 else None
-    return Source("signal", name=sample["filename"], sha256=digest, sample_rate_hz=rate)
+        size = sample.get("imageDimensions", {})
+        height, width = size.get("height"), size.get("width")
+        return Source("image", name=sample["filename"], sha256=digest, height=height, width=width)
+    return Source(
+        "signal",
+        name=sample["filename"],
+        sha256=digest,
+        sample_rate_hz=sample["frequency"] if sample["frequency"] > 0 else None,
+        axes=tuple(sensor["name"] for sensor in sample["sensors"]),
+        readings=sample["valuesCount"] or None,
+    )
 
 
 def _threshold(block: Json) -> float | None:
@@ -159,12 +185,26 @@ def _window_boxes(
             for box in block["anomalyResult"][i].get("boxes", []):
                 region = make_box(box["x"], box["y"], box["width"], box["height"])
                 yield Prediction(box["label"], box["score"], region=region, threshold=threshold, attributes=attributes)
+        found: Iterable[tuple[str, float, Box]] = ()
         if block.get("structuredResult"):
             structured = block["structuredResult"][i]
             regions = make_boxes(structured["boxes"])
             labels = structured.get("labels", ["object"] * len(regions))
-            for label, score, region in zip(labels, structured["scores"], regions, strict=True):
-                yield Prediction(label, score, region=region, threshold=threshold, attributes=_block_attributes(k))
+            found = zip(labels, structured["scores"], regions, strict=True)
+        elif is_detection and block.get("details"):
+            found = _detailed(block["details"][i])
+        for label, score, region in found:
+            yield Prediction((label,), score, region=region, threshold=threshold, attributes=_block_attributes(k))
+
+
+def _detailed(details: Json) -> Iterator[tuple[str, float, Box]]:
+    """Return the labels, scores and boxes of ``details``; a label without a name is its number."""
+    corners = details.get("boxes", [])
+    numbers = details.get("labels", [0] * len(corners))
+    names = details.get(LABEL_NAMES) or [f"{number:g}" for number in numbers]
+    scores = details.get("scores", [1.0] * len(corners))
+    for name, score, (y0, x0, y1, x1) in zip(names, scores, corners, strict=True):
+        yield name, score, Box(x0, y0, x1, y1)
 
 
 def _expected_label(blocks: Sequence[Json], i: int) -> str | None:

@@ -1,13 +1,12 @@
-"""Explanations written as Edge Impulse's samples, and the patches with which documents round-trip.
-
-A document holds more than an explanation does: sensors, devices, readings, names of blocks. So a reader writes its
-explanation back from the values alone (`plain_sample`), and keeps the difference to the document as a patch
-(`make_patch`) in ``attributes["edge-impulse"]``. On writing, the patch is applied again (`apply_patch`). A patch holds
-only what differs, so values that were changed after reading are written as they are now.
+"""Explanations written as Edge Impulse's samples.
 
 Fields that the vendor requires and an explanation does not have are filled in neutrally: no signature, the epoch as
 every time, ``testing`` as the category, one learn block for each that the predictions tell apart (``block``), a
-threshold of 0, zero for figures of detections whose truth is not known, "" or [] or 0 for the rest.
+threshold of 0, "" or [] or 0 for the rest. The axes, the length and the rate of a signal are those of its source.
+
+Figures of detections need the objects that are really there (``sample.boundingBoxes``). Where these are known, the
+detections stand in ``structuredResult``, with figures; else in ``details``, which needs none. Scores beyond 0..1 are
+those of a regression.
 """
 
 from __future__ import annotations
@@ -23,25 +22,29 @@ from xplain.explanation import Attribution, Box, Explanation, Grid, Prediction, 
 from xplain.explanation.outcomes import ANOMALY, UNCERTAIN, Outcome, choose, outcome
 from xplain.explanation.regions import LengthUnit
 from xplain.formatters.core.wire import problems
-from xplain.formatters.edge_impulse.fields import SAMPLE, Json
+from xplain.formatters.edge_impulse.detections import FIGURES, Found, agreement
+from xplain.formatters.edge_impulse.fields import SAMPLE, TRUTHS, Json, is_confidence
 from xplain.formatters.edge_impulse.figures import rectangle
 from xplain.formatters.edge_impulse.outcomes import outcome_notes
+from xplain.formatters.edge_impulse.patches import apply_patch
 
 DETECTION = "object-detection"
+
+LABEL_NAMES = "labelNames"
+"""Our key in ``details`` for the label of each box, which the vendor gives as a number."""
 
 MAX_BLOCKS = 64
 """Most learn blocks of a sample: a block is written for each number up to the highest that predictions name."""
 
+STRUCTURED = "structured"
+"""Key of our attributes that says: the objects of an image are known, and there are none."""
+
+_IMAGE_SENSOR = {"name": "image", "units": "rgba"}
+#: Unit of an axis whose unit is not known.
+_NO_UNIT = "N/A"
+_MOST_READINGS = 2**53
 _EPOCH = "1970-01-01T00:00:00.000Z"
 _SIDES = ("x", "y", "width", "height")
-
-#: Arrays whose elements a patch changes one by one, by their index. Any other value is replaced as a whole.
-_PATCHED_ARRAYS = {"classifications", "predictions", "result", "structuredResult", "anomalyResult"}
-_PATCHED = {"sample", *_PATCHED_ARRAYS}
-#: Key in the patch of an array for the elements to append.
-_MORE = "+"
-#: Fields required by releases after 1.71.0 only. A patch does not remove them: a document without them is just older.
-_NEWLY_REQUIRED = {"datastreams", "thresholds", "intervalMs", "frequencyHz", "resultCount", "totalCount"}
 
 
 # Samples.
@@ -65,7 +68,10 @@ def write_sample(
     current : bool
         Whether to fill in what releases after 1.71.0 require.
     """
-    document = apply_patch(plain_sample(explanation, name, number, current=current), patch)
+    patch = dict(patch)
+    truths = truths_of(patch.get("sample"), patch.pop(STRUCTURED, False) is True)
+    plain = plain_sample(explanation, name, number, truths=truths, current=current)
+    document = apply_patch(plain, patch)
     if current and not problems(SAMPLE, document["sample"]):
         sample = document["sample"]
         sample["sensors"] = _number_sensors(sample["sensors"])
@@ -74,8 +80,23 @@ def write_sample(
     return document, windows if isinstance(windows, list) else []
 
 
-def plain_sample(explanation: Explanation, name: str, number: int, *, current: bool = True) -> Json:
-    """Write a sample from the values of an explanation alone; its windows stand under ``predictions``."""
+def truths_of(sample: Any, structured: bool) -> list[Json] | None:
+    """Return the true boxes of a sample; None if they are not known.
+
+    ``structured`` says that no boxes mean no objects.
+    """
+    boxes = sample.get("boundingBoxes") if isinstance(sample, dict) else None
+    boxes = [] if boxes is None or problems(TRUTHS, boxes) else boxes
+    return boxes if boxes or structured else None
+
+
+def plain_sample(
+    explanation: Explanation, name: str, number: int, *, truths: list[Json] | None = None, current: bool = True
+) -> Json:
+    """Write a sample from the values of an explanation alone; its windows stand under ``predictions``.
+
+    ``truths`` are the true boxes of an image, in pixels; None if they are not known.
+    """
     windows = _split_windows(explanation)
     if explanation.task == DETECTION:
         chosen: list[Prediction | None] = [None] * len(windows)
@@ -84,15 +105,16 @@ def plain_sample(explanation: Explanation, name: str, number: int, *, current: b
     outcomes = [None if best is None else outcome(best, outcome_notes(best)) for best in chosen]
     grids = _grids(explanation, windows)
     blocks = [block for window in windows for block in window.blocks()]
+    written = _Written(explanation, windows, outcomes, grids, truths)
     return {
         "sampleId": number,
         "sample": _write_sample(explanation, name, number, outcomes),
         "classifications": [
-            _write_block(explanation, windows, outcomes, block, grids.get(block), current)
+            written.block(block) | (_newly_required(windows) if current else {})
             for block in range(1 + max(blocks, default=0))
         ],
         "predictions": [
-            _write_window(window, prediction, number, grids) for window, prediction in zip(windows, chosen, strict=True)
+            written.window(window, prediction, number) for window, prediction in zip(windows, chosen, strict=True)
         ],
     }
 
@@ -139,8 +161,11 @@ def _split_windows(explanation: Explanation) -> list[_WindowPredictions]:
 
 def _write_sample(explanation: Explanation, name: str, number: int, outcomes: Sequence[Outcome | None]) -> Json:
     source = explanation.source
+    is_image = source.kind == "image"
     rate = source.sample_rate_hz or 0.0
     interval = interval_of(rate)
+    readings = 1 if is_image else _readings(explanation)
+    length = {"totalLengthMs": readings * interval} if readings and 0 < interval < math.inf else {}
     truths = {decision.expected for decision in outcomes if decision is not None and decision.expected is not None}
     return {
         "id": number,
@@ -156,12 +181,13 @@ def _write_sample(explanation: Explanation, name: str, number: int, outcomes: Se
         "originalIntervalMs": interval,
         "originalFrequency": rate,
         "deviceType": "",
-        "sensors": [],
-        "valuesCount": 0,
+        "sensors": [_IMAGE_SENSOR] if is_image else [{"name": axis, "units": _NO_UNIT} for axis in source.axes],
+        "valuesCount": readings,
+        **length,
         "added": _EPOCH,
         "boundingBoxes": [],
         "boundingBoxesType": "object_detection",
-        "chartType": "image" if source.kind == "image" else "chart",
+        "chartType": "image" if is_image else "chart",
         "isDisabled": False,
         "isProcessing": False,
         "processingError": False,
@@ -170,6 +196,16 @@ def _write_sample(explanation: Explanation, name: str, number: int, outcomes: Se
         "sha256Hash": source.sha256 or "",
         **({} if source.height is None else {"imageDimensions": {"width": source.width, "height": source.height}}),
     }
+
+
+def _readings(explanation: Explanation) -> int:
+    """Return the readings of a signal: those of its source, or as many as its windows reach to."""
+    source = explanation.source
+    if source.readings is not None or source.sample_rate_hz is None:
+        return source.readings or 0
+    ends = (p.region.end_ms for p in explanation.predictions if isinstance(p.region, Window))
+    reached = max(ends, default=0.0) * source.sample_rate_hz / 1000
+    return max(round(reached), 0) if abs(reached) < _MOST_READINGS else 0
 
 
 def interval_of(rate: float) -> float:
@@ -200,24 +236,82 @@ def single_stream(sample: Json) -> list[Json]:
     ]
 
 
-# Windows.
+# Windows and learn blocks.
 
 
-def _write_window(window: _WindowPredictions, chosen: Prediction | None, number: int, grids: dict[int, Grid]) -> Json:
-    """Write the decision for a window; of detections, the labels of all boxes."""
-    region = window.region or Window(0, 0)
-    decision = None if chosen is None else outcome(chosen, outcome_notes(chosen))
-    labels = dict.fromkeys(box.name for boxes in window.boxes.values() for box in boxes)
-    document: Json = {"sampleId": number, "startMs": region.start_ms, "endMs": region.end_ms}
-    if decision is not None and decision.expected is not None:
-        document["label"] = decision.expected
-    document["prediction"] = decision.predicted if decision is not None else ", ".join(labels) or "-"
-    if grids:
-        document["anomalyScores"] = _grid_rows(next(iter(grids.values())))
-    verdict = None if chosen is None else outcome_notes(chosen).correct
-    if verdict is not None:
-        document["predictionCorrect"] = _is_correct(document, window, verdict)
-    return document
+@dataclass(slots=True)
+class _Written:
+    """Writes the windows and the learn blocks of one sample."""
+
+    explanation: Explanation
+    windows: Sequence[_WindowPredictions]
+    outcomes: Sequence[Outcome | None]
+    grids: dict[int, Grid]
+    truths: list[Json] | None
+
+    def window(self, window: _WindowPredictions, chosen: Prediction | None, number: int) -> Json:
+        """Write the decision for a window; of detections, the labels of all boxes."""
+        region = window.region or Window(0, 0)
+        decision = None if chosen is None else outcome(chosen, outcome_notes(chosen))
+        detected = [box for boxes in window.boxes.values() for box in boxes]
+        document: Json = {"sampleId": number, "startMs": region.start_ms, "endMs": region.end_ms}
+        if decision is not None and decision.expected is not None:
+            document["label"] = decision.expected
+        document["prediction"] = decision.predicted if decision is not None else _listed(box.name for box in detected)
+        if self.grids:
+            document["anomalyScores"] = _grid_rows(next(iter(self.grids.values())))
+        if decision is not None and decision.correct is not None:
+            document["predictionCorrect"] = _is_correct(document, window, decision.correct)
+        if self.truths is not None and self.explanation.task == DETECTION:
+            f1 = self.figures([box for box in detected if not _is_anomaly(box)])["f1"]
+            label = _listed(truth["label"] for truth in self.truths)
+            document |= {"label": label, "predictionCorrect": f1 == 1, "f1Score": f1}
+        return document
+
+    def block(self, block: int) -> Json:
+        """Write the results of one learn block for all windows."""
+        grid = self.grids.get(block)
+        scores = [window.scores_of(block) for window in self.windows]
+        boxes = [box for window in self.windows for box in window.boxes.get(block, [])]
+        is_detection = self.explanation.task == DETECTION
+        anomalies = [box for box in boxes if not is_detection or _is_anomaly(box)]
+        detections = [box for box in boxes if is_detection and not _is_anomaly(box)]
+        type = _block_type(self.explanation, grid, scores)
+        document: Json = {
+            "learnBlock": {"id": block + 1, "type": type, "name": "", "dsp": [], "title": ""},
+            "result": [{prediction.name: prediction.score for prediction in predictions} for predictions in scores],
+            "minimumConfidenceRating": _first_threshold([*(p for predictions in scores for p in predictions), *boxes]),
+            "expectedLabels": _expected_labels(self.outcomes),
+        }
+        if anomalies or grid is not None:
+            document["anomalyResult"] = [_write_anomalies(self.explanation, anomalies, grid)]
+        if is_detection and (detections or block == 0):
+            if self.truths is None:
+                document["details"] = [_write_details(self.explanation, detections)]
+            else:
+                structured = _write_detections(self.explanation, detections)
+                document["structuredResult"] = [{**structured, **self.figures(detections)}]
+        return document
+
+    def figures(self, detections: Iterable[Prediction]) -> dict[str, float]:
+        """Compare the detections that reach their thresholds with the true boxes; 0 if their units differ."""
+        reached = [box for box in detections if box.threshold is None or box.score >= box.threshold]
+        found = []
+        for box in reached:
+            in_pixels = _box_in(box, "pixel", self.explanation)
+            if in_pixels is None:
+                return dict.fromkeys(FIGURES, 0.0)
+            found.append(Found(box.name, in_pixels, box.score))
+        truths = [
+            Found(t["label"], Box(t["x"], t["y"], t["x"] + t["width"], t["y"] + t["height"], "pixel"))
+            for t in self.truths or ()
+        ]
+        return agreement(found, truths)
+
+
+def _listed(labels: Iterable[str]) -> str:
+    """Return the different labels of some boxes as one text."""
+    return ", ".join(dict.fromkeys(labels)) or "-"
 
 
 def _is_correct(document: Json, window: _WindowPredictions, verdict: bool) -> bool:
@@ -228,44 +322,17 @@ def _is_correct(document: Json, window: _WindowPredictions, verdict: bool) -> bo
     return verdict
 
 
-# Learn blocks.
-
-
-def _write_block(
-    explanation: Explanation,
-    windows: Sequence[_WindowPredictions],
-    outcomes: Sequence[Outcome | None],
-    block: int,
-    grid: Grid | None,
-    current: bool,
-) -> Json:
-    """Write the results of one learn block for all windows."""
-    scores = [window.scores_of(block) for window in windows]
-    boxes = [box for window in windows for box in window.boxes.get(block, [])]
-    is_detection = explanation.task == DETECTION
-    anomalies = [box for box in boxes if not is_detection or _is_anomaly(box)]
-    detections = [box for box in boxes if is_detection and not _is_anomaly(box)]
-    document: Json = {
-        "learnBlock": {"id": block + 1, "type": _block_type(explanation, grid), "name": "", "dsp": [], "title": ""},
-        "result": [{prediction.name: prediction.score for prediction in predictions} for predictions in scores],
-        "minimumConfidenceRating": _first_threshold([*(p for predictions in scores for p in predictions), *boxes]),
-        "expectedLabels": _expected_labels(outcomes),
-    }
-    if anomalies or grid is not None:
-        document["anomalyResult"] = [_write_anomalies(explanation, anomalies, grid)]
-    if is_detection and (detections or block == 0):
-        document["structuredResult"] = [_write_detections(explanation, detections)]
-    return document | (_newly_required(windows) if current else {})
-
-
 def _is_anomaly(box: Prediction) -> bool:
     return outcome_notes(box).anomaly
 
 
-def _block_type(explanation: Explanation, grid: Grid | None) -> str:
+def _block_type(explanation: Explanation, grid: Grid | None, scores: Iterable[Iterable[Prediction]]) -> str:
     if grid is not None:
         return "keras-visual-anomaly"
-    return "keras-object-detection" if explanation.task == DETECTION else "keras"
+    if explanation.task == DETECTION:
+        return "keras-object-detection"
+    confident = (p.name == ANOMALY or is_confidence(p.score) for predictions in scores for p in predictions)
+    return "keras" if all(confident) else "keras-regression"
 
 
 def _first_threshold(predictions: Iterable[Prediction]) -> float:
@@ -276,7 +343,8 @@ def _first_threshold(predictions: Iterable[Prediction]) -> float:
 def _newly_required(windows: Sequence[_WindowPredictions]) -> Json:
     """Return the fields of a block that releases after 1.71.0 require; the interval is that between windows."""
     starts = [window.region.start_ms for window in windows if window.region is not None]
-    interval = starts[1] - starts[0] if len(starts) > 1 else 0.0
+    lengths = (w.region.end_ms - w.region.start_ms for w in windows if w.region is not None)
+    interval = starts[1] - starts[0] if len(starts) > 1 else next(lengths, 0.0)
     interval = interval if 0 < interval < math.inf else 0.0
     return {
         "thresholds": [],
@@ -330,7 +398,18 @@ def _write_detections(explanation: Explanation, predictions: Sequence[Prediction
         "boxes": [rectangle(box) for _, box in boxes],
         "labels": [prediction.name for prediction, _ in boxes],
         "scores": [prediction.score for prediction, _ in boxes],
-        **dict.fromkeys(("mAP", "f1", "precision", "recall"), 0.0),
+    }
+
+
+def _write_details(explanation: Explanation, predictions: Sequence[Prediction]) -> Json:
+    """Write detections as a model gives them: corners as fractions, numbers of labels, and, in a key of ours, names."""
+    boxes = [(one, box) for one in predictions if (box := _box_in(one, "fraction", explanation)) is not None]
+    numbers = {name: number for number, name in enumerate(dict.fromkeys(one.name for one, _ in boxes))}
+    return {
+        "boxes": [[box.y0, box.x0, box.y1, box.x1] for _, box in boxes],
+        "labels": [numbers[one.name] for one, _ in boxes],
+        "scores": [one.score for one, _ in boxes],
+        LABEL_NAMES: [one.name for one, _ in boxes],
     }
 
 
@@ -364,65 +443,3 @@ def _has_grid(attribution: Attribution) -> bool:
 def _grid_rows(grid: Grid) -> list[list[float]]:
     """Return the scores of a grid as the shortest decimal numbers that are the same in float32."""
     return [[float(np.format_float_positional(value, unique=True)) for value in row] for row in grid.values]
-
-
-# Patches.
-
-
-def make_patch(document: Json, plain: Json) -> Json:
-    """Return the patch that turns ``plain`` into ``document``: changed fields, and None for those to remove.
-
-    Examples
-    --------
-    >>> patch = make_patch({"label": "wave", "frequency": 62.5}, {"frequency": 62.5, "sensors": []})
-    >>> patch
-    {'label': 'wave', 'sensors': None}
-    >>> apply_patch({"frequency": 100.0, "sensors": []}, patch)
-    {'frequency': 100.0, 'label': 'wave'}
-    """
-    patch: Json = {}
-    for key in sorted(document):
-        value, base = document[key], plain.get(key)
-        if value == base:
-            continue
-        if key in _PATCHED and isinstance(value, dict) and isinstance(base, dict):
-            changes = make_patch(value, base)
-        elif key in _PATCHED and isinstance(value, list) and isinstance(base, list) and len(value) >= len(base):
-            changes = _make_array_patch(value, base)
-        else:
-            patch[key] = value
-            continue
-        if changes:
-            patch[key] = changes
-    return patch | {key: None for key in sorted(plain) if key not in document and key not in _NEWLY_REQUIRED}
-
-
-def _make_array_patch(values: list[Json], bases: list[Json]) -> Json:
-    patch: Json = {}
-    for i, (value, base) in enumerate(zip(values, bases, strict=False)):
-        if value != base and (changes := make_patch(value, base)):
-            patch[str(i)] = changes
-    if len(values) > len(bases):
-        patch[_MORE] = values[len(bases) :]
-    return patch
-
-
-def apply_patch(plain: Json, patch: Any) -> Json:
-    """Return what a patch makes of ``plain``; parts of the patch that do not fit it are ignored."""
-    document = dict(plain)
-    for key, change in (patch if isinstance(patch, dict) else {}).items():
-        base = plain.get(key)
-        if key in _PATCHED and isinstance(base, dict):
-            document[key] = apply_patch(base, change)
-        elif key in _PATCHED_ARRAYS and isinstance(change, dict):
-            if isinstance(base, list):
-                document[key] = _apply_array_patch(base, change)
-        else:
-            document[key] = change
-    return {key: value for key, value in document.items() if value is not None}
-
-
-def _apply_array_patch(bases: list[Any], patch: Json) -> list[Any]:
-    more = patch.get(_MORE)
-    patched = [apply_patch(base, patch.get(str(i))) for i, base in enumerate(bases)]
-    return patched + (more if isinstance(more, list) else [])

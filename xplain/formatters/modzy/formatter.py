@@ -16,12 +16,14 @@
                              "results.json": {"data": {...the object...}}}},
      "failures": {"dog.jpg": {"status": "FAILED", "error": "could not be decoded"}}}
 
-Each inner list of ``maskRLE`` is one mask (column-major run lengths, zeros first) that explains the first prediction;
-``dimensions`` are those of the original image. Words keep their sign, and ``index`` is a position in the text split on
-white space. For detections and segments see `xplain.formatters.modzy.objects`.
+Each inner list of ``maskRLE`` is one mask (column-major run lengths, zeros first) that explains the first prediction,
+unless a key of ours says otherwise; ``dimensions`` are those of the original image. Words keep their sign, and
+``index`` is a position in the text split on white space. For masks of other classes, detections and segments see
+`xplain.formatters.modzy.objects`, for the spellings of an output `xplain.formatters.modzy.jobs`.
 
 Besides objects and jobs, these are read: ``{"data": object}``, an input item of a job (as an explanation, or as a job
-of this one item if it has none yet) and a batch ``{"predictions": [{"data": object}, ...]}``.
+of this one item if it has none yet), an object of such items by their names, and a batch
+``{"predictions": [{"data": object}, ...]}``.
 
 Reading accepts what real documents contain: a flat ``maskRLE``, numbers as strings, a missing ``modelType`` or
 ``index``, an empty ``explainableText``, outputs of any name, and zeros, false and empty values left out by proto3. A
@@ -47,22 +49,32 @@ from xplain.formatters.core.wire import mapping
 from xplain.formatters.modzy.jobs import (
     HEAD,
     ITEMS,
-    STATUSES,
+    OWN,
     encode_job,
     encode_single_item,
+    is_item,
+    is_output,
     read_batch,
+    read_items_object,
     read_job,
     read_output,
     read_single_item,
 )
-from xplain.formatters.modzy.objects import FORMAT, encode_object, read_object
+from xplain.formatters.modzy.objects import FORMAT, encode_object, is_object, read_object
 
-__all__ = ["CAPABILITIES", "HEAD", "ITEMS", "decode", "encode", "notes", "sniff"]
+__all__ = ["CAPABILITIES", "HEAD", "ITEMS", "OWN", "decode", "encode", "notes", "sniff"]
 
 CAPABILITIES = {
     "image-classification": Capabilities(source="image", evidence=(Mask,), attributes=True),
     "image-segmentation": Capabilities(source="image", evidence=(Mask,), regions=(Mask,), attributes=True),
-    "object-detection": Capabilities(source="image", evidence=(Mask,), regions=(Box,), attributes=True),
+    "object-detection": Capabilities(
+        source="image",
+        evidence=(Mask,),
+        regions=(Box,),
+        unit="fraction",
+        other_unit=True,
+        attributes=True,
+    ),
     "text-classification": Capabilities(
         source="text", evidence=(WordScores,), explains="label", text=True, attributes=True
     ),
@@ -73,29 +85,17 @@ def sniff(document: Any) -> bool:
     """Whether a document looks like one of Modzy's."""
     if not isinstance(document, dict):
         return False
-    if "jobIdentifier" in document or _is_object(document) or _is_output(document):
+    if "jobIdentifier" in document or is_object(document) or is_output(document):
         return True
     if "predictions" in document:
         batch = document["predictions"]
-        return isinstance(batch, list) and bool(batch) and _is_output(batch[0])
-    return document.get("status") in list(STATUSES) or any(_is_output(value) for value in document.values())
+        return isinstance(batch, list) and bool(batch) and is_output(batch[0])
+    return is_item(document) or _is_items(document) or any(is_output(value) for value in document.values())
 
 
-def _is_object(value: Any) -> bool:
-    if not isinstance(value, dict):
-        return False
-    result, explanation = value.get("result"), value.get("explanation")
-    has_predictions = isinstance(result, dict) and ("classPredictions" in result or "detections" in result)
-    return (
-        "modelType" in value
-        or has_predictions
-        or (isinstance(result, dict) and "explanation" in value)
-        or (isinstance(explanation, dict) and ("maskRLE" in explanation or "wordImportances" in explanation))
-    )
-
-
-def _is_output(value: Any) -> bool:
-    return isinstance(value, dict) and _is_object(value.get("data"))
+def _is_items(document: dict[str, Any]) -> bool:
+    """Whether a document is an object of input items by their names."""
+    return bool(document) and all(map(is_item, document.values()))
 
 
 def encode(value: Value, *, edge: bool = False) -> dict[str, Any]:
@@ -134,6 +134,8 @@ def decode(at: At) -> Explanation | Results:
         return read_batch(at)
     if "data" in fields:
         return read_output(at)
-    if "status" in fields:
+    if _is_items(fields):
+        return read_items_object(at)
+    if "status" in fields or any(map(is_output, fields.values())):
         return read_single_item(at)
     raise at.rejected("an explainability object, or an output, item, batch or job that holds some")

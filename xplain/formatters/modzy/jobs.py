@@ -1,22 +1,31 @@
 """Modzy's input items, batches and jobs.
 
+An item's output stands under the name of a file, which differs between models. These spellings of it are read: an
+explainability object, one in ``data``, one in the ``data`` of a list of one under ``predictions``, and the error of a
+model. An output of any other form is kept, and the item has no explanation.
+
+Statuses, times and flags that contradict each other are refused. ``elapsedTime`` follows from the start and the end of
+an item where these are known.
+
 Fields without a place in xplain's values are kept under their own keys: those of a job or an item in its
 ``attributes["modzy"]``, those of an item that is a document of its own in ``attributes["modzy"]["item"]`` of its
-explanation.
+explanation. A name of the output other than ``results.json`` is kept as ``output``, and its spelling, if that is not
+``data``, as ``spelling``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
 from xplain.errors import DocumentError
 from xplain.explanation import Explanation, Item, Results
 from xplain.formatters.core.extras import attributes_of, extras_of
-from xplain.formatters.core.places import At
+from xplain.formatters.core.own import Own
+from xplain.formatters.core.places import At, Problem, Rejected
 from xplain.formatters.core.streaming import ItemLayout
 from xplain.formatters.core.wire import (
     Field,
@@ -26,6 +35,7 @@ from xplain.formatters.core.wire import (
     boolean,
     choice,
     integer,
+    json_object,
     mapping,
     nullable,
     number,
@@ -34,7 +44,7 @@ from xplain.formatters.core.wire import (
     table,
     time,
 )
-from xplain.formatters.modzy.objects import FORMAT, encode_object, read_object
+from xplain.formatters.modzy.objects import FORMAT, encode_object, is_object, read_object
 
 STATUSES = {
     "FETCHING_DATA": "waiting",
@@ -46,6 +56,15 @@ STATUSES = {
 
 #: The usual name of an output.
 _OUTPUT = "results.json"
+#: A name of an output that stands for any.
+_PLACEHOLDER = "outputName"
+#: Spellings of an output.
+_DATA, _BARE, _BATCH = "data", "object", "predictions"
+_UNFINISHED = ("FETCHING_DATA", "PROCESSING")
+_WITHOUT_OUTPUT = (*_UNFINISHED, "FAILED")
+_MILLISECOND = timedelta(milliseconds=1)
+#: Milliseconds by which an elapsed time may differ from its ends, which may be rounded to seconds.
+_ROUNDING = 1000
 _NO_REASON = "no reason given"
 _TIMES = {"started": "startTime", "updated": "updateTime", "ended": "endTime"}
 #: Further fields of a job and of an item that Modzy Edge's protocol buffer defines.
@@ -93,6 +112,8 @@ def encode_job(results: Results, *, edge: bool) -> dict[str, Any]:
         "results": {},
         "failures": {},
     }
+    if extras.pop("items", None) is True and not edge:
+        return {item.name: _encode_item(item, edge) for item in results.items}
     for item in results.items:
         key = "failures" if item.status == "failed" and not edge else "results"
         document[key][item.name] = _encode_item(item, edge)
@@ -107,19 +128,29 @@ def encode_single_item(explanation: Explanation) -> dict[str, Any]:
     """Turn an explanation that was read from an item of a job into that item."""
     extras = extras_of(explanation.attributes, FORMAT)
     item_fields = dict(extras.pop("item"))
-    output = _pop_output(item_fields)
+    output, spelling = _pop_output(item_fields)
     bare = replace(explanation, attributes=attributes_of(extras, FORMAT))
-    return {**item_fields, output: {"data": encode_object(bare)}}
+    return {**item_fields, output: _encode_output(bare, spelling)}
+
+
+def _encode_output(explanation: Explanation, spelling: str) -> dict[str, Any]:
+    """Write the output of an item in one of its spellings."""
+    encoded = encode_object(explanation)
+    if spelling == _BARE:
+        return encoded
+    return {"predictions": [{"data": encoded}]} if spelling == _BATCH else {"data": encoded}
 
 
 def _encode_item(item: Item, edge: bool) -> dict[str, Any]:
     extras = extras_of(item.attributes, FORMAT)
-    output = _pop_output(extras)
-    times = {theirs: _encode_time(getattr(item, ours), edge) for ours, theirs in _TIMES.items()}
+    output, spelling = _pop_output(extras)
+    times = _encode_times(item, edge)
     document: dict[str, Any] = {"status": next(theirs for theirs, ours in STATUSES.items() if ours == item.status)}
     document |= _without_none(engine=item.engine, **times)
-    if item.explanation is not None:
-        document[_OUTPUT if edge else output] = {"data": encode_object(item.explanation)}
+    if not edge and "elapsedTime" not in extras:
+        document |= _without_none(elapsedTime=_elapsed(times["startTime"], times["endTime"]))
+    if item.explanation is not None and item.status == "successful":
+        document[_OUTPUT if edge else output] = _encode_output(item.explanation, _DATA if edge else spelling)
     elif item.error is not None and edge:
         document[_OUTPUT] = {"error": {"error_message": item.error}}
     if item.error is not None and not edge:
@@ -127,10 +158,38 @@ def _encode_item(item: Item, edge: bool) -> dict[str, Any]:
     return _with_extras(document, extras, _EDGE_ITEM if edge else None)
 
 
-def _pop_output(extras: dict[str, Any]) -> str:
-    """Take the name of an item's output from its extras."""
-    output = extras.pop("output", _OUTPUT)
-    return output if isinstance(output, str) else _OUTPUT
+def _encode_times(item: Item, edge: bool) -> dict[str, str | None]:
+    """Write the times of an item; those before its start are left out."""
+    times = {theirs: _encode_time(getattr(item, ours), edge) for ours, theirs in _TIMES.items()}
+    start = _moment(times["startTime"])
+    return {
+        name: None if start is not None and (moment := _moment(time)) is not None and moment < start else time
+        for name, time in times.items()
+    }
+
+
+def _elapsed(start: str | None, end: str | None) -> float | None:
+    """Return the milliseconds between two times; None if one of them is not known."""
+    started, ended = _moment(start), _moment(end)
+    if started is None or ended is None:
+        return None
+    milliseconds = (ended - started) / _MILLISECOND
+    return int(milliseconds) if milliseconds.is_integer() else milliseconds
+
+
+def _moment(text: str | None) -> datetime | None:
+    """Return a time; None if it is not known, or its zone is not."""
+    try:
+        moment = datetime.fromisoformat(text or "")
+    except ValueError:
+        return None
+    return None if moment.tzinfo is None else moment
+
+
+def _pop_output(extras: dict[str, Any]) -> tuple[str, str]:
+    """Take the name and the spelling of an item's output from its extras."""
+    output, spelling = extras.pop("output", _OUTPUT), extras.pop("spelling", _DATA)
+    return output if isinstance(output, str) else _OUTPUT, spelling if spelling in (_BARE, _BATCH) else _DATA
 
 
 def _with_extras(
@@ -142,15 +201,12 @@ def _with_extras(
 
 
 def _encode_time(text: str | None, edge: bool) -> str | None:
-    """Return a time as it is or, for Modzy Edge, as RFC 3339 in UTC (None if it has no zone)."""
-    if text is None or not edge:
-        return text
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
+    """Return a time as it is or, for Modzy Edge, as RFC 3339 in UTC; None if it is no time or has no zone."""
+    moment = _moment(text)
+    if text is None or moment is None:
         return None
-    if moment.tzinfo is None or text.endswith("Z"):
-        return None if moment.tzinfo is None else text
+    if not edge or text.endswith("Z"):
+        return text
     return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
@@ -163,8 +219,11 @@ def _without_none(**fields: Any) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class _Output:
-    explanation: Explanation | None
+    explanation: Explanation | None = None
     error: str | None = None
+    spelling: str = _DATA
+    #: The output itself, if it holds no explainability object.
+    other: dict[str, Any] | None = None
 
 
 def _read_error(at: At) -> str:
@@ -173,25 +232,40 @@ def _read_error(at: At) -> str:
 
 
 def read_output(at: At) -> Explanation:
-    """Read an output that holds an explainability object."""
-    mapping(at)
-    return read_object(at["data"])
+    """Read an output that is an explainability object, or holds one in ``data``."""
+    return read_object(at if is_object(mapping(at)) else at["data"])
 
 
-def _read_output_or_error(at: At) -> _Output:
-    """Read an output: an explainability object in ``data``, or the error of a failed model."""
-    if "data" not in mapping(at) and "error" in at.value:
-        return _Output(None, _read_error(at["error"]))
-    return _Output(read_output(at))
+def is_output(value: Any) -> bool:
+    """Whether a value looks like the output of a model that holds an explainability object."""
+    return isinstance(value, dict) and (is_object(value.get("data")) or is_object(value))
+
+
+def _read_item_output(at: At) -> _Output:
+    """Read the output of an item, in any of its spellings."""
+    fields = mapping(at)
+    if "data" in fields:
+        return _Output(read_object(at["data"]))
+    if "error" in fields:
+        return _Output(error=_read_error(at["error"]))
+    if is_object(fields):
+        return _Output(read_object(at), spelling=_BARE)
+    outputs = fields.get("predictions")
+    if isinstance(outputs, list) and len(outputs) == 1 and is_output(outputs[0]):
+        return _Output(read_output(at["predictions"][0]), spelling=_BATCH)
+    if not fields and at.parent is not None and at.parent.value.get("status") not in _WITHOUT_OUTPUT:
+        raise at.rejected("the output of a model", "leave it out where there is none")
+    return _Output(other=json_object(at))
 
 
 def _output_key(item: dict[str, Any]) -> str | None:
     """Find the output among an item's fields: its key is a file name, which differs between models."""
     if _OUTPUT in item:
         return _OUTPUT
-    outputs = [key for key, value in item.items() if isinstance(value, dict) and "data" in value]
-    files = [key for key in item if "." in key]
-    return next(iter(outputs + files), None)
+    further = [key for key in item if key not in _KNOWN]
+    found = [key for key in further if isinstance(item[key], dict) and ("data" in item[key] or is_object(item[key]))]
+    files = [key for key in further if "." in key or key == _PLACEHOLDER]
+    return next(iter(found + files), None)
 
 
 _MILLISECONDS = nullable(between(0, 1e300))  # any number that is not negative
@@ -203,6 +277,15 @@ _ITEM_EXTRAS = {
     "modelLatency": _MILLISECONDS,
     "voting": nullable(record(dict, up=nullable(integer(0)), down=nullable(integer(0)))),
 }
+#: Fields of an item that are no outputs.
+_KNOWN = {"status", "engine", "error", *_TIMES.values(), *_ITEM_EXTRAS}
+
+
+def is_item(value: Any) -> bool:
+    """Whether a value looks like an item of a job: a status, and something that goes with one."""
+    if not isinstance(value, dict) or not isinstance(value.get("status"), str):
+        return False
+    return value["status"] in STATUSES or not {"engine", "updateTime", "endTime"}.isdisjoint(value)
 
 
 def _read_item(at: At, is_failure: bool = False) -> Item:
@@ -213,23 +296,53 @@ def _read_item(at: At, is_failure: bool = False) -> Item:
         at, fields = at[name], fields[name]
     key = _output_key(fields)
     values = _item_reader(key, is_failure)(at)
-    output, error = values["output"], values["error"]
+    output, error, status = values["output"] or _Output(), values["error"], values["status"]
+    has_failed = status == "FAILED" or output.error is not None
+    _check_item(at, key, output, status, values, is_failure)
     extras = _without_null(values["rest"])
-    if key not in (None, _OUTPUT):
+    if extras.get("elapsedTime") == _elapsed(values["started"], values["ended"]):
+        extras.pop("elapsedTime", None)
+    if output.other is not None and key is not None:
+        extras[key] = output.other
+    elif key not in (None, _OUTPUT):
         extras["output"] = key
-    has_failed = is_failure or values["status"] == "FAILED" or (output is not None and output.error is not None)
+    if output.spelling != _DATA:
+        extras["spelling"] = output.spelling
     if error is not None and not has_failed:
         extras["error"] = error
-    reason = error or (output and output.error) or _NO_REASON
+    reason = error or output.error or _NO_REASON
     return Item(
         name,
-        "failed" if has_failed else STATUSES[values["status"]],
-        explanation=output and output.explanation,
+        "failed" if has_failed else STATUSES[status],
+        explanation=output.explanation,
         error=reason if has_failed else None,
         engine=values["engine"],
         attributes=attributes_of(extras, FORMAT),
         **{ours: values[ours] for ours in _TIMES},
     )
+
+
+def _check_item(
+    at: At, key: str | None, output: _Output, status: str, values: Mapping[str, Any], is_failure: bool
+) -> None:
+    """Refuse a status, an output and times that contradict each other."""
+    wrong: list[Problem] = []
+    if is_failure and status != "FAILED":
+        wrong.append(at["status"].problem("'FAILED', as the item is one of the failures"))
+    elif output.explanation is not None and status != "SUCCESSFUL":
+        wrong.append(at["status"].problem(f"'SUCCESSFUL', as there is an output, {key!r:.60}"))
+    elif output.error is not None and status in _UNFINISHED:
+        wrong.append(at["status"].problem("'FAILED', as the output is an error"))
+    start = _moment(values["started"])
+    for name in ("updated", "ended"):
+        moment = _moment(values[name])
+        if start is not None and moment is not None and moment < start:
+            wrong.append(at[_TIMES[name]].problem(f"at least startTime, {values['started']}"))
+    claimed, elapsed = values["rest"].get("elapsedTime"), _elapsed(values["started"], values["ended"])
+    if not wrong and claimed is not None and elapsed is not None and abs(claimed - elapsed) > _ROUNDING:
+        wrong.append(at["elapsedTime"].problem(f"{elapsed:.6g}, as startTime and endTime give it"))
+    if wrong:
+        raise Rejected(wrong)
 
 
 def _read_failure(at: At) -> Item:
@@ -243,7 +356,7 @@ def _item_reader(output: str | None, is_failure: bool) -> Reader[dict[str, Any]]
         dict,
         rest=_ITEM_EXTRAS,
         status=nullable(choice(*STATUSES), "FAILED") if is_failure else choice(*STATUSES),
-        output=nullable(_read_output_or_error, key=output if output is not None else _OUTPUT),
+        output=nullable(_read_item_output, key=output if output is not None else _OUTPUT),
         error=nullable(_read_error),
         engine=nullable(string),
         **{ours: nullable(time, key=theirs) for ours, theirs in _TIMES.items()},
@@ -260,13 +373,23 @@ def read_single_item(at: At) -> Explanation | Results:
     item = _read_item(at)
     if item.status != "successful" or item.explanation is None:
         return Results("", (replace(item, name="input"),))
+    times = {theirs: getattr(item, ours) for ours, theirs in _TIMES.items()}
     item_fields = {
         "status": "SUCCESSFUL",
-        **_without_none(engine=item.engine, **{theirs: getattr(item, ours) for ours, theirs in _TIMES.items()}),
+        **_without_none(engine=item.engine, **times, elapsedTime=_elapsed(item.started, item.ended)),
         **extras_of(item.attributes, FORMAT),
     }
     extras = {**extras_of(item.explanation.attributes, FORMAT), "item": item_fields}
     return replace(item.explanation, attributes=attributes_of(extras, FORMAT))
+
+
+def _make_items(items: dict[str, Item]) -> Results:
+    return Results("", tuple(items.values()), attributes=attributes_of({"items": True}, FORMAT))
+
+
+def read_items_object(at: At) -> Results:
+    """Read an object of input items by their names."""
+    return at.build(_make_items, table(_read_item)(at))
 
 
 def _make_batch(explanations: tuple[Explanation, ...]) -> Results:
@@ -276,6 +399,11 @@ def _make_batch(explanations: tuple[Explanation, ...]) -> Results:
 
 read_batch: Reader[Results] = record(_make_batch, explanations=Field(array(read_output), "predictions"))
 """Read a batch of outputs as a job whose items are named by their index."""
+
+
+def _path_of(name: str) -> str:
+    """Return the path of a failure in a job."""
+    return At(None, At(None, At(None), "failures"), name).path
 
 
 def _make_job(
@@ -290,6 +418,9 @@ def _make_job(
     **more: Any,
 ) -> Results:
     items = (*results.values(), *failures.values())
+    for name in failures:
+        if name in results:
+            raise DocumentError(f"must be in results or in failures, got {name!r:.60} in both", path=_path_of(name))
     extras = _without_null(rest)
     if total is not None and (completed or 0) + (failed or 0) > total:
         raise DocumentError(f"must be at least completed + failed, got {total}", path="$.total")
@@ -302,6 +433,8 @@ def _make_job(
             raise DocumentError(f"must be {count}, the number of such items, got {claimed}", path=f"$.{name}")
         if claimed is not None and claimed != count:
             extras[name] = claimed
+    if extras.get("explained") is False and _is_explained(items):
+        raise DocumentError("must be true, as there are explanations, got false", path="$.explained")
     if extras.get("explained") in (None, _is_explained(items)):
         extras.pop("explained", None)
     return Results(
@@ -343,6 +476,17 @@ read_job: Reader[Results] = record(
     failed=_COUNT,
 )
 """Read a job."""
+
+OWN: Own = {
+    "items": boolean,
+    "completed": integer(0),
+    "failed": integer(0),
+    "output": string,
+    "spelling": choice(_BARE, _BATCH),
+    "item": mapping,
+    "result": mapping,
+}
+"""Readers of our attributes."""
 
 ITEMS = {
     "results": ItemLayout(lambda job: _read_item, named=True),

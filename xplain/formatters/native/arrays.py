@@ -101,9 +101,9 @@ def _unpack(shape: tuple[int, ...], dtype: str, data: str, packing: str | None, 
 def _decode_bytes(data: str, size: int, packed: bool) -> bytes:
     """Decode exactly ``size`` bytes; refuse other sizes without inflating more than that."""
     try:
-        raw = base64.b64decode(data, validate=True)
-    except (binascii.Error, ValueError):
-        raise DocumentError("must be base64, got other characters or a wrong length", path="$.data") from None
+        raw = binascii.a2b_base64(data, strict_mode=True)
+    except ValueError:
+        raise DocumentError("must be base64, got other characters, padding or length", path="$.data") from None
     if packed:
         if size > _MAX_RATIO * len(raw):
             raise DocumentError(f"must inflate to {size} bytes, got only {len(raw)} deflated ones", path="$.data")

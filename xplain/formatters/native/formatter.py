@@ -51,6 +51,7 @@ from xplain.explanation import (
     WordScores,
 )
 from xplain.explanation.notes import no_notes as notes
+from xplain.formatters.core.own import Own
 from xplain.formatters.core.places import At
 from xplain.formatters.core.streaming import ItemLayout
 from xplain.formatters.core.wire import (
@@ -73,10 +74,13 @@ from xplain.formatters.core.wire import (
 )
 from xplain.formatters.native.arrays import pack, unpack
 
-__all__ = ["CAPABILITIES", "HEAD", "ITEMS", "decode", "encode", "notes", "sniff"]
+__all__ = ["CAPABILITIES", "HEAD", "ITEMS", "OWN", "decode", "encode", "notes", "sniff"]
 
 VERSION = 1
 """The version of the format; a document of a newer one is refused."""
+
+OWN: Own = {}
+"""The format sets no attributes."""
 
 CAPABILITIES = None
 """The format holds everything."""
@@ -166,6 +170,8 @@ def _encode_explanation(explanation: Explanation, quantize: int | None) -> dict[
             text=source.text,
             parts=[_encode_part(part) for part in source.parts] or None,
             sample_rate_hz=source.sample_rate_hz,
+            axes=list(source.axes) or None,
+            readings=source.readings,
         ),
         "predictions": [_encode_prediction(prediction) for prediction in explanation.predictions],
         "attributions": [
@@ -321,6 +327,8 @@ _SOURCE = record(
     text=optional(string),
     parts=optional(array(record(Part, name=string, start=integer(0), stop=integer(0))), ()),
     sample_rate_hz=optional(number),
+    axes=optional(array(string), ()),
+    readings=optional(integer(0)),
 )
 _PROVENANCE = record(
     Provenance,

@@ -22,7 +22,8 @@ is at least those of its children is usual but not checked. Label properties, se
 are kept in ``attributes["reinfer"]`` of its explanation.
 
 Clients of the vendor ignore unknown keys, so we add some: ``threshold`` and ``id`` of a label, ``threshold`` of an
-entity, ``job`` (the name of the job), and ``interpretations``, a list for each document with the word scores of its
+entity, ``job`` (the name of the job), ``names`` (of the documents, where there are no comments to name them), and
+``interpretations``, a list for each document with the word scores of its
 labels::
 
     {"name": ["Order", "Missing"], "scale": 4,
@@ -47,19 +48,38 @@ from typing import Any
 
 from xplain.explanation import Explanation, Item, Prediction, Record, Results, Span, WordScores
 from xplain.formatters.core.fit import Capabilities, Value
+from xplain.formatters.core.own import Own
 from xplain.formatters.core.places import At
 from xplain.formatters.core.streaming import NO_ITEMS, no_head
-from xplain.formatters.core.wire import mapping
+from xplain.formatters.core.wire import listing, mapping, string
 from xplain.formatters.reinfer.comments import BODY
 from xplain.formatters.reinfer.notes import notes
 from xplain.formatters.reinfer.records import RECORDS, kind_of
-from xplain.formatters.reinfer.responses import PREDICT, default_name, read_error, read_response
+from xplain.formatters.reinfer.responses import (
+    LABEL_PROPERTIES,
+    MODEL,
+    PREDICT,
+    SENTIMENT,
+    default_name,
+    read_error,
+    read_response,
+)
 from xplain.formatters.reinfer.writing import encode_response
 
-__all__ = ["CAPABILITIES", "HEAD", "ITEMS", "decode", "encode", "notes", "sniff"]
+__all__ = ["CAPABILITIES", "HEAD", "ITEMS", "OWN", "decode", "encode", "notes", "sniff"]
 
 #: The format knows no jobs.
 ITEMS, HEAD = NO_ITEMS, no_head
+
+OWN: Own = {
+    "model": MODEL,
+    "uid": string,
+    "comment": mapping,
+    "label_properties": LABEL_PROPERTIES,
+    "sentiment": SENTIMENT,
+    "translations": listing,
+}
+"""Readers of our attributes."""
 
 CAPABILITIES = {
     "text-classification": Capabilities(

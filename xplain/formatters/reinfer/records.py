@@ -11,6 +11,7 @@ from typing import Any
 
 from xplain.errors import DocumentError
 from xplain.explanation import Record
+from xplain.formatters.core.places import At, Problem, Rejected
 from xplain.formatters.core.wire import (
     Reader,
     array,
@@ -65,7 +66,18 @@ _REQUEST: dict[str, Reader[Any]] = {
 
 
 def _documents(**fields: Reader[Any]) -> Reader[Any]:
-    return sized(array(keep(fields)), MAX_BATCH)
+    return _some(sized(array(keep(fields)), MAX_BATCH))
+
+
+def _some(read: Reader[Any]) -> Reader[Any]:
+    """Make a reader of an array that is not empty."""
+
+    def read_some(at: At) -> Any:
+        if at.value == []:
+            raise at.rejected("an array that is not empty")
+        return read(at)
+
+    return read_some
 
 
 # Raw e-mails: the body and the headers each come in one of two forms.
@@ -133,6 +145,8 @@ def _check_label(rest: dict[str, Any]) -> None:
 def _check_counts(rest: dict[str, Any]) -> None:
     """Check that amber and red labels are no more than all labels: no label is both."""
     total = rest["num_labels"]
+    if total != len(rest["labels"]):
+        raise DocumentError(f"must be {len(rest['labels'])}, the number of labels, got {total}", path="$.num_labels")
     for key, others in (("num_amber_labels", 0), ("num_red_labels", rest["num_amber_labels"])):
         if rest[key] + others > total:
             limit = f"num_labels, {total}" + (f", less num_amber_labels, {others}" if others else "")
@@ -142,11 +156,29 @@ def _check_counts(rest: dict[str, Any]) -> None:
 _TAXONOMY_LABEL: Reader[None] = record(
     _check_label, rest={"name": string, "parts": sized(array(string), MAX_BATCH, least=1)}
 )
+
+
+def _taxonomy(at: At) -> None:
+    """Read the labels of a taxonomy, each of which is listed once, and so are its parents."""
+    array(_TAXONOMY_LABEL)(at)
+    paths = [tuple(label["parts"]) for label in at.value]
+    listed = set(paths)
+    wrong: list[Problem] = []
+    for i, path in enumerate(paths):
+        if path in paths[:i]:
+            wrong.append(at[i]["name"].problem("listed once"))
+        elif len(path) > 1 and path[:-1] not in listed:
+            parent = " > ".join(path[:-1])
+            wrong.append(Problem(at.path, f"must list {parent!r:.60} too, the parent of {at.value[i]['name']!r:.60}"))
+    if wrong:
+        raise Rejected(wrong)
+
+
 _FIGURES: Reader[None] = record(
     _check_counts,
     rest={
         "version": _COUNT,
-        "labels": array(_TAXONOMY_LABEL),
+        "labels": _taxonomy,
         "entities": nullable(array(keep({"name": string, "title": string}))),
         "num_labels": _COUNT,
         "num_amber_labels": _COUNT,
@@ -190,7 +222,9 @@ RECORDS: Mapping[str, Reader[Record]] = {
         include_comments=nullable(boolean),
         **_REQUEST,
     ),
-    "predict-comments-request": _record("predict-comments-request", uids=sized(array(uid), MAX_BATCH), **_REQUEST),
+    "predict-comments-request": _record(
+        "predict-comments-request", uids=_some(sized(array(uid), MAX_BATCH)), **_REQUEST
+    ),
     "comment": _record("comment", **_COMMENT),
     "annotated-comment": _record("annotated-comment", **_ANNOTATED),
     "interpretation": _record("interpretation", **THEME_INTERPRETATION),

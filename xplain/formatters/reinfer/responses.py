@@ -308,10 +308,11 @@ class _Response:
     sentiment: tuple[dict[str, Any], ...] | None
     comments: tuple[ParsedComment, ...] | None
     interpretations: tuple[Any, ...] | None
+    names: tuple[str, ...] | None
     rest: dict[str, Any]
 
     def __post_init__(self) -> None:
-        for key in ("entities", "sentiment", "comments", "interpretations"):
+        for key in ("entities", "sentiment", "comments", "interpretations", "names"):
             self._check_length(key, getattr(self, key))
         if not _is_flat(self.properties):
             self._check_length("label_properties", self.properties)
@@ -354,6 +355,15 @@ class _Response:
             )
 
 
+def _names_of_all(at: At) -> tuple[str, ...]:
+    """Read a name for each document, each another one."""
+    names = array(string)(at)
+    for i, name in enumerate(names):
+        if name in names[:i]:
+            raise at[i].rejected("a name of its own")
+    return names
+
+
 _RESPONSE: Reader[_Response] = record(
     lambda status, **fields: _Response(**fields),
     rest={"model": or_null(MODEL)},
@@ -365,6 +375,7 @@ _RESPONSE: Reader[_Response] = record(
     sentiment=nullable(array(SENTIMENT)),
     comments=nullable(array(read_comment)),
     interpretations=nullable(array(listing)),
+    names=nullable(_names_of_all),
 )
 
 
@@ -373,17 +384,17 @@ def read_response(at: At) -> Results:
     response = _RESPONSE(at)
     by_uid = _is_by_uid(at.value["predictions"])
     response.join_lists()
-    items = _items(at, response.documents, by_uid)
+    items = _items(at, response.documents, response.names, by_uid)
     default_job = PREDICT_COMMENTS if by_uid else PREDICT
     job = default_job if response.job is None else response.job
     return Results(job, items, attributes=attributes_of(response.extras, FORMAT))
 
 
-def _items(at: At, documents: Sequence[_Document], by_uid: bool) -> tuple[Item, ...]:
+def _items(at: At, documents: Sequence[_Document], names: Sequence[str] | None, by_uid: bool) -> tuple[Item, ...]:
     """Make an item of each document; the problems of all documents are raised together."""
     items: list[Item] = []
     wrong: list[Problem] = []
-    for i, (name, document) in enumerate(zip(_names(documents), documents, strict=True)):
+    for i, (name, document) in enumerate(zip(names or _names(documents), documents, strict=True)):
         entities_at = at["predictions"][i]["entities"] if by_uid else at["entities"][i]
         try:
             explanation = document.explanation(entities_at, at["interpretations"][i])

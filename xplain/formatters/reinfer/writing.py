@@ -1,8 +1,8 @@
 """Writing the responses of Re:infer.
 
-`encode_response` spreads the items of a job over the parallel lists of a response; a list in which every element would
-be empty is left out. Attributes and extras are written only where a reader would accept them, so that every document
-that we write is valid; `xplain.formatters.core.fit` reports the others as losses.
+`encode_response` spreads the items of a job over the parallel lists of a response. Comments are written only where
+something is known of them: names alone stand in ``names``. Attributes and extras are written only where a reader would
+accept them, so that every document that we write is valid; `xplain.formatters.core.fit` reports the others as losses.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from xplain.formatters.reinfer.spans import SPAN, SpanWriter
 _EMPTY = Explanation("text-classification", Source("text"))
 
 #: Fields of a response that extras never supply: they are written from values, or not at all.
-_NEVER_EXTRA = {"entities", "sentiment", "comments", "interpretations", "job", "message"}
+_NEVER_EXTRA = {"entities", "sentiment", "comments", "interpretations", "job", "message", "names"}
 
 _LABEL_FIELDS = {"name", "probability", "threshold", "id"}
 _ENTITY_FIELDS = {*ENTITY_ATTRIBUTES, "name", "probability", "threshold", "id", "span", "spans"}
@@ -53,7 +53,8 @@ def encode_response(results: Results) -> dict[str, Any]:
     if results.job == PREDICT_COMMENTS and documents and all(document.fits_uid for document in documents):
         predictions = [_encode_by_uid(document) for document in documents]
         return _with_extras({"status": "ok", "predictions": predictions, **_model(extras)}, extras)
-    response = {"status": "ok", **_parallel_lists(documents), **_model(extras), **job}
+    shared = {"label_properties": extras.get("label_properties")} if _has_shared_properties(extras) else None
+    response = {"status": "ok", **_parallel_lists(documents, shared), **_model(extras), **job, **_names(documents)}
     return _with_extras(response, extras)
 
 
@@ -97,32 +98,45 @@ class _ItemWriter:
         has_uid = bool(UID_PATTERN.fullmatch(self.uid))
         return has_uid and explanation.source.text is None and not explanation.attributions
 
-    def has_comment(self, index: int) -> bool:
-        """Whether there is more to write of the comment than its number."""
-        text_known = self.explanation.source.text is not None
-        return text_known or "comment" in self.extras or self.name != default_name(index)
+    @property
+    def has_comment(self) -> bool:
+        """Whether anything is known of the comment."""
+        return self.explanation.source.text is not None or "comment" in self.extras
 
     def extra(self, key: str, reader: Reader[Any]) -> Any:
         """Return an extra field if a reader accepts it, else None."""
         return accepted(self.extras, {key: reader}).get(key)
 
 
-def _parallel_lists(documents: Sequence[_ItemWriter]) -> dict[str, Any]:
-    """Write the lists with an element for each document."""
-    lists: dict[str, Any] = {"predictions": [document.labels for document in documents]}
-    lists |= _unless_empty("entities", [document.entities for document in documents])
-    properties = [document.extra("label_properties", LABEL_PROPERTIES) or [] for document in documents]
-    lists |= _unless_empty("label_properties", properties)
-    sentiment = [document.extra("sentiment", SENTIMENT) for document in documents]
-    # The list has no place for an unknown sentiment.
-    lists |= _unless_empty("sentiment", sentiment if None not in sentiment else [])
-    if any(document.has_comment(i) for i, document in enumerate(documents)):
+def _parallel_lists(documents: Sequence[_ItemWriter], shared: dict[str, Any] | None) -> dict[str, Any]:
+    """Write the lists with an element for each document; ``shared`` are the label properties of all together."""
+    has_comments = any(document.has_comment for document in documents)
+    lists: dict[str, Any] = {}
+    if has_comments:
         lists["comments"] = [
             encode_comment(document.explanation.source, document.extras.get("comment"), document.name)
             for document in documents
         ]
+    lists["predictions"] = [document.labels for document in documents]
+    lists["entities"] = [document.entities for document in documents]
+    properties = [document.extra("label_properties", LABEL_PROPERTIES) or [] for document in documents]
+    lists |= shared or {"label_properties": properties}
+    sentiment = [document.extra("sentiment", SENTIMENT) for document in documents]
+    # The list has no place for an unknown sentiment.
+    lists |= _unless_empty("sentiment", sentiment if None not in sentiment else [])
     lists |= _unless_empty("interpretations", [document.interpretations for document in documents])
     return lists
+
+
+def _names(documents: Sequence[_ItemWriter]) -> dict[str, Any]:
+    """Write the names of documents that no comment tells."""
+    names = [document.name for document in documents]
+    is_told = any(document.has_comment for document in documents) or names == list(map(default_name, range(len(names))))
+    return {} if is_told else {"names": names}
+
+
+def _has_shared_properties(extras: Mapping[str, Any]) -> bool:
+    return "label_properties" in extras and not problems(LABEL_PROPERTIES, extras["label_properties"])
 
 
 def _unless_empty(key: str, elements: Sequence[Any]) -> dict[str, Any]:
@@ -137,15 +151,15 @@ def _model(extras: Mapping[str, Any]) -> dict[str, Any]:
 def _with_extras(response: dict[str, Any], extras: Mapping[str, Any]) -> dict[str, Any]:
     """Add the extra fields of the response as a whole."""
     further = {key: value for key, value in extras.items() if key not in response and key not in _NEVER_EXTRA}
-    if "label_properties" in further and problems(LABEL_PROPERTIES, further["label_properties"]):
-        del further["label_properties"]
+    if not _has_shared_properties(further):
+        further.pop("label_properties", None)
     return {**response, **further}
 
 
 def _encode_by_uid(document: _ItemWriter) -> dict[str, Any]:
     optional_fields = {
-        "entities": document.entities or None,
-        "label_properties": document.extra("label_properties", LABEL_PROPERTIES),
+        "entities": document.entities,
+        "label_properties": document.extra("label_properties", LABEL_PROPERTIES) or [],
         "sentiment": document.extra("sentiment", SENTIMENT),
         "translations": document.extra("translations", listing),
     }
