@@ -6,7 +6,8 @@ Two games: 12 regions of a photo for EfficientNet-Lite0, whose truth is that of 
 recording for a small convolutional network, whose truth is that of many random orders. All coalitions of the regions
 are scored once and looked up; a round is a seed. The error is the root mean square error over that of the values.
 
-Coverage: games of known values with 6 to 14 players, at budgets from the least to 2,048, five seeds a round; how often the truth is within 1.96 of the stored standard errors. Cells whose values are exact are left out.
+Coverage: games of known values with 6 to 14 players, at budgets from the least to 2,048, five seeds a round; how often
+the truth is within 1.96 of the stored standard errors. Cells whose values are exact are left out.
 """
 
 from __future__ import annotations
