@@ -1,6 +1,7 @@
 """Which methods show what a model goes by, at what cost, and whether they beat maps that know no model.
 
-    python benchmarks/quality.py [--quick] [--only photos mosaics detections planted texts signals]
+    python benchmarks/quality.py [--quick] [--only photos mosaics detections planted transformers
+                                              vit texts signals]
 
 Each table has methods on the same samples: ``energy`` is the part of the positive evidence that lies where it should,
 ``pointing`` how often the highest value does, ``precision`` the average precision of the |values|, ``overall`` the mean
@@ -12,15 +13,17 @@ Gaussian in the middle (``centre``). Evaluations are single inputs, forwards, or
 - photos: EfficientNet-Lite0 on photos of packages; boxes of the objects (photo_boxes.json).
 - mosaics: 2 x 2 of these photos; the right place is the quarter of the class.
 - detections: YOLOv2-tiny; the place is the box of the detection.
-- planted: small networks, a convolutional one and a transformer, trained to find a shape (or a hole, which is the
-  absence of signal) in noise; regions: a segmenter's own place.
+- planted: small convolutional networks, trained to find a shape (or a hole, which is the absence of signal) in noise;
+  regions: a segmenter's own place.
+- transformers: small vision transformers, trained to find a shape. vit: one with real weights, on mosaics; its scores
+  are cosines with each photo, and the right place is the quarter of the photo that is asked for.
 - texts: the sentiment network; words that decide are put into neutral sentences.
 - signals: the network of BasicMotions; a stretch of another activity is put into a recording of standing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
@@ -29,7 +32,16 @@ import torch
 from _bench import Effort, main, note
 from _quality_board import Board, Contender, blurred, explained, placed
 from _quality_photos import Labelled, labelled_photos, mosaics, street_photos
-from _quality_planted import planted_subjects, regions_subject, signal_samples, text_samples
+from _quality_planted import (
+    CNNS,
+    TRANSFORMERS,
+    Subject,
+    planted_subjects,
+    regions_subject,
+    signal_samples,
+    text_samples,
+)
+from _quality_vit import prototype_classifier
 
 import xplain
 from xplain import quality
@@ -211,8 +223,34 @@ def in_cells(contenders: Mapping[str, Contender]) -> dict[str, Contender]:
 
 
 def planted(effort: Effort) -> None:
-    """Print a table for each network that was trained to find what is planted, and one for a segmenter's regions."""
-    for title, model, samples, background in planted_subjects(effort.quick):
+    """Print a table for each CNN that was trained to find what is planted, and one for a segmenter's regions."""
+    measure_subjects(CNNS, effort)
+    title, model, samples = regions_subject(effort.quick)
+    measure_planted(Board(title, "image", 60), model, samples, CONTROLS | ONE_PASS | FEW | in_cells(MANY) | RISE)
+
+
+def transformers(effort: Effort) -> None:
+    """Print a table for each vision transformer that was trained to find what is planted."""
+    measure_subjects(TRANSFORMERS, effort)
+
+
+def vision_transformer(effort: Effort) -> None:
+    """Print the table of mosaics for a vision transformer with real weights; the target is one of the four photos."""
+    photos = [] if effort.quick else list(labelled_photos(effort.quick))
+    model = prototype_classifier(photos) if photos else None
+    if model is None:
+        note("left out: the vision transformer with real weights, of quick runs and without them")
+        return
+    board = Board("Mosaics of 2 x 2 photos, a small DINOv2", "mosaic", 420)
+    rollouts = {name: Contender(name) for name in ("attention-rollout", "gradient-rollout")}
+    contenders = CONTROLS | ONE_PASS | rollouts | FEW | {"occlusion": MANY["occlusion"]}
+    measure_photos(board, model, mosaics([(photo, i) for i, photo in enumerate(photos)], 20), contenders, 0)
+    board.print()
+
+
+def measure_subjects(subjects: Sequence[Subject], effort: Effort) -> None:
+    """Train networks, and print a table for each."""
+    for title, model, samples, background in planted_subjects(subjects, effort.quick):
         board = Board(title, "image", 60)
         real = {
             "gradient-shap, real inputs": Contender("gradient-shap", {"n_samples": 16, "baselines": background}),
@@ -220,8 +258,6 @@ def planted(effort: Effort) -> None:
         }
         rollouts = {name: Contender(name) for name in ("attention-rollout", "gradient-rollout")}
         measure_planted(board, model, samples, CONTROLS | ONE_PASS | rollouts | FEW | in_cells(MANY) | RISE | real)
-    title, model, samples = regions_subject(effort.quick)
-    measure_planted(Board(title, "image", 60), model, samples, CONTROLS | ONE_PASS | FEW | in_cells(MANY) | RISE)
 
 
 def measure_planted(board: Board, model: Any, samples: Iterable[Any], contenders: Mapping[str, Contender]) -> None:
@@ -294,6 +330,8 @@ SECTIONS = {
     "mosaics": mosaic_photos,
     "detections": detections,
     "planted": planted,
+    "transformers": transformers,
+    "vit": vision_transformer,
     "texts": texts,
     "signals": signals,
 }
