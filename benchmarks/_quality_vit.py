@@ -88,7 +88,7 @@ def prototype_classifier(photos: list[Labelled]) -> Any:
         raise ValueError(f"other weights than expected: missing {missing}, unexpected {unexpected}")
     module = Prototypes(backbone).eval()
     preprocess = xplain.Preprocess(size=SIDE, mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225))
-    model = xplain.ImageClassifier(module, preprocess=preprocess, output="value")
+    model = xplain.ImageClassifier(module, preprocess=preprocess)
     arrays = [torch.from_numpy(model.prepare(photo.image).array[None]) for photo in photos]
     with torch.inference_mode():
         module.prototypes = torch.cat([module.embed(each) for each in arrays]).clone()
