@@ -254,6 +254,9 @@ def planted(effort: Effort) -> None:
 
 def transformers(effort: Effort) -> None:
     """Print a table for each vision transformer that was trained to find what is planted."""
+    if effort.quick:
+        note("left out: vision transformers, of quick runs")
+        return
     measure_subjects(TRANSFORMERS, effort)
 
 
