@@ -48,8 +48,10 @@ def file_of(package: str, file: str, quick: bool = False) -> Path | None:
     try:
         installed = Path(str(importlib.metadata.distribution(package).locate_file(file)))
     except importlib.metadata.PackageNotFoundError:
-        return None if quick else fetched(package, file)
-    return installed
+        installed = Path()
+    if installed.is_file():
+        return installed
+    return None if quick else fetched(package, file)
 
 
 def fetched(package: str, file: str) -> Path | None:

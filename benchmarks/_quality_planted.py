@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -68,25 +69,27 @@ class Convolutional(nn.Sequential):
 
 
 class Transformer(nn.Module):
-    """A vision transformer: patches of 4 x 4 and a class token, three layers."""
+    """A vision transformer: square patches, and the score from a class token or the mean of the patches' tokens."""
 
-    def __init__(self) -> None:
+    def __init__(self, patch: int = 4, layers: int = 3, mean: bool = False) -> None:
         super().__init__()
         width = 64
-        self.patches = nn.Conv2d(3, width, 4, stride=4)
-        self.token = nn.Parameter(torch.zeros(1, 1, width))
-        self.position = nn.Parameter(torch.randn(1, 1 + (SIDE // 4) ** 2, width) * 0.02)
+        self.first = 0 if mean else 1
+        self.patches = nn.Conv2d(3, width, patch, stride=patch)
+        self.token = nn.Parameter(torch.zeros(1, self.first, width))
+        self.position = nn.Parameter(torch.randn(1, self.first + (SIDE // patch) ** 2, width) * 0.02)
         layer = nn.TransformerEncoderLayer(
             width, 4, 2 * width, dropout=0.0, activation="gelu", batch_first=True, norm_first=True
         )
-        self.encoder = nn.TransformerEncoder(layer, 3, enable_nested_tensor=False)
+        self.encoder = nn.TransformerEncoder(layer, layers, enable_nested_tensor=False)
         self.head = nn.Linear(width, 2)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Score images (batch, 3, 32, 32)."""
         tokens = self.patches(x).flatten(2).transpose(1, 2)
         tokens = torch.cat([self.token.expand(len(x), -1, -1), tokens], dim=1) + self.position
-        scores: torch.Tensor = self.head(self.encoder(tokens)[:, 0])
+        tokens = self.encoder(tokens)
+        scores: torch.Tensor = self.head(tokens[:, 0] if self.first else tokens.mean(dim=1))
         return scores
 
 
@@ -118,15 +121,35 @@ def trained(module: nn.Module, pixels: Pixels, answers: Any, steps: int) -> nn.M
     return module.eval()
 
 
-def planted_subjects(quick: bool) -> Iterator[tuple[str, Any, list[Sample], list[Any]]]:
+class Subject(NamedTuple):
+    """A network to train, and on what."""
+
+    title: str
+    make: Callable[[], nn.Module]
+    hole: bool = False
+    steps: int = 250
+
+
+CNNS = (
+    Subject("Planted shape, CNN", Convolutional),
+    Subject("Planted hole: the absence of signal, CNN", Convolutional, hole=True),
+)
+TRANSFORMERS = (
+    Subject("Planted shape, vision transformer", Transformer, steps=900),
+    Subject("Planted shape, vision transformer of 6 layers", partial(Transformer, layers=6), steps=900),
+    Subject("Planted shape, vision transformer, mean of tokens", partial(Transformer, mean=True), steps=900),
+    Subject(
+        "Planted shape, vision transformer of 2 layers, mean of patches of 8 x 8",
+        partial(Transformer, patch=8, layers=2, mean=True),
+        steps=900,
+    ),
+)
+
+
+def planted_subjects(subjects: Sequence[Subject], quick: bool) -> Iterator[tuple[str, Any, list[Sample], list[Any]]]:
     """Yield titles, classifiers, samples that they have right, and inputs of the training for baselines."""
-    torch.manual_seed(0)
-    subjects: list[tuple[str, type[nn.Module], bool, int]] = [
-        ("Planted shape, CNN", Convolutional, False, 250),
-        ("Planted hole: the absence of signal, CNN", Convolutional, True, 250),
-        ("Planted shape, vision transformer", Transformer, False, 900),
-    ]
     for title, kind, hole, steps in subjects[: 1 if quick else None]:
+        torch.manual_seed(0)
         known = images(200 if quick else 4000, hole, seed=0)
         module = trained(kind(), *known[:2], steps=20 if quick else steps)
         model = xplain.ImageClassifier(module, preprocess=xplain.Preprocess(size=SIDE))

