@@ -107,7 +107,7 @@ class Session:
         """What a watched forward pass of an input of this one's shape showed; torch modules only."""
         from xplain.attributions.engine.observe import observed
 
-        form = _form(prepared)
+        form = form_of(prepared)
         if form not in self._observations:
             with _refused_out_of_memory():
                 self._observations[form] = observed(self.model, prepared.array)
@@ -115,7 +115,7 @@ class Session:
 
     def batches(self, prepared: Prepared) -> Batches:
         """Batches of inputs like this one, of the size that the caller wants, or that suits the model's activations."""
-        form = _form(prepared)
+        form = form_of(prepared)
         if form not in self._batches:
             size = self._suitable_size(prepared) if self.batch_size is None else self.batch_size
             self._batches[form] = Batches(size)
@@ -221,7 +221,7 @@ class Session:
             self._in_batches.update(range(len(self.inputs)))
         for index, prepared in enumerate(self.inputs):
             last = chunks[-1] if chunks else None
-            if last is not None and len(last.prepared) < last.most and _form(last.prepared[0]) == _form(prepared):
+            if last is not None and len(last.prepared) < last.most and form_of(last.prepared[0]) == form_of(prepared):
                 last.add(prepared)
             else:
                 most = self.batches(prepared).size if share_as_they_like else self.together(prepared)
@@ -229,7 +229,7 @@ class Session:
         return chunks
 
 
-def _form(prepared: Prepared) -> Any:
+def form_of(prepared: Prepared) -> Any:
     """What inputs have in common that pass together."""
     return prepared.array.shape, prepared.array.dtype
 
