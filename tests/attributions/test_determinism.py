@@ -112,6 +112,23 @@ def test_the_default_method_of_a_photo_does_not_depend_on_others():
     assert list(xplain.explain_batch(model, photos)) == alone
 
 
+def test_a_network_that_takes_another_way_for_another_photo_is_watched_again():
+    class Branches(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.dark, self.light = network(), network()
+
+        def forward(self, x):
+            return (self.light if x.mean() > 0.5 else self.dark)(x)
+
+    model, dark, light = ImageClassifier(Branches()), photo(0) // 4, 255 - photo(0) // 4
+    layers = [xplain.explain(model, each, "grad-cam").attributions[0].quality["layer"] for each in (dark, light, dark)]
+    assert layers == ["dark.4", "light.4", "dark.4"]
+    batch = xplain.explain_batch(model, [light, dark], "grad-cam")
+    assert [e.attributions[0].quality["layer"] for e in batch] == ["light.4", "dark.4"]
+    assert xplain.cost(model, light, "grad-cam").evaluations == batch[0].provenance.evaluations
+
+
 def test_provenance_has_the_batch_size_that_memory_allowed():
     class Large(nn.Module):
         def __init__(self):

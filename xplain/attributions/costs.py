@@ -183,7 +183,7 @@ def _cam(call: _Call) -> int:
     """The layer's pass is that of the input itself; where it runs several times, more are needed to place its calls."""
     from xplain.attributions.engine import layers, places
 
-    name, is_moved = layers.choose_layer(call.run, call.options["layer"])
+    name, is_moved = layers.layer_that_runs(call.run, call.options["layer"])
     return places.VARIANTS if is_moved or len(call.run.layer_calls(name)) > 1 else 0
 
 

@@ -113,6 +113,13 @@ class Session:
                 self._observations[form] = observed(self.model, prepared.array)
         return self._observations[form]
 
+    def observe_itself(self, prepared: Prepared) -> None:
+        """Watch a pass of an input itself, where what was seen of others does not hold for it."""
+        from xplain.attributions.engine.observe import observe
+
+        with _refused_out_of_memory():
+            self._observations[form_of(prepared)] = observe(self.model, prepared.array)
+
     def batches(self, prepared: Prepared) -> Batches:
         """Batches of inputs like this one, of the size that the caller wants, or that suits the model's activations."""
         form = form_of(prepared)
