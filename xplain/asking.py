@@ -28,10 +28,14 @@ Progress = Callable[[int, int], None]
 def predict(
     model: Model, input: Any, top: int | None = None, *, inputs: Mapping[str, Any] | None = None
 ) -> tuple[Prediction, ...]:
-    """Return a model's predictions for one input, by decreasing score: ``top`` of them.
+    """Return a model's predictions for one input, by decreasing score.
 
-    If ``top`` is left out, a classifier gives its five best, a detector and a segmenter all that they find. ``inputs``
-    are further inputs, as for `explain`.
+    Parameters
+    ----------
+    model, input, inputs
+        As for `explain`.
+    top : int, optional
+        How many. If left out, a classifier gives its five best, a detector and a segmenter all that they find.
     """
     model = _as_model(model, input)
     if inputs is not None:

@@ -124,6 +124,16 @@ def test_the_model_is_hardly_called_and_a_tuple_comes_back():
     assert str(cost).startswith("3,002 evaluations, about ")
 
 
+def test_windows_are_timed_once():
+    model, _ = MODELS["signals"]
+    calls = []
+    handle = model.module.register_forward_pre_hook(lambda _, inputs: calls.append(len(inputs[0])))
+    cost = xplain.cost(model, np.random.default_rng(0).normal(size=(2, 7 * 40)), "integrated-gradients", n_steps=100)
+    handle.remove()
+    assert cost.evaluations > 40 * 100
+    assert sum(calls) < 40 * 2 + 3 * 100
+
+
 def test_the_estimate_is_of_the_right_size():
     """Of a model whose pass takes a known time."""
     import time

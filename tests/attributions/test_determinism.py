@@ -101,6 +101,50 @@ def test_bits_depend_on_the_batch_size_and_provenance_says_it():
     assert found[0].attributions[0].evidence != found[1].attributions[0].evidence
 
 
+def test_the_default_method_of_a_photo_does_not_depend_on_others():
+    """Of a tiny photo the network makes a single place, where class activation maps say nothing."""
+    torch.manual_seed(0)
+    body = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 3))
+    model = ImageClassifier(body)
+    photos = [photo(0, (3, 3)), photo(1), photo(2, (3, 3))]
+    alone = [xplain.explain(model, each) for each in photos]
+    assert [e.attributions[0].method for e in alone] == ["integrated-gradients", "grad-cam", "integrated-gradients"]
+    assert list(xplain.explain_batch(model, photos)) == alone
+
+
+def test_a_network_that_takes_another_way_for_another_photo_is_watched_again():
+    class Branches(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.dark, self.light = network(), network()
+
+        def forward(self, x):
+            return (self.light if x.mean() > 0.5 else self.dark)(x)
+
+    model, dark, light = ImageClassifier(Branches()), photo(0) // 4, 255 - photo(0) // 4
+    layers = [xplain.explain(model, each, "grad-cam").attributions[0].quality["layer"] for each in (dark, light, dark)]
+    assert layers == ["dark.4", "light.4", "dark.4"]
+    batch = xplain.explain_batch(model, [light, dark], "grad-cam")
+    assert [e.attributions[0].quality["layer"] for e in batch] == ["light.4", "dark.4"]
+    assert xplain.cost(model, light, "grad-cam").evaluations == batch[0].provenance.evaluations
+
+
+def test_provenance_has_the_batch_size_that_memory_allowed():
+    class Large(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.net = network()
+
+        def forward(self, x):
+            if len(x) > 3:
+                raise MemoryError("out of memory")
+            return self.net(x)
+
+    model = ImageClassifier(Large())
+    e = xplain.explain(model, PHOTOS[0], "integrated-gradients", batch_size=16, n_steps=12)
+    assert e.provenance.batch_size == 3
+
+
 def test_a_pass_is_watched_once_for_a_model_its_weights_and_a_shape(monkeypatch):
     watched = []
     monkeypatch.setattr(observe, "observe", lambda *args, watch=observe.observe: watched.append(1) or watch(*args))

@@ -6,7 +6,7 @@ import pytest
 
 import xplain
 from tests.support import refuses
-from xplain import ImageClassifier, InputError, TextClassifier
+from xplain import AttributionError, ImageClassifier, InputError, TextClassifier
 
 PHOTO = np.random.default_rng(0).integers(0, 256, (8, 8, 3)).astype(np.uint8)
 PHOTOS = ImageClassifier(lambda images: images.mean(axis=(1, 2)) / 255)

@@ -60,6 +60,7 @@ class Estimate:
     seconds: float = 0.0
     seconds_of_pass: float = 0.0
     _seen: dict[Run, set[bytes]] = field(default_factory=dict)
+    _times: dict[Any, tuple[float, float]] = field(default_factory=dict)
 
     def stand_in(self, entry: Method) -> Method:
         """Return an entry with the same options, whose function counts instead of computing."""
@@ -69,24 +70,21 @@ class Estimate:
         """Count what a method would evaluate of an input beside the input itself; the map is zeros."""
         evaluations = _formula(entry)(_Call(run, options, self._seen.setdefault(run, set()), entry))
         self.counted += evaluations
-        self._time(run, entry, max(evaluations, 1))
+        self._add_time(run, entry, evaluations)
         run.count(evaluations)
         return np.zeros((len(run.targets), *run.size))  # the targets take the pass of the input itself
 
-    def _time(self, run: Run, entry: Method, evaluations: int) -> None:
-        """Add the time of passes: as many variants as go through the model at once are timed."""
-        together = run.batch_size_for(evaluations)
+    def _add_time(self, run: Run, entry: Method, evaluations: int) -> None:
+        """Add the time of evaluations; that of inputs of one form is measured once."""
+        together = min(run.batch_size_for(max(evaluations, 1)), max(evaluations, 1))
         if run.model.module is None:
             together = min(together, _MOST_TIMED)
-        batch = np.repeat(run.prepared.array[np.newaxis], min(together, evaluations), axis=0)
-        if run.prepared.source.kind == "text" and run.model.module is None:  # other texts than itself
-            batch = (1 - np.eye(batch.shape[-1], dtype=batch.dtype))[: len(batch), np.newaxis, np.newaxis]
-        forward = _timed(lambda: run.model.scores(batch)) / len(batch)
+        key = (run.prepared.array.shape, together, entry.needs)
+        if key not in self._times:
+            self._times[key] = _seconds_of_pass(run, together, differentiated=entry.needs != "scores")
+        forward, with_gradients = self._times[key]
         self.seconds_of_pass = max(self.seconds_of_pass, forward)
-        differentiated = entry.needs != "scores"
-        self.seconds += evaluations * (
-            _timed(lambda: _differentiate(run, batch)) / len(batch) if differentiated else forward
-        )
+        self.seconds += evaluations * with_gradients
 
     def total(self, evaluations: int) -> Cost:
         """Return the cost of an explanation, of which ``evaluations`` were counted in all."""
@@ -108,6 +106,15 @@ class _Counted(Method):
 
         function.__signature__ = inspect.signature(real)  # type: ignore[attr-defined]
         return function
+
+
+def _seconds_of_pass(run: Run, together: int, *, differentiated: bool) -> tuple[float, float]:
+    """Return the seconds that a variant takes of as many at once: scored, and as the method wants it."""
+    batch = np.repeat(run.prepared.array[np.newaxis], together, axis=0)
+    if run.prepared.source.kind == "text" and run.model.module is None:  # other texts than itself
+        batch = (1 - np.eye(batch.shape[-1], dtype=batch.dtype))[: len(batch), np.newaxis, np.newaxis]
+    forward = _timed(lambda: run.model.scores(batch)) / len(batch)
+    return forward, _timed(lambda: _differentiate(run, batch)) / len(batch) if differentiated else forward
 
 
 def _timed(function: Callable[[], object]) -> float:
@@ -176,7 +183,7 @@ def _cam(call: _Call) -> int:
     """The layer's pass is that of the input itself; where it runs several times, more are needed to place its calls."""
     from xplain.attributions.engine import layers, places
 
-    name, is_moved = layers.choose_layer(call.run, call.options["layer"])
+    name, is_moved = layers.layer_that_runs(call.run, call.options["layer"])
     return places.VARIANTS if is_moved or len(call.run.layer_calls(name)) > 1 else 0
 
 

@@ -22,6 +22,10 @@ Recording = tuple[torch.Tensor, list[torch.Tensor]]
 """(outputs (n, classes), the tensors to differentiate them by)."""
 
 
+class LayerDidNotRun(AttributionError):
+    """A layer was not called in a pass: a network may take another way for another input."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class LayerCall:
     """One call of a layer for one input, and the scores' gradients there; the input itself counts as a layer.
@@ -80,7 +84,7 @@ def record_layer(model: Explained, batch: torch.Tensor, layer: str) -> Recording
     with _leaves_of_calls(model, layer) as leaves, torch.no_grad():
         outputs = model.forward(batch)
     if not leaves:
-        raise AttributionError(
+        raise LayerDidNotRun(
             f"layer must run in the forward pass, got no output of {layer!r}; exported modules do not call hooks: "
             "explain the module that they were made from, or use integrated-gradients"
         )

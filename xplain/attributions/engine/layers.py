@@ -9,6 +9,7 @@ from __future__ import annotations
 import torch
 
 from xplain import _check
+from xplain.attributions.engine.autograd import LayerDidNotRun
 from xplain.attributions.engine.observe import Observation, first_patch
 from xplain.attributions.engine.run import Run
 from xplain.errors import AttributionError
@@ -49,6 +50,19 @@ def choose_layer(run: Run, name: str | None) -> tuple[str, bool]:
     if observation.layer is not None and observation.mixed_by is not None and observation.mixed_tokens is not None:
         return observation.mixed_tokens, True
     raise _no_layer(observation)
+
+
+def layer_that_runs(run: Run, name: str | None) -> tuple[str, bool]:
+    """Return what `choose_layer` does, for a layer that the input itself passes; its calls are then recorded."""
+    chosen = choose_layer(run, name)
+    try:
+        run.layer_calls(chosen[0])
+    except LayerDidNotRun:
+        if name is not None or run.model.layer is not None:
+            raise
+        run.observe_itself()  # what was seen is another input's way through the network
+        chosen = choose_layer(run, name)
+    return chosen
 
 
 def _no_layer(observation: Observation) -> AttributionError:

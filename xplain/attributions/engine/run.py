@@ -115,6 +115,10 @@ class Run:
         """The watched forward pass of an input of this one's shape; torch modules only."""
         return self._session.observation(self.prepared)
 
+    def observe_itself(self) -> None:
+        """Watch a pass of the input itself, where what was seen of others does not hold for it."""
+        self._session.observe_itself(self.prepared)
+
     @property
     def batch_size_used(self) -> int:
         """The size of the batches that the input was evaluated in so far, which gives the same bits again."""

@@ -108,15 +108,22 @@ class Session:
         """What a watched forward pass of an input of this one's shape showed; torch modules only."""
         from xplain.attributions.engine.observe import observed
 
-        form = _form(prepared)
+        form = form_of(prepared)
         if form not in self._observations:
             with _refused_out_of_memory():
                 self._observations[form] = observed(self.model, prepared.array)
         return self._observations[form]
 
+    def observe_itself(self, prepared: Prepared) -> None:
+        """Watch a pass of an input itself, where what was seen of others does not hold for it."""
+        from xplain.attributions.engine.observe import observe
+
+        with _refused_out_of_memory():
+            self._observations[form_of(prepared)] = observe(self.model, prepared.array)
+
     def batches(self, prepared: Prepared) -> Batches:
         """Batches of inputs like this one, of the size that the caller wants, or that suits the model's activations."""
-        form = _form(prepared)
+        form = form_of(prepared)
         if form not in self._batches:
             size = self._suitable_size(prepared) if self.batch_size is None else self.batch_size
             size = size if self.model.takes_batches else 1
@@ -223,7 +230,7 @@ class Session:
             self._in_batches.update(range(len(self.inputs)))
         for index, prepared in enumerate(self.inputs):
             last = chunks[-1] if chunks else None
-            if last is not None and len(last.prepared) < last.most and _form(last.prepared[0]) == _form(prepared):
+            if last is not None and len(last.prepared) < last.most and form_of(last.prepared[0]) == form_of(prepared):
                 last.add(prepared)
             else:
                 most = self.batches(prepared).size if share_as_they_like else self.together(prepared)
@@ -231,7 +238,7 @@ class Session:
         return chunks
 
 
-def _form(prepared: Prepared) -> Any:
+def form_of(prepared: Prepared) -> Any:
     """What inputs have in common that pass together."""
     return prepared.array.shape, prepared.array.dtype
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -13,7 +14,7 @@ import numpy.typing as npt
 from xplain import _check
 from xplain.attributions import call
 from xplain.attributions.engine.maps import InputMaps, combined_provenance, with_notes
-from xplain.attributions.engine.session import Session
+from xplain.attributions.engine.session import Session, form_of
 from xplain.attributions.engine.supplies import Cover, Players, Supplies
 from xplain.attributions.kinds.backgrounds import gathered_photos, members
 from xplain.attributions.kinds.segments import is_near, segment
@@ -32,9 +33,21 @@ Baseline = Any
 def explain(
     model: ImageClassifier, inputs: Sequence[Prepared], targets: Sequence[Any], request: call.Request
 ) -> list[Explanation]:
-    """Explain predictions of an image classifier; see `xplain.attributions.run`."""
-    if not inputs:
-        return []
+    """Explain predictions of an image classifier; see `xplain.attributions.run`.
+
+    Inputs of one form are explained together: default method and baselines depend on it, and not on other inputs.
+    """
+    explanations: list[Explanation] = []
+    for _, numbers in itertools.groupby(range(len(inputs)), key=lambda i: form_of(inputs[i])):
+        rows = list(numbers)
+        explanations += _explain_alike(model, [inputs[i] for i in rows], [targets[i] for i in rows], request)
+    return explanations
+
+
+def _explain_alike(
+    model: ImageClassifier, inputs: Sequence[Prepared], targets: Sequence[Any], request: call.Request
+) -> list[Explanation]:
+    """Explain inputs of one form, at least one."""
     session = call.open_session(model, inputs, targets, request)
     with evaluation(model.module, gradients=True):
         entry = call.choose_method(model, request, "" if request.method else _best_method(session))

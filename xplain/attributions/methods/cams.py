@@ -124,7 +124,7 @@ def _sum_of_calls(
     run: Run, layer: str | None, formula: Callable[[torch.Tensor, torch.Tensor], torch.Tensor], relu: bool, remedy: str
 ) -> Maps:
     """Return the sum over the layer's calls of ``formula(feature maps (channels, h', w'), gradients (T, ...))``."""
-    name, verify = layers.choose_layer(run, layer)
+    name, verify = layers.layer_that_runs(run, layer)
     run.quality.add("layer", name)
     placed = calls.calls_of_layer(run, name, verify=verify)
     maps = calls.add_up(run, placed, [formula(wide(call.maps), wide(call.gradients)) for call in placed])
