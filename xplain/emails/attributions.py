@@ -107,10 +107,12 @@ def read_attribution(text: str, marked: bool = False) -> Attribution | None:
     Attribution(prefix='I sign.', from_='Ann Lee <ann@a.org>', sent_at='2002-09-03T10:22:00', is_sure=True)
     >>> read_attribution("On the other hand, she wrote:")
     """
+    if len(text) > MAX_ATTRIBUTION:
+        return None
     text = DIRECTION_MARKS.sub("", text).replace("\xa0", " ").replace("\u202f", " ").strip()
     end = _END.search(text)
     core = text[: end.start()].rstrip() if end else text
-    if not core or len(text) > MAX_ATTRIBUTION:
+    if not core:
         return None
     emails = list(_EMAIL.finditer(core))
     address = emails[-1].span() if emails else None
