@@ -205,6 +205,8 @@ def test_a_sentence_that_introduces_a_quote_is_no_attribution(text):
     [
         "The meeting on 14 March 2021 at 09:12 with Kim <kim@p.org> had these results:\n\n- one\n- two",
         "On page 7 Kim wrote:\n\nnothing at all",
+        "Listen.\n\nOn Monday at 9:12 Kim said:\n\nIt is late.",
+        "Listen.\n\nOn 3 May 2021 Kim said:\n\nIt is late.",
         "We wrote on 3 May 2020 that:\n\n1. a\n2. b",
         "Formats:\n\n2024-01-15 14:30:25\n15.01.2024 14:30\nJan 15, 2024 at 14:30\n\nThat is all.",
         "On 3 May 2020 at 9:00 I wrote:\n\nfoo",

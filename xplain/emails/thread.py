@@ -271,10 +271,11 @@ def _read_upwards(window: Sequence[Line], last: int) -> tuple[int, Attribution |
 
 
 def _is_better(attribution: Attribution, than: Attribution) -> bool:
-    """Whether one more line tells more: the time, the author's name, or that the line is no sentence."""
-    return (attribution.is_sure, attribution.sent_at is not None) > (than.is_sure, than.sent_at is not None) or (
-        attribution.is_sure and not attribution.prefix and than.from_ in attribution.from_ != than.from_
-    )
+    """Whether one more line tells more: that it is surely one, the time, or the name before the address."""
+    if (attribution.is_sure, attribution.sent_at is not None) > (than.is_sure, than.sent_at is not None):
+        return True
+    adds_name = than.from_ in attribution.from_ and than.from_ != attribution.from_ and not attribution.prefix
+    return adds_name and (attribution.is_sure or "<" not in than.from_)
 
 
 def _next_depth(lines: Sequence[Line], at: int) -> int:
