@@ -174,6 +174,8 @@ def test_a_sentence_before_the_line_is_kept(text, body):
         "Mia Berg <mia@berg.example> schrieb am Do., 7.\nOkt. 2021, 17:08:",
         "Dne čt 7. říj. 2021 17:08 Mia Berg <mia@berg.example>\nnapsal(a):",
         "2021年10月7日(木) 17:08 Mia Berg <\nmia@berg.example>:",
+        "Mia Berg <mia@berg.example>, 7 Eki 2021 Per, 17:08 tarihinde şunu\nyazdı:",
+        "Mia Berg <mia@berg.example> ezt írta (időpont: 2021. okt. 7., Cs,\n17:08):",
     ],
 )
 @pytest.mark.parametrize("before", ["Agreed.\n\n", "We will\ncome.\n"], ids=["paragraph", "same paragraph"])
