@@ -174,6 +174,8 @@ def test_a_sentence_before_the_line_is_kept(text, body):
         "Mia Berg <mia@berg.example> schrieb am Do., 7.\nOkt. 2021, 17:08:",
         "Dne čt 7. říj. 2021 17:08 Mia Berg <mia@berg.example>\nnapsal(a):",
         "2021年10月7日(木) 17:08 Mia Berg <\nmia@berg.example>:",
+        "Mia Berg <mia@berg.example>, 7 Eki 2021 Per, 17:08 tarihinde şunu\nyazdı:",
+        "Mia Berg <mia@berg.example> ezt írta (időpont: 2021. okt. 7., Cs,\n17:08):",
     ],
 )
 @pytest.mark.parametrize("before", ["Agreed.\n\n", "We will\ncome.\n"], ids=["paragraph", "same paragraph"])
@@ -205,6 +207,8 @@ def test_a_sentence_that_introduces_a_quote_is_no_attribution(text):
     [
         "The meeting on 14 March 2021 at 09:12 with Kim <kim@p.org> had these results:\n\n- one\n- two",
         "On page 7 Kim wrote:\n\nnothing at all",
+        "Listen.\n\nOn Monday at 9:12 Kim said:\n\nIt is late.",
+        "Listen.\n\nOn 3 May 2021 Kim said:\n\nIt is late.",
         "We wrote on 3 May 2020 that:\n\n1. a\n2. b",
         "Formats:\n\n2024-01-15 14:30:25\n15.01.2024 14:30\nJan 15, 2024 at 14:30\n\nThat is all.",
         "On 3 May 2020 at 9:00 I wrote:\n\nfoo",

@@ -55,3 +55,12 @@ def test_a_long_thread_is_split_all_the_same():
     messages = comment_from_email(b"\n" + "".join(texts).encode()).messages
     assert [message.body for message in messages[:500]] == [f"Number {i}." for i in range(500)]
     assert messages[499].from_ == "Mia 498"
+
+
+@pytest.mark.parametrize("line", [" x", "\t", "x", "a: b", "To: (", "Subject: =?utf-8?q?", "To: a;:"])
+def test_headers_of_many_lines(line):
+    lines = (
+        100_000 if line[0].isspace() or line == "x" else 20_000
+    )  # a string that grows a line at a time takes minutes
+    comment = comment_from_email(b"Subject: bread\n" + f"{line}\n".encode() * lines + b"To: c@d.example\n\nIt is late.")
+    assert len(comment.messages) == 1

@@ -384,6 +384,8 @@ HOSTILE_HTML = [
     "<title>",
     "<div>x</p>",
     "<ol><li>x",
+    "<td>x",
+    "<td> ",
     "&#x",
 ]
 HOSTILE_MAIL = [

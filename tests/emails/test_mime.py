@@ -227,6 +227,8 @@ def test_headers_that_are_written_otherwise():
     broken = comment_from_email(b"Subject: Bread\nand butter\nFrom: m@b.example\n\nIt is late.")
     assert (broken.messages[0].subject, broken.messages[0].from_) == ("Bread and butter", "m@b.example")
     assert broken.defects == ("'and butter' in the header is no field",)
+    broken = comment_from_email(b"Subject: Bread\none\ntwo\nFrom: m@b.example\n\nIt is late.")
+    assert broken.defects == ("'one' in the header is no field, nor are 1 other lines",)
     assert body(b"\nNote: it is late.\nBring: bread") == "Note: it is late.\nBring: bread"
 
 

@@ -1,7 +1,9 @@
 """Raw e-mails as comments: conversations of messages that a text classifier takes.
 
-A mail goes through these modules: `parse` (the entry), `mime` and `headers` (what was sent), `lines` and `html` (its
-body as lines), `thread` and `quotes` (the lines as the messages that they quote), `comment` (the values that result).
+A mail goes through these modules: `parse` (the entry); `mime`, `transfer`, `charsets`, `headers` and `addresses` (what
+was sent); `lines`, `html` and `clients` (its body as lines); `thread` with `copied` and `attributions` (the lines as
+the messages that they quote), `signatures`; `comment` (the values that result). `times`, `calendars` and `languages`
+know how clients write in the languages of their users.
 """
 
 from xplain.emails.comment import Attachment, Comment, Message

@@ -107,10 +107,12 @@ def read_attribution(text: str, marked: bool = False) -> Attribution | None:
     Attribution(prefix='I sign.', from_='Ann Lee <ann@a.org>', sent_at='2002-09-03T10:22:00', is_sure=True)
     >>> read_attribution("On the other hand, she wrote:")
     """
+    if len(text) > MAX_ATTRIBUTION:
+        return None
     text = DIRECTION_MARKS.sub("", text).replace("\xa0", " ").replace("\u202f", " ").strip()
     end = _END.search(text)
     core = text[: end.start()].rstrip() if end else text
-    if not core or len(text) > MAX_ATTRIBUTION:
+    if not core:
         return None
     emails = list(_EMAIL.finditer(core))
     address = emails[-1].span() if emails else None
@@ -139,14 +141,17 @@ def read_attribution(text: str, marked: bool = False) -> Attribution | None:
     has_year = (
         time is not None and re.search(r"\d{4}|/\d\d\b", core[time.start : time.stop].translate(_DIGITS)) is not None
     )
-    is_sure = ended and bool(author) and (bool(verb) or (address is not None and address[1] == len(core) and has_year))
+    # "On Monday at 9:12 Kim said:" may as well be a sentence.
+    is_dated = has_year or (time is not None and time.iso is not None)
+    told = verb is not None and (address is not None or core[verb[0] : verb[1]].lower() not in ("said", "sent"))
+    is_sure = ended and bool(author) and is_dated and (told or (address is not None and address[1] == len(core)))
     if verb is not None and verb[1] == len(core) and address is not None and has_year:
         is_sure = True  # whole but for its colon
     return Attribution(_prefix(core[:start]), author or "", time.iso if time else None, is_sure or marked)
 
 
 def _without(core: str, address: tuple[int, int] | None) -> str:
-    """The text with its address blanked: digits of it are no time."""
+    """Return the text with its address blanked: digits of it are no time."""
     if address is None:
         return core
     return core[: address[0]] + " " * (address[1] - address[0]) + core[address[1] :]

@@ -184,7 +184,13 @@ def _read_fields(lines: Sequence[Line], start: int, max_blanks: int) -> _Fields:
         elif field := _new_field(text, fields):
             last, fields.values[field[0]] = field
             fields.stop, blanks = at + 1, 0
-        elif text and last and lines[at - 1].text and _continues(fields.values[last], text, lines[at + 1 : at + 2]):
+        elif (
+            text
+            and last
+            and lines[at - 1].text
+            and not _is_field(text)
+            and _continues(fields.values[last], text, lines[at + 1 : at + 2])
+        ):
             fields.values[last] = f"{fields.values[last]} {text}".strip()
             fields.stop = at + 1
         else:
@@ -202,6 +208,10 @@ def _field(text: str) -> tuple[str, str] | None:
 def _label(text: str) -> str:
     field = _field(text[:120]) if ":" in text[:60] or "：" in text[:60] or text[:1] in "mM" else None
     return field[0] if field else ""
+
+
+def _is_field(text: str) -> bool:
+    return _label(text) in field_labels()
 
 
 def _new_field(text: str, fields: _Fields) -> tuple[str, str] | None:
@@ -230,7 +240,7 @@ def _continues(value: str, text: str, following: Sequence[Line]) -> bool:
     """Whether a line belongs to the field before it: a list that is not at its end, or another field comes next."""
     if value.endswith((",", ";")) or not value:
         return True
-    return any(_label(line.text) in field_labels() for line in following) and len(text) <= 200
+    return any(_is_field(line.text) for line in following) and len(text) <= _MAX_RULE
 
 
 def _foreign_fields(lines: Sequence[Line], start: int, marked: bool) -> _Fields | None:

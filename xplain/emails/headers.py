@@ -47,28 +47,33 @@ def split_header(source: str, defects: list[str], leading_blank: bool = False) -
     leading_blank : bool
         Whether blank lines may be before the header, as before a whole message, if two usual fields follow them.
     """
-    fields: list[list[str]] = []
+    fields: list[tuple[str, list[str]]] = []  # names, and the lines of the values
+    broken: list[str] = []
     at = _skip_blank_lines(source) if leading_blank else 0
     while at < len(source):
         stop = source.find("\n", at) + 1 or len(source)
         line = source[at:stop].rstrip("\r\n")
         if not line:
-            return [(name, value) for name, value in fields], stop
+            at = stop
+            break
         if line[0] in " \t":
             if fields:
-                fields[-1][1] += "\n" + line
+                fields[-1][1].append(line)
         elif field := _FIELD.fullmatch(line):
-            fields.append([field[1], field[2]])
+            fields.append((field[1], [field[2]]))
         elif _MBOX_FROM.match(line) is None:
             if not _goes_on(source, stop):
                 if fields:
                     defects.append(f"the header ends at {line.strip()[:40]!r} without a blank line")
-                return [(name, value) for name, value in fields], at
+                break
             if fields:
-                fields[-1][1] += "\n " + line
-            defects.append(f"{line.strip()[:40]!r} in the header is no field")
+                fields[-1][1].append(" " + line)
+            broken.append(line.strip()[:40])
         at = stop
-    return [(name, value) for name, value in fields], len(source)
+    if broken:
+        more = f", nor are {len(broken) - 1} other lines" if len(broken) > 1 else ""
+        defects.append(f"{broken[0]!r} in the header is no field{more}")
+    return [(name, "\n".join(lines)) for name, lines in fields], at
 
 
 def _skip_blank_lines(source: str) -> int:

@@ -171,6 +171,7 @@ class _LineWriter:
         self.lines: list[Line] = []
         self._introduces = introduces
         self._pieces: list[str] = []  # text of the line that is being written
+        self._is_filled = False  # whether there is more in it than white space
         self._bullet = ""  # what the next filled line begins with
         self._header = False  # whether markup says that a copied header begins at the next filled line
         self._marks = dict.fromkeys(Mark._fields, 0)  # how many open elements have each mark
@@ -185,12 +186,15 @@ class _LineWriter:
             return
         if not self._preformatted:
             self._pieces.append(_SPACE.sub(" ", text))
+            self._is_filled |= not text.isspace()
             return
         first, *others = text.replace("\r\n", "\n").split("\n")
         self._pieces.append(first)
+        self._is_filled |= bool(first.strip())
         for line in others:
             self._end_line(blank=True)
             self._pieces.append(line)
+            self._is_filled = bool(line.strip())
 
     def break_line(self, paragraph: bool = False) -> None:
         self._end_line()
@@ -206,8 +210,9 @@ class _LineWriter:
             alternative = attributes.get("alt", "").strip()
             if not self._marks["hidden"] and _FILE_NAME.fullmatch(alternative) is None:
                 self._pieces.append(_SPACE.sub(" ", alternative))
+                self._is_filled |= bool(alternative)
         elif tag in ("td", "th"):
-            if "".join(self._pieces).strip():
+            if self._is_filled:
                 self._pieces.append("\t")
         elif tag in _PARAGRAPHS or tag in _BLOCKS:
             # A list within a list begins no paragraph.
@@ -281,6 +286,7 @@ class _LineWriter:
         else:
             text = _AROUND_TAB.sub("\t", _SPACES.sub(" ", text)).strip()
         self._pieces.clear()
+        self._is_filled = False
         if text or (blank and self.lines and self.lines[-1].text):
             if text and self._undecided:
                 self._decide(text)

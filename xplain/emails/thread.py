@@ -167,27 +167,27 @@ class _Splitter:
     def _introduction(self, at: int, level: int) -> tuple[Introduction | None, int]:
         """Read an introduction that begins at a line, and how the message that it introduces is marked: see `_add`."""
         lines, line = self.lines, self.lines[at]
-        introduction = self._with_attribution(read_copied_header(lines, at), at)
-        is_sure = introduction is not None
-        if introduction is None:
-            found = self._attributions.get(at)
-            if found is None:
-                return None, 0
-            attribution, length = found
+        header = self._with_attribution(read_copied_header(lines, at), at)
+        if header is not None:
+            introduction, is_sure = header, True
+        elif at in self._attributions:
+            attribution, length = self._attributions[at]
             is_sure = attribution.is_sure
             introduction = Introduction(
                 attribution.from_, attribution.sent_at, length=length, prefix=attribution.prefix
             )
-        next_depth = _next_depth(lines, at + introduction.length)
-        if next_depth > line.depth:
+        else:
+            return None, 0
+        if _next_depth(lines, at + introduction.length) > line.depth:
             return (introduction, 1) if is_sure or level + 1 not in self.messages else (None, 0)
-        if line.depth and level not in self._with_text and not introduction.prefix and self._is_anonymous(level):
-            return introduction, 0  # Apple Mail quotes the attribution line with the text
+        has_text = level in self._with_text
+        if line.depth and not has_text and not introduction.prefix and self._is_anonymous(level):
+            # Apple Mail quotes the attribution line with the text.
+            return (introduction, 0) if is_sure or "@" in introduction.from_ or introduction.sent_at else (None, 0)
+        if not is_sure:
+            return None, 0
         # Without text before it, a line before unmarked lines begins an answer below a quote whose marks are not known.
-        after_text = level in self._with_text or bool(introduction.prefix)
-        if at not in self._attributions or (is_sure and after_text):
-            return introduction, 2
-        return None, 0
+        return (introduction, 2) if header is not None or has_text or introduction.prefix else (None, 0)
 
     def _with_attribution(self, introduction: Introduction | None, at: int) -> Introduction | None:
         """Add to a rule that names nobody the attribution line below it."""
@@ -271,10 +271,11 @@ def _read_upwards(window: Sequence[Line], last: int) -> tuple[int, Attribution |
 
 
 def _is_better(attribution: Attribution, than: Attribution) -> bool:
-    """Whether one more line tells more: the time, the author's name, or that the line is no sentence."""
-    return (attribution.is_sure, attribution.sent_at is not None) > (than.is_sure, than.sent_at is not None) or (
-        attribution.is_sure and not attribution.prefix and than.from_ in attribution.from_ != than.from_
-    )
+    """Whether one more line tells more: that it is surely one, the time, or the name before the address."""
+    if (attribution.is_sure, attribution.sent_at is not None) > (than.is_sure, than.sent_at is not None):
+        return True
+    adds_name = than.from_ in attribution.from_ and than.from_ != attribution.from_ and not attribution.prefix
+    return adds_name and (attribution.is_sure or "<" not in than.from_)
 
 
 def _next_depth(lines: Sequence[Line], at: int) -> int:
