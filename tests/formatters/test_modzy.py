@@ -500,6 +500,7 @@ def test_what_stands_beside_an_object_is_kept():
     written = to_document(from_document(job(results={"a": fields})), "modzy")
     assert written["results"]["a"]["results.json"] == output
     assert to_document(from_document(fields), "modzy")["results.json"] == output
+    assert to_document(from_document(output), "modzy") == output
 
 
 def test_an_output_of_another_form_is_kept_and_no_explanation():

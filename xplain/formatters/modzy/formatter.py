@@ -58,8 +58,8 @@ from xplain.formatters.modzy.jobs import (
     read_job,
     read_single_item,
 )
-from xplain.formatters.modzy.objects import FORMAT, encode_object, is_object, read_object
-from xplain.formatters.modzy.outputs import is_output, read_output
+from xplain.formatters.modzy.objects import FORMAT, is_object, read_object
+from xplain.formatters.modzy.outputs import encode_output_document, is_output, read_output_document
 
 __all__ = ["CAPABILITIES", "HEAD", "ITEMS", "OWN", "decode", "encode", "notes", "sniff"]
 
@@ -119,7 +119,7 @@ def encode(value: Value, *, edge: bool = False) -> dict[str, Any]:
         return encode_job(value, edge=edge)
     if isinstance(extras_of(value.attributes, FORMAT).get("item"), dict):
         return encode_single_item(value)
-    return encode_object(value)
+    return encode_output_document(value)
 
 
 def decode(at: At) -> Explanation | Results:
@@ -132,7 +132,7 @@ def decode(at: At) -> Explanation | Results:
     if "predictions" in fields:
         return read_batch(at)
     if "data" in fields:
-        return read_output(at)
+        return read_output_document(at)
     if _is_items(fields):
         return read_items_object(at)
     if "status" in fields or any(map(is_output, fields.values())):

@@ -8,13 +8,14 @@ model. An output of any other form is kept as it is.
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from xplain.explanation import Explanation
+from xplain.formatters.core.extras import attributes_of, extras_of
 from xplain.formatters.core.places import At
 from xplain.formatters.core.wire import Reader, choice, json_object, keep, mapping, string
-from xplain.formatters.modzy.objects import encode_object, is_object, read_object
+from xplain.formatters.modzy.objects import FORMAT, encode_object, is_object, read_object
 
 OUTPUT = "results.json"
 """The usual name of an output."""
@@ -76,6 +77,24 @@ def read_error(at: At) -> str:
 def read_output(at: At) -> Explanation:
     """Read an output that is an explainability object, or holds one in ``data``."""
     return read_object(at if is_object(mapping(at)) else at["data"])
+
+
+def read_output_document(at: At) -> Explanation:
+    """Read an output that is a document of its own; what stands beside its ``data`` is kept."""
+    explanation, beside = read_output(at), keep({}, but=("data",))(at)
+    if not beside:
+        return explanation
+    extras = {**extras_of(explanation.attributes, FORMAT), "beside": beside}
+    return replace(explanation, attributes=attributes_of(extras, FORMAT))
+
+
+def encode_output_document(explanation: Explanation) -> dict[str, Any]:
+    """Write an explanation as an object, or as an output if something stood beside it in one."""
+    extras = extras_of(explanation.attributes, FORMAT)
+    beside = extras.pop("beside", None)
+    if not isinstance(beside, dict):
+        return encode_object(explanation)
+    return encode_output(replace(explanation, attributes=attributes_of(extras, FORMAT)), DATA, beside)
 
 
 def is_output(value: Any) -> bool:
