@@ -494,6 +494,15 @@ def test_every_spelling_of_an_output_is_read_and_kept(spelling):
         assert from_document(kept) == alone
 
 
+def test_what_stands_beside_an_object_is_kept():
+    output = {"data": OBJECT, "drift": {"layer1": 0.5}, "metadata": [1]}
+    fields = item(**{"results.json": output})
+    written = to_document(from_document(job(results={"a": fields})), "modzy")
+    assert written["results"]["a"]["results.json"] == output
+    assert to_document(from_document(fields), "modzy")["results.json"] == output
+    assert to_document(from_document(output), "modzy") == output
+
+
 def test_an_output_of_another_form_is_kept_and_no_explanation():
     results = from_document(job(results={"a": item(**{"results.json": {"greeting": "hello", "n": [1]}})}))
     assert results.items[0].explanation is None

@@ -254,9 +254,9 @@ class _Text:
             if len(self._text) - self._position > MAX_VALUE:
                 raise DocumentError(f"must be at most {MAX_VALUE} characters long, got more", path=place.path)
             self._grow()
-        start, self._position = self._position, end
+        self._position = end
         try:
-            strict.check(value, self._text, start, end)
+            strict.check(value)
         except DocumentError as error:
             raise DocumentError(error.message, path=place.path + error.path.removeprefix("$")) from None
         return value

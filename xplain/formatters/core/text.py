@@ -1,8 +1,7 @@
 """JSON text to documents and back: strict, bounded and deterministic.
 
 Python's `json` accepts more than JSON (NaN) and less than this library needs to say about it (where a key is repeated).
-So its decoder is used with hooks that find both. A number beyond the largest float, which Python reads as infinity, is
-found afterwards, where the text has one that may be.
+So its decoder is used with hooks that find both, and numbers beyond the largest float, which Python reads as infinity.
 """
 
 from __future__ import annotations
@@ -18,8 +17,7 @@ from xplain.errors import DocumentError, InputError
 from xplain.formatters.core.places import At
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
-#: What a number beyond the largest float has: an exponent of three digits, or 300 digits.
-_HUGE = re.compile(r"[eE]\+?[0-9]{3}|[0-9]{300}")
+_INFINITIES = (math.inf, -math.inf)
 #: Two code points that, escaped, would be read back as one character.
 _SPLIT_PAIR = re.compile("[\ud800-\udbff][\udc00-\udfff]")
 
@@ -99,15 +97,18 @@ def dumps(document: Any) -> str:
 
 
 class StrictDecoder:
-    """A JSON decoder that refuses NaN and records repeated keys, which `check` then refuses.
+    """A JSON decoder that refuses NaN and records repeated keys and infinite numbers, which `check` then refuses.
 
-    A hook of `json` does not know where in the document its object is. So the path of a repeated key is only found
+    A hook of `json` does not know where in the document its value is. So the path of what is wrong is only found
     afterwards, in the whole value.
     """
 
     def __init__(self) -> None:
         self._repeated: list[tuple[dict[str, Any], str]] = []
-        self.decoder = json.JSONDecoder(object_pairs_hook=self._pairs, parse_constant=_no_constant)
+        self._has_infinity = False
+        self.decoder = json.JSONDecoder(
+            object_pairs_hook=self._pairs, parse_float=self._float, parse_constant=_no_constant
+        )
 
     def _pairs(self, members: list[tuple[str, Any]]) -> dict[str, Any]:
         value = dict(members)
@@ -115,11 +116,17 @@ class StrictDecoder:
             self._repeated.append((value, Counter(key for key, _ in members).most_common(1)[0][0]))
         return value
 
-    def check(self, document: Any, text: str, start: int = 0, end: int | None = None) -> None:
-        """Refuse the value just decoded from a stretch of text: for a repeated key, or a number that is infinite."""
+    def _float(self, text: str) -> float:
+        value = float(text)
+        if value in _INFINITIES:
+            self._has_infinity = True
+        return value
+
+    def check(self, document: Any) -> None:
+        """Refuse the value just decoded if it holds an infinite number, or a key occurred twice in an object."""
         if self._repeated:
             raise _repeated_key(document, self._repeated)
-        if _HUGE.search(text, start, len(text) if end is None else end):
+        if self._has_infinity:
             for at in _walk(document):
                 if isinstance(at.value, float) and math.isinf(at.value):
                     raise DocumentError("must be a finite number, got one beyond the largest float", path=at.path)
@@ -148,7 +155,7 @@ def _parse(text: str | bytes) -> Any:
         document = strict.decoder.decode(text.removeprefix("\ufeff"))
     except (ValueError, RecursionError) as error:
         raise as_document_error(error) from None
-    strict.check(document, text)
+    strict.check(document)
     return document
 
 

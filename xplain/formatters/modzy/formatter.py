@@ -19,7 +19,7 @@
 Each inner list of ``maskRLE`` is one mask (column-major run lengths, zeros first) that explains the first prediction,
 unless a key of ours says otherwise; ``dimensions`` are those of the original image. Words keep their sign, and
 ``index`` is a position in the text split on white space. For masks of other classes, detections and segments see
-`xplain.formatters.modzy.objects`, for the spellings of an output `xplain.formatters.modzy.jobs`.
+`xplain.formatters.modzy.objects`, for the spellings of an output `xplain.formatters.modzy.outputs`.
 
 Besides objects and jobs, these are read: ``{"data": object}``, an input item of a job (as an explanation, or as a job
 of this one item if it has none yet), an object of such items by their names, and a batch
@@ -53,14 +53,13 @@ from xplain.formatters.modzy.jobs import (
     encode_job,
     encode_single_item,
     is_item,
-    is_output,
     read_batch,
     read_items_object,
     read_job,
-    read_output,
     read_single_item,
 )
-from xplain.formatters.modzy.objects import FORMAT, encode_object, is_object, read_object
+from xplain.formatters.modzy.objects import FORMAT, is_object, read_object
+from xplain.formatters.modzy.outputs import encode_output_document, is_output, read_output_document
 
 __all__ = ["CAPABILITIES", "HEAD", "ITEMS", "OWN", "decode", "encode", "notes", "sniff"]
 
@@ -120,7 +119,7 @@ def encode(value: Value, *, edge: bool = False) -> dict[str, Any]:
         return encode_job(value, edge=edge)
     if isinstance(extras_of(value.attributes, FORMAT).get("item"), dict):
         return encode_single_item(value)
-    return encode_object(value)
+    return encode_output_document(value)
 
 
 def decode(at: At) -> Explanation | Results:
@@ -133,7 +132,7 @@ def decode(at: At) -> Explanation | Results:
     if "predictions" in fields:
         return read_batch(at)
     if "data" in fields:
-        return read_output(at)
+        return read_output_document(at)
     if _is_items(fields):
         return read_items_object(at)
     if "status" in fields or any(map(is_output, fields.values())):

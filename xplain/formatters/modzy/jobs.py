@@ -1,22 +1,18 @@
 """Modzy's input items, batches and jobs.
 
-An item's output stands under the name of a file, which differs between models. These spellings of it are read: an
-explainability object, one in ``data``, one in the ``data`` of a list of one under ``predictions``, and the error of a
-model. An output of any other form is kept, and the item has no explanation.
-
 Statuses, times and flags that contradict each other are refused. ``elapsedTime`` follows from the start and the end of
 an item where these are known.
 
 Fields without a place in xplain's values are kept under their own keys: those of a job or an item in its
 ``attributes["modzy"]``, those of an item that is a document of its own in ``attributes["modzy"]["item"]`` of its
-explanation. A name of the output other than ``results.json`` is kept as ``output``, and its spelling, if that is not
-``data``, as ``spelling``.
+explanation. A name of the output other than ``results.json`` is kept as ``output``, its spelling, if that is not
+``data``, as ``spelling``, and what stands beside ``data`` as ``beside``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any
@@ -35,7 +31,6 @@ from xplain.formatters.core.wire import (
     boolean,
     choice,
     integer,
-    json_object,
     mapping,
     nullable,
     number,
@@ -44,7 +39,20 @@ from xplain.formatters.core.wire import (
     table,
     time,
 )
-from xplain.formatters.modzy.objects import FORMAT, encode_object, is_object, read_object
+from xplain.formatters.modzy.objects import FORMAT
+from xplain.formatters.modzy.outputs import (
+    DATA,
+    OUTPUT,
+    OWN_OF_OUTPUT,
+    UNFINISHED,
+    Output,
+    encode_output,
+    output_key,
+    pop_output,
+    read_error,
+    read_item_output,
+    read_output,
+)
 
 STATUSES = {
     "FETCHING_DATA": "waiting",
@@ -54,14 +62,6 @@ STATUSES = {
 }
 """Modzy's statuses in the order an item goes through them, and ours."""
 
-#: The usual name of an output.
-_OUTPUT = "results.json"
-#: A name of an output that stands for any.
-_PLACEHOLDER = "outputName"
-#: Spellings of an output.
-_DATA, _BARE, _BATCH = "data", "object", "predictions"
-_UNFINISHED = ("FETCHING_DATA", "PROCESSING")
-_WITHOUT_OUTPUT = (*_UNFINISHED, "FAILED")
 _MILLISECOND = timedelta(milliseconds=1)
 #: Milliseconds by which an elapsed time may differ from its ends, which may be rounded to seconds.
 _ROUNDING = 1000
@@ -128,31 +128,24 @@ def encode_single_item(explanation: Explanation) -> dict[str, Any]:
     """Turn an explanation that was read from an item of a job into that item."""
     extras = extras_of(explanation.attributes, FORMAT)
     item_fields = dict(extras.pop("item"))
-    output, spelling = _pop_output(item_fields)
+    beside, (output, spelling) = item_fields.pop("beside", None), pop_output(item_fields)
     bare = replace(explanation, attributes=attributes_of(extras, FORMAT))
-    return {**item_fields, output: _encode_output(bare, spelling)}
-
-
-def _encode_output(explanation: Explanation, spelling: str) -> dict[str, Any]:
-    """Write the output of an item in one of its spellings."""
-    encoded = encode_object(explanation)
-    if spelling == _BARE:
-        return encoded
-    return {"predictions": [{"data": encoded}]} if spelling == _BATCH else {"data": encoded}
+    return {**item_fields, output: encode_output(bare, spelling, beside)}
 
 
 def _encode_item(item: Item, edge: bool) -> dict[str, Any]:
     extras = extras_of(item.attributes, FORMAT)
-    output, spelling = _pop_output(extras)
+    beside, (output, spelling) = extras.pop("beside", None), pop_output(extras)
     times = _encode_times(item, edge)
     document: dict[str, Any] = {"status": next(theirs for theirs, ours in STATUSES.items() if ours == item.status)}
     document |= _without_none(engine=item.engine, **times)
     if not edge and "elapsedTime" not in extras:
         document |= _without_none(elapsedTime=_elapsed(times["startTime"], times["endTime"]))
     if item.explanation is not None and item.status == "successful":
-        document[_OUTPUT if edge else output] = _encode_output(item.explanation, _DATA if edge else spelling)
+        how = (DATA,) if edge else (spelling, beside)
+        document[OUTPUT if edge else output] = encode_output(item.explanation, *how)
     elif item.error is not None and edge:
-        document[_OUTPUT] = {"error": {"error_message": item.error}}
+        document[OUTPUT] = {"error": {"error_message": item.error}}
     if item.error is not None and not edge:
         document["error"] = item.error
     return _with_extras(document, extras, _EDGE_ITEM if edge else None)
@@ -186,12 +179,6 @@ def _moment(text: str | None) -> datetime | None:
     return None if moment.tzinfo is None else moment
 
 
-def _pop_output(extras: dict[str, Any]) -> tuple[str, str]:
-    """Take the name and the spelling of an item's output from its extras."""
-    output, spelling = extras.pop("output", _OUTPUT), extras.pop("spelling", _DATA)
-    return output if isinstance(output, str) else _OUTPUT, spelling if spelling in (_BARE, _BATCH) else _DATA
-
-
 def _with_extras(
     document: dict[str, Any], extras: Mapping[str, Any], allowed: Collection[str] | None
 ) -> dict[str, Any]:
@@ -215,57 +202,6 @@ def _without_none(**fields: Any) -> dict[str, Any]:
 
 
 # Reading.
-
-
-@dataclass(frozen=True, slots=True)
-class _Output:
-    explanation: Explanation | None = None
-    error: str | None = None
-    spelling: str = _DATA
-    #: The output itself, if it holds no explainability object.
-    other: dict[str, Any] | None = None
-
-
-def _read_error(at: At) -> str:
-    """Read why an item failed: the platform writes a string, a model an object."""
-    return string(at["error_message"]) if isinstance(at.value, dict) else string(at)
-
-
-def read_output(at: At) -> Explanation:
-    """Read an output that is an explainability object, or holds one in ``data``."""
-    return read_object(at if is_object(mapping(at)) else at["data"])
-
-
-def is_output(value: Any) -> bool:
-    """Whether a value looks like the output of a model that holds an explainability object."""
-    return isinstance(value, dict) and (is_object(value.get("data")) or is_object(value))
-
-
-def _read_item_output(at: At) -> _Output:
-    """Read the output of an item, in any of its spellings."""
-    fields = mapping(at)
-    if "data" in fields:
-        return _Output(read_object(at["data"]))
-    if "error" in fields:
-        return _Output(error=_read_error(at["error"]))
-    if is_object(fields):
-        return _Output(read_object(at), spelling=_BARE)
-    outputs = fields.get("predictions")
-    if isinstance(outputs, list) and len(outputs) == 1 and is_output(outputs[0]):
-        return _Output(read_output(at["predictions"][0]), spelling=_BATCH)
-    if not fields and at.parent is not None and at.parent.value.get("status") not in _WITHOUT_OUTPUT:
-        raise at.rejected("the output of a model", "leave it out where there is none")
-    return _Output(other=json_object(at))
-
-
-def _output_key(item: dict[str, Any]) -> str | None:
-    """Find the output among an item's fields: its key is a file name, which differs between models."""
-    if _OUTPUT in item:
-        return _OUTPUT
-    further = [key for key in item if key not in _KNOWN]
-    found = [key for key in further if isinstance(item[key], dict) and ("data" in item[key] or is_object(item[key]))]
-    files = [key for key in further if "." in key or key == _PLACEHOLDER]
-    return next(iter(found + files), None)
 
 
 _MILLISECONDS = nullable(between(0, 1e300))  # any number that is not negative
@@ -294,9 +230,9 @@ def _read_item(at: At, is_failure: bool = False) -> Item:
     name = str(at.key)
     if "status" not in fields and isinstance(fields.get(name), dict):  # nested under its name once more
         at, fields = at[name], fields[name]
-    key = _output_key(fields)
+    key = output_key(fields, _KNOWN)
     values = _item_reader(key, is_failure)(at)
-    output, error, status = values["output"] or _Output(), values["error"], values["status"]
+    output, error, status = values["output"] or Output(), values["error"], values["status"]
     has_failed = status == "FAILED" or output.error is not None
     _check_item(at, key, output, status, values, is_failure)
     extras = _without_null(values["rest"])
@@ -304,10 +240,12 @@ def _read_item(at: At, is_failure: bool = False) -> Item:
         extras.pop("elapsedTime", None)
     if output.other is not None and key is not None:
         extras[key] = output.other
-    elif key not in (None, _OUTPUT):
+    elif key not in (None, OUTPUT):
         extras["output"] = key
-    if output.spelling != _DATA:
+    if output.spelling != DATA:
         extras["spelling"] = output.spelling
+    if output.beside:
+        extras["beside"] = output.beside
     if error is not None and not has_failed:
         extras["error"] = error
     reason = error or output.error or _NO_REASON
@@ -323,7 +261,7 @@ def _read_item(at: At, is_failure: bool = False) -> Item:
 
 
 def _check_item(
-    at: At, key: str | None, output: _Output, status: str, values: Mapping[str, Any], is_failure: bool
+    at: At, key: str | None, output: Output, status: str, values: Mapping[str, Any], is_failure: bool
 ) -> None:
     """Refuse a status, an output and times that contradict each other."""
     wrong: list[Problem] = []
@@ -331,7 +269,7 @@ def _check_item(
         wrong.append(at["status"].problem("'FAILED', as the item is one of the failures"))
     elif output.explanation is not None and status != "SUCCESSFUL":
         wrong.append(at["status"].problem(f"'SUCCESSFUL', as there is an output, {key!r:.60}"))
-    elif output.error is not None and status in _UNFINISHED:
+    elif output.error is not None and status in UNFINISHED:
         wrong.append(at["status"].problem("'FAILED', as the output is an error"))
     start = _moment(values["started"])
     for name in ("updated", "ended"):
@@ -356,8 +294,8 @@ def _item_reader(output: str | None, is_failure: bool) -> Reader[dict[str, Any]]
         dict,
         rest=_ITEM_EXTRAS,
         status=nullable(choice(*STATUSES), "FAILED") if is_failure else choice(*STATUSES),
-        output=nullable(_read_item_output, key=output if output is not None else _OUTPUT),
-        error=nullable(_read_error),
+        output=nullable(read_item_output, key=output if output is not None else OUTPUT),
+        error=nullable(read_error),
         engine=nullable(string),
         **{ours: nullable(time, key=theirs) for ours, theirs in _TIMES.items()},
     )
@@ -481,8 +419,7 @@ OWN: Own = {
     "items": boolean,
     "completed": integer(0),
     "failed": integer(0),
-    "output": string,
-    "spelling": choice(_BARE, _BATCH),
+    **OWN_OF_OUTPUT,
     "item": mapping,
     "result": mapping,
 }
