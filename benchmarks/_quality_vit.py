@@ -90,6 +90,6 @@ def prototype_classifier(photos: list[Labelled]) -> Any:
     preprocess = xplain.Preprocess(size=SIDE, mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225))
     model = xplain.ImageClassifier(module, preprocess=preprocess)
     arrays = [torch.from_numpy(model.prepare(photo.image).array[None]) for photo in photos]
-    with torch.inference_mode():
-        module.prototypes = torch.cat([module.embed(each) for each in arrays]).clone()
+    with torch.no_grad():  # else gradients cannot pass them
+        module.prototypes = torch.cat([module.embed(each) for each in arrays])
     return model
