@@ -1,5 +1,7 @@
 """Further inputs of a model are fixed: an explanation is that of a model that has them built in."""
 
+import functools
+
 import numpy as np
 import pytest
 import torch
@@ -247,3 +249,43 @@ def test_other_verbs_know_further_inputs():
     assert "saliency" in xplain.methods(model)  # which is not tried without its inputs
     changed = xplain.explain(with_them, PHOTO, "saliency", inputs={"meta": META + 1})
     assert changed == xplain.explain(model, PHOTO, "saliency", inputs={"meta": META + 1})
+
+
+@pytest.mark.parametrize("method", ["saliency", "integrated-gradients", "occlusion"])
+def test_partial_calls_and_methods_of_a_module_are_the_module(method):
+    class Scaled(nn.Module):
+        def __init__(self):
+            super().__init__()
+            torch.manual_seed(0)
+            self.net = nn.Sequential(
+                nn.Conv2d(3, 4, 3), nn.Tanh(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 3)
+            )
+
+        def forward(self, x, scale=1.0, shift=None):
+            return self.net(x) * scale + (0 if shift is None else shift)
+
+    net, photo = Scaled().eval(), np.random.default_rng(0).integers(0, 256, (8, 8, 3)).astype(np.uint8)
+    expected = xplain.explain(ImageClassifier(net), photo, method, target=1)
+    for held in (functools.partial(net), net.forward, net.__call__, functools.partial(net, scale=1.0)):
+        model = ImageClassifier(held)
+        assert model.module is net
+        found = xplain.explain(model, photo, method, target=1)
+        assert found.attributions[0].evidence == expected.attributions[0].evidence
+    fixed = functools.partial(net, scale=2.0, shift=torch.tensor([0.0, 7.0, 0.0]))
+    found = xplain.explain(ImageClassifier(fixed), photo, method)
+    assert found.attributions[0].target.label == ("1",)
+    np.testing.assert_allclose(
+        found.attributions[0].evidence.values, 2 * expected.attributions[0].evidence.values, rtol=1e-3, atol=1e-6
+    )
+    assert found.provenance.options["inputs"]["scale"] == 2.0
+
+
+def test_complex_scores_are_refused():
+    for model in (lambda images: np.fft.fft(images.mean(axis=(1, 2))), Spectrum()):
+        with refuses(InputError, "model output must be real numbers, got complex ones"):
+            xplain.explain(ImageClassifier(model), np.zeros((4, 4, 3), np.uint8), "occlusion", window=2, stride=2)
+
+
+class Spectrum(nn.Module):
+    def forward(self, x):
+        return torch.fft.fft(x.mean((2, 3)))

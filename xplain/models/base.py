@@ -26,7 +26,7 @@ from xplain.errors import AttributionError, InputError, XplainError
 from xplain.explanation import Prediction, Source
 from xplain.models import borrowing, outputs
 from xplain.models.adapters import answers
-from xplain.models.adapters.opening import is_module, opened
+from xplain.models.adapters.opening import is_module, opened, unbound
 from xplain.models.beside import further
 from xplain.models.beside.similarity import Similarity, cosines, directions, labels_of
 from xplain.models.targets import label_paths, margins_in, resolve_targets
@@ -70,13 +70,15 @@ class Model:
 
     def __init__(self, model: Any, labels: Any, output: str | None, name: str | None) -> None:
         self._read_from: str | None = None  # what shows that scores are probabilities; "" once nothing does
-        self.given = opened(borrowing.unwrap(model), self.task, labels)
+        held, fixed = unbound(borrowing.unwrap(model))
+        self.given = opened(held, self.task, labels)
         function = self.given.function
         self.module: torch.nn.Module | None = cast("torch.nn.Module", function) if is_module(function) else None
-        self.function: Callable[..., Any] = function
+        self.function: Callable[..., Any]
         self.labels = label_paths(self.given.labels if labels is None else labels)
-        self.further: dict[str, Any] = {}
         self._called = function  # whose arguments further inputs name
+        self.further: dict[str, Any] = dict(fixed)
+        self.function = self._with_further(function)
         self._is_unsaid = output is None and self.given.output is None
         said = self.given.output or "logit" if output is None else output
         self.output = _check.choice("output", said, self.kinds_of_output)

@@ -69,7 +69,10 @@ def class_scores(output: Any, count: int) -> npt.NDArray[np.float64]:
     """
     torch = sys.modules.get("torch")
     if torch is not None and isinstance(output, torch.Tensor):
-        output = output.detach().double().cpu().numpy()
+        output = output.detach()
+        output = (output if output.is_complex() else output.double()).cpu().numpy()
+    if np.iscomplexobj(output):
+        raise InputError("model output must be real numbers, got complex ones; take their absolute value or real part")
     try:
         scores = np.asarray(output, dtype=np.float64)
     except (TypeError, ValueError, OverflowError):

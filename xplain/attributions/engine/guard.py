@@ -135,7 +135,7 @@ def _of_chance(expected: Scores, actual: Scores) -> str:
 def _of_batch(expected: Scores, actual: Scores) -> str:
     return (
         f"scores must not depend on the batch, got ones that differ {_by(expected, actual)} alone and beside other "
-        "inputs (normalisation by the batch's own statistics?); pass batch_size=1"
+        "inputs (normalised by statistics of the batch, or quantised to its range?); pass batch_size=1"
     )
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from xplain import _check
@@ -40,6 +41,19 @@ def opened(model: Any, task: str, labels: Any = None) -> Given:
         raise _check.wrong("model", "a torch module or a callable, a pipeline or an estimator", model)
     output, multilabel = pipelines.configured(model) if task.endswith("classification") else (None, None)
     return Given(model, settings.labels_of(model), output, multilabel)
+
+
+def unbound(model: Any) -> tuple[Any, Mapping[str, Any]]:
+    """Return the module behind its own method, or behind a partial call, and the arguments that this fixes by name.
+
+    Anything else is returned as it is: a partial call that fixes the first arguments hides where the input goes.
+    """
+    if isinstance(model, functools.partial) and is_module(model.func) and not model.args:
+        return model.func, model.keywords
+    holder = getattr(model, "__self__", None)
+    if is_module(holder) and getattr(model, "__name__", "") in ("forward", "__call__", "_wrapped_call_impl"):
+        return holder, {}
+    return model, {}
 
 
 def is_module(model: Any) -> bool:
