@@ -36,6 +36,30 @@ SMALL: dict[str, Any] = {
     "decoder_start_token_id": 2,
 }
 
+#: What text models need beside `SMALL`; None leaves a size out.
+TEXTS: dict[str, dict[str, Any]] = {
+    "t5": {"decoder_start_token_id": 0},
+    "xlnet": {"max_position_embeddings": None},
+    "perceiver": {
+        **{"d_latents": 32, "num_latents": 8, "num_self_attends_per_block": 1},
+        **{"num_cross_attention_heads": 2, "num_self_attention_heads": 2},
+    },
+    "reformer": {
+        **{"axial_pos_embds": False, "attention_head_size": 8, "feed_forward_size": 32},
+        **{"attn_layers": ["local", "local"], "local_attn_chunk_length": 8, "is_decoder": False},
+    },
+    "funnel": {"num_hidden_layers": None, "block_sizes": [1, 1], "d_head": 8},
+    "luke": {"entity_vocab_size": 80, "entity_emb_size": 32},
+    "gptj": {"rotary_dim": 8},
+    "falcon": {"head_dim": None, "num_key_value_heads": None},
+    "gpt_neo": {"attention_types": [[["global"], 2]], "num_hidden_layers": None},
+    "deepseek_v2": {"head_dim": None, "num_key_value_heads": 4},
+    "layoutlmv3": {"coordinate_size": 4, "shape_size": 8, "visual_embed": False},
+    "lilt": {"hidden_size": 48, "channel_shrink_ratio": 2},
+    "esmc": {"num_key_value_heads": 4},
+    "xmod": {"languages": ["en_XX"], "default_language": "en_XX"},
+}
+
 _PATCHES = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 48}
 _PATCHES |= {"image_size": 64, "patch_size": 16, "num_labels": CLASSES}
 _STAGES = {"num_labels": CLASSES, "image_size": 64}
@@ -70,7 +94,7 @@ VISION: dict[str, dict[str, Any]] = {
         **_STAGES,
         "embed_dim": [8, 16, 24],
         "num_heads": [1, 1, 1],
-        "depth": [1, 1, 1],
+        "depth": [1, 2, 3],
         "drop_path_rate": [0.0, 0.0, 0.0],
     },
     "levit": {**_STAGES, "hidden_sizes": [16, 32, 48], "num_attention_heads": [2, 2, 2], "depths": [1, 1, 1]},

@@ -18,6 +18,9 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+#: Characters of what another's code says that a message of ours quotes.
+_LONGEST_REASON = 120
+
 
 class XplainError(Exception):
     """Base of all errors that xplain raises on purpose."""
@@ -124,6 +127,25 @@ class MissingExtraError(XplainError, ImportError):
 
     def __str__(self) -> str:
         return f"{self.package} must be installed, got no such package; run: pip install 'xplain-kit[{self.extra}]'"
+
+
+def reason_of(error: Exception) -> str:
+    """Return what went wrong in another's code, on one line that is not too long.
+
+    Parameters
+    ----------
+    error : Exception
+        What it raised.
+
+    Returns
+    -------
+    str
+        The type of the error and the beginning of its message.
+    """
+    message = " ".join(str(error).split())
+    if len(message) > _LONGEST_REASON:
+        message = message[:_LONGEST_REASON].rstrip() + " ..."
+    return f"{type(error).__name__}: {message}"
 
 
 def _rebuild(cls: type[DocumentError], args: tuple[str, ...], kwargs: dict[str, str | None]) -> DocumentError:

@@ -22,7 +22,7 @@ import numpy as np
 import numpy.typing as npt
 
 from xplain import _check
-from xplain.errors import AttributionError, InputError, XplainError
+from xplain.errors import AttributionError, InputError, XplainError, reason_of
 from xplain.explanation import Prediction, Source
 from xplain.models import borrowing, outputs
 from xplain.models.adapters import answers
@@ -163,8 +163,7 @@ class Model:
         except Exception as error:
             if is_out_of_memory(error):
                 raise
-            first_line = str(error).partition("\n")[0]
-            raise AttributionError(f"model must take its input, got {type(error).__name__}: {first_line}") from error
+            raise AttributionError(f"model must take its input, got {reason_of(error)}") from error
 
     def _watched(self, *args: Any, **kwargs: Any) -> Any:
         """Call the model. The first call of a module tells whether it ends in a softmax or a sigmoid."""

@@ -191,7 +191,7 @@ class TextClassifier(Classifier):
         for name, layer in self.module.named_modules():
             first = getattr(layer, "padding_idx", None)  # RoBERTa and its kin count positions from the one after it
             if first is not None and name.endswith("position_embeddings"):
-                return min(count, int(layer.num_embeddings) - int(first) - 1)
+                return min(count, len(layer.weight) - int(first) - 1)
         return count
 
     @property

@@ -30,11 +30,10 @@ from xplain.attributions.captum.classes import (
 )
 from xplain.attributions.captum.relevance import attach_rules
 from xplain.attributions.captum.seam import captum_class
-from xplain.attributions.captum.trace import reason_of
 from xplain.attributions.engine import layers, sequences
 from xplain.attributions.engine.autograd import torch_module, wide
 from xplain.attributions.engine.run import Run
-from xplain.errors import AttributionError, InputError, XplainError
+from xplain.errors import AttributionError, InputError, XplainError, reason_of
 from xplain.models.base import is_out_of_memory
 from xplain.models.borrowing import name_of_layer
 
@@ -254,13 +253,11 @@ class _Call:
                 self._face.refuse_no_neuron(self._neuron)
             if is_out_of_memory(error):
                 raise
-            if isinstance(error, RuntimeError):
+            if isinstance(error, RuntimeError) or _is_of_model(error):
                 raise AttributionError(
                     f"{self._name} must be able to differentiate the model, got: {reason_of(error)}; name another "
                     "layer if it has one, or use integrated-gradients"
                 ) from error
-            if _is_of_model(error):
-                raise
             raise InputError(
                 f"options must be what Captum's {self._chosen.method} takes, got {self._options}; it says: "
                 f"{reason_of(error)}"

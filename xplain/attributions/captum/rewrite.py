@@ -21,8 +21,8 @@ from xplain.attributions.captum.coverage import Rules, refuse_uncovered
 from xplain.attributions.captum.functions import IN_PLACE_OPERATORS, UNCHANGED, Call, calls_of
 from xplain.attributions.captum.pools import apart, pool_of
 from xplain.attributions.captum.relevance import Applied, detach_parameters
-from xplain.attributions.captum.trace import REMEDY, Trace, reason_of, trace, twin
-from xplain.errors import AttributionError
+from xplain.attributions.captum.trace import REMEDY, Trace, trace, twin
+from xplain.errors import AttributionError, reason_of
 from xplain.models.borrowing import evaluation, unwrap
 
 #: Difference of scores that is put down to rounding, relative to the largest.

@@ -17,14 +17,11 @@ from typing import Any
 import torch
 from torch import fx
 
-from xplain.errors import AttributionError
+from xplain.errors import AttributionError, reason_of
 from xplain.models.borrowing import unwrap
 
 #: What explains a model that cannot be recorded as a graph.
 REMEDY = "use deep-lift, which needs no graph, or integrated-gradients"
-
-#: Characters of another library's message that are shown.
-_LONG = 120
 
 
 @dataclass(slots=True)
@@ -94,23 +91,6 @@ def trace(module: torch.nn.Module, *inputs: torch.Tensor) -> Trace:
         ) from error
     finally:
         recorder.release()
-
-
-def reason_of(error: Exception) -> str:
-    """Return what went wrong in another's code, on one line that is not too long.
-
-    Parameters
-    ----------
-    error : Exception
-        What it raised.
-
-    Returns
-    -------
-    str
-        The type of the error and the beginning of its message.
-    """
-    message = " ".join(str(error).split())
-    return f"{type(error).__name__}: {message if len(message) <= _LONG else message[:_LONG].rstrip() + ' ...'}"
 
 
 class _Symbol(fx.Proxy):

@@ -16,7 +16,8 @@ from torch.overrides import TorchFunctionMode
 from torch.utils.checkpoint import CheckpointError
 
 from xplain.attributions.engine.explained import Explained
-from xplain.errors import AttributionError, UnknownNameError
+from xplain.errors import AttributionError, UnknownNameError, XplainError, reason_of
+from xplain.models.base import is_out_of_memory
 
 Recording = tuple[torch.Tensor, list[torch.Tensor]]
 """(outputs (n, classes), the tensors to differentiate them by)."""
@@ -65,7 +66,7 @@ def record_input(model: Explained, batch: torch.Tensor, rules: Callable[[], Rule
     """
     leaf = batch.detach().requires_grad_()
     mode = rules() if rules else None
-    with _refused_checkpoints(), mode if mode is not None else nullcontext():
+    with _refused_gradients(), mode if mode is not None else nullcontext():
         # A clone, since a module may normalise its input in place, which autograd forbids for a leaf.
         outputs = model.forward(leaf.clone())
     require_gradients(outputs)
@@ -126,7 +127,7 @@ def class_gradients(recording: Recording, targets: Sequence[Sequence[int]]) -> l
         rows = [row for row, classes in enumerate(targets) if len(classes) > t]
         # The sum over the batch has each input's own gradient: inputs do not influence each other's scores.
         total = outputs[rows, [targets[row][t] for row in rows]].sum()
-        with _refused_checkpoints():
+        with _refused_gradients():
             of_leaves: list[torch.Tensor | None] = list(
                 torch.autograd.grad(total, leaves, retain_graph=t + 1 < count, allow_unused=True)
             )
@@ -140,20 +141,26 @@ def class_gradients(recording: Recording, targets: Sequence[Sequence[int]]) -> l
 
 
 @contextmanager
-def _refused_checkpoints() -> Iterator[None]:
-    """Raise AttributionError where torch refuses checkpointed parts.
+def _refused_gradients() -> Iterator[None]:
+    """Raise AttributionError where a model cannot be differentiated, by torch or by functions of its own.
 
-    They run again for their gradients, without the propagation rules; reentrant ones have no gradient by an input.
+    Checkpointed parts run again for their gradients, without the propagation rules; reentrant ones have no gradient by
+    an input.
     """
     try:
         yield
-    except RuntimeError as error:
+    except Exception as error:
         cause = error.__cause__ if isinstance(error, AttributionError) else error
-        if not isinstance(cause, CheckpointError) and "use_reentrant" not in str(cause):
+        if isinstance(cause, CheckpointError) or "use_reentrant" in str(cause):
+            raise AttributionError(
+                "the model must be differentiable in one pass, got a part under torch.utils.checkpoint, which computes "
+                "it again; turn checkpointing off, or use a method that needs scores only, such as occlusion"
+            ) from error
+        if isinstance(error, XplainError) or is_out_of_memory(error):
             raise
         raise AttributionError(
-            "the model must be differentiable in one pass, got a part under torch.utils.checkpoint, which computes it "
-            "again; turn checkpointing off, or use a method that needs scores only, such as occlusion"
+            f"the model must be differentiable, got {reason_of(error)}; use a method that needs scores only, such as "
+            "occlusion"
         ) from error
 
 
