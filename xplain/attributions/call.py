@@ -30,6 +30,7 @@ from xplain.attributions.table import METHODS, Method, method_names
 from xplain.errors import AttributionError, InputError, UnknownNameError
 from xplain.explanation import Provenance
 from xplain.models import Model, Prepared
+from xplain.models.base import is_lazy, refusal_of_lazy_parts
 from xplain.models.borrowing import evaluation, name_of_layer
 
 Result = TypeVar("Result")
@@ -87,8 +88,10 @@ def refuse_black_box(entry: Method, model: Model) -> None:
 
 def refuse_inference_parameters(model: Explained | Model) -> None:
     """Raise AttributionError if a module was built in inference mode: its parameters can never have gradients."""
-    model.placement()  # refuses lazy parts, whose parameters do not say
-    if model.module is not None and any(parameter.is_inference() for parameter in model.module.parameters()):
+    parameters = () if model.module is None else tuple(model.module.parameters())
+    if any(map(is_lazy, parameters)):
+        raise refusal_of_lazy_parts()
+    if any(parameter.is_inference() for parameter in parameters):
         raise AttributionError(
             "model must be built outside torch.inference_mode, got parameters without gradients for ever; build it "
             "outside, or load a copy of its state_dict into a new module"

@@ -244,12 +244,10 @@ class Model:
         """
         if self.module is None:
             return None, None
-        weights = list(itertools.chain(self.module.parameters(), self.module.buffers()))
-        if any(borrowing.is_uninitialized(weight) for weight in weights):
-            raise InputError(
-                "model must hold its weights, got a module with lazy parts that has not run; call it once on an input"
-            )
-        first = next((weight for weight in weights if weight.is_floating_point()), None)
+        weights = itertools.chain(self.module.parameters(), self.module.buffers())
+        first = next((weight for weight in weights if is_lazy(weight) or weight.is_floating_point()), None)
+        if first is not None and is_lazy(first):
+            raise refusal_of_lazy_parts()
         if first is not None and first.is_meta:
             raise InputError(
                 "model must hold its weights, got a module on the meta device; move it with to_empty(device=...) and "
@@ -263,6 +261,8 @@ class Model:
             return None
         self.placement()  # refuses weights on the meta device
         tensors = {key: value for key, value in self.module.state_dict().items() if hasattr(value, "detach")}
+        if any(map(is_lazy, tensors.values())):
+            raise refusal_of_lazy_parts()
         # A digest costs as much as a forward pass. Version counters, which torch raises with each change in place, tell
         # whether the last digest is still true; tensors of inference mode have none.
         version = tuple(
@@ -272,6 +272,18 @@ class Model:
         if self._fingerprint is None or self._fingerprint[0] != version:
             self._fingerprint = (version, _digest(tensors))
         return self._fingerprint[1]
+
+
+def is_lazy(weight: torch.Tensor) -> bool:
+    """Whether a parameter or a buffer of a lazy module has no shape yet."""
+    return type(weight).__name__.startswith("Uninitialized")
+
+
+def refusal_of_lazy_parts() -> InputError:
+    """Return the error for a module whose lazy parts have not made their weights."""
+    return InputError(
+        "model must hold its weights, got a module with lazy parts that has not run; call it once on an input"
+    )
 
 
 def _hold(are_probable: Callable[[Float64], bool], at_nothing: Callable[[], Float64]) -> bool:

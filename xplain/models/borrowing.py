@@ -25,13 +25,6 @@ def unwrap(model: Any) -> Any:
     return getattr(model, "_orig_mod", model)
 
 
-def is_uninitialized(weight: torch.Tensor) -> bool:
-    """Whether a parameter or a buffer of a lazy module has no shape yet."""
-    torch = require("torch", extra="torch")
-    lazy: bool = torch.nn.parameter.is_lazy(weight)
-    return lazy
-
-
 def name_of_layer(module: torch.nn.Module | None, layer: Any) -> str:
     """Return the dotted name of a layer that a caller gives by its name or as the part of a module that it is.
 
