@@ -270,7 +270,8 @@ def read_job(at: At) -> Results:
 
 def _is_judged(figures: Any) -> bool:
     """Whether accuracy figures are of windows, or detections, whose truth is known."""
-    return any((value_at(figures, "totalSummary", key) or 0) > 0 for key in ("good", "bad"))
+    counts = (value_at(figures, "totalSummary", key) for key in ("good", "bad"))
+    return any(isinstance(count, int) and count > 0 for count in counts)
 
 
 def _item_reader(job: At) -> Reader[Item]:
