@@ -467,3 +467,11 @@ def test_the_predictions_of_a_file_are_read_alone():
     (item,) = to_document(explanation, "cognite")["items"]
     assert item["predictions"] == document
     assert [problem.path for problem in validate({"textPredictions": 1})] == ["$.textPredictions"]
+
+
+def test_unknown_fields_of_boxes_and_gauges_are_kept():
+    job = document("gauges")
+    predictions = job["items"][0]["predictions"]
+    predictions["digitalGaugePredictions"][0]["boundingBox"]["angle"] = 0.5
+    predictions["dialGaugePredictions"][0]["reading"] = {"unit": "bar"}
+    assert to_document(from_document(job), "cognite")["items"][0]["predictions"] == predictions
