@@ -247,6 +247,22 @@ def test_several_explanations_become_a_job(folder, capsys, to, job):
     assert results.items[0].explanation.predictions[0].name == xplain.read("e0.json").predictions[0].name
 
 
+def test_an_item_of_modzy_keeps_its_engine_and_times_in_a_job(folder):
+    item = {
+        "status": "SUCCESSFUL",
+        "engine": "model-batch-1",
+        "startTime": "2026-01-02T03:04:05Z",
+        "endTime": "2026-01-02T03:04:06Z",
+        "elapsedTime": 1000,
+        "heat.json": {"data": {"modelType": "imageClassification", "result": {"classPredictions": []}}},
+    }
+    Path("a.json").write_text(json.dumps(item))
+    assert main(["convert", "a.json", "--to", "modzy", "--job", "--job-id", "7", "-o", "job.json"]) == 0
+    written = json.loads(Path("job.json").read_text())["results"]["a"]
+    assert {key: written[key] for key in item if key != "heat.json"} == {k: v for k, v in item.items() if "." not in k}
+    assert written["heat.json"]["data"].keys() == {"modelType", "result", "explanation"}
+
+
 def test_detections_become_a_job_of_cognite(folder):
     for name, box in (("a", (0, 0, 4, 4)), ("b", (2, 2, 8, 8))):
         found = xplain.Prediction("person", 0.75, region=xplain.Box(*box, "pixel"))

@@ -467,3 +467,17 @@ def test_the_predictions_of_a_file_are_read_alone():
     (item,) = to_document(explanation, "cognite")["items"]
     assert item["predictions"] == document
     assert [problem.path for problem in validate({"textPredictions": 1})] == ["$.textPredictions"]
+
+
+def test_unknown_fields_of_boxes_and_gauges_are_kept():
+    job = document("gauges")
+    predictions = job["items"][0]["predictions"]
+    predictions["digitalGaugePredictions"][0]["boundingBox"]["angle"] = 0.5
+    predictions["dialGaugePredictions"][0]["reading"] = {"unit": "bar"}
+    assert to_document(from_document(job), "cognite")["items"][0]["predictions"] == predictions
+
+
+def test_a_time_that_a_job_must_have_is_filled_in():
+    results = Results("9", (Item("b", "running"),), submitted="2024-01-01T00:00:00Z")
+    written = to_document(results, "cognite")
+    assert written["createdTime"] == written["startTime"] == written["statusTime"] == 1704067200000

@@ -544,3 +544,11 @@ def test_a_page_counts_its_results_and_leads_to_others(name, change, expected):
 def test_a_version_of_a_list_is_no_document_of_its_own():
     (listed, *_) = document("versions")["results"]
     assert problem(listed) == "$.post_processings: must be an array, got nothing"
+
+
+def test_unknown_fields_of_a_page_and_of_a_box_are_kept():
+    page = document("tasks")
+    page["trace"] = {"id": 5}
+    page["results"][0]["data"]["outputs"][0]["labels"]["predicted"][0]["roi"]["bbox"]["angle"] = 0.5
+    written = to_document(from_document(page), "deepomatic")
+    assert (written["trace"], written["results"][0]) == ({"id": 5}, page["results"][0])

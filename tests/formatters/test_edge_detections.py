@@ -63,3 +63,8 @@ def test_a_detection_takes_an_object_once():
     figures = agreement(twice, [cat])
     assert (figures["precision"], figures["recall"], figures["mAP"]) == (0.5, 1.0, 1.0)
     assert agreement([Found("dog", cat.box, 0.9)], [cat]) == {"mAP": 0.0, "f1": 0.0, "precision": 0.0, "recall": 0.0}
+
+
+def test_boxes_of_any_size_are_compared():
+    far = Box(1e300, 0.1, 1e308, 0.6)
+    assert agreement([Found("cat", far, 0.9)], [Found("cat", Box(0, 0, 1, 1))])["mAP"] == 0

@@ -712,3 +712,16 @@ def test_scores_that_are_no_confidences_are_those_of_a_regression():
     written = to_document(explanation, FORMAT)
     assert written["result"][0]["classifications"][0]["learnBlock"]["type"] == "keras-regression"
     assert from_document(written).items[0].explanation.predictions[0].score == 63.8
+
+
+@pytest.mark.parametrize("good", ["x", [1], {"a": 5}, None, True, 1.5])
+def test_a_job_with_a_broken_figure_is_read_in_parts_or_refused(good):
+    document = load("detection")
+    document["accuracy"]["totalSummary"]["good"] = good
+    with refuses(DocumentError):
+        from_document(document)
+    try:
+        items = tuple(read_items(lambda: io.BytesIO(dumps(document).encode())))
+    except DocumentError:
+        return
+    assert items == from_document(load("detection")).items

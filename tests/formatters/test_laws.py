@@ -284,3 +284,11 @@ def test_every_format_has_one_front_door(format):
     assert set(module.__all__) == {"CAPABILITIES", "HEAD", "ITEMS", "OWN", "decode", "encode", "notes", "sniff"}
     assert all(isinstance(layout, streaming.ItemLayout) for layout in module.ITEMS.values())
     assert (module.ITEMS is streaming.NO_ITEMS) == (module.HEAD is streaming.no_head)
+
+
+@pytest.mark.parametrize("key", [0, None, ("a",)])
+def test_names_of_fields_are_strings(key):
+    document = golden.read(golden.DATA / "reinfer" / "predict.json")
+    document["predictions"][0][0] = {**document["predictions"][0][0], key: 5}
+    with refuses(DocumentError, "$.predictions[0][0]: must be an object with names that are strings"):
+        from_document(document)

@@ -23,6 +23,7 @@ from xplain.explanation import (
 )
 from xplain.formatters import from_document, to_document, validate
 from xplain.formatters.modzy import formatter as modzy
+from xplain.formatters.modzy.jobs import as_item
 
 TABBY, LYNX = Prediction("tabby", 0.75), Prediction("lynx", 0.125)
 JOY, ANGER = Prediction("joy", 0.75), Prediction("anger", 0.25)
@@ -701,3 +702,65 @@ def test_class_predictions_that_say_more_are_predictions():
     value = from_document({"modelType": "objectDetection", "result": result})
     assert [(p.name, p.region is None) for p in value.predictions] == [("indoors", True), ("cat", False)]
     assert to_document(value, "modzy")["result"] == result
+
+
+# What stands beside the explanation and the output.
+
+
+@pytest.mark.parametrize(
+    ("status", "output", "paths"),
+    [
+        ("PROCESSING", {"x": 1}, ["$.results.a.status"]),
+        ("FETCHING_DATA", {"x": 1}, ["$.results.a.status"]),
+        ("PROCESSING", {}, []),
+        ("SUCCESSFUL", {"x": 1}, []),
+        ("FAILED", {"x": 1}, []),
+    ],
+)
+def test_an_input_that_is_not_done_has_no_output_of_any_form(status, output, paths):
+    document = job(results={"a": item(status, **{"results.json": output})})
+    assert [problem.path for problem in validate(document)] == paths
+
+
+@pytest.mark.parametrize(
+    "read",
+    [
+        image([[5, 2, 5]]),
+        image([], size=(3, 4)),
+        text({"joy": [{"word": "loved", "score": 0.5, "index": 1}]}, "I loved it"),
+    ],
+    ids=["masks", "no masks", "words"],
+)
+def test_further_fields_of_an_explanation_are_kept(read):
+    model_type = "textClassification" if "wordImportances" in read["explanation"] else "imageClassification"
+    read = {"modelType": model_type, **read, "explanation": {**read["explanation"], "seed": 7}}
+    assert to_document(from_document(read), "modzy") == read
+
+
+def test_masks_of_classes_are_segments_also_without_a_model_type():
+    segmented = document("segmentation")
+    bare = {key: value for key, value in segmented.items() if key != "modelType"}
+    assert from_document(bare) == from_document(segmented)
+
+
+def test_an_output_that_is_null_has_no_name():
+    alone = {**document("item"), "heat.json": None}
+    results = from_document(alone)
+    assert from_document(to_document(results, "modzy")) == replace(results, job="", attributes={})
+
+
+def test_what_stands_beside_the_outputs_of_a_batch_is_kept():
+    results = from_document({"predictions": [{"data": image([[5, 2, 5]]), "latency": 5}]})
+    assert to_document(results, "modzy")["results"]["0"]["results.json"]["latency"] == 5
+    assert from_document(to_document(results, "modzy")) == results
+
+
+def test_an_item_of_its_own_becomes_an_item_of_a_job():
+    explanation = replace(from_document(document("item")), task="image-classification")
+    own = {**explanation.attributes, "native": {"kept": 1}}
+    joined = as_item("a", replace(explanation, attributes=own))
+    assert joined.engine == document("item")["engine"]
+    assert joined.explanation.attributes == {"native": {"kept": 1}}
+    written = to_document(Results("1", (as_item("a", explanation),)), "modzy")["results"]["a"]
+    assert written == to_document(explanation, "modzy")
+    assert as_item("b", Explanation("image-classification", Source("image"), (TABBY,))).attributes == {}

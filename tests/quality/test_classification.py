@@ -100,3 +100,8 @@ def test_unknown_labels_and_lengths_are_refused():
         roc_auc([True], [0.1, 0.2])
     with refuses(InputError, "positive must be an array of True and False, got [1]"):
         average_precision([1], [0.5])
+
+
+def test_a_loss_of_nothing_is_zero_and_not_minus_zero():
+    report = classification_report(["a", "b"], [[1.0, 0.0], [0.0, 1.0]], ["a", "b"])
+    assert str(report.log_loss) == "0.0"

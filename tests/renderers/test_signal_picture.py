@@ -166,6 +166,8 @@ def test_words_say_what_is_drawn():
         "Full colour stands for 1 or more."
     )
     assert "strongest at 1.005 s on left" in draw(e, axes=["left", "right"]).alt
+    of_source = replace(explain(SCORES), source=replace(explain(SCORES).source, axes=("gyrX", "gyrY")))
+    assert "strongest at 1.005 s on gyrX" in draw(of_source).alt
     assert "strongest at reading 100 on axis 0" in draw(explain(SCORES, rate=None)).alt
     one = Attribution(Prediction("walk", 0.8, region=Window(500, 1500)), SignalScores(SCORES), "lime")
     assert (

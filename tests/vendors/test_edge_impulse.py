@@ -257,3 +257,6 @@ def test_what_is_known_of_samples_can_be_set():
     assert xplain.to_document(xplain.from_document(written), "edge-impulse") == written
     with refuses(InputError, "created must be an ISO 8601 time with a zone, got 'today'"):
         xplain.to_document(explanation, "edge-impulse", created="today")
+    for option in ("block", "title"):
+        with refuses(InputError, f"{option} must be a string, got 5"):
+            xplain.to_document(explanation, "edge-impulse", **{option: 5})

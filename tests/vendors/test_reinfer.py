@@ -156,6 +156,11 @@ def test_automatic_thresholds_are_those_given(model):
         xplain.answer(model, request("a", threshold="auto"), thresholds={"Thanks": 0.5, ("Order", "Missing"): 0.5})
     with refuses(InputError, "thresholds must be of labels of the model, got 'Order > Lost'"):
         xplain.answer(model, request("a"), thresholds={("Order", "Lost"): 0.5})
+    named = {"Order > Missing": thresholds["Order", "Missing"], "Order > Late": 0.9, "Thanks": 0.5}
+    assert xplain.answer(model, request("missing, late", "thank you", threshold="auto"), thresholds=named) == results
+    for limit in (5, -0.1, {"balanced": 1.5}):
+        with refuses(InputError, "thresholds['Thanks'] must be between 0 and 1"):
+            xplain.answer(model, request("a", threshold="auto"), thresholds={"Thanks": limit})
 
 
 # Stored comments by their uids.
@@ -182,6 +187,11 @@ def test_stored_comments_are_answered_by_their_uids(model):
         xplain.answer(model, {"uids": UIDS})
     with refuses(InputError, "must be a Comment, a str or the document of a comment, got 5"):
         xplain.answer(model, {"uids": UIDS[:1]}, comments={UIDS[0]: 5})
+    with refuses(InputError, "comments must be a mapping of uids to comments, got ["):
+        xplain.answer(model, {"uids": UIDS[:1]}, comments=["a"])
+    for messages, place in (("a", ".messages"), ([{"body": 5}], ".messages[0].body"), ([5], ".messages[0]")):
+        with refuses(InputError, f"comments['{UIDS[0]}']{place} must be an "):
+            xplain.answer(model, {"uids": UIDS[:1]}, comments={UIDS[0]: {"messages": messages}})
 
 
 # User properties.

@@ -203,7 +203,9 @@ def _job(names: Sequence[str], arguments: argparse.Namespace) -> Results:
 def _item(stem: str, name: str, subject: Explanation | Results | Record) -> Item:
     """Return an explanation, or the only item of a job, as an item of another job."""
     if isinstance(subject, Explanation):
-        return Item(stem, "successful", explanation=subject)
+        from xplain.formatters.modzy.jobs import as_item  # the only format whose items are documents of their own
+
+        return as_item(stem, subject)
     if isinstance(subject, Results) and len(subject.items) == 1:
         return replace(subject.items[0], name=stem)
     kind = f"a record, {subject.kind}" if isinstance(subject, Record) else f"a job of {len(subject.items)} items"

@@ -251,7 +251,7 @@ def _report(
 def _log_loss(true: npt.NDArray[np.intp], probabilities: Floats) -> float:
     # Clipped, since one probability of 0 would make the loss infinite.
     of_truth = np.clip(probabilities[np.arange(len(true)), true], np.finfo(np.float64).eps, 1.0)
-    return float(-np.log(of_truth).mean())
+    return float(np.log(1 / of_truth).mean())  # not -log, which gives -0
 
 
 def _mean(values: Sequence[float | None]) -> float | None:

@@ -102,7 +102,7 @@ def answer(
     ['Order', 'Order > Lost']
     """
     record = _checked_request(request)
-    auto = _auto_thresholds(thresholds)
+    auto = _auto_thresholds(model, thresholds)
     _check_labels(model, record, auto)
     documents = _documents(record, comments)
     explanations = _explanations(model, [document.comment for document in documents], record, auto, method, options)
@@ -202,6 +202,8 @@ def _documents(record: Record, comments: Mapping[str, Any] | None) -> list[_Docu
         return [_Document(_comment(documents[i])) for i in range(len(documents.value))]
     if comments is None:
         raise InputError("comments must be given for a request by uids, got none; pass comments={uid: comment}")
+    if not isinstance(comments, Mapping):
+        raise _check.wrong("comments", "a mapping of uids to comments", comments)
     stored = []
     for i, uid in enumerate(record.fields["uids"]):
         if uid not in comments:
@@ -220,6 +222,11 @@ def _stored_comment(uid: str, comment: Any) -> Comment:
     fields = comment.fields if isinstance(comment, Record) else comment
     if not isinstance(fields, Mapping) or "messages" not in fields:
         raise _check.wrong(f"comments[{uid!r}]", "a Comment, a str or the document of a comment", comment)
+    try:
+        _checked_request({"documents": [dict(fields)]})
+    except DocumentError as error:
+        place = error.path.removeprefix("$.documents[0]")
+        raise InputError(f"comments[{uid!r}]{place} {error.message}") from error
     return _comment(At(dict(fields)))
 
 
@@ -299,18 +306,30 @@ def _model(version: int | None, time: str | None) -> dict[str, Any]:
 # Labels and thresholds.
 
 
-def _auto_thresholds(thresholds: Mapping[Any, Any] | None) -> AutoThresholds:
+def _auto_thresholds(model: TextClassifier, thresholds: Mapping[Any, Any] | None) -> AutoThresholds:
     if thresholds is None:
         return {}
     if not isinstance(thresholds, Mapping):
         raise _check.wrong("thresholds", "a mapping of labels to numbers", thresholds)
+    named = {" > ".join(path): path for path in _known_labels(model.labels or ())}
     return {
-        _check.label_path("thresholds", label): {
-            _check.string(f"thresholds[{label!r}]", name): _check.number(f"thresholds[{label!r}]", limit)
+        named.get(label) or _check.label_path("thresholds", label): {
+            _check.string(f"thresholds[{label!r}]", name): _probability(f"thresholds[{label!r}]", limit)
             for name, limit in (limits if isinstance(limits, Mapping) else {_BALANCED: limits}).items()
         }
         for label, limits in thresholds.items()
     }
+
+
+def _probability(name: str, value: Any) -> float:
+    if not 0 <= _check.number(name, value) <= 1:
+        raise _check.wrong(name, "between 0 and 1", value)
+    return float(value)
+
+
+def _known_labels(labels: Iterable[Label]) -> set[Label]:
+    """Return the labels of a model and their parents."""
+    return {path[:depth] for path in labels for depth in range(1, len(path) + 1)}
 
 
 def _check_labels(model: TextClassifier, record: Record, auto: AutoThresholds) -> None:
@@ -319,7 +338,7 @@ def _check_labels(model: TextClassifier, record: Record, auto: AutoThresholds) -
     asked = record.fields.get("labels")
     if labels is None:
         return
-    known = {path[:depth] for path in labels for depth in range(1, len(path) + 1)}
+    known = _known_labels(labels)
     for label in auto:
         if label not in known:
             raise InputError(f"thresholds must be of labels of the model, got {' > '.join(label)!r}")

@@ -28,6 +28,7 @@ from xplain.formatters.cognite.shapes import (
     write_shape,
 )
 from xplain.formatters.core.extras import accepted, attributes_of, extras_of
+from xplain.formatters.core.lookup import fields_at
 from xplain.formatters.core.places import At
 from xplain.formatters.core.wire import (
     Field,
@@ -55,6 +56,7 @@ PREDICTION_ATTRIBUTES = (
     "unscored",
     "closed",
     "regionConfidence",
+    "regionExtra",
     "pointConfidences",
     "attributes",
     "assetRef",
@@ -62,6 +64,7 @@ PREDICTION_ATTRIBUTES = (
     "keypoints",
     "scale",
     "extra",
+    "entryExtra",
 )
 """The attributes of a prediction that a document holds."""
 
@@ -151,12 +154,17 @@ def _object(at: At) -> dict[str, Any]:
     return _with_shape(arguments, shape, attributes=arguments.pop("named_attributes"))
 
 
-def _add_keypoints(arguments: dict[str, Any], keypoints: dict[str, Any]) -> dict[str, Any]:
-    return {**arguments, "attributes": {**arguments["attributes"], "keypoints": keypoints}}
+def _add_keypoints(arguments: dict[str, Any], keypoints: dict[str, Any], rest: dict[str, Any]) -> dict[str, Any]:
+    """Add the keypoints of an object, and the unknown fields beside the two."""
+    beside = {"entryExtra": rest} if rest else {}
+    return {**arguments, "attributes": {**arguments["attributes"], "keypoints": keypoints, **beside}}
 
 
 _OBJECT_WITH_KEYPOINTS: Reader[dict[str, Any]] = record(
-    _add_keypoints, arguments=Field(_object, "objectDetection"), keypoints=Field(KEYPOINTS, "keypointCollection")
+    _add_keypoints,
+    rest={},
+    arguments=Field(_object, "objectDetection"),
+    keypoints=Field(KEYPOINTS, "keypointCollection"),
 )
 
 FEATURES: dict[str, Reader[dict[str, Any]]] = {
@@ -259,7 +267,8 @@ def _encode(prediction: Prediction, feature: str) -> dict[str, Any]:
         return _encode_text(prediction, feature)
     entry = _encode_object(prediction)
     if FEATURES[feature] is _OBJECT_WITH_KEYPOINTS:
-        return {"objectDetection": entry, "keypointCollection": prediction.attributes["keypoints"]}
+        beside = fields_at(prediction.attributes, "entryExtra")
+        return {**beside, "objectDetection": entry, "keypointCollection": prediction.attributes["keypoints"]}
     return entry
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from xplain.errors import DocumentError
 from xplain.explanation import Box, Polygon
+from xplain.formatters.core.lookup import fields_at
 from xplain.formatters.core.places import At
 from xplain.formatters.core.wire import (
     Field,
@@ -74,16 +75,20 @@ class Shape:
     attributes: dict[str, Any]
 
 
-def _rectangle(xmin: float, ymin: float, xmax: float, ymax: float, confidence: float | None) -> Shape:
+def _rectangle(
+    xmin: float, ymin: float, xmax: float, ymax: float, confidence: float | None, rest: dict[str, Any]
+) -> Shape:
     for axis, least, most in (("x", xmin, xmax), ("y", ymin, ymax)):
         if least >= most:
             raise DocumentError(f"must be less than {axis}Max, got {least!r} and {most!r}", path=f"$.{axis}Min")
-    attributes = {} if confidence is None else {"regionConfidence": confidence}
+    attributes: dict[str, Any] = {} if confidence is None else {"regionConfidence": confidence}
+    attributes |= {"regionExtra": rest} if rest else {}
     return Shape(Box(xmin, ymin, xmax, ymax), attributes)
 
 
 RECTANGLE: Reader[Shape] = record(
     _rectangle,
+    rest={},
     xmin=Field(FRACTION, "xMin"),
     ymin=Field(FRACTION, "yMin"),
     xmax=Field(FRACTION, "xMax"),
@@ -192,8 +197,9 @@ def write_rectangle(region: Any, attributes: dict[str, Any]) -> dict[str, Any] |
     edges = {"xMin": _clip(box.x0), "xMax": _clip(box.x1), "yMin": _clip(box.y0), "yMax": _clip(box.y1)}
     if edges["xMin"] >= edges["xMax"] or edges["yMin"] >= edges["yMax"]:
         return None
+    unknown = {key: value for key, value in fields_at(attributes, "regionExtra").items() if key != "confidence"}
     confidence = _number(attributes.get("regionConfidence"))
-    return edges if confidence is None else {**edges, "confidence": _clip(confidence)}
+    return {**unknown, **edges, **({} if confidence is None else {"confidence": _clip(confidence)})}
 
 
 def _number(value: Any) -> float | None:

@@ -25,7 +25,7 @@ _MAX_LISTED = 3
 #: Fields that hold times, which have more than one spelling.
 _TIMES = ("submitted", "started", "updated", "ended")
 #: Fields that a format may require: a value where there was None is no loss.
-_FILLED_IN = ("id", "threshold", "readings", "started")
+_FILLED_IN = ("id", "threshold", "readings", "started", "updated", "ended")
 #: What a document may say besides: attributes of values, and of a source.
 _ADDED = re.compile(r"(\S*\b)?(attributes\S* is added|source\.axes\[\d+\] is added)")
 

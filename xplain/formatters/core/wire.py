@@ -377,6 +377,8 @@ def keep(known: Mapping[str, Reader[Any]], but: Collection[str] = ()) -> Reader[
 
     def read(at: At) -> dict[str, Any]:
         document = mapping(at)
+        if not all(isinstance(key, str) for key in document):
+            raise at.rejected("an object with names that are strings")
         keys = sorted(document.keys() - excluded)
         checks = [(reader, at[key]) for key, reader in known.items() if key in document or key in required]
         if not keys and not checks:

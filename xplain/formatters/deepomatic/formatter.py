@@ -207,15 +207,17 @@ def _results(items: tuple[Item, ...], path: str, **fields: Any) -> Results:
     return Results("", items, **fields)
 
 
-def _page(results: tuple[Item, ...], count: int, next: str | None, previous: str | None) -> Results:
+def _page(
+    results: tuple[Item, ...], count: int, next: str | None, previous: str | None, rest: dict[str, Any]
+) -> Results:
     if count < len(results):
         raise DocumentError(f"must be at least {len(results)}, the number of results, got {count}", path="$.count")
     urls = {name: url for name, url in (("next", next), ("previous", previous)) if url is not None}
-    return _results(results, "$.results", total=count, attributes=attributes_of(urls, FORMAT))
+    return _results(results, "$.results", total=count, attributes=attributes_of({**rest, **urls}, FORMAT))
 
 
 _READ_PAGE: Reader[Results] = record(
-    _page, results=array(_read_item), count=integer(0), next=nullable(page_url), previous=nullable(page_url)
+    _page, rest={}, results=array(_read_item), count=integer(0), next=nullable(page_url), previous=nullable(page_url)
 )
 
 
@@ -260,8 +262,9 @@ def encode(value: Value) -> dict[str, Any]:
         (item,) = value.items
         is_receipt = extras[_SINGLE] == "receipt" and item.status == "waiting"
         return _encode_receipt(item) if is_receipt else _encode_task(item)
-    urls = {key: url if isinstance(url := extras.get(key), str) else None for key in ("next", "previous")}
-    return {"count": value.total, **urls, "results": [_encode_task(item) for item in value.items]}
+    extras.pop(_SINGLE, None)
+    urls = {key: url if isinstance(url := extras.pop(key, None), str) else None for key in ("next", "previous")}
+    return {**extras, "count": value.total, **urls, "results": [_encode_task(item) for item in value.items]}
 
 
 def _encode_receipt(item: Item) -> dict[str, Any]:

@@ -65,16 +65,22 @@ def _fraction(at: At) -> float:
     return min(max(value, 0.0), 1.0)
 
 
-_BOX = record(
-    Box,
+_BOX: Reader[tuple[Box, dict[str, Any]]] = record(
+    lambda rest, **edges: (Box(**edges), rest),
+    rest={},
     x0=Field(_fraction, "xmin"),
     y0=Field(_fraction, "ymin"),
     x1=Field(_fraction, "xmax"),
     y1=Field(_fraction, "ymax"),
 )
-_ROI: Reader[tuple[int, Box, dict[str, Any]]] = record(
-    lambda region_id, box, rest: (region_id, box, rest), rest={}, region_id=uint32, box=Field(_BOX, "bbox")
-)
+
+
+def _roi(region_id: int, box: tuple[Box, dict[str, Any]], rest: dict[str, Any]) -> tuple[int, Box, dict[str, Any]]:
+    """Return the number of a region, its box, and the unknown fields of the region and of its box."""
+    return region_id, box[0], {**rest, **({"bbox": box[1]} if box[1] else {})}
+
+
+_ROI: Reader[tuple[int, Box, dict[str, Any]]] = record(_roi, rest={}, region_id=uint32, box=Field(_BOX, "bbox"))
 
 
 def _prediction(
@@ -257,7 +263,8 @@ def _encode_labels(predictions: list[Prediction], label_ids: dict[str, int]) -> 
         if isinstance(prediction.region, Box):
             box = prediction.region
             corners = {"xmin": box.x0, "ymin": box.y0, "xmax": box.x1, "ymax": box.y1}
-            entry["roi"] = {**fields_at(unknown, "roi"), "region_id": region_id, "bbox": corners}
+            of_roi = fields_at(unknown, "roi")
+            entry["roi"] = {**of_roi, "region_id": region_id, "bbox": {**fields_at(of_roi, "bbox"), **corners}}
         lists["predicted" if _is_predicted(prediction) else "discarded"].append(entry)
     return lists
 

@@ -22,6 +22,7 @@ FIGURES = ("mAP", "f1", "precision", "recall")
 
 _OVERLAPS = np.linspace(0.5, 0.95, 10)
 _RECALLS = np.linspace(0.0, 1.0, 101)
+_FARTHEST = 1e150  # largest edge whose boxes have finite areas
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +76,9 @@ def _hits(detected: Sequence[Found], truths: Sequence[Found]) -> npt.NDArray[np.
 
 
 def _rows(found: Sequence[Found]) -> npt.NDArray[np.float64]:
-    return np.array([[one.box.x0, one.box.y0, one.box.x1, one.box.y1] for one in found], np.float64)
+    """Return the edges of boxes, cut to the numbers whose areas are finite."""
+    edges = [[one.box.x0, one.box.y0, one.box.x1, one.box.y1] for one in found]
+    return np.clip(np.array(edges, np.float64).reshape(-1, 4), -_FARTHEST, _FARTHEST)
 
 
 def _average_precision(hits: npt.NDArray[np.bool_], count: int) -> float:

@@ -99,8 +99,8 @@ class Facts:
             if problems(time, created):
                 raise _check.wrong("created", "an ISO 8601 time with a zone", created)
             sample |= dict.fromkeys(("created", "lastModified", "added"), created)
-        names = {"name": block, "title": title}
-        return cls(sample, {key: _check.string(key, name) for key, name in names.items() if name is not None})
+        names = {"name": ("block", block), "title": ("title", title)}
+        return cls(sample, {key: _check.string(*name) for key, name in names.items() if name[1] is not None})
 
     def apply(self, document: Json) -> None:
         """Add them to a sample and its learn blocks."""
@@ -270,7 +270,8 @@ def read_job(at: At) -> Results:
 
 def _is_judged(figures: Any) -> bool:
     """Whether accuracy figures are of windows, or detections, whose truth is known."""
-    return any((value_at(figures, "totalSummary", key) or 0) > 0 for key in ("good", "bad"))
+    counts = (value_at(figures, "totalSummary", key) for key in ("good", "bad"))
+    return any(isinstance(count, int) and count > 0 for count in counts)
 
 
 def _item_reader(job: At) -> Reader[Item]:

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 from xplain.errors import DocumentError
@@ -31,6 +31,7 @@ from xplain.formatters.core.wire import (
     boolean,
     choice,
     integer,
+    keep,
     mapping,
     nullable,
     number,
@@ -240,7 +241,7 @@ def _read_item(at: At, is_failure: bool = False) -> Item:
         extras.pop("elapsedTime", None)
     if output.other is not None and key is not None:
         extras[key] = output.other
-    elif key not in (None, OUTPUT):
+    elif key != OUTPUT and output.explanation is not None:
         extras["output"] = key
     if output.spelling != DATA:
         extras["spelling"] = output.spelling
@@ -271,6 +272,8 @@ def _check_item(
         wrong.append(at["status"].problem(f"'SUCCESSFUL', as there is an output, {key!r:.60}"))
     elif output.error is not None and status in UNFINISHED:
         wrong.append(at["status"].problem("'FAILED', as the output is an error"))
+    elif output.other and status in UNFINISHED:
+        wrong.append(at["status"].problem(f"'SUCCESSFUL' or 'FAILED', as there is an output, {key!r:.60}"))
     start = _moment(values["started"])
     for name in ("updated", "ended"):
         moment = _moment(values[name])
@@ -321,6 +324,19 @@ def read_single_item(at: At) -> Explanation | Results:
     return replace(item.explanation, attributes=attributes_of(extras, FORMAT))
 
 
+def as_item(name: str, explanation: Explanation) -> Item:
+    """Return an explanation as an item of a job, which takes what the explanation's document said of it."""
+    extras = extras_of(explanation.attributes, FORMAT)
+    fields = dict(mapping(At(extras.pop("item", {}), key="item")))
+    others = {format: value for format, value in explanation.attributes.items() if format != FORMAT}
+    bare = replace(explanation, attributes={**others, **attributes_of(extras, FORMAT)})
+    fields.pop("status", None)
+    known = {ours: fields.pop(theirs, None) for ours, theirs in (*_TIMES.items(), ("engine", "engine"))}
+    if fields.get("elapsedTime") == _elapsed(known["started"], known["ended"]):
+        fields.pop("elapsedTime", None)
+    return Item(name, "successful", explanation=bare, attributes=attributes_of(fields, FORMAT), **known)
+
+
 def _make_items(items: dict[str, Item]) -> Results:
     return Results("", tuple(items.values()), attributes=attributes_of({"items": True}, FORMAT))
 
@@ -330,12 +346,13 @@ def read_items_object(at: At) -> Results:
     return at.build(_make_items, table(_read_item)(at))
 
 
-def _make_batch(explanations: tuple[Explanation, ...]) -> Results:
-    items = (Item(str(i), "successful", explanation=explanation) for i, explanation in enumerate(explanations))
-    return Results("", tuple(items))
+def _read_batch_item(at: At) -> Item:
+    explanation, beside = read_output(at), keep({}, but=("data",))(at) if "data" in at.value else {}
+    extras = {"beside": beside} if beside else {}
+    return Item(str(at.key), "successful", explanation=explanation, attributes=attributes_of(extras, FORMAT))
 
 
-read_batch: Reader[Results] = record(_make_batch, explanations=Field(array(read_output), "predictions"))
+read_batch: Reader[Results] = record(partial(Results, ""), items=Field(array(_read_batch_item), "predictions"))
 """Read a batch of outputs as a job whose items are named by their index."""
 
 
@@ -422,6 +439,7 @@ OWN: Own = {
     **OWN_OF_OUTPUT,
     "item": mapping,
     "result": mapping,
+    "explanation": mapping,
 }
 """Readers of our attributes."""
 

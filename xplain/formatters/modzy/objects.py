@@ -87,10 +87,13 @@ def is_object(value: Any) -> bool:
 
 def encode_object(explanation: Explanation) -> dict[str, Any]:
     """Turn a fitted explanation into an explainability object."""
-    extras = extras_of(explanation.attributes, FORMAT, {"result": mapping})
+    extras = extras_of(explanation.attributes, FORMAT, {"result": mapping, "explanation": mapping})
     result = {**extras.pop("result", {}), **_encode_result(explanation)}
     encode_evidence = _encode_words if explanation.source.kind == "text" else _encode_masks
-    fields = {"modelType": TASKS[explanation.task], "result": result, "explanation": encode_evidence(explanation)}
+    evidence = encode_evidence(explanation)
+    if beside := extras.pop("explanation", None):
+        evidence = {**beside, **(evidence or {})}
+    fields = {"modelType": TASKS[explanation.task], "result": result, "explanation": evidence}
     return {**fields, **{key: value for key, value in extras.items() if key not in fields}}
 
 
@@ -291,25 +294,29 @@ class _Masks:
     height: int
     width: int
     targets: tuple[_Target, ...] | None
+    rest: dict[str, Any]
 
 
 def _read_masks(at: At) -> _Masks:
     """Read the masks of an image; ``maskRLE`` is a list of masks or, as some models write it, a single mask."""
-    runs, size, targets = _RUNS_AND_SIZE(at)
+    runs, size, targets, rest = _RUNS_AND_SIZE(at)
     read_mask = partial(_read_mask, size=size)
     is_list = not runs or any(isinstance(run, list) for run in runs)
     place = at["maskRLE"]
     masks = array(read_mask)(place) if is_list else (read_mask(place),)
     if targets is not None and len(targets) != len(masks):
         raise at[_TARGETS].rejected(f"an array of {len(masks)}, one for each mask")
-    return _Masks(masks, *size, targets)
+    if not masks:  # then there is nothing that the size is of
+        rest = {**rest, "maskRLE": [], "dimensions": at.value["dimensions"]}
+    return _Masks(masks, *size, targets, rest)
 
 
 _TARGET = record(
     _Target, label=Field(string, "class"), index=nullable(integer(0), key="prediction"), score=nullable(number)
 )
-_RUNS_AND_SIZE: Reader[tuple[list[Any], tuple[int, int], tuple[_Target, ...] | None]] = record(
-    lambda runs, size, targets: (runs, size, targets),
+_RUNS_AND_SIZE: Reader[tuple[list[Any], tuple[int, int], tuple[_Target, ...] | None, dict[str, Any]]] = record(
+    lambda runs, size, targets, rest: (runs, size, targets, rest),
+    rest={},
     runs=Field(listing, "maskRLE"),
     size=Field(_SIZE, "dimensions"),
     targets=nullable(array(_TARGET), key=_TARGETS),
@@ -320,6 +327,7 @@ _RUNS_AND_SIZE: Reader[tuple[list[Any], tuple[int, int], tuple[_Target, ...] | N
 class _Words:
     importances: dict[str, tuple[Word, ...]]
     text: str | None
+    rest: dict[str, Any]
 
 
 def _read_text(at: At) -> str | None:
@@ -330,6 +338,7 @@ def _read_text(at: At) -> str | None:
 _WORD = record(Word, text=Field(string, "word"), score=_read_number, index=nullable(integer(0)))
 _WORDS = record(
     _Words,
+    rest={},
     importances=Field(table(array(_WORD)), "wordImportances"),
     text=nullable(_read_text, key="explainableText"),
 )
@@ -348,7 +357,7 @@ def _read_words(at: At) -> _Words:
         if others:
             raise Rejected(problems)
         placed = by_occurrence
-    return _Words(placed, words.text)
+    return replace(words, importances=placed)
 
 
 def _place_words(
@@ -421,6 +430,8 @@ def read_object(at: At) -> Explanation:
         result_extras["dimensions"] = at.value["result"]["dimensions"]
     if result_extras:
         extras["result"] = result_extras
+    if document.evidence is not None and document.evidence.rest:
+        extras["explanation"] = document.evidence.rest
     return at.build(_make_explanation, document, predictions, attributes_of(extras, FORMAT))
 
 
@@ -431,7 +442,7 @@ def _make_explanation(
     if isinstance(evidence, _Words):
         source = Source("text", text=evidence.text)
         return Explanation(task, source, predictions, _word_attributions(evidence, predictions), attributes=attributes)
-    if evidence is None:
+    if evidence is None or not evidence.masks:
         kind = "text" if task == "text-classification" else "image"
         return Explanation(task, Source(kind), predictions, attributes=attributes)
     source = Source("image", height=evidence.height, width=evidence.width)
@@ -469,8 +480,12 @@ def _find_task(document: _Object) -> str:
     """Return the task of ``modelType``; without one, the task that goes with the evidence or the result."""
     has_words = isinstance(document.evidence, _Words)
     if document.model_type is None:
-        has_boxes = document.result.detections or document.result.images
-        return "text-classification" if has_words else "object-detection" if has_boxes else "image-classification"
+        if has_words:
+            return "text-classification"
+        if document.result.detections or document.result.images:
+            return "object-detection"
+        has_segments = any(entry.runs is not None for entry in document.result.classes)
+        return "image-segmentation" if has_segments else "image-classification"
     task = _MODEL_TYPES[document.model_type]
     if document.evidence is not None and (task == "text-classification") != has_words:
         evidence = "words" if has_words else "masks"

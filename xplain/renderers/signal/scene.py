@@ -192,12 +192,16 @@ def _evidence_shape(attributions: Sequence[Attribution]) -> tuple[int, int] | No
 
 
 def _axis_names(explanation: Explanation, axes: Any) -> tuple[str, ...] | None:
-    """Names of the axes: those that the caller gives, or those that the model gave its input."""
+    """Names of the axes: those that the caller gives, that the model gave its input, or that the source has."""
     if axes is not None:
         names: tuple[str, ...] = _check.tuple_of("axes", axes, str)
         return names
     recorded = explanation.provenance.preprocessing.get("axes")
-    return tuple(str(name) for name in recorded) if isinstance(recorded, (list, tuple)) else None
+    if isinstance(recorded, (list, tuple)):
+        return tuple(str(name) for name in recorded)
+    of_source = explanation.source.axes
+    # Axes without names are numbered there.
+    return None if of_source == tuple(map(str, range(len(of_source)))) else of_source
 
 
 def _numbered(names: tuple[str, ...] | None, count: int) -> tuple[str, ...]:
