@@ -38,6 +38,8 @@ Float64 = npt.NDArray[np.float64]
 
 Result = TypeVar("Result")
 
+_RAISED = "model must take its input, got "
+
 
 class Model:
     """Base of all models: a torch module or a callable that is explained.
@@ -164,7 +166,7 @@ class Model:
             if is_out_of_memory(error):
                 raise
             first_line = str(error).partition("\n")[0]
-            raise AttributionError(f"model must take its input, got {type(error).__name__}: {first_line}") from error
+            raise AttributionError(f"{_RAISED}{type(error).__name__}: {first_line}") from error
 
     def _watched(self, *args: Any, **kwargs: Any) -> Any:
         """Call the model. The first call of a module tells whether it ends in a softmax or a sigmoid."""
@@ -273,6 +275,11 @@ class Model:
         if self._fingerprint is None or self._fingerprint[0] != version:
             self._fingerprint = (version, _digest(tensors))
         return self._fingerprint[1]
+
+
+def is_raised_by_model(error: AttributionError) -> bool:
+    """Whether an error says what a model raised when it was called."""
+    return str(error).startswith(_RAISED)
 
 
 def _hold(are_probable: Callable[[Float64], bool], at_nothing: Callable[[], Float64]) -> bool:
