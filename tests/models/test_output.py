@@ -387,3 +387,24 @@ def test_a_module_that_returns_arrays_has_no_gradients(method):
     with refuses(xplain.AttributionError, "must have gradients", "use a method that needs scores only"):
         xplain.explain(model, PHOTO, method)
     assert xplain.explain(model, PHOTO, "occlusion", window=4, stride=4).attributions
+
+
+def test_a_module_that_divides_by_a_sum_is_doubted():
+    class Shares(nn.Module):
+        def __init__(self, scale):
+            super().__init__()
+            self.scale = scale
+
+        def forward(self, x):
+            weights = x.mean((2, 3)).exp()
+            return self.scale * weights / weights.sum(1, keepdim=True)
+
+    said = "scores within 0..1 were read as logits: if they are probabilities, say output='probability'"
+    photo = PHOTO.copy()
+    photo[..., 0] = 9
+    e = xplain.explain(ImageClassifier(Shares(1.0)), photo, "saliency")
+    assert said in e.attributions[0].quality["notes"]
+    told = xplain.explain(ImageClassifier(Shares(1.0), output="probability"), photo, "saliency")
+    assert "notes" not in told.attributions[0].quality
+    assert told.predictions[0].score > e.predictions[0].score
+    assert "notes" not in xplain.explain(ImageClassifier(Shares(0.9)), photo, "saliency").attributions[0].quality

@@ -424,11 +424,14 @@ class Classifier(Model):
     def doubts(self, scores: Float64) -> list[str]:
         """Return a sentence if one input's scores, float64 (classes,), may be probabilities, which nothing can show.
 
-        Independent classes do not add up to 1, and what is inside of a callable is not seen.
+        Independent classes do not add up to 1, and what is inside of a callable is not seen; a module may divide scores
+        by their sum without a softmax.
         """
         classes = self.of_classes(scores)[-1:] if self._is_two_sided else self.of_classes(scores)
         are_independent = self.multilabel or classes.size == 1
-        if self.module is not None or not self._is_unsaid or self.output != "logit" or not are_independent:
+        if not self._is_unsaid or self.output != "logit":
+            return []
+        if not (outputs.add_up(classes) if self.module is not None else are_independent):
             return []
         if not outputs.are_fractions(classes) or (classes == np.rint(classes)).all():  # counts are none
             return []
