@@ -389,3 +389,17 @@ def test_a_real_transformer_of_six_layers_adds_up():
     assert quality["completeness_relative"] < 1e-3
     total = sum(abs(word.score) for word in e.attributions[0].evidence.words)
     assert total < 100 * abs(quality["score"] - quality["baseline_score"])
+
+
+def test_a_model_of_one_input_at_a_time_is_refused_with_what_helps():
+    class Single(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.body, self.head = nn.Sequential(nn.Conv2d(2, 4, 3), nn.Tanh()), nn.Linear(4, 3)
+
+        def forward(self, x):
+            return self.head(self.body(x.float()).mean((2, 3)).view(1, -1))
+
+    with refuses(AttributionError, "model must take its input, got RuntimeError", "use integrated-gradients if"):
+        attribute("deep-lift", Single(), noise(2, 6, 6), batch_size=1)
+    attribute("integrated-gradients", Single(), noise(2, 6, 6), batch_size=1)

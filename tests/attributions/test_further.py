@@ -224,6 +224,8 @@ def test_what_is_missing_or_wrong_is_refused_with_what_helps():
         xplain.explain(model, PHOTO, "saliency", inputs={"metta": META})
     with refuses(InputError, "inputs must name further arguments of the model, got 'image', which is explained"):
         xplain.explain(model, PHOTO, "saliency", inputs={"image": META})
+    with refuses(InputError, "inputs must be left out for a model that takes x alone, got 'meta'"):
+        xplain.explain(ImageClassifier(lambda x: x.mean((1, 2))), PHOTO, "occlusion", inputs={"meta": META})
     with refuses(InputError, "inputs must be a mapping"):
         xplain.explain(model, PHOTO, "saliency", inputs=[META])
     with refuses(InputError, "inputs['meta'] must be an array or tensor of numbers, or a plain value, got"):
@@ -243,6 +245,13 @@ def test_other_verbs_know_further_inputs():
     assert xplain.predict(model, PHOTO, inputs=further) == expected.predictions
     with refuses(InputError, "inputs must hold meta"):
         xplain.predict(model, PHOTO)
+    compared = xplain.compare(model, PHOTO, ["saliency"], inputs=further)
+    assert compared.explanations[0].attributions[0].evidence == expected.attributions[0].evidence
+    measured = xplain.evaluate(model, expected, PHOTO, inputs=further)
+    assert measured.attributions[0].quality["deletion"] == compared.explanations[0].attributions[0].quality["deletion"]
+    for call in (lambda: xplain.compare(model, PHOTO, ["saliency"]), lambda: xplain.evaluate(model, expected, PHOTO)):
+        with refuses(InputError, "inputs must hold meta"):
+            call()
     with_them = model.with_inputs(further)
     assert xplain.explain(with_them, PHOTO, "saliency") == expected
     assert {"saliency", "grad-cam"} <= set(xplain.methods(with_them, PHOTO))

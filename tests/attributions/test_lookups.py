@@ -57,6 +57,7 @@ FOLLOWED = {
     "one table twice": (lambda net, ids: (net.b(ids) * net.b(ids)).sum(1), [1, 4, 0.01]),
     "moved around": (lambda net, ids: (net.b(ids) * net.b(ids.roll(1, 1))).sum(1), [-1.05, -0.9, 0.05]),
     "mirrored": (lambda net, ids: (net.b(ids) * net.a(ids.flip(1))).sum(1), [-0.225, 1, -0.225]),
+    "of several lengths": (lambda net, ids: net.b(ids[:, ::2]).sum(1) + net.a(ids[:, 1::2]).sum(1), [-1, 0.5, 0.1]),
     "batch behind": (lambda net, ids: net.b(ids.t()).sum(0), [-1, 2, 0.1]),
     "moved by one": (lambda net, ids: (net.b(moved(ids)) + net.a(ids)).sum(1), [-0.5, 2.5, 0.5]),
     "without the last": (lambda net, ids: net.b(ids[:, :-1]).sum(1), [-1, 2, 0]),
@@ -237,3 +238,21 @@ def test_openai_gpt_views_its_embeddings():
     gpt = transformer("OpenAIGPT", n_embd=16, n_layer=1, n_head=2, n_positions=64, pad_token_id=1)
     e = xplain.explain(xplain.TextClassifier(gpt, words_of, baseline_id=3), "a film that I liked")
     assert e.attributions[0].method == "integrated-gradients"
+
+
+def test_places_that_are_counted_without_padding_are_no_lookup_of_the_ids():
+    class Counted(nn.Module):  # as RoBERTa does
+        def __init__(self):
+            super().__init__()
+            self.a, self.b = nn.Embedding(6, 1, padding_idx=0), nn.Embedding(6, 1)
+            with torch.no_grad():
+                self.a.weight[:, 0] = torch.tensor([0.0, 0, 2, -3, 0.1, -1])
+
+        def forward(self, ids):
+            score = (self.a(ids) + self.b(ids.ne(0).cumsum(1))).sum(1)
+            return torch.cat([score, -score], 1)
+
+    model = xplain.TextClassifier(Counted(), tokenise, labels=["p", "n"], baseline_id=1)
+    for text, expected in (("bad", [-3]), ("good good", [2, 2]), (TEXT, [-1, 2, 0.1])):
+        evidence = xplain.explain(model, text, "integrated-gradients", target="p").attributions[0].evidence
+        np.testing.assert_allclose([word.score for word in evidence.words], expected, atol=1e-6)

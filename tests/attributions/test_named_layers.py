@@ -99,3 +99,26 @@ def test_what_is_no_part_is_refused():
         xplain.explain(model, IMAGE, "grad-cam", layer=3)
     with refuses(InputError, "layer must be a part of the model's module, got another Conv2d; pass the part"):
         ImageClassifier(lambda images: images[:, 0, 0], layer=net.features[0])
+
+
+def test_a_layer_that_returns_no_tensor_is_refused():
+    class Named(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.body = nn.Conv2d(2, 3, 3)
+
+        def forward(self, x):
+            return {"maps": self.body(x.float())}
+
+    class Whole(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.part = Named()
+
+        def forward(self, x):
+            return self.part(x)["maps"].mean((2, 3))
+
+    for method in ("hires-cam", "layer-conductance"):
+        with refuses(xplain.AttributionError, "layer must return a tensor, got dict"):
+            xplain.explain(ImageClassifier(Whole()), IMAGE, method, layer="part")
+        xplain.explain(ImageClassifier(Whole()), IMAGE, method, layer="part.body")

@@ -10,8 +10,10 @@ from torch import nn
 import xplain
 from tests.attributions.networks import Pooled, Zeds, noise, prepared
 from tests.models.test_text import letters
+from tests.support import refuses
 from xplain.attributions import METHODS, refusals, run
 from xplain.attributions.engine.checks import Checks, Watch
+from xplain.errors import AttributionError
 from xplain.explanation.notes import ALL_ZERO, all_remarks, remarks
 from xplain.models import ImageClassifier, Preprocess, SignalClassifier, TextClassifier
 
@@ -174,6 +176,23 @@ def test_half_precision_is_said_of_methods_that_differentiate(dtype):
         assert notes(explain(copy.deepcopy(module).to(dtype), method)) == [[said]], method
         assert notes(explain(copy.deepcopy(module).double(), method)) == [None]
     assert notes(explain(copy.deepcopy(module).to(dtype), "random")) == [None]
+
+
+def test_half_precision_of_autocast_is_said():
+    class Cast(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.inner = Pooled().float()
+
+        def forward(self, x):
+            with torch.autocast("cpu", torch.bfloat16):
+                return self.inner(x)
+
+    said = "computed in bfloat16: values may be off by several per cent, float32 is more exact"
+    for method in ("saliency", "integrated-gradients", "hires-cam"):
+        assert notes(explain(Cast(), method)) == [[said]], method
+    with refuses(AttributionError, "rounding in bfloat16 hides", "run the model without autocast"):
+        explain(Cast(), "deep-lift", target=[0, 1, 2])
 
 
 def test_changes_within_the_rounding_of_the_module_are_said_to_be():

@@ -139,3 +139,18 @@ def test_half_a_factory_is_refused(capsys):
     for name in (":bright", "bright:"):
         assert main(["explain", "photo.png", "--model", name]) == 2
         assert f"model must be a network's name or MODULE:FACTORY, got {name!r}" in capsys.readouterr().err
+
+
+def test_a_model_that_draws_numbers_is_explained_where_its_check_is_left_out(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "drawn.py").write_text(
+        "import numpy as np, xplain\n"
+        "draw = np.random.default_rng(0).random\n"
+        "def model():\n"
+        "    return xplain.TextClassifier(lambda texts: draw((len(texts), 2)))\n"
+    )
+    command = ["explain", "--text", "a good film", "--model", "drawn:model", "--method", "occlusion", "-o", "e.json"]
+    assert main(command) == 1
+    assert "leave this check out: check=False" in capsys.readouterr().err
+    assert main([*command, "--no-check"]) == 0
+    assert xplain.read("e.json").provenance.options["check"] is False

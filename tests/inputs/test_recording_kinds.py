@@ -41,6 +41,7 @@ class TestClocks:
             ("time", [1.7e9, 1.7e9 + 0.02, 1.7e9 + 0.04]),
             ("time", [1_700_000_000_000, 1_700_000_000_020, 1_700_000_000_040]),
             ("epoch", [1_700_000_000_000_000_000 + 20_000_000 * i for i in range(5)]),
+            ("unix", [1_700_000_000.0, 1_700_000_000.02, 1_700_000_000.04]),
             ("when", ["2024-05-01T23:59:59.98Z", "2024-05-02T00:00:00Z", "2024-05-02T00:00:00.02Z"]),
             ("Timestamp", ["2024-05-01 12:00:00.000000", "2024-05-01 12:00:00.020000"]),
             ("loggingTime(txt)", ["2024-05-01 12:00:00.00 +0200", "2024-05-01 10:00:00.02 +0000"]),
@@ -383,6 +384,7 @@ class TestFrames:
     def test_columns_of_other_things_are_refused_unless_axes_are_named(self):
         for cells, message in (
             (["a", "b", "c"], "got 'a' in reading 0 of the column 'note'"),
+            (["0,5", "1", "2"], "make numbers of its texts, as pandas.to_numeric does, or name the columns"),
             ([True, False, True], "must hold numbers, got bool in the column 'note'"),
             ([{}, 1, 2], "must hold numbers, got dict in the column 'note'"),
         ):

@@ -12,6 +12,7 @@ import xplain
 from tests.support import refuses
 from xplain.errors import InputError
 from xplain.models import ImageClassifier, Segmenter, SignalClassifier, TextClassifier
+from xplain.models.outputs import class_scores
 
 PHOTO = np.zeros((8, 8, 3), np.uint8)
 PHOTO[:4] = 204
@@ -344,3 +345,66 @@ class TestNamedScores:
         twice = TextClassifier(lambda texts: [[{"label": "a", "score": 0.2}, {"label": "a", "score": 0.7}]])
         with refuses(InputError, "model output must name each label once, got ['a', 'a']"):
             twice.predict("x")
+
+
+@pytest.mark.parametrize(
+    ("answer", "message"),
+    [
+        ({"sequence": "a film", "labels": ["a"], "scores": [1.0]}, "map labels to numbers, got str for 'sequence'"),
+        ({"a": None}, "map labels to numbers, got NoneType for 'a'"),
+        (
+            [{"name": "a", "score": 1.0}],
+            "mappings with label and score where it is a list of them, got one of name, sc",
+        ),
+    ],
+)
+def test_answers_that_name_something_else_are_refused(answer, message):
+    with refuses(InputError, f"model output must {'be' if isinstance(answer, list) else 'map'}", message):
+        TextClassifier(lambda texts: [answer for _ in texts]).predict("a film")
+
+
+def test_rows_of_several_lengths_are_refused():
+    with refuses(InputError, "model output must be numbers (batch, classes), got list"):
+        class_scores([[0.5], [0.5, 0.5]], 2)
+
+
+def test_scores_of_any_type_of_number_may_be_named():
+    model = TextClassifier(lambda texts: {"a": np.float32(0.25), "b": np.float32(0.75)})
+    assert by_label(model.predict("a film")) == {"a": 0.25, "b": 0.75}
+
+
+@pytest.mark.parametrize("method", ["saliency", "hires-cam", "integrated-gradients"])
+def test_a_module_that_returns_arrays_has_no_gradients(method):
+    class Detached(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.layer = nn.Conv2d(3, 2, 3)
+
+        def forward(self, x):
+            return self.layer(x).mean((2, 3)).detach().numpy()
+
+    model = ImageClassifier(Detached())
+    with refuses(xplain.AttributionError, "must have gradients", "use a method that needs scores only"):
+        xplain.explain(model, PHOTO, method)
+    assert xplain.explain(model, PHOTO, "occlusion", window=4, stride=4).attributions
+
+
+def test_a_module_that_divides_by_a_sum_is_doubted():
+    class Shares(nn.Module):
+        def __init__(self, scale):
+            super().__init__()
+            self.scale = scale
+
+        def forward(self, x):
+            weights = x.mean((2, 3)).exp()
+            return self.scale * weights / weights.sum(1, keepdim=True)
+
+    said = "scores within 0..1 were read as logits: if they are probabilities, say output='probability'"
+    photo = PHOTO.copy()
+    photo[..., 0] = 9
+    e = xplain.explain(ImageClassifier(Shares(1.0)), photo, "saliency")
+    assert said in e.attributions[0].quality["notes"]
+    told = xplain.explain(ImageClassifier(Shares(1.0), output="probability"), photo, "saliency")
+    assert "notes" not in told.attributions[0].quality
+    assert told.predictions[0].score > e.predictions[0].score
+    assert "notes" not in xplain.explain(ImageClassifier(Shares(0.9)), photo, "saliency").attributions[0].quality

@@ -290,3 +290,15 @@ def test_parts_of_each_side_colours_of_the_padding_and_rounding():
     ):
         with refuses(InputError, message):
             Preprocess(**arguments)
+
+
+@pytest.mark.parametrize("box", [(0, 0, 32, 32), (10, 5, 42, 37), (35, 20, 67, 45)])
+def test_a_function_that_cuts_out_a_corner_is_measured(box):
+    from xplain.models.preprocessing.foreign import check_content, measure
+
+    def cut(image):
+        return np.asarray(image.crop(box), np.float32).transpose(2, 0, 1) / 255
+
+    geometry = measure(cut, 50, 70)
+    assert (geometry.offset_x, geometry.offset_y, geometry.scale_x, geometry.scale_y) == (-box[0], -box[1], 1, 1)
+    check_content(cut, geometry)

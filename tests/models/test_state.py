@@ -87,3 +87,15 @@ def test_recurrent_layers_are_differentiated_without_cudnn(recurrent):
     xplain.explain(model, np.ones((2, 5), np.float32), "saliency")
     assert enabled[-1] == (before and not recurrent)
     assert torch.backends.cudnn.enabled == before
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.jit.*:DeprecationWarning")
+def test_a_frozen_script_has_no_mode_to_borrow():
+    net = nn.Sequential(nn.Conv2d(3, 2, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten()).eval()
+    photo = np.random.default_rng(0).integers(0, 256, (8, 8, 3)).astype(np.uint8)
+    frozen = torch.jit.freeze(torch.jit.trace(net, torch.zeros(1, 3, 8, 8)))
+    found, expected = (
+        xplain.explain(xplain.ImageClassifier(each), photo, "saliency", target=1) for each in (frozen, net)
+    )
+    values = expected.attributions[0].evidence.values
+    np.testing.assert_allclose(found.attributions[0].evidence.values, values, atol=1e-6)

@@ -148,6 +148,12 @@ def _add_explain(commands: _Commands) -> None:
     )
     parser.add_argument("--seed", type=int, default=0, help="seed of random numbers (default: %(default)s)")
     parser.add_argument("--batch-size", type=int, metavar="N", help="inputs in one call of the model (default: chosen)")
+    parser.add_argument(
+        "--no-check",
+        dest="check",
+        action="store_false",
+        help="do not check that the model scores an input alike twice and beside others (check=False)",
+    )
     _add_masks(parser)
     parser.add_argument(
         "--stamp", action="store_true", help="record the time and duration, so that two runs differ in their documents"

@@ -142,6 +142,7 @@ def _explain(model: Any, each: _Input, options: dict[str, Any], arguments: argpa
             seed=arguments.seed,
             batch_size=arguments.batch_size,
             progress=show,
+            check=arguments.check,
             **options,
         )
     if not arguments.stamp:

@@ -44,6 +44,7 @@ def evaluate(
     region: Any = None,
     output: str | None = None,
     batch_size: int | None = None,
+    inputs: Mapping[str, Any] | None = None,
 ) -> Explanation:
     """Measure how good the heat maps of an explanation are.
 
@@ -65,6 +66,8 @@ def evaluate(
         returns.
     batch_size : int, optional
         Images in one call of the model; chosen for speed and memory if left out.
+    inputs : mapping, optional
+        Further inputs of the model, as for `xplain.explain`.
 
     Returns
     -------
@@ -91,7 +94,7 @@ def evaluate(
     >>> explanation.attributions[0].quality["deletion"]["scores"]
     [1.0, 0.0, 0.0, 0.0, 0.0]
     """
-    model = _image_model(model, input)
+    model = _image_model(model, input, inputs)
     if not isinstance(explanation, Explanation):
         raise _check.wrong("explanation", "an Explanation", explanation)
     knobs = choose_measures(measures, region)
@@ -118,6 +121,7 @@ def compare(
     seed: int = 0,
     batch_size: int | None = None,
     progress: Callable[[str], object] | None = None,
+    inputs: Mapping[str, Any] | None = None,
 ) -> Comparison:
     """Explain one prediction by several methods and by the controls, and measure each.
 
@@ -137,6 +141,8 @@ def compare(
         Of the methods' random numbers.
     progress : callable, optional
         Called with the name of each method before it runs.
+    inputs : mapping, optional
+        Further inputs of the model, as for `xplain.explain`.
 
     Returns
     -------
@@ -168,7 +174,7 @@ def compare(
     from xplain import attributions
     from xplain.attributions.kinds.scoring import target_of
 
-    model = _image_model(model, input)
+    model = _image_model(model, input, inputs)
     options = options_by_name("methods", methods)
     for name in options:
         _check.known("method", name, attributions.METHODS)
@@ -202,13 +208,15 @@ def compare(
     )
 
 
-def _image_model(model: Any, input: Any) -> ImageClassifier | Detector | Segmenter:
+def _image_model(model: Any, input: Any, further: Any) -> ImageClassifier | Detector | Segmenter:
     from xplain.models import Detector, ImageClassifier, Segmenter, as_model
 
     model = as_model(model, input)
     if not isinstance(model, (ImageClassifier, Detector, Segmenter)):
         raise _check.wrong("model", "an ImageClassifier, a Detector or a Segmenter to measure heat maps", model)
-    return model
+    given: ImageClassifier | Detector | Segmenter = model if further is None else model.with_inputs(further)
+    given.refuse_missing_inputs()
+    return given
 
 
 def _notes(explanation: Explanation, measures: Iterable[str]) -> tuple[tuple[str, str], ...]:

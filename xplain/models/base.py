@@ -38,6 +38,8 @@ Float64 = npt.NDArray[np.float64]
 
 Result = TypeVar("Result")
 
+_RAISED = "model must take its input, got "
+
 
 class Model:
     """Base of all models: a torch module or a callable that is explained.
@@ -163,7 +165,7 @@ class Model:
         except Exception as error:
             if is_out_of_memory(error):
                 raise
-            raise AttributionError(f"model must take its input, got {reason_of(error)}") from error
+            raise AttributionError(f"{_RAISED}{reason_of(error)}") from error
 
     def _watched(self, *args: Any, **kwargs: Any) -> Any:
         """Call the model. The first call of a module tells whether it ends in a softmax or a sigmoid."""
@@ -284,6 +286,11 @@ def refusal_of_lazy_parts() -> InputError:
     return InputError(
         "model must hold its weights, got a module with lazy parts that has not run; call it once on an input"
     )
+
+
+def is_raised_by_model(error: AttributionError) -> bool:
+    """Whether an error says what a model raised when it was called."""
+    return str(error).startswith(_RAISED)
 
 
 def _hold(are_probable: Callable[[Float64], bool], at_nothing: Callable[[], Float64]) -> bool:
@@ -428,11 +435,14 @@ class Classifier(Model):
     def doubts(self, scores: Float64) -> list[str]:
         """Return a sentence if one input's scores, float64 (classes,), may be probabilities, which nothing can show.
 
-        Independent classes do not add up to 1, and what is inside of a callable is not seen.
+        Independent classes do not add up to 1, and what is inside of a callable is not seen; a module may divide scores
+        by their sum without a softmax.
         """
         classes = self.of_classes(scores)[-1:] if self._is_two_sided else self.of_classes(scores)
         are_independent = self.multilabel or classes.size == 1
-        if self.module is not None or not self._is_unsaid or self.output != "logit" or not are_independent:
+        if not self._is_unsaid or self.output != "logit":
+            return []
+        if not (outputs.add_up(classes) if self.module is not None else are_independent):
             return []
         if not outputs.are_fractions(classes) or (classes == np.rint(classes)).all():  # counts are none
             return []

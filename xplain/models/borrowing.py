@@ -124,8 +124,9 @@ def _borrow(module: torch.nn.Module) -> list[torch.nn.Module]:
     borrowed = []
     with _lock:
         for part in module.modules():
-            # Setting an attribute of a module is slow, and most modules are in evaluation mode already.
-            if not (part.training or part._compiled_call_impl is not None or part in _loans):
+            # Setting an attribute of a module is slow, and most modules are in evaluation mode already. Parts of a
+            # frozen script are in it for good, and have no such attribute.
+            if not (getattr(part, "training", False) or part._compiled_call_impl is not None or part in _loans):
                 continue
             borrowed.append(part)
             loan = _loans.setdefault(part, _Loan(part.training, part._compiled_call_impl))

@@ -71,12 +71,13 @@ def class_scores(output: Any, count: int) -> npt.NDArray[np.float64]:
     if torch is not None and isinstance(output, torch.Tensor):
         output = output.detach()
         output = (output if output.is_complex() else output.double()).cpu().numpy()
-    if np.iscomplexobj(output):
-        raise InputError("model output must be real numbers, got complex ones; take their absolute value or real part")
     try:
-        scores = np.asarray(output, dtype=np.float64)
-    except (TypeError, ValueError, OverflowError):
+        array = np.asarray(output)
+        scores = array.astype(np.float64, copy=False) if array.dtype.kind != "c" else None
+    except (TypeError, ValueError, OverflowError):  # ValueError of rows of several lengths, too
         raise InputError(f"model output must be numbers (batch, classes), got {type(output).__name__}") from None
+    if scores is None:
+        raise InputError("model output must be real numbers, got complex ones; take their absolute value or real part")
     check_shape(scores.shape, count)
     if scores.ndim == 1:
         scores = scores[:, np.newaxis]

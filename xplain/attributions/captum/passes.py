@@ -57,6 +57,10 @@ class Face(torch.nn.Module):
             each.register_forward_hook(self._count_call)
 
     def _count_call(self, layer: torch.nn.Module, inputs: Any, output: Any) -> None:
+        if not isinstance(output, (torch.Tensor, tuple)):
+            raise AttributionError(
+                f"layer must return a tensor, got {type(output).__name__}; name a part of it that returns one"
+            )
         self._layer_calls += 1
         self._layer_shape = tuple(output.shape[1:]) if isinstance(output, torch.Tensor) else None
 

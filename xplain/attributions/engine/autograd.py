@@ -272,7 +272,7 @@ def _replaced_outputs(model: Explained, layer: str, replace: Callable[[torch.Ten
 
 def require_gradients(outputs: torch.Tensor) -> None:
     """Raise AttributionError if outputs cannot be differentiated."""
-    if not outputs.requires_grad:
+    if not getattr(outputs, "requires_grad", False):  # nor have arrays, which a module may return
         raise AttributionError(
             "the model's output must have gradients, got an output without any; if the model detaches or quantises, "
             "use a method that needs scores only, such as occlusion or rise"

@@ -279,13 +279,19 @@ class Run:
 
     def checks(self, *, differentiated: bool) -> list[Checks]:
         """What was checked about the T maps; ``differentiated`` if the method looks beyond the model's scores."""
-        _, dtype = self.model.placement()
         return self.watch.by_target(
             self.class_scores[list(self.targets)],
             probability=self.model.output == "probability",
-            dtype=dtype,
+            dtype=self.dtype,
             differentiated=differentiated,
         )
+
+    @property
+    def dtype(self) -> torch.dtype | None:
+        """What the module computes with, as its weights and its scores show; None for a black box."""
+        _, dtype = self.model.placement()
+        found = self._session.output_type
+        return found if dtype is not None and found is not None and found.itemsize < dtype.itemsize else dtype
 
     def _differentiate(
         self, batch: torch.Tensor, targets: Sequence[Sequence[int]], rules: Callable[[], Rules] | None = None
@@ -295,6 +301,7 @@ class Run:
         from xplain.attributions.engine import autograd
 
         recording = autograd.record_input(self.model, batch, rules)
+        self._session.output_type = recording[0].dtype
         scores = self._target_scores(self.model.check_scores(recording[0], len(batch)))
         # The input is the only leaf: where a score does not depend on it, `class_gradients` has raised.
         of_targets = [gradient for (gradient,) in autograd.class_gradients(recording, targets) if gradient is not None]

@@ -78,6 +78,8 @@ class Session:
     evaluations : list of int
         For each input, how often it or a variant of it went through the model so far. A watched pass, by which batches
         and layers are chosen, is none of them: it is made once for a model and remembered.
+    output_type : torch.dtype or None
+        Of the scores that were differentiated last: under autocast, another one than that of the weights.
     """
 
     def __init__(
@@ -98,6 +100,7 @@ class Session:
         self.progress = None if progress is None else _check.function("progress", progress)
         self.is_one = is_one
         self.evaluations = [0] * len(inputs)
+        self.output_type: torch.dtype | None = None
         self._batches: dict[Any, Batches] = {}
         self._observations: dict[Any, Observation] = {}
         self._in_batches: set[int] = set()  # inputs whose variants were evaluated in batches
@@ -324,6 +327,7 @@ class Chunk:
         """Differentiate a recording by each input's targets."""
         from xplain.attributions.engine import autograd
 
+        self.session.output_type = recording[0].dtype
         # The targets may depend on the scores, which this pass brings along.
         filled = self._filled(rows)
         self._record(rows, self.session.model.check_scores(recording[0], len(filled))[: len(rows)])

@@ -71,8 +71,8 @@ def find(model: TextClassifier, window: TokenWindow) -> tuple[Lookup, ...]:
         if len({tuple(call.ids.size for call in calls) for calls in of_passes}) > 1:
             raise _computes_ids(name)
         calls = list(zip(*of_passes, strict=True))
-        rows = [np.concatenate([call.rows for call in made if call.name == name]) for made in (*passes, without)]
-        if all(np.array_equal(of_pass, rows[0]) for of_pass in rows):
+        rows = [[call.rows for call in made if call.name == name] for made in (*passes, without)]
+        if all(len(of_pass) == len(rows[0]) and all(map(np.array_equal, of_pass, rows[0])) for of_pass in rows):
             continue  # it looks up positions or the like, and takes the ids for their number
         places = tuple(_places(name, [call.ids for call in of_call], tokens) for of_call in calls)
         lookups.append(Lookup(name, calls[0][0].rows.shape[-1], places))
@@ -161,9 +161,16 @@ def _other_words(model: TextClassifier, window: TokenWindow) -> list[int]:
     """Return two ids that every table holds and that are not special, where there are such."""
     import torch
 
-    special = {model.baseline_id, *(i for i, span in zip(window.ids.tolist(), window.spans, strict=True) if not span)}
+    special: set[int | None] = {
+        model.baseline_id,
+        *(i for i, span in zip(window.ids.tolist(), window.spans, strict=True) if not span),
+    }
     assert model.module is not None
-    sizes = [part.num_embeddings for part in model.module.modules() if isinstance(part, torch.nn.Embedding)]
+    tables = [part for part in model.module.modules() if isinstance(part, torch.nn.Embedding)]
+    # Padding is special, too: some models count positions without it.
+    special |= {table.padding_idx for table in tables}
+    special.add(getattr(getattr(model.module, "config", None), "pad_token_id", None))
+    sizes = [table.num_embeddings for table in tables]
     vocabulary = min((size for size in sizes if size > max(window.ids.max(), model.baseline_id)), default=0)
     return list(itertools.islice((i for i in range(vocabulary) if i not in special), 2))
 

@@ -10,6 +10,7 @@ from xplain.attributions.engine.autograd import torch_module, wide
 from xplain.attributions.engine.run import Run
 from xplain.attributions.rules.rescale import Rescale
 from xplain.errors import AttributionError
+from xplain.models.base import is_raised_by_model
 
 Float64 = npt.NDArray[np.float64]
 Maps = Float64
@@ -60,11 +61,11 @@ def deep_lift(run: Run, *, baseline: npt.NDArray[np.float32]) -> Maps:
     """
     pair = torch.stack([run.tensor, run.to_tensor(baseline)])
     rules = Rescale()
-    scores, gradients = run.differentiate(pair, [run.targets, ()], lambda: rules)
+    scores, gradients = _differentiate(run, pair, rules)
     shares = wide(gradients[:, 0]) * wide(pair[0] - pair[1])
     attributed, sizes = (each.sum(dim=(1, 2, 3)).cpu().numpy() for each in (shares, shares.abs()))
     change, largest = scores[0] - scores[1], np.abs(scores).max(axis=0)
-    precision = torch.finfo(run.tensor.dtype)
+    precision = torch.finfo(run.dtype or run.tensor.dtype)
     rounding = largest * (_ULPS * precision.eps if precision.bits > 16 else 0.0)
     residual = np.abs(change - attributed)
     # The second term is for changes near 0, of shares that cancel.
@@ -82,11 +83,25 @@ def deep_lift(run: Run, *, baseline: npt.NDArray[np.float32]) -> Maps:
     return maps
 
 
+def _differentiate(run: Run, pair: torch.Tensor, rules: Rescale) -> tuple[Float64, torch.Tensor]:
+    """Differentiate the scores of the input, which goes through the model together with its baseline."""
+    try:
+        return run.differentiate(pair, [run.targets, ()], lambda: rules)
+    except AttributionError as error:
+        if not is_raised_by_model(error):
+            raise
+        raise AttributionError(
+            f"{error}; deep-lift needs its input and a baseline in one batch: use integrated-gradients if the model "
+            "takes one input at a time"
+        ) from error.__cause__
+
+
 def _reason(run: Run, rules: Rescale) -> str:
     """Say why attributions do not add up, and what helps."""
-    dtype = run.tensor.dtype
+    dtype = run.dtype or run.tensor.dtype
     if torch.finfo(dtype).bits == 16:
-        return f"rounding in {str(dtype).removeprefix('torch.')} hides whether they do; convert the model to float32"
+        convert = "convert the model to float32" if dtype == run.tensor.dtype else "run the model without autocast"
+        return f"rounding in {str(dtype).removeprefix('torch.')} hides whether they do; {convert}"
     parts = torch_module(run.model).modules()
     if any(isinstance(part, torch.jit.ScriptModule) for part in parts):
         return (

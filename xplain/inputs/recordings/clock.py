@@ -117,6 +117,19 @@ def of_numbers(title: str, ticks: npt.ArrayLike, unit: float | None) -> Clock:
     return Clock(title, numbers, unit)
 
 
+def count_from_1970(numbers: npt.ArrayLike) -> bool:
+    """Whether numbers rise as times since 1970 do, whatever their title.
+
+    Examples
+    --------
+    >>> count_from_1970([1700000000.0, 1700000000.1]), count_from_1970([1700000000.1, 1700000000.0])
+    (True, False)
+    """
+    ticks = np.asarray(numbers, np.float64)
+    is_rising = ticks.size > 1 and bool(np.all(np.diff(ticks) > 0))
+    return is_rising and any(least <= ticks[0] and ticks[-1] < 5 * least for least in _EPOCHS.values())
+
+
 def of_texts(cells: Sequence[str]) -> Float64 | None:
     """Return times of day or of a calendar in seconds; None if some are none.
 

@@ -224,9 +224,10 @@ def _readings(
     numbers = []
     for column in axes:
         if column.numbers is None:
+            remedy = "" if rows is not None else "make numbers of its texts, as pandas.to_numeric does, or "
             raise InputError(
                 f"{wanted.name} must hold numbers in the columns of its axes, got {_a_text(column, rows)}the column "
-                f"{column.called}; name the columns that are axes, as axes=['x', 'y'] of the model"
+                f"{column.called}; {remedy}name the columns that are axes, as axes=['x', 'y'] of the model"
             )
         numbers.append(column.numbers)
     names = tuple(column.title or "" for column in axes) if any(column.title for column in axes) else None
@@ -249,6 +250,8 @@ def _bare(title: str) -> str:
 
 def _is_clock(column: Column) -> bool:
     if column.is_time or (column.title is not None and clock.is_clock(column.title)):
+        return True
+    if column.numbers is not None and clock.count_from_1970(column.numbers):
         return True
     return bool(column.texts) and clock.of_texts((column.texts or ())[:_SOME_ROWS]) is not None
 

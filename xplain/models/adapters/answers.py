@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from numbers import Real
 from typing import Any
 
 from xplain.errors import InputError
@@ -13,7 +14,7 @@ Label = tuple[str, ...]
 def are_named(output: Any) -> bool:
     """Whether a model's output is a list of answers that name their scores, or a single one."""
     if isinstance(output, Mapping):
-        return bool(output) and all(isinstance(score, (int, float)) for score in output.values())
+        return bool(output) and all(isinstance(score, Real) for score in output.values())
     if not isinstance(output, (list, tuple)) or not output:
         return False
     return isinstance(output[0], Mapping) or (
@@ -58,8 +59,27 @@ def _scores(answer: Any) -> dict[str, float]:
             f"model output must score all labels, got the best one only, {answer['label']!r}; let it return all "
             "(top_k=None of a pipeline)"
         )
-    pairs = list(answer.items()) if isinstance(answer, Mapping) else [(each["label"], each["score"]) for each in answer]
-    scores = {str(label): float(score) for label, score in pairs}
+    pairs = list(answer.items()) if isinstance(answer, Mapping) else [_pair(each) for each in answer]
+    scores = {str(label): _number(label, score) for label, score in pairs}
     if len(scores) < len(pairs):
         raise InputError(f"model output must name each label once, got {[label for label, _ in pairs]}")
     return scores
+
+
+def _pair(each: Any) -> tuple[Any, Any]:
+    if not (isinstance(each, Mapping) and _is_pair(each)):
+        raise InputError(
+            "model output must be mappings with label and score where it is a list of them, got "
+            + (f"one of {', '.join(map(str, each))}" if isinstance(each, Mapping) else type(each).__name__)
+        )
+    return each["label"], each["score"]
+
+
+def _number(label: Any, score: Any) -> float:
+    try:
+        return float(score)
+    except (TypeError, ValueError):
+        raise InputError(
+            f"model output must map labels to numbers, got {type(score).__name__} for {label!r}; return a mapping of "
+            "labels to scores for each input, or a list of mappings with label and score"
+        ) from None

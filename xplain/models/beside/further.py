@@ -35,6 +35,8 @@ def checked(function: Any, further: Any) -> dict[str, Any]:
         for name in values:
             if name == names[0]:
                 raise InputError(f"inputs must name further arguments of the model, got {name!r}, which is explained")
+            if name not in names and not takes_any and len(names) == 1:
+                raise InputError(f"inputs must be left out for a model that takes {names[0]} alone, got {name!r}")
             if name not in names and not takes_any:
                 raise UnknownNameError("inputs", name, names[1:])
     return {name: _as_array(name, value) for name, value in values.items()}

@@ -217,11 +217,16 @@ class _Axis:
 def check_content(function: Function, geometry: Geometry) -> None:
     """Raise InputError if the part of the photo that is shown depends on what is on it, as where margins go."""
     rows, columns = np.mgrid[: geometry.height, : geometry.width]
-    at = geometry.height * 0.47, geometry.width * 0.56
-    spot = np.exp(-((rows - at[0]) ** 2 + (columns - at[1]) ** 2) / (min(geometry.height, geometry.width) / 8) ** 2)
+    visible = geometry.to_original(np.ones((geometry.input_height, geometry.input_width))) > 0.5
+    # Within what is shown: of a spot at its border, the part that is there has another middle.
+    (top, height), (left, width) = (
+        (int(lines[0]), lines.size) if lines.size else (0, 1)
+        for lines in (np.flatnonzero(visible.any(axis=axis)) for axis in (1, 0))
+    )
+    at = top + height * 0.47, left + width * 0.56
+    spot = np.exp(-((rows - at[0]) ** 2 + (columns - at[1]) ** 2) / (min(height, width) / 8) ** 2)
     photo = np.repeat((255 * (1 - spot))[:, :, np.newaxis], 3, axis=2).astype(np.uint8)
     array = np.abs(call(function, photo) - call(function, np.full_like(photo, 255))).sum(axis=0)
-    visible = geometry.to_original(np.ones(array.shape)) > 0.5
     found, expected = (
         [(weights * places).sum() / (weights.sum() or 1) for places in (rows, columns)]
         for weights in (geometry.to_original(array), spot * visible)
