@@ -13,6 +13,8 @@ _AFTERNOON_AFTER = rf"p\.?\s?m\b\.?|μ\.?\s?μ\b\.?|م(?!\w)|ب\.\s?ظ\.?|אחה
 # Halves that are other words elsewhere, before and after the clock: by language.
 HALVES_OF = {
     "hu": (r"de\.", r"du\."), "vi": ("SA", "CH"), "sv": ("fm", "em"), "fi": (r"ap\.", r"ip\."), "et": ("el", "pl"),
+    "ms": ("PG", "PTG"), "hi": ("सुबह", "शाम"), "es": ("de la mañana", "de la (?:tarde|noche)"),
+    "pt": ("da manhã", "da (?:tarde|noite)"), "id": ("pagi", "(?:sore|malam)"),
 }  # fmt: skip
 #: "16:34", "4:34 p. m.", "下午4:34", "16.34", "16h34", "16時34分"
 CLOCK = re.compile(

@@ -33,6 +33,7 @@ _MAX_DATE = 200  # characters of a date that are read; more is no date
 _NEAR = 40  # characters between the date and the clock of one time, at most
 _COMMENT = re.compile(r"\([^()]*+\)")
 _HEADER_HALF = re.compile(r"\s([ap])\.?m\b\.?", re.IGNORECASE)
+_HEADER_CLOCK = re.compile(r"\d[:.]\d\d")
 _HEADER_ZONE = re.compile(
     r"(?<=:\d\d)\s*(?:(?:GMT|UTC|UT)?\s?(?P<offset>[+-]\d{1,2}(?::?\d\d)?)|(?P<name>[A-Za-z]{1,5}))(?![\w:])"
 )
@@ -68,6 +69,8 @@ def header_time(value: str) -> str | None:
         parsed = None
     if parsed is None:
         return read_loose_time(value[:_MAX_DATE])
+    if _HEADER_CLOCK.search(text) is None:
+        return None
     hour = _hour(parsed[3], half[1].lower() if half else "")
     return None if hour is None else _iso(parsed[:3], (hour, *parsed[4:6]), _header_offset(zone))
 
@@ -116,8 +119,7 @@ def find_time(text: str, languages: Collection[str] = ()) -> FoundTime | None:
     start, stop = first[1:]
     day = first[0] if all(date[0] == first[0] for date in dates) else None
     if clock is None:
-        is_alone = re.search(r"(?<![\w@.])\d{1,2}(?![\w@])", text[:start][-15:] + " " + text[stop : stop + 15]) is None
-        return FoundTime(start, stop, _iso(day, (0, 0, 0), None) if day and is_alone else None)
+        return FoundTime(start, stop, None)  # midnight is as wrong as any other time
     offset, end = _zone(text, clock.end())
     if end == clock.end():  # "Tue Sep 3 10:22:00 2002 -0400"
         offset, stop = _zone(text, stop) if stop >= end else (None, stop)

@@ -8,6 +8,9 @@ import re
 from xplain.emails.comment import Attachment
 
 _PLAIN = {"", "7bit", "8bit", "binary"}
+_BASE64 = {"base64", "xbase64", "b"}
+_QUOTED_PRINTABLE = {"quotedprintable", "xquotedprintable", "qp", "q"}
+_UUENCODED = {"uuencode", "xuuencode", "uue", "xuue"}
 _COMMENT = re.compile(r"\([^()]*+\)")
 _BASE64_LINES = re.compile(r"(?:[ \t]*+[A-Za-z0-9+/]++={0,2}+[ \t]*+(?:\r?\n|\Z)|[ \t]*+\r?\n)*+")
 _BASE64_LINE = re.compile(r"^[A-Za-z0-9+/]{40,}={0,2}[ \t]*+\r?$", re.MULTILINE)
@@ -27,13 +30,13 @@ def decode_transfer(content: str, encoding: str, defects: list[str]) -> bytes:
     defects : list of str
         A sentence is appended for what is not of that encoding.
     """
-    name = re.sub(r"[^a-z0-9]", "", _COMMENT.sub("", encoding.lower()))
+    name = _encoding_name(encoding)
     data = content.encode("latin-1", "replace")
-    if name in ("base64", "xbase64", "b"):
+    if name in _BASE64:
         return _decode_base64(content, defects)
-    if name in ("quotedprintable", "xquotedprintable", "qp", "q"):
+    if name in _QUOTED_PRINTABLE:
         return binascii.a2b_qp(data)
-    if name in ("uuencode", "xuuencode", "uue", "xuue"):
+    if name in _UUENCODED:
         decoded = _uuencoded(content.replace("\r\n", "\n"))
         if decoded is None:
             defects.append("uuencoded content is broken, read as it stands")
@@ -41,6 +44,14 @@ def decode_transfer(content: str, encoding: str, defects: list[str]) -> bytes:
     if name not in _PLAIN:
         defects.append(f"transfer encoding {encoding.strip()[:40]!r} is not known, read as it stands")
     return data
+
+
+def _encoding_name(encoding: str) -> str:
+    """Return the name of a transfer encoding in small letters and digits; of several, the last that is known."""
+    text = _COMMENT.sub("", encoding.lower())
+    names = [re.sub(r"[^a-z0-9]", "", piece) for piece in (text, *reversed(re.split(r"[;,\s]+", text)))]
+    known = _BASE64 | _QUOTED_PRINTABLE | _UUENCODED | (_PLAIN - {""})
+    return next((name for name in names if name in known), names[0])
 
 
 def _decode_base64(content: str, defects: list[str]) -> bytes:
