@@ -77,7 +77,10 @@ def tidy_author(text: str) -> str:
     ('Ann Lee <ann@a.org>', 'Ann Lee <ann@a.org>')
     """
     text = _BRACKETED.sub(lambda match: f" <{match['address']}>", text)
-    return " ".join(text.split())
+    text = " ".join(text.split())
+    if text.startswith("<") and text.count("<") == 2 and text.endswith(">"):  # "<Ann Lee <ann@a.org>>"
+        text = text[1:].lstrip()
+    return text.replace('"', "", 1) if text.count('"') == 1 else text
 
 
 def author_address(text: str) -> str | None:

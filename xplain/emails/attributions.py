@@ -125,6 +125,8 @@ def read_attribution(text: str, marked: bool = False) -> Attribution | None:
     if marked:
         start = 0
     elif time is not None and (verb or address):
+        if verb is not None and _goes_on_after(core, verb, address, time):
+            return None
         found = _start(core, time, address, verb, languages)
         if found is None:
             return None
@@ -167,6 +169,14 @@ def _verb(core: str, address: tuple[int, int] | None) -> tuple[tuple[int, int] |
     if not found:
         return None, ()
     return found[-1].span(), verbs().languages(found[-1][0])
+
+
+def _goes_on_after(core: str, verb: tuple[int, int], address: tuple[int, int] | None, time: FoundTime) -> bool:
+    """Whether words follow the time, the address and then the verb: "Ann <ann@a.org> wrote to us that:"."""
+    if address is None or verb[0] < max(address[1], time.stop):
+        return False
+    rest = core[verb[1] :].split()
+    return len(rest) > 1 and all(word.isalpha() for word in rest)
 
 
 def _prefix(text: str) -> str:

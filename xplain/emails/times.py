@@ -21,6 +21,7 @@ from xplain.emails.calendars import (
     HALVES_OF,
     MONTH_MAY_BE_FIRST,
     NOT_LATIN,
+    UNCLEAR_HALF,
     VIETNAMESE_DATE,
     VIETNAMESE_MONTHS,
     YEAR_FIRST,
@@ -114,14 +115,15 @@ def find_time(text: str, languages: Collection[str] = ()) -> FoundTime | None:
         end = _zone(text, clock.end())[1]
         dates = list(_dates(text[: clock.start()] + " " * (end - clock.start()) + text[end:], languages))
     if not dates:
-        return FoundTime(*clock.span(), None) if clock else None
+        return FoundTime(clock.start(), _zone(text, clock.end())[1], None) if clock else None
     first = min(dates, key=lambda date: date[1])
     start, stop = first[1:]
     day = first[0] if all(date[0] == first[0] for date in dates) else None
     if clock is None:
         return FoundTime(start, stop, None)  # midnight is as wrong as any other time
-    offset, end = _zone(text, clock.end())
-    if end == clock.end():  # "Tue Sep 3 10:22:00 2002 -0400"
+    half_end = _half_end(text, clock.end(), languages)
+    offset, end = _zone(text, half_end)
+    if end == half_end:  # "Tue Sep 3 10:22:00 2002 -0400"
         offset, stop = _zone(text, stop) if stop >= end else (None, stop)
     time = _clock_time(text, clock, start, stop, languages)
     iso = _iso(day, time, offset) if day and time else None
@@ -222,6 +224,8 @@ def _clock_time(
 ) -> tuple[int, int, int] | None:
     """Return hour, minute and second; None if it is not known whether the clock has twelve hours."""
     half = _half_of_day(text, clock, languages)
+    if not half and _has_unclear_half(text, clock):
+        return None
     minute = clock["minute"] or clock["minute_point"] or clock["minute_h"] or clock["minute_cjk"]
     hour = _hour(int(clock["hour"]), half)
     if hour is None:
@@ -251,6 +255,22 @@ def _half_of_day(text: str, clock: re.Match[str], languages: Collection[str]) ->
             ):
                 return half
     return ""
+
+
+def _half_end(text: str, at: int, languages: Collection[str]) -> int:
+    """Where the half of the day behind a clock ends, if it is a word of one of the languages or an unclear one."""
+    halves = [half for language in HALVES_OF.keys() & set(languages) for half in HALVES_OF[language]]
+    match = re.match(rf"\s?(?:{'|'.join([*halves, UNCLEAR_HALF])})(?!\w)", text[at:])
+    return at + match.end() if match else at
+
+
+def _has_unclear_half(text: str, clock: re.Match[str]) -> bool:
+    """Whether a word next to a clock tells the part of the day, which alone does not always tell the half."""
+    before, after = text[: clock.start()][-12:], text[clock.end() :]
+    return (
+        bool(re.search(rf"(?:{UNCLEAR_HALF})\s?$", before) or re.match(rf"\s?(?:{UNCLEAR_HALF})", after))
+        and int(clock["hour"]) < 13
+    )
 
 
 def _hour(hour: int, half: str) -> int | None:
