@@ -312,3 +312,30 @@ def test_what_is_encrypted_is_said(mail):
 
 def test_a_date_without_a_clock_is_no_time():
     assert header_time("Fri, 14 Mar 2025") is None
+
+
+def test_names_that_are_written_twice():
+    names = b"filename=Z_rich.pdf; filename*=utf-8''Z%C3%BCrich.pdf"
+    part = b"Content-Type: application/pdf\nContent-Disposition: attachment; " + names + b"\n\nx"
+    (attachment,) = comment_from_email(multipart(part)).attachments
+    assert attachment.name == "Zürich.pdf"
+
+
+@pytest.mark.parametrize(
+    ("date", "time"),
+    [("20 Dec 103 21:05 +0000", "2003-12-20T21:05:00+00:00"),
+     ("Wed, 20 Dec 2023 21.05.33 +0100", "2023-12-20T21:05:33+01:00")],
+)  # fmt: skip
+def test_dates_of_old_programs(date, time):
+    assert header_time(date) == time
+
+
+def test_an_empty_address_is_none():
+    assert comment_from_email(b"To: <>, c@d.example\n\nAgreed.").messages[0].to == ("c@d.example",)
+
+
+@pytest.mark.parametrize("quoted", [">> One.", "> > One.", "> > One \n> > two."])
+def test_marks_of_flowed_text_may_have_spaces_between_them(quoted):
+    mail = f"Content-Type: text/plain; format=flowed\n\nAgreed.\n> Late?\n{quoted}\n".encode()
+    texts = [message.body for message in comment_from_email(mail).messages]
+    assert texts == ["Agreed.", "Late?", "One." if "two" not in quoted else "One two."]

@@ -54,7 +54,7 @@ def split_addresses(value: str) -> list[str]:
         current.append(character)
     addresses.append("".join(current))
     tidy = (" ".join(address.split()) for address in addresses)
-    return [address for address in tidy if _COMMENT.sub("", address).strip(" ()")]
+    return [address for address in tidy if _COMMENT.sub("", address).strip(" ()<>")]
 
 
 def decoded_address(address: str, decode: Callable[[str], str]) -> str:

@@ -18,6 +18,7 @@ from xplain.emails.times import FoundTime, find_time
 MAX_ATTRIBUTION = 400  # characters; a longer one is a sentence
 MAX_LINES = 4  # into which a client wraps one
 _MAX_WORDS = 6  # of an author without an address
+_MAX_LEAD = 40  # characters of the word or words that begin it
 _MAX_GAP = 30  # characters between the word that begins the line and the time, such as a weekday
 _ENDS = (
     "wrote",
@@ -203,7 +204,8 @@ def _start(
 
 def _last_lead(before: str, languages: Collection[str]) -> int | None:
     """Where the last word that begins an attribution is, if little but a weekday is between it and the time."""
-    for match in reversed(list(leads().pattern.finditer(before))):
+    near = max(0, len(before) - _MAX_GAP - _MAX_LEAD)
+    for match in reversed(list(leads().pattern.finditer(before, near))):
         gap = before[match.end() :]
         is_known = not languages or leads().languages(match[0]) & set(languages) or match[0] in ("On", "Den", "Am")
         if len(gap) <= _MAX_GAP and is_known:

@@ -91,10 +91,8 @@ def flowed_lines(text: str, joined_words: bool) -> list[Line]:
         content = source.lstrip(">")
         marks = len(source) - len(content)
         content = content.removeprefix(" ")  # a space may be stuffed before any line
-        if not marks and (
-            quoted := _QUOTE_MARKS.match(content)
-        ):  # before a mark too, by clients that do not know better
-            marks, content = quoted[0].count(">"), content[quoted.end() :]
+        if quoted := _QUOTE_MARKS.match(content):  # "> > text" and " > text", of clients that do not know better
+            marks, content = marks + quoted[0].count(">"), content[quoted.end() :]
         is_dashes = content == "-- "
         if pieces and (marks != depth or is_dashes):
             lines.append(Line("".join(pieces).rstrip(), depth))

@@ -141,7 +141,9 @@ class _Entity:
 
     def parameter(self, name: str, header: str = "content-type") -> str:
         """Return a parameter of a field, also if no semicolon is before it; empty if there is none."""
-        value = self._structured.get_param(name, None, header)
+        values = [value for key, value in self._structured.get_params([], header) if key.lower() == name]
+        # What is encoded by RFC 2231 counts for more than what is there for readers that do not know it.
+        value = next((value for value in values if isinstance(value, tuple)), next(iter(values), None))
         if isinstance(value, tuple):  # RFC 2231: charset, language, value
             charset, _, text = value
             return decode_bytes(text.encode("latin-1", "replace"), charset or "", "a parameter", [])

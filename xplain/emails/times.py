@@ -36,7 +36,7 @@ _COMMENT = re.compile(r"\([^()]*+\)")
 _HEADER_HALF = re.compile(r"\s([ap])\.?m\b\.?", re.IGNORECASE)
 _HEADER_CLOCK = re.compile(r"\d[:.]\d\d")
 _HEADER_ZONE = re.compile(
-    r"(?<=:\d\d)\s*(?:(?:GMT|UTC|UT)?\s?(?P<offset>[+-]\d{1,2}(?::?\d\d)?)|(?P<name>[A-Za-z]{1,5}))(?![\w:])"
+    r"(?<=[:.]\d\d)\s*(?:(?:GMT|UTC|UT)?\s?(?P<offset>[+-]\d{1,2}(?::?\d\d)?)|(?P<name>[A-Za-z]{1,5}))(?![\w:])"
 )
 _OTHER_SCRIPT = re.compile(r"[^\W\d_A-Za-z\u00aa\u00ba\u00c0-\u024f\u1e00-\u1eff]")
 # Digits of Arabic, Persian, Hindi, Thai and of full width, one for one.
@@ -73,7 +73,8 @@ def header_time(value: str) -> str | None:
     if _HEADER_CLOCK.search(text) is None:
         return None
     hour = _hour(parsed[3], half[1].lower() if half else "")
-    return None if hour is None else _iso(parsed[:3], (hour, *parsed[4:6]), _header_offset(zone))
+    year = parsed[0] + 1900 if 99 < parsed[0] < 1000 else parsed[0]  # RFC 5322, 4.3
+    return None if hour is None else _iso((year, *parsed[1:3]), (hour, *parsed[4:6]), _header_offset(zone))
 
 
 def _header_offset(zone: re.Match[str] | None) -> timedelta | None:
