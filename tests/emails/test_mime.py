@@ -339,3 +339,11 @@ def test_marks_of_flowed_text_may_have_spaces_between_them(quoted):
     mail = f"Content-Type: text/plain; format=flowed\n\nAgreed.\n> Late?\n{quoted}\n".encode()
     texts = [message.body for message in comment_from_email(mail).messages]
     assert texts == ["Agreed.", "Late?", "One." if "two" not in quoted else "One two."]
+
+
+def test_a_text_that_is_signed_in_place():
+    armour = "-----BEGIN PGP SIGNATURE-----\nVersion: GnuPG v2\n\niQEz\n=abcd\n-----END PGP SIGNATURE-----\n"
+    text = f"-----BEGIN PGP SIGNED MESSAGE-----\nHash: SHA256\n\nIt is late.\n- - Bread\n\n- -- \nMia\n{armour}"
+    message = comment_from_email(b"Content-Type: text/plain\n\n" + text.encode()).messages[0]
+    assert (message.body, message.signature) == ("It is late.\n- Bread", "Mia")
+    assert body(f"Content-Type: text/plain\n\n- a\n- b\n{armour}".encode()) == f"- a\n- b\n{armour}".strip()

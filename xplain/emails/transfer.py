@@ -1,4 +1,4 @@
-"""Transfer encodings of a part of a mail (base64, quoted-printable), however spelled, and files uuencoded in a text."""
+"""Transfer encodings of a part of a mail (base64, quoted-printable), however spelled, and files and armour in a text."""
 
 from __future__ import annotations
 
@@ -15,6 +15,10 @@ _COMMENT = re.compile(r"\([^()]*+\)")
 _BASE64_LINES = re.compile(r"(?:[ \t]*+[A-Za-z0-9+/]++={0,2}+[ \t]*+(?:\r?\n|\Z)|[ \t]*+\r?\n)*+")
 _BASE64_LINE = re.compile(r"^[A-Za-z0-9+/]{40,}={0,2}[ \t]*+\r?$", re.MULTILINE)
 _NOT_BASE64 = re.compile(r"[^A-Za-z0-9+/]+")
+_SIGNED_BEGIN = re.compile(r"^-----BEGIN PGP SIGNED MESSAGE-----[ \t]*+\n(?:[A-Za-z-]++: [^\n]*+\n)*+\n?", re.MULTILINE)
+_SIGNATURE_BEGIN = "\n-----BEGIN PGP SIGNATURE-----"
+_SIGNATURE_END = "-----END PGP SIGNATURE-----"
+_DASH_ESCAPE = re.compile(r"^- ", re.MULTILINE)
 _UU_BEGIN = re.compile(r"^begin [0-7]{3,4} ([^\n]{1,255})\n", re.MULTILINE)
 
 
@@ -115,3 +119,23 @@ def take_uuencoded(text: str) -> tuple[str, list[Attachment]]:
             files.append(Attachment(begin[1].strip(), len(content), "application/octet-stream"))
             at = after
     return "".join([*pieces, text[at:]]) if files else text, files
+
+
+def without_armour(text: str) -> str:
+    r"""Take from a text that is signed in place (RFC 4880, 7) what OpenPGP adds to it; any other stays as it is.
+
+    Examples
+    --------
+    >>> without_armour(
+    ...     "-----BEGIN PGP SIGNED MESSAGE-----\nHash: SHA256\n\nYes.\n- -- \nAnn\n"
+    ...     "-----BEGIN PGP SIGNATURE-----\n\niQ==\n-----END PGP SIGNATURE-----\n"
+    ... )
+    'Yes.\n-- \nAnn\n'
+    """
+    begin = _SIGNED_BEGIN.search(text)
+    stop = text.find(_SIGNATURE_BEGIN, begin.end() - 1) if begin else -1
+    end = text.find(_SIGNATURE_END, stop) if stop >= 0 else -1
+    if begin is None or end < 0:
+        return text
+    signed = _DASH_ESCAPE.sub("", text[begin.end() : stop])
+    return text[: begin.start()] + signed + text[end + len(_SIGNATURE_END) :]
