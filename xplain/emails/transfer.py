@@ -1,4 +1,4 @@
-"""Transfer encodings of a part of a mail (base64, quoted-printable), however spelled, and files and armour in a text."""
+"""Transfer encodings of a part of a mail (base64, quoted-printable), however spelled, files and armour in a text."""
 
 from __future__ import annotations
 
