@@ -79,6 +79,9 @@ OTHERS = {
     "italian, in data": "In data 7 ottobre 2021 17:08, {} ha scritto:",
     "polish, dnia": "Dnia 7 października 2021 17:08 {} napisał(a):",
     "no verb known": "Alh. 7 Okt. 2021 17:08 {} aliandika:",
+    "apple pl": "Wiadomość napisana przez {} w dniu 7 paź 2021, o godz. 17:08:",
+    "brackets twice": "On Oct 7, 2021, at 5:08 PM, <{}> wrote:",
+    "quotes around both": '在 2021-10-07 17:08:00，"{}" 写道：',
     "aol": "In a message dated 10/7/2021 5:08:00 PM W. Europe Standard Time, {} writes:",
 }
 
@@ -136,6 +139,21 @@ def test_authors_without_an_address(line):
         ("On Thu, Oct 7, 2021 at 5:08 PM -0800, {} wrote:", "2021-10-07T17:08:00-08:00"),
         ("Den tor. 7. okt. 2021 kl. 17.08 skrev {}:", AFTERNOON),
         ("On Thursday, October 7th, 2021 at 5:08 PM, {} wrote:", AFTERNOON),
+        ("Pada Kha, 7 Okt 2021 pada 5:08 PTG {} menulis:", AFTERNOON),
+        ("El 7 oct 2021 a las 5:08 de la tarde, {} escribió:", AFTERNOON),
+        # Parts of the day: "la nuit" and "रात" have hours of both halves.
+        ("7 अक्टू॰ 2021 को, रात 5:08 बजे, {} ने लिखा:", None),
+        ("Le 7 oct. 2021 à 5:08 du soir, {} a écrit :", None),
+        ("Il 7 ott 2021 alle 5:08 di sera {} ha scritto:", None),
+        ("Am 7.10.2021 um 5:08 abends schrieb {}:", None),
+        ("On 7 Oct 2021 at 5:08 in the evening, {} wrote:", None),
+        ("在2021年10月7日夜里5:08，{} 写道：", None),
+        ("2021년 10월 7일 저녁 5:08, {}님이 작성:", None),
+        ("Noong Okt 7, 2021 nang 5:08 NH, sinulat ni {}:", None),
+        ("Le 7 oct. 2021 à 17:08 du soir, {} a écrit :", AFTERNOON),
+        # A day without a clock, and a year of which only two digits are known.
+        ("On Thu, 7 Oct 2021, {} wrote:", None),
+        ("On Thu, 7 Oct 21 17:08:00 EST, {} wrote:", None),
         ("On Feb 30, 2021, at 5:08 PM, {} wrote:", None),
         ("On Oct 7, {} wrote:", None),
     ],
@@ -205,6 +223,7 @@ def test_a_sentence_that_introduces_a_quote_is_no_attribution(text):
 @pytest.mark.parametrize(
     "text",
     [
+        "On 3 May 2021 at 21:05, Kim <kim@p.org> wrote to us that:\n\nit is late",
         "The meeting on 14 March 2021 at 09:12 with Kim <kim@p.org> had these results:\n\n- one\n- two",
         "On page 7 Kim wrote:\n\nnothing at all",
         "Listen.\n\nOn Monday at 9:12 Kim said:\n\nIt is late.",
@@ -244,3 +263,13 @@ def test_a_rule_above_the_line_belongs_to_it():
         f"Agreed.\n\n-------- Original Message --------\nOn 7 Oct 2021, 17:08, {ADDRESS} wrote:\n\nOne.\n"
     )
     assert (newest.body, earlier.body, earlier.from_, earlier.sent_at) == ("Agreed.", "One.", ADDRESS, AFTERNOON)
+
+
+@pytest.mark.parametrize("mark", ["> ", ">"])
+def test_a_link_that_is_broken_before_its_bracket(mark):
+    (message,) = split(f"See <https://berg.example/bread?id=1\n{mark}and tell me.")
+    assert message.body == "See <https://berg.example/bread?id=1>" + (
+        " and tell me." if mark == "> " else "and tell me."
+    )
+    newest, earlier = split("See 3 < 4\n> One.")
+    assert (newest.body, earlier.body) == ("See 3 < 4", "One.")

@@ -1,8 +1,11 @@
 """The work for a body grows with its length only, and few of its lines are looked at closely, whatever they are."""
 
+import time
+
 import pytest
 
 from xplain.emails import comment_from_email, thread
+from xplain.emails.html import html_lines
 from xplain.emails.lines import plain_lines
 
 TWO_CHARACTERS = ["a", ":", "a:", ">", "A:", "--", "__", "> a", "*", "1:", "a>", "：", "מ:", "De"]
@@ -64,3 +67,21 @@ def test_headers_of_many_lines(line):
     )  # a string that grows a line at a time takes minutes
     comment = comment_from_email(b"Subject: bread\n" + f"{line}\n".encode() * lines + b"To: c@d.example\n\nIt is late.")
     assert len(comment.messages) == 1
+
+
+@pytest.mark.parametrize("piece", ["<", "<a ", "<!--", "<p", "&lt", "<a b='"])
+@pytest.mark.parametrize("nested", [False, True])
+def test_tags_that_do_not_end(piece, nested):
+    """A pattern that begins anew at each ``<`` takes minutes."""
+    content = b"Content-Type: text/html\n\n" + piece.encode() * (400_000 // len(piece))
+    if nested:
+        content = b"Content-Type: multipart/alternative; boundary=x\n\n--x\n" + content + b"\n--x--\n"
+    start = time.process_time()
+    comment_from_email(content)
+    assert time.process_time() - start < 10
+
+
+def test_few_blockquotes_are_asked_for_an_introduction():
+    asked = []
+    html_lines("<blockquote>wrote:" * 10_000, lambda texts: asked.append(texts) is not None)
+    assert len(asked) <= 4_096

@@ -73,6 +73,7 @@ def test_a_blockquote_of_the_author_is_none_of_a_client():
         '<span style="color:#fff;visibility:hidden">a <span>b</span> {}</span>',
         '<table><tr><td style="max-height:0px;overflow:hidden;display:none">{}</td></tr></table>',
         "<p hidden>{}<img alt='a cat'></p>",
+        '<div style="color:transparent;opacity:0;width:0">{}</div>',
         '<div style="max-height:0;overflow:hidden">{}</div>',
     ],
 )

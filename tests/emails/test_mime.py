@@ -18,7 +18,11 @@ def multipart(*parts, kind="mixed", parameters=""):
     return head + b"".join(b"--b\n" + part + b"\n" for part in parts) + b"--b--\n"
 
 
-@pytest.mark.parametrize("name", ["base64 ", "base64;", '"base64"', "BASE64", "base64 (RFC 2045)", " Base64\t"])
+@pytest.mark.parametrize(
+    "name",
+    ["base64 ", "base64;", '"base64"', "BASE64", "base64 (RFC 2045)", " Base64\t", "base64; charset=utf-8",
+     "8bit, base64"],
+)  # fmt: skip
 def test_transfer_encodings_in_any_spelling(name):
     assert (
         body(b"Content-Transfer-Encoding: " + name.encode() + b"\n\n" + base64.b64encode(b"It is late."))
@@ -26,7 +30,9 @@ def test_transfer_encodings_in_any_spelling(name):
     )
 
 
-@pytest.mark.parametrize("name", ["quoted-printable", "Quoted-Printable;", '"quoted-printable"', "quoted_printable"])
+@pytest.mark.parametrize(
+    "name", ["quoted-printable", "Quoted-Printable;", '"quoted-printable"', "quoted_printable", "quoted-printable; x=y"]
+)
 def test_quoted_printable_in_any_spelling(name):
     mail = f"Content-Type: text/plain; charset=utf-8\nContent-Transfer-Encoding: {name}\n\nZ=C3=BCrich".encode()
     assert body(mail) == "Zürich"
@@ -264,3 +270,80 @@ def test_bytes_in_a_header_are_of_the_charset_of_the_text():
 )
 def test_dates_of_headers(date, time):
     assert header_time(date) == time
+
+
+@pytest.mark.parametrize(
+    "empty",
+    ["<style>p {color: red}</style>", "<title>Re: bread</title><p>&nbsp;</p>", "<!-- a -->",
+     "<script>1</script><img src='x'>"],
+)  # fmt: skip
+def test_an_alternative_without_text_is_none(empty):
+    parts = b"Content-Type: text/plain\n\nIt is late.", b"Content-Type: text/html\n\n" + empty.encode()
+    assert body(multipart(*parts, kind="alternative")) == "It is late."
+
+
+def test_lines_that_end_with_a_carriage_return_alone():
+    comment = comment_from_email(b"From: m@b.example\rSubject: Bread\r\rIt is\rlate.\r> Late?\r")
+    assert [message.body for message in comment.messages] == ["It is\nlate.", "Late?"]
+    assert (comment.messages[0].from_, comment.messages[0].subject) == ("m@b.example", "Bread")
+    assert body(multipart(b"Content-Type: text/plain\n\nIt is late.").replace(b"\n", b"\r")) == "It is late."
+
+
+@pytest.mark.parametrize("kind", ["markdown", "enriched", "richtext", "x-unknown"])
+def test_a_text_of_another_type_is_the_body_if_there_is_no_other(kind):
+    other = f"Content-Type: text/{kind}\n\nIt is *late*.".encode()
+    assert body(multipart(other)) == "It is *late*."
+    assert body(multipart(b"\nAgreed.", other)) == "Agreed."
+    assert body(multipart(b"\nAgreed.", other, kind="alternative")) == "Agreed."
+
+
+@pytest.mark.parametrize(
+    "mail",
+    [
+        multipart(b"Content-Type: application/pgp-encrypted\n\nVersion: 1", kind="encrypted"),
+        b"Content-Type: application/pkcs7-mime; smime-type=enveloped-data; name=smime.p7m\n\nMIIB",
+        b"Content-Type: application/x-pkcs7-mime; smime-type=signed-data\n\nMIIB",
+    ],
+)
+def test_what_is_encrypted_is_said(mail):
+    (defect,) = comment_from_email(mail).defects
+    assert "is encrypted or signed as a whole" in defect
+
+
+def test_a_date_without_a_clock_is_no_time():
+    assert header_time("Fri, 14 Mar 2025") is None
+
+
+def test_names_that_are_written_twice():
+    names = b"filename=Z_rich.pdf; filename*=utf-8''Z%C3%BCrich.pdf"
+    part = b"Content-Type: application/pdf\nContent-Disposition: attachment; " + names + b"\n\nx"
+    (attachment,) = comment_from_email(multipart(part)).attachments
+    assert attachment.name == "Zürich.pdf"
+
+
+@pytest.mark.parametrize(
+    ("date", "time"),
+    [("20 Dec 103 21:05 +0000", "2003-12-20T21:05:00+00:00"),
+     ("Wed, 20 Dec 2023 21.05.33 +0100", "2023-12-20T21:05:33+01:00")],
+)  # fmt: skip
+def test_dates_of_old_programs(date, time):
+    assert header_time(date) == time
+
+
+def test_an_empty_address_is_none():
+    assert comment_from_email(b"To: <>, c@d.example\n\nAgreed.").messages[0].to == ("c@d.example",)
+
+
+@pytest.mark.parametrize("quoted", [">> One.", "> > One.", "> > One \n> > two."])
+def test_marks_of_flowed_text_may_have_spaces_between_them(quoted):
+    mail = f"Content-Type: text/plain; format=flowed\n\nAgreed.\n> Late?\n{quoted}\n".encode()
+    texts = [message.body for message in comment_from_email(mail).messages]
+    assert texts == ["Agreed.", "Late?", "One." if "two" not in quoted else "One two."]
+
+
+def test_a_text_that_is_signed_in_place():
+    armour = "-----BEGIN PGP SIGNATURE-----\nVersion: GnuPG v2\n\niQEz\n=abcd\n-----END PGP SIGNATURE-----\n"
+    text = f"-----BEGIN PGP SIGNED MESSAGE-----\nHash: SHA256\n\nIt is late.\n- - Bread\n\n- -- \nMia\n{armour}"
+    message = comment_from_email(b"Content-Type: text/plain\n\n" + text.encode()).messages[0]
+    assert (message.body, message.signature) == ("It is late.\n- Bread", "Mia")
+    assert body(f"Content-Type: text/plain\n\n- a\n- b\n{armour}".encode()) == f"- a\n- b\n{armour}".strip()

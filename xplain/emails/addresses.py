@@ -54,7 +54,7 @@ def split_addresses(value: str) -> list[str]:
         current.append(character)
     addresses.append("".join(current))
     tidy = (" ".join(address.split()) for address in addresses)
-    return [address for address in tidy if _COMMENT.sub("", address).strip(" ()")]
+    return [address for address in tidy if _COMMENT.sub("", address).strip(" ()<>")]
 
 
 def decoded_address(address: str, decode: Callable[[str], str]) -> str:
@@ -77,7 +77,10 @@ def tidy_author(text: str) -> str:
     ('Ann Lee <ann@a.org>', 'Ann Lee <ann@a.org>')
     """
     text = _BRACKETED.sub(lambda match: f" <{match['address']}>", text)
-    return " ".join(text.split())
+    text = " ".join(text.split())
+    if text.startswith("<") and text.count("<") == 2 and text.endswith(">"):  # "<Ann Lee <ann@a.org>>"
+        text = text[1:].lstrip()
+    return text.replace('"', "", 1) if text.count('"') == 1 else text
 
 
 def author_address(text: str) -> str | None:

@@ -18,6 +18,7 @@ from xplain.emails.times import FoundTime, find_time
 MAX_ATTRIBUTION = 400  # characters; a longer one is a sentence
 MAX_LINES = 4  # into which a client wraps one
 _MAX_WORDS = 6  # of an author without an address
+_MAX_LEAD = 40  # characters of the word or words that begin it
 _MAX_GAP = 30  # characters between the word that begins the line and the time, such as a weekday
 _ENDS = (
     "wrote",
@@ -125,6 +126,8 @@ def read_attribution(text: str, marked: bool = False) -> Attribution | None:
     if marked:
         start = 0
     elif time is not None and (verb or address):
+        if verb is not None and _goes_on_after(core, verb, address, time):
+            return None
         found = _start(core, time, address, verb, languages)
         if found is None:
             return None
@@ -169,6 +172,14 @@ def _verb(core: str, address: tuple[int, int] | None) -> tuple[tuple[int, int] |
     return found[-1].span(), verbs().languages(found[-1][0])
 
 
+def _goes_on_after(core: str, verb: tuple[int, int], address: tuple[int, int] | None, time: FoundTime) -> bool:
+    """Whether words follow the time, the address and then the verb: "Ann <ann@a.org> wrote to us that:"."""
+    if address is None or verb[0] < max(address[1], time.stop):
+        return False
+    rest = core[verb[1] :].split()
+    return len(rest) > 1 and all(word.isalpha() for word in rest)
+
+
 def _prefix(text: str) -> str:
     return text.rstrip().rstrip("-–—_*>").rstrip()
 
@@ -193,7 +204,8 @@ def _start(
 
 def _last_lead(before: str, languages: Collection[str]) -> int | None:
     """Where the last word that begins an attribution is, if little but a weekday is between it and the time."""
-    for match in reversed(list(leads().pattern.finditer(before))):
+    near = max(0, len(before) - _MAX_GAP - _MAX_LEAD)
+    for match in reversed(list(leads().pattern.finditer(before, near))):
         gap = before[match.end() :]
         is_known = not languages or leads().languages(match[0]) & set(languages) or match[0] in ("On", "Den", "Am")
         if len(gap) <= _MAX_GAP and is_known:

@@ -13,7 +13,17 @@ _AFTERNOON_AFTER = rf"p\.?\s?m\b\.?|μ\.?\s?μ\b\.?|م(?!\w)|ب\.\s?ظ\.?|אחה
 # Halves that are other words elsewhere, before and after the clock: by language.
 HALVES_OF = {
     "hu": (r"de\.", r"du\."), "vi": ("SA", "CH"), "sv": ("fm", "em"), "fi": (r"ap\.", r"ip\."), "et": ("el", "pl"),
+    "ms": ("PG", "PTG"), "es": ("de la mañana", "de la (?:tarde|noche)"),
+    "pt": ("da manhã", "da (?:tarde|noite)"), "id": ("pagi", "(?:sore|malam)"),
 }  # fmt: skip
+#: Words of a part of the day next to a clock of twelve hours: the night has hours of both halves.
+UNCLEAR_HALF = (
+    r"du (?:matin|soir)\b|de l['’]après-midi\b|di (?:mattina|sera|notte)\b|del (?:mattino|pomeriggio)\b|"
+    r"de la madrugada\b|da madrugada\b|(?:früh|morgens|vormittags|nachmittags|mittags|abends|nachts)\b|"
+    r"in the (?:morning|afternoon|evening)\b|at night\b|(?:утра|дня|вечера|ночи|ранку|вечора)\b|"
+    r"(?:wieczorem|rano|po południu|w nocy|ráno|večer|sabah|akşam|gece|petang|tengah hari|NG|NH|NU|NT|NB)\b|"
+    r"(?:रात|दोपहर|सुबह|शाम)(?!\w)|夜里|夜裡|夜間|深夜|清晨|夜|朝|夕方|아침|저녁|밤"
+)
 #: "16:34", "4:34 p. m.", "下午4:34", "16.34", "16h34", "16時34分"
 CLOCK = re.compile(
     rf"(?:(?P<forenoon_before>{_FORENOON})|(?P<afternoon_before>{_AFTERNOON}))?\s?(?<![\d.:])"

@@ -26,7 +26,7 @@ _ALIASES = {
     "csmacintosh": "mac-roman", "csunicode": "utf-16", "dos-874": "cp874", "gb_2312": "gb18030",
     "gb_2312-80": "gb18030",
     "iso-10646-ucs-2": "utf-16", "iso-ir-149": "cp949", "koi": "koi8-r", "koi8": "koi8-r", "koi8-ru": "koi8-u",
-    "ks_c_5601-1989": "cp949", "ksc_5601": "cp949", "logical": "iso8859-8", "mac": "mac-roman",
+    "ks_c_5601-1989": "cp949", "ksc_5601": "cp949", "logical": "iso8859-8", "mac": "mac-roman", "mac-ce": "mac-latin2",
     "mac-ukrainian": "mac-cyrillic", "sun_eu_greek": "iso8859-7", "ucs-2": "utf-16", "unicode": "utf-16",
     "unicode-1-1-utf-8": "utf-8", "unicode11utf8": "utf-8", "unicode20utf8": "utf-8", "unicodefeff": "utf-16",
     "unicodefffe": "utf-16-be", "utf8mb4": "utf-8", "visual": "iso8859-8", "windows-31j": "cp932",

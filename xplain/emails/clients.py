@@ -34,7 +34,9 @@ _SIGNATURES = {
     "edo-signature", "aolmail_signature", "mobile-signature",
 }  # fmt: skip
 _HEADER_STYLE = re.compile(r"border:none;border-top:solid")
-_HIDDEN_STYLE = re.compile(r"(?:^|;)(?:display:none|visibility:hidden|max-height:0(?:px|pt|em)?)(?:!important)?(?:;|$)")
+_HIDDEN_STYLE = re.compile(
+    r"(?:^|;)(?:display:none|visibility:hidden|opacity:0|max-height:0(?:px|pt|em)?)(?:!important)?(?:;|$)"
+)
 
 
 class Mark(NamedTuple):

@@ -29,6 +29,7 @@ _AROUND_TAB = re.compile(r" ?\t[ \t]*+")
 _FILE_NAME = re.compile(
     r"(?:cid:.*|.{0,200}\.(?:png|jpe?g|gif|bmp|webp|svg|tiff?|heic|ico))", re.IGNORECASE | re.DOTALL
 )
+_MAX_ASKED = 4_096  # blockquotes of which it is asked whether a line introduces them
 _MAX_INTRODUCTION = 4  # lines before a blockquote that may introduce it
 
 # Elements: dropped with their content; with a blank line around them; on lines of their own.
@@ -50,6 +51,8 @@ _VOID = {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "me
 _ENDED_BY = {"p": _PARAGRAPHS | _BLOCKS, "li": {"li"}, "td": {"td", "th", "tr"}, "th": {"td", "th", "tr"}, "tr": {"tr"}}
 
 Attributes = dict[str, str]
+_UNMARKED = Mark()
+_NO_ATTRIBUTES: Attributes = {}
 
 
 def html_lines(document: str, introduces: Callable[[Sequence[str]], bool]) -> list[Line]:
@@ -88,6 +91,17 @@ Line(text='there', depth=0, signature=False, header=False, attribution=False)]
             writer.start(tag, attributes)
     writer.break_line()
     return writer.lines
+
+
+def has_text(document: str) -> bool:
+    """Whether there is more in HTML than tags, white space and what is dropped; it reads no further than it must.
+
+    Examples
+    --------
+    >>> has_text("<style>p {}</style><p>&nbsp;</p>"), has_text("<p>Yes")
+    (False, True)
+    """
+    return any(text.strip() for text, *_ in _Tokenizer(document).tokens())
 
 
 class _Tokenizer:
@@ -170,6 +184,7 @@ class _LineWriter:
     def __init__(self, introduces: Callable[[Sequence[str]], bool]) -> None:
         self.lines: list[Line] = []
         self._introduces = introduces
+        self._asked = 0  # how often
         self._pieces: list[str] = []  # text of the line that is being written
         self._is_filled = False  # whether there is more in it than white space
         self._bullet = ""  # what the next filled line begins with
@@ -197,8 +212,9 @@ class _LineWriter:
             self._is_filled = bool(line.strip())
 
     def break_line(self, paragraph: bool = False) -> None:
-        self._end_line()
-        if paragraph:
+        if self._pieces:
+            self._end_line()
+        if paragraph and self.lines and self.lines[-1].text:
             self._end_line(blank=True)
 
     def start(self, tag: str, attributes: Attributes) -> None:
@@ -217,13 +233,13 @@ class _LineWriter:
         elif tag in _PARAGRAPHS or tag in _BLOCKS:
             # A list within a list begins no paragraph.
             self.break_line(tag in _PARAGRAPHS and not (self._lists and tag in ("ul", "ol")))
-        mark = mark_of(tag, attributes) if attributes else Mark()
+        mark = mark_of(tag, attributes) if attributes else _UNMARKED
         if tag in _NESTED or ((mark.hidden or self._marks["hidden"]) and tag not in _VOID):
             self._open_element(tag, mark)
 
     def _open_element(self, tag: str, mark: Mark) -> None:
         if tag == "blockquote" and not mark.quote:
-            if self._introduces(self._last_texts()):
+            if self._is_introduced(self._last_texts()):
                 mark = mark._replace(quote=True)
             else:
                 self._undecided.append(len(self._open))
@@ -255,9 +271,15 @@ class _LineWriter:
             self._undecided.pop()
 
     def _count(self, mark: Mark, change: int) -> None:
+        if mark is _UNMARKED:
+            return
         for name, is_marked in zip(Mark._fields, mark, strict=True):
             if is_marked:
                 self._marks[name] += change
+
+    def _is_introduced(self, texts: list[str]) -> bool:
+        self._asked += 1
+        return self._asked <= _MAX_ASKED and self._introduces(texts)
 
     def _last_texts(self) -> list[str]:
         """Return the last lines that no blank one divides."""
@@ -284,7 +306,8 @@ class _LineWriter:
         if self._preformatted:
             text = text.rstrip()
         else:
-            text = _AROUND_TAB.sub("\t", _SPACES.sub(" ", text)).strip()
+            text = _SPACES.sub(" ", text) if "  " in text else text
+            text = (_AROUND_TAB.sub("\t", text) if "\t" in text else text).strip()
         self._pieces.clear()
         self._is_filled = False
         if text or (blank and self.lines and self.lines[-1].text):
@@ -301,6 +324,6 @@ class _LineWriter:
         """Take the innermost blockquote, of which this is the first line, for a quote if the line introduces one."""
         number = self._undecided[-1]
         self._undecided.clear()
-        if self._introduces([text]):
+        if self._is_introduced([text]):
             self._open[number] = _Open("blockquote", self._open[number].mark._replace(quote=True))
             self._marks["quote"] += 1

@@ -13,6 +13,8 @@ _QUOTE_MARKS = re.compile(r" ?(?:>[ \t]?)+")
 _MBOX_FROM = re.compile(r">From \S")
 #: Characters without width, most of which set the direction of the text beside them.
 DIRECTION_MARKS = re.compile("[\u200b\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+_OPEN_LINK = re.compile(r"<(?:https?://|mailto:)[^<>\s]*+$")
+_MAX_LINK = 2_000  # characters of a link
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -62,6 +64,8 @@ def plain_lines(text: str) -> list[Line]:
             lines.append(Line(line[1:].rstrip()))
         elif line.rstrip().endswith("<<"):  # an ornament
             lines.append(Line(line.rstrip()))
+        elif lines and lines[-1].text and not lines[-1].depth and _OPEN_LINK.search(lines[-1].text[-_MAX_LINK:]):
+            lines[-1] = Line(lines[-1].text + line.strip())  # the client broke the line within "<http://a.org>"
         elif marks := _QUOTE_MARKS.match(line):
             lines.append(Line(line[marks.end() :].rstrip(), marks[0].count(">")))
     return lines
@@ -87,10 +91,8 @@ def flowed_lines(text: str, joined_words: bool) -> list[Line]:
         content = source.lstrip(">")
         marks = len(source) - len(content)
         content = content.removeprefix(" ")  # a space may be stuffed before any line
-        if not marks and (
-            quoted := _QUOTE_MARKS.match(content)
-        ):  # before a mark too, by clients that do not know better
-            marks, content = quoted[0].count(">"), content[quoted.end() :]
+        if quoted := _QUOTE_MARKS.match(content):  # "> > text" and " > text", of clients that do not know better
+            marks, content = marks + quoted[0].count(">"), content[quoted.end() :]
         is_dashes = content == "-- "
         if pieces and (marks != depth or is_dashes):
             lines.append(Line("".join(pieces).rstrip(), depth))

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from xplain.emails.charsets import declared_in_html, decode_bytes
 from xplain.emails.comment import Attachment
 from xplain.emails.headers import Headers, split_header
+from xplain.emails.html import has_text
 from xplain.emails.transfer import decode_transfer
 from xplain.errors import InputError
 
@@ -30,9 +31,11 @@ _MEDIA_TYPE = re.compile(r"[\s\"']*([a-z0-9.+_-]+)\s*/\s*([a-z0-9.+_-]+)")
 #: Text that is a file rather than what somebody says.
 _FILES = {
     "csv", "calendar", "vcard", "x-vcard", "directory", "xml", "css", "javascript", "ecmascript", "rtf", "x-amp-html",
-    "tab-separated-values", "rfc822-headers", "vnd.graphviz", "x-python", "x-csrc", "x-patch", "x-diff",
+    "watch-html", "tab-separated-values", "rfc822-headers", "vnd.graphviz", "x-python", "x-csrc", "x-patch", "x-diff",
 }  # fmt: skip
 _TNEF = {"application/ms-tnef", "application/vnd.ms-tnef"}
+_ENCRYPTED = {"application/pgp-encrypted"}
+_SMIME = {"application/pkcs7-mime", "application/x-pkcs7-mime"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +60,7 @@ class BodyText:
     @property
     def has_words(self) -> bool:
         """Whether there is anything but markup and white space."""
-        return bool(re.sub(r"<[^>]*+>", "", self.text).strip() if self.is_html else self.text.strip())
+        return has_text(self.text) if self.is_html else bool(self.text.strip())
 
 
 @dataclass(slots=True)
@@ -84,7 +87,7 @@ def read_mime(data: bytes, defects: list[str]) -> MimeMessage:
 
     Calendars, forwarded messages, cryptographic signatures and any other part that is not plain text or HTML are
     attachments. Of alternatives the richest that holds text is taken. A text with a file name that is not said to be
-    attached is the body if there is no other.
+    attached, or of another type such as ``text/enriched``, is the body if there is no other.
 
     Parameters
     ----------
@@ -99,7 +102,10 @@ def read_mime(data: bytes, defects: list[str]) -> MimeMessage:
         If it is nested more than 64 deep or has more than 4,096 parts.
     """
     found: list[str] = []
-    entity = _Entity(data.removeprefix(codecs.BOM_UTF8).decode("latin-1"), found, is_message=True)
+    data = data.removeprefix(codecs.BOM_UTF8)
+    if b"\n" not in data:  # lines that end as on old Macs
+        data = data.replace(b"\r", b"\n")
+    entity = _Entity(data.decode("latin-1"), found, is_message=True)
     defects += found
     reader = _Reader(defects)
     texts = reader.texts(entity, 0)
@@ -135,7 +141,9 @@ class _Entity:
 
     def parameter(self, name: str, header: str = "content-type") -> str:
         """Return a parameter of a field, also if no semicolon is before it; empty if there is none."""
-        value = self._structured.get_param(name, None, header)
+        values = [value for key, value in self._structured.get_params([], header) if key.lower() == name]
+        # What is encoded by RFC 2231 counts for more than what is there for readers that do not know it.
+        value = next((value for value in values if isinstance(value, tuple)), next(iter(values), None))
         if isinstance(value, tuple):  # RFC 2231: charset, language, value
             charset, _, text = value
             return decode_bytes(text.encode("latin-1", "replace"), charset or "", "a parameter", [])
@@ -198,13 +206,14 @@ class _Reader:
     def _leaf(self, entity: _Entity, kind: str, depth: int) -> list[BodyText]:
         name = entity.file_name()
         main, _, subtype = kind.partition("/")
-        readable = kind in ("text/plain", "text/html") or (depth == 0 and main == "text" and subtype not in _FILES)
+        is_common = kind in ("text/plain", "text/html")
+        readable = is_common or (main == "text" and subtype not in _FILES)
         if not readable or (entity.is_attached() and (depth > 0 or name)):
             self._attach(entity, kind)
             return []
         self.charset = self.charset or entity.parameter("charset")
         where = f"text {self._parts}" if self._parts else "text"
-        if name:
+        if name or (depth > 0 and not is_common):
             self.named_texts.append((entity, kind, self._attach(entity, kind)))
             return []
         return [_body_text(entity, kind, where, self.defects)]
@@ -221,6 +230,8 @@ class _Reader:
             name = Headers(_Entity(entity.content, []).fields(), self.defects).get("subject")
         if kind in _TNEF or name.lower() == "winmail.dat":
             self.defects.append(f"{name or 'a part'} is in Microsoft's format TNEF, its text and files are not read")
+        if kind in _ENCRYPTED or (kind in _SMIME and entity.parameter("smime-type").lower() != "certs-only"):
+            self.defects.append(f"{name or 'a part'} is encrypted or signed as a whole ({kind}), its text is not read")
         attachment = Attachment(name, len(entity.data(self.defects)), kind)
         self.attachments.append(attachment)
         return attachment

@@ -20,7 +20,7 @@ from xplain.emails.html import html_lines
 from xplain.emails.lines import Line, clean, flowed_lines, plain_lines
 from xplain.emails.mime import BodyText, read_mime
 from xplain.emails.thread import introduces, split_thread
-from xplain.emails.transfer import take_uuencoded
+from xplain.emails.transfer import take_uuencoded, without_armour
 from xplain.errors import InputError
 
 MAX_EMAIL = 2**26  # bytes of a whole message
@@ -156,7 +156,7 @@ def _body_lines(body: BodyText, attachments: list[Attachment]) -> list[Line]:
     """Return the lines of a text; files that are uuencoded in it go to the attachments."""
     if body.is_html:
         return html_lines(body.text, introduces)
-    text, files = take_uuencoded(body.text)
+    text, files = take_uuencoded(without_armour(body.text))
     attachments += files
     return flowed_lines(text, body.joins_words) if body.is_flowed else plain_lines(text)
 

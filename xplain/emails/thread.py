@@ -246,14 +246,12 @@ def _goes_on(line: Line, following: Line) -> bool:
 
 def _first_of(lines: Sequence[Line], last: int, free: int) -> int:
     """The first line that may belong to an attribution of which the last is given."""
-    first = last
-    while (
-        first > max(free, last - MAX_LINES + 1)
-        and lines[first - 1].depth == lines[last].depth
-        and lines[first - 1].text
-    ):
-        first -= 1
-    return first
+    lowest, depth = max(free, last - MAX_LINES + 1), lines[last].depth
+    for first in range(last, lowest, -1):
+        above = lines[first - 1]
+        if not above.text or above.depth != depth:
+            return first
+    return lowest
 
 
 def _read_upwards(window: Sequence[Line], last: int) -> tuple[int, Attribution | None]:

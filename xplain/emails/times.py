@@ -21,6 +21,7 @@ from xplain.emails.calendars import (
     HALVES_OF,
     MONTH_MAY_BE_FIRST,
     NOT_LATIN,
+    UNCLEAR_HALF,
     VIETNAMESE_DATE,
     VIETNAMESE_MONTHS,
     YEAR_FIRST,
@@ -33,8 +34,9 @@ _MAX_DATE = 200  # characters of a date that are read; more is no date
 _NEAR = 40  # characters between the date and the clock of one time, at most
 _COMMENT = re.compile(r"\([^()]*+\)")
 _HEADER_HALF = re.compile(r"\s([ap])\.?m\b\.?", re.IGNORECASE)
+_HEADER_CLOCK = re.compile(r"\d[:.]\d\d")
 _HEADER_ZONE = re.compile(
-    r"(?<=:\d\d)\s*(?:(?:GMT|UTC|UT)?\s?(?P<offset>[+-]\d{1,2}(?::?\d\d)?)|(?P<name>[A-Za-z]{1,5}))(?![\w:])"
+    r"(?<=[:.]\d\d)\s*(?:(?:GMT|UTC|UT)?\s?(?P<offset>[+-]\d{1,2}(?::?\d\d)?)|(?P<name>[A-Za-z]{1,5}))(?![\w:])"
 )
 _OTHER_SCRIPT = re.compile(r"[^\W\d_A-Za-z\u00aa\u00ba\u00c0-\u024f\u1e00-\u1eff]")
 # Digits of Arabic, Persian, Hindi, Thai and of full width, one for one.
@@ -68,8 +70,11 @@ def header_time(value: str) -> str | None:
         parsed = None
     if parsed is None:
         return read_loose_time(value[:_MAX_DATE])
+    if _HEADER_CLOCK.search(text) is None:
+        return None
     hour = _hour(parsed[3], half[1].lower() if half else "")
-    return None if hour is None else _iso(parsed[:3], (hour, *parsed[4:6]), _header_offset(zone))
+    year = parsed[0] + 1900 if 99 < parsed[0] < 1000 else parsed[0]  # RFC 5322, 4.3
+    return None if hour is None else _iso((year, *parsed[1:3]), (hour, *parsed[4:6]), _header_offset(zone))
 
 
 def _header_offset(zone: re.Match[str] | None) -> timedelta | None:
@@ -111,15 +116,15 @@ def find_time(text: str, languages: Collection[str] = ()) -> FoundTime | None:
         end = _zone(text, clock.end())[1]
         dates = list(_dates(text[: clock.start()] + " " * (end - clock.start()) + text[end:], languages))
     if not dates:
-        return FoundTime(*clock.span(), None) if clock else None
+        return FoundTime(clock.start(), _zone(text, clock.end())[1], None) if clock else None
     first = min(dates, key=lambda date: date[1])
     start, stop = first[1:]
     day = first[0] if all(date[0] == first[0] for date in dates) else None
     if clock is None:
-        is_alone = re.search(r"(?<![\w@.])\d{1,2}(?![\w@])", text[:start][-15:] + " " + text[stop : stop + 15]) is None
-        return FoundTime(start, stop, _iso(day, (0, 0, 0), None) if day and is_alone else None)
-    offset, end = _zone(text, clock.end())
-    if end == clock.end():  # "Tue Sep 3 10:22:00 2002 -0400"
+        return FoundTime(start, stop, None)  # midnight is as wrong as any other time
+    half_end = _half_end(text, clock.end(), languages)
+    offset, end = _zone(text, half_end)
+    if end == half_end:  # "Tue Sep 3 10:22:00 2002 -0400"
         offset, stop = _zone(text, stop) if stop >= end else (None, stop)
     time = _clock_time(text, clock, start, stop, languages)
     iso = _iso(day, time, offset) if day and time else None
@@ -220,6 +225,8 @@ def _clock_time(
 ) -> tuple[int, int, int] | None:
     """Return hour, minute and second; None if it is not known whether the clock has twelve hours."""
     half = _half_of_day(text, clock, languages)
+    if not half and _has_unclear_half(text, clock):
+        return None
     minute = clock["minute"] or clock["minute_point"] or clock["minute_h"] or clock["minute_cjk"]
     hour = _hour(int(clock["hour"]), half)
     if hour is None:
@@ -249,6 +256,22 @@ def _half_of_day(text: str, clock: re.Match[str], languages: Collection[str]) ->
             ):
                 return half
     return ""
+
+
+def _half_end(text: str, at: int, languages: Collection[str]) -> int:
+    """Where the half of the day behind a clock ends, if it is a word of one of the languages or an unclear one."""
+    halves = [half for language in HALVES_OF.keys() & set(languages) for half in HALVES_OF[language]]
+    match = re.match(rf"\s?(?:{'|'.join([*halves, UNCLEAR_HALF])})(?!\w)", text[at:])
+    return at + match.end() if match else at
+
+
+def _has_unclear_half(text: str, clock: re.Match[str]) -> bool:
+    """Whether a word next to a clock tells the part of the day, which alone does not always tell the half."""
+    before, after = text[: clock.start()][-12:], text[clock.end() :]
+    return (
+        bool(re.search(rf"(?:{UNCLEAR_HALF})\s?$", before) or re.match(rf"\s?(?:{UNCLEAR_HALF})", after))
+        and int(clock["hour"]) < 13
+    )
 
 
 def _hour(hour: int, half: str) -> int | None:

@@ -1,4 +1,4 @@
-"""Transfer encodings of a part of a mail (base64, quoted-printable), however spelled, and files uuencoded in a text."""
+"""Transfer encodings of a part of a mail (base64, quoted-printable), however spelled, files and armour in a text."""
 
 from __future__ import annotations
 
@@ -8,10 +8,17 @@ import re
 from xplain.emails.comment import Attachment
 
 _PLAIN = {"", "7bit", "8bit", "binary"}
+_BASE64 = {"base64", "xbase64", "b"}
+_QUOTED_PRINTABLE = {"quotedprintable", "xquotedprintable", "qp", "q"}
+_UUENCODED = {"uuencode", "xuuencode", "uue", "xuue"}
 _COMMENT = re.compile(r"\([^()]*+\)")
 _BASE64_LINES = re.compile(r"(?:[ \t]*+[A-Za-z0-9+/]++={0,2}+[ \t]*+(?:\r?\n|\Z)|[ \t]*+\r?\n)*+")
 _BASE64_LINE = re.compile(r"^[A-Za-z0-9+/]{40,}={0,2}[ \t]*+\r?$", re.MULTILINE)
 _NOT_BASE64 = re.compile(r"[^A-Za-z0-9+/]+")
+_SIGNED_BEGIN = re.compile(r"^-----BEGIN PGP SIGNED MESSAGE-----[ \t]*+\n(?:[A-Za-z-]++: [^\n]*+\n)*+\n?", re.MULTILINE)
+_SIGNATURE_BEGIN = "\n-----BEGIN PGP SIGNATURE-----"
+_SIGNATURE_END = "-----END PGP SIGNATURE-----"
+_DASH_ESCAPE = re.compile(r"^- ", re.MULTILINE)
 _UU_BEGIN = re.compile(r"^begin [0-7]{3,4} ([^\n]{1,255})\n", re.MULTILINE)
 
 
@@ -27,13 +34,13 @@ def decode_transfer(content: str, encoding: str, defects: list[str]) -> bytes:
     defects : list of str
         A sentence is appended for what is not of that encoding.
     """
-    name = re.sub(r"[^a-z0-9]", "", _COMMENT.sub("", encoding.lower()))
+    name = _encoding_name(encoding)
     data = content.encode("latin-1", "replace")
-    if name in ("base64", "xbase64", "b"):
+    if name in _BASE64:
         return _decode_base64(content, defects)
-    if name in ("quotedprintable", "xquotedprintable", "qp", "q"):
+    if name in _QUOTED_PRINTABLE:
         return binascii.a2b_qp(data)
-    if name in ("uuencode", "xuuencode", "uue", "xuue"):
+    if name in _UUENCODED:
         decoded = _uuencoded(content.replace("\r\n", "\n"))
         if decoded is None:
             defects.append("uuencoded content is broken, read as it stands")
@@ -41,6 +48,14 @@ def decode_transfer(content: str, encoding: str, defects: list[str]) -> bytes:
     if name not in _PLAIN:
         defects.append(f"transfer encoding {encoding.strip()[:40]!r} is not known, read as it stands")
     return data
+
+
+def _encoding_name(encoding: str) -> str:
+    """Return the name of a transfer encoding in small letters and digits; of several, the last that is known."""
+    text = _COMMENT.sub("", encoding.lower())
+    names = [re.sub(r"[^a-z0-9]", "", piece) for piece in (text, *reversed(re.split(r"[;,\s]+", text)))]
+    known = _BASE64 | _QUOTED_PRINTABLE | _UUENCODED | (_PLAIN - {""})
+    return next((name for name in names if name in known), names[0])
 
 
 def _decode_base64(content: str, defects: list[str]) -> bytes:
@@ -104,3 +119,23 @@ def take_uuencoded(text: str) -> tuple[str, list[Attachment]]:
             files.append(Attachment(begin[1].strip(), len(content), "application/octet-stream"))
             at = after
     return "".join([*pieces, text[at:]]) if files else text, files
+
+
+def without_armour(text: str) -> str:
+    r"""Take from a text that is signed in place (RFC 4880, 7) what OpenPGP adds to it; any other stays as it is.
+
+    Examples
+    --------
+    >>> without_armour(
+    ...     "-----BEGIN PGP SIGNED MESSAGE-----\nHash: SHA256\n\nYes.\n- -- \nAnn\n"
+    ...     "-----BEGIN PGP SIGNATURE-----\n\niQ==\n-----END PGP SIGNATURE-----\n"
+    ... )
+    'Yes.\n-- \nAnn\n'
+    """
+    begin = _SIGNED_BEGIN.search(text)
+    stop = text.find(_SIGNATURE_BEGIN, begin.end() - 1) if begin else -1
+    end = text.find(_SIGNATURE_END, stop) if stop >= 0 else -1
+    if begin is None or end < 0:
+        return text
+    signed = _DASH_ESCAPE.sub("", text[begin.end() : stop])
+    return text[: begin.start()] + signed + text[end + len(_SIGNATURE_END) :]
