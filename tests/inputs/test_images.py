@@ -126,7 +126,7 @@ def test_bad_images_are_refused(tmp_path):
     with refuses(InputError, "Pillow can decode, got 'broken.png'"):
         load(broken)
     surface = encoded(Image.new("RGB", (4, 4)), "DDS")
-    with refuses(InputError, "Pillow can decode, got 176 bytes: Unknown pixel format flags 0"):
+    with refuses(InputError, "Pillow can decode, got 176 bytes, which is in no format of images"):
         load(surface[:80] + bytes(8) + surface[88:])
     with refuses(InputError, "photo must be a path, bytes, a PIL image", "got int"):
         load(3, name="photo")
@@ -317,7 +317,7 @@ def test_urls_of_files_and_of_data_are_read_and_others_refused(tmp_path, photo):
         ("", "which is empty"),
         ("<svg xmlns='http://www.w3.org/2000/svg'></svg>", "a drawing in SVG; save it as PNG"),
         (b"\0\0\0\x18ftypheic\0\0\0\0", "a HEIC photo; save it as JPEG"),
-        (b"%PDF-1.7\n\xe2\xe3", "which is in no format of images that it knows"),
+        (b"%PDF-1.7\n\xe2\xe3", "a drawing in PostScript or PDF"),
     ],
 )
 def test_what_is_no_photo_is_named(tmp_path, data, fragment):
@@ -339,3 +339,25 @@ def test_a_decompression_bomb_is_refused(monkeypatch):
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 10)
     with refuses(InputError, "decompression bomb"):
         load(encoded(Image.new("L", (64, 64))))
+
+
+def test_drawings_start_no_program(monkeypatch):
+    """An EPS, whatever it is called, would run Ghostscript."""
+    import subprocess
+
+    def forbidden(*arguments, **options):
+        raise AssertionError("a program was started")
+
+    monkeypatch.setattr(subprocess, "Popen", forbidden)
+    eps = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\nshowpage\n"
+    for drawing in (eps, b"%PDF-1.7\n", b"\xc5\xd0\xd3\xc6" + bytes(28) + eps):
+        with refuses(InputError, "a drawing in PostScript or PDF, which would start another program"):
+            load(drawing)
+
+
+@pytest.mark.parametrize("format", ["JPEG", "PNG", "GIF", "BMP", "PPM", "WEBP", "TIFF", "JPEG2000", "TGA", "PCX"])
+def test_photos_of_the_usual_formats_are_read(format):
+    pixels = np.full((8, 8, 3), 90, np.uint8)
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, format, **({"lossless": True} if format == "WEBP" else {}))
+    assert np.abs(load(file.getvalue()).pixels.astype(int) - 90).max() <= 2

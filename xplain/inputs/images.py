@@ -21,6 +21,11 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from xplain.errors import InputError
 from xplain.inputs import files, locations, pixels
 
+#: Formats of photos that are decoded: those that Pillow knows at once, and those that it has to load first. Of others
+#: some start programs (EPS runs Ghostscript), and few are photos.
+_COMMON_FORMATS = ("JPEG", "PNG", "GIF", "BMP", "PPM")
+_OTHER_FORMATS = ("WEBP", "TIFF", "MPO", "AVIF", "HEIF", "JPEG2000", "DIB", "ICO", "TGA", "PCX", "SGI", "QOI")
+
 _KINDS = (
     "a path, bytes, a PIL image, a NumPy array (height, width[, channels]), a torch tensor (channels, height, width), "
     "an open file or a data: URL"
@@ -128,7 +133,7 @@ def _from_bytes(data: bytes, file: str | None, name: str, digest: bool) -> Loade
     source = repr(file) if file else f"{len(data)} bytes"
     expected = f"{name} must be an image that Pillow can decode, got {source}"
     try:
-        with Image.open(io.BytesIO(data)) as image:
+        with _opened(data) as image:
             _check_size(image, name)
             ImageOps.exif_transpose(image, in_place=True)  # a copy would double the peak memory
             rgb = pixels.rgb_of_pillow(image, name)
@@ -143,10 +148,21 @@ def _from_bytes(data: bytes, file: str | None, name: str, digest: bool) -> Loade
     return LoadedImage(rgb, rgb, _sha256(data) if digest else None, file)
 
 
+def _opened(data: bytes) -> Image.Image:
+    """Open an image of an allowed format, whatever its file is called."""
+    try:
+        return Image.open(io.BytesIO(data), formats=_COMMON_FORMATS)
+    except UnidentifiedImageError:
+        Image.init()  # which registers the other formats
+        return Image.open(io.BytesIO(data), formats=[each for each in _OTHER_FORMATS if each in Image.OPEN])
+
+
 def _nature(data: bytes) -> str:
-    """Say what bytes are that Pillow does not know as an image."""
+    """Say what bytes are that are no image of an allowed format."""
     if not data:
         return "which is empty"
+    if data.startswith((b"%!PS", b"%PDF", b"\xc5\xd0\xd3\xc6")):
+        return "a drawing in PostScript or PDF, which would start another program; save it as PNG"
     if data[4:12] in (b"ftypheic", b"ftypheix", b"ftypmif1"):
         return "a HEIC photo; save it as JPEG, or let the package pillow-heif register its format with Pillow"
     unknown = "which is in no format of images that it knows"
