@@ -129,6 +129,16 @@ class MissingExtraError(XplainError, ImportError):
         return f"{self.package} must be installed, got no such package; run: pip install 'xplain-kit[{self.extra}]'"
 
 
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an error says that memory has run out, in Python's words or in torch's."""
+    if isinstance(error, XplainError):  # which may quote any text
+        return False
+    text = str(error).lower()
+    return isinstance(error, MemoryError) or any(
+        message in text for message in ("out of memory", "not enough memory", "can't allocate memory")
+    )
+
+
 def reason_of(error: Exception) -> str:
     """Return what went wrong in another's code, on one line that is not too long.
 

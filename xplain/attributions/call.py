@@ -30,8 +30,7 @@ from xplain.attributions.table import METHODS, Method, method_names
 from xplain.errors import AttributionError, InputError, UnknownNameError
 from xplain.explanation import Provenance
 from xplain.models import Model, Prepared
-from xplain.models.base import is_lazy, refusal_of_lazy_parts
-from xplain.models.borrowing import evaluation, name_of_layer
+from xplain.models.borrowing import evaluation, is_lazy, name_of_layer, refusal_of_lazy_parts
 
 Result = TypeVar("Result")
 

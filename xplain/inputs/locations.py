@@ -10,7 +10,6 @@ import re
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote_to_bytes, urlsplit
-from urllib.request import url2pathname
 
 from xplain.errors import InputError
 from xplain.inputs import files
@@ -103,6 +102,8 @@ def local(location: str | os.PathLike[str], name: str) -> Path:
     if match is None:
         return files.as_path(location, name)
     if match[1].lower() == "file":
+        from urllib.request import url2pathname  # which imports ssl and http, in 20 ms
+
         return Path(url2pathname(urlsplit(str(location)).path))
     raise InputError(
         f"{name} must be a file of this machine, got {shown(location)!r}; nothing is fetched from the network: "

@@ -22,7 +22,7 @@ import numpy as np
 import numpy.typing as npt
 
 from xplain import _check
-from xplain.errors import AttributionError, InputError, XplainError, reason_of
+from xplain.errors import AttributionError, InputError, XplainError, is_out_of_memory, reason_of
 from xplain.explanation import Prediction, Source
 from xplain.models import borrowing, outputs
 from xplain.models.adapters import answers
@@ -247,9 +247,9 @@ class Model:
         if self.module is None:
             return None, None
         weights = itertools.chain(self.module.parameters(), self.module.buffers())
-        first = next((weight for weight in weights if is_lazy(weight) or weight.is_floating_point()), None)
-        if first is not None and is_lazy(first):
-            raise refusal_of_lazy_parts()
+        first = next((weight for weight in weights if borrowing.is_lazy(weight) or weight.is_floating_point()), None)
+        if first is not None and borrowing.is_lazy(first):
+            raise borrowing.refusal_of_lazy_parts()
         if first is not None and first.is_meta:
             raise InputError(
                 "model must hold its weights, got a module on the meta device; move it with to_empty(device=...) and "
@@ -263,8 +263,8 @@ class Model:
             return None
         self.placement()  # refuses weights on the meta device
         tensors = {key: value for key, value in self.module.state_dict().items() if hasattr(value, "detach")}
-        if any(map(is_lazy, tensors.values())):
-            raise refusal_of_lazy_parts()
+        if any(map(borrowing.is_lazy, tensors.values())):
+            raise borrowing.refusal_of_lazy_parts()
         # A digest costs as much as a forward pass. Version counters, which torch raises with each change in place, tell
         # whether the last digest is still true; tensors of inference mode have none.
         version = tuple(
@@ -274,18 +274,6 @@ class Model:
         if self._fingerprint is None or self._fingerprint[0] != version:
             self._fingerprint = (version, _digest(tensors))
         return self._fingerprint[1]
-
-
-def is_lazy(weight: torch.Tensor) -> bool:
-    """Whether a parameter or a buffer of a lazy module has no shape yet."""
-    return type(weight).__name__.startswith("Uninitialized")
-
-
-def refusal_of_lazy_parts() -> InputError:
-    """Return the error for a module whose lazy parts have not made their weights."""
-    return InputError(
-        "model must hold its weights, got a module with lazy parts that has not run; call it once on an input"
-    )
 
 
 def is_raised_by_model(error: AttributionError) -> bool:
@@ -470,16 +458,6 @@ class Classifier(Model):
         """Return the ``top`` classes by decreasing score; ``scores`` is float64 (classes,)."""
         order = np.argsort(-self.of_classes(scores), kind="stable")[: _check.integer("top", top, least=1)]
         return tuple(self.prediction(scores, int(i)) for i in order)
-
-
-def is_out_of_memory(error: BaseException) -> bool:
-    """Whether an error says that memory has run out, in Python's words or in torch's."""
-    if isinstance(error, XplainError):  # which may quote any text
-        return False
-    text = str(error).lower()
-    return isinstance(error, MemoryError) or any(
-        message in text for message in ("out of memory", "not enough memory", "can't allocate memory")
-    )
 
 
 def _joined(parts: list[Any]) -> Any:

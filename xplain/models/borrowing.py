@@ -25,6 +25,18 @@ def unwrap(model: Any) -> Any:
     return getattr(model, "_orig_mod", model)
 
 
+def is_lazy(weight: torch.Tensor) -> bool:
+    """Whether a parameter or a buffer of a lazy module has no shape yet."""
+    return type(weight).__name__.startswith("Uninitialized")
+
+
+def refusal_of_lazy_parts() -> InputError:
+    """Return the error for a module whose lazy parts have not made their weights."""
+    return InputError(
+        "model must hold its weights, got a module with lazy parts that has not run; call it once on an input"
+    )
+
+
 def name_of_layer(module: torch.nn.Module | None, layer: Any) -> str:
     """Return the dotted name of a layer that a caller gives by its name or as the part of a module that it is.
 

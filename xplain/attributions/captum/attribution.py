@@ -33,8 +33,7 @@ from xplain.attributions.captum.seam import captum_class
 from xplain.attributions.engine import layers, sequences
 from xplain.attributions.engine.autograd import torch_module, wide
 from xplain.attributions.engine.run import Run
-from xplain.errors import AttributionError, InputError, XplainError, reason_of
-from xplain.models.base import is_out_of_memory
+from xplain.errors import AttributionError, InputError, XplainError, is_out_of_memory, reason_of
 from xplain.models.borrowing import name_of_layer
 
 Maps = npt.NDArray[np.float64]

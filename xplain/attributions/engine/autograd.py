@@ -16,8 +16,7 @@ from torch.overrides import TorchFunctionMode
 from torch.utils.checkpoint import CheckpointError
 
 from xplain.attributions.engine.explained import Explained
-from xplain.errors import AttributionError, UnknownNameError, XplainError, reason_of
-from xplain.models.base import is_out_of_memory
+from xplain.errors import AttributionError, UnknownNameError, XplainError, is_out_of_memory, reason_of
 
 Recording = tuple[torch.Tensor, list[torch.Tensor]]
 """(outputs (n, classes), the tensors to differentiate them by)."""

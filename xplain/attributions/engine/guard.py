@@ -15,9 +15,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from xplain.errors import AttributionError, XplainError
+from xplain.errors import AttributionError, XplainError, is_out_of_memory
 from xplain.models import outputs
-from xplain.models.base import is_out_of_memory
 
 if TYPE_CHECKING:
     from xplain.attributions.engine.explained import Explained

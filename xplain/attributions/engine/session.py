@@ -22,9 +22,8 @@ import numpy.typing as npt
 
 from xplain import _check
 from xplain.attributions.engine.explained import Explained
-from xplain.errors import AttributionError
+from xplain.errors import AttributionError, is_out_of_memory
 from xplain.models import Prepared
-from xplain.models.base import is_out_of_memory
 
 if TYPE_CHECKING:
     import torch
