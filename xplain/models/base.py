@@ -76,11 +76,10 @@ class Model:
         self.given = opened(held, self.task, labels)
         function = self.given.function
         self.module: torch.nn.Module | None = cast("torch.nn.Module", function) if is_module(function) else None
-        self.function: Callable[..., Any]
         self.labels = label_paths(self.given.labels if labels is None else labels)
         self._called = function  # whose arguments further inputs name
         self.further: dict[str, Any] = dict(fixed)
-        self.function = self._with_further(function)
+        self.function: Callable[..., Any] = self._with_further(function)
         self._is_unsaid = output is None and self.given.output is None
         said = self.given.output or "logit" if output is None else output
         self.output = _check.choice("output", said, self.kinds_of_output)
@@ -193,18 +192,19 @@ class Model:
         """
         if len(batch) == 1:
             return function(batch)
+        refusal: AttributionError | InputError | None = None
         if self.takes_batches:
             try:
                 return function(batch)
             except (AttributionError, InputError) as error:
                 refusal = error
-            try:
-                rows = [function(batch[i : i + 1]) for i in range(len(batch))]
-            except XplainError:
-                raise refusal from refusal.__cause__  # the batch is not what it minds
-            self.takes_batches = False
-        else:
+        try:
             rows = [function(batch[i : i + 1]) for i in range(len(batch))]
+        except XplainError:
+            if refusal is None:
+                raise
+            raise refusal from refusal.__cause__  # the batch is not what it minds
+        self.takes_batches = False
         return join(rows)
 
     def with_inputs(self, inputs: Any) -> Self:

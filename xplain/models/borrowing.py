@@ -78,13 +78,14 @@ def evaluation(module: torch.nn.Module | None, *, gradients: bool) -> Iterator[N
         return
     torch = require("torch", extra="torch")
     borrowed = _borrow(module)
+    parts = list(module.modules()) if gradients else []
     # cuDNN differentiates recurrent layers in training mode only, whose dropout would draw random numbers.
-    is_recurrent = gradients and any(isinstance(part, torch.nn.RNNBase) for part in module.modules())
+    is_recurrent = any(isinstance(part, torch.nn.RNNBase) for part in parts)
     recurrent = torch.backends.cudnn.flags(enabled=False) if is_recurrent else nullcontext()
     norms = (torch.nn.modules.batchnorm._BatchNorm, torch.nn.modules.instancenorm._InstanceNorm)
     handles = [
         part.register_forward_hook(_keep_layout)
-        for part in (module.modules() if gradients else ())
+        for part in parts
         if isinstance(part, norms) and not isinstance(part, torch.jit.ScriptModule)
     ]
     try:

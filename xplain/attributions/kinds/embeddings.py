@@ -57,7 +57,7 @@ class Embeddings(ClassView):
         found: tuple[Lookup, ...] = self.verdicts[key]
         return found
 
-    @property
+    @cached_property
     def _key(self) -> tuple[Any, ...]:
         ordinary = bytes(span is not None for span in self.window.spans)
         return self.fingerprint(), ordinary, self.text_model.baseline_id
@@ -129,10 +129,10 @@ class Embeddings(ClassView):
 
     def forward(self, batch: torch.Tensor) -> torch.Tensor:
         """Return the class scores of embeddings (n, embedding, 1, tokens); gradients flow."""
-        # The module is given the token ids, as always: only the result of the lookup is replaced.
-        ids = np.broadcast_to(self.window.ids, (len(batch), len(self.window.ids)))
         import torch
 
+        # The module is given the token ids, as always: only the result of the lookup is replaced.
+        ids = np.broadcast_to(self.window.ids, (len(batch), len(self.window.ids)))
         module = self.text_model.module
         assert module is not None
         embeddings = torch.split(batch[:, :, 0].transpose(1, 2), [lookup.channels for lookup in self.lookups], dim=2)
@@ -160,8 +160,8 @@ class Embeddings(ClassView):
 
         module = self.text_model.module
         assert module is not None
-        parts = dict(module.named_modules())
         tensor = self.text_model.to_tensor(ids[np.newaxis])
         with torch.no_grad():
-            rows = torch.cat([parts[lookup.name](tensor)[0] for lookup in self.lookups], dim=1).float().cpu().numpy()
+            of_lookups = [module.get_submodule(lookup.name)(tensor)[0] for lookup in self.lookups]
+        rows = torch.cat(of_lookups, dim=1).float().cpu().numpy()
         return np.ascontiguousarray(rows.T[:, np.newaxis])

@@ -3,7 +3,7 @@
 A model may look the same ids up in two tables, twice in one, moved by a place (the decoder of BART) or mirrored. So the
 model is run on texts of other words in the same places, and from the ids that each table is given it is read which
 token stands at each place: `find`. Whatever else is made of the ids (a mask, the length, n-grams) does not follow
-embeddings that are replaced. That is seen by `verify`: embeddings must give the scores of the ids themselves.
+embeddings that are replaced. That is seen by `Embeddings.verify`: they must give the scores of the ids themselves.
 """
 
 from __future__ import annotations
@@ -92,12 +92,13 @@ def baseline_ids(model: TextClassifier, window: TokenWindow) -> Ids:
 @contextmanager
 def replaced(module: torch.nn.Module, lookups: Sequence[Lookup], embeddings: Sequence[torch.Tensor]) -> Iterator[None]:
     """Let lookups return other embeddings: for each of them (n, tokens, channels), for a batch of n equal texts."""
-    parts, handles = dict(module.named_modules()), []
+    handles = []
     try:
         for lookup, values in zip(lookups, embeddings, strict=True):
             # Before hooks of others, which see the layer as if it had looked these embeddings up.
             hook = _replacing(lookup, values)
-            handles.append(parts[lookup.name].register_forward_hook(hook, prepend=True, with_kwargs=True))
+            part = module.get_submodule(lookup.name)
+            handles.append(part.register_forward_hook(hook, prepend=True, with_kwargs=True))
         yield
     finally:
         for handle in handles:
