@@ -16,6 +16,7 @@ Messages follow one grammar: ``<name> must be <expected>, got <actual>[; <remedy
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable
 
 #: Characters of what another's code says that a message of ours quotes.
@@ -137,6 +138,11 @@ def is_out_of_memory(error: BaseException) -> bool:
     return isinstance(error, MemoryError) or any(
         message in text for message in ("out of memory", "not enough memory", "can't allocate memory")
     )
+
+
+def message_of(error: Exception) -> str:
+    """Return what an error says, without addresses of objects in memory, which are others in each run."""
+    return re.sub(r" at 0x[0-9a-fA-F]+", "", str(error))
 
 
 def reason_of(error: Exception) -> str:

@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from xplain.errors import InputError
+from xplain.errors import InputError, message_of
 from xplain.inputs import files, locations, pixels
 
 #: Formats of photos that are decoded: those that Pillow knows at once, and those that it has to load first. Of others
@@ -31,7 +31,6 @@ _KINDS = (
     "an open file or a data: URL"
 )
 _NUMBERS = "buif"
-_ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +143,7 @@ def _from_bytes(data: bytes, file: str | None, name: str, digest: bool) -> Loade
     except (InputError, MemoryError):
         raise
     except Exception as error:  # decoders raise errors of any type for a broken file
-        raise InputError(f"{expected}: {_ADDRESS.sub('', str(error))}") from error
+        raise InputError(f"{expected}: {message_of(error)}") from error
     return LoadedImage(rgb, rgb, _sha256(data) if digest else None, file)
 
 
@@ -185,8 +184,7 @@ def _from_pillow(image: Image.Image, name: str, digest: bool) -> LoadedImage:
         raise
     except Exception as error:  # what is still to be decoded may be broken, or its file closed
         raise InputError(
-            f"{name} must be an image that Pillow can decode, got one of mode {image.mode!r}: "
-            f"{_ADDRESS.sub('', str(error))}"
+            f"{name} must be an image that Pillow can decode, got one of mode {image.mode!r}: {message_of(error)}"
         ) from error
     return LoadedImage(rgb, rgb, array_digest(rgb) if digest else None, None)
 

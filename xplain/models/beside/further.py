@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 
 from xplain import _check
-from xplain.errors import InputError, UnknownNameError, XplainError
+from xplain.errors import InputError, UnknownNameError, XplainError, is_out_of_memory
+from xplain.models.adapters.opening import is_module
 
 
 def checked(function: Any, further: Any) -> dict[str, Any]:
@@ -110,7 +111,7 @@ def bound(
         except XplainError:
             raise
         except (TypeError, ValueError, RuntimeError, IndexError) as error:
-            if "memory" in str(error).lower():
+            if is_out_of_memory(error):
                 raise
             shapes = {name: tuple(value.shape) for name, value in further.items() if hasattr(value, "shape")}
             raise InputError(
@@ -125,7 +126,7 @@ def bound(
 def _repeated(value: Any, count: int, function: Any, like: Callable[[], tuple[Any, Any]]) -> Any:
     """Return a further input for as many inputs, as a module's tensor or a function's array."""
     torch = sys.modules.get("torch")
-    if torch is not None and isinstance(function, torch.nn.Module) and hasattr(value, "shape"):
+    if torch is not None and is_module(function) and hasattr(value, "shape"):
         tensor = torch.as_tensor(value)
         device, dtype = like()
         tensor = tensor.to(device=device, dtype=dtype if tensor.is_floating_point() else None)

@@ -9,7 +9,6 @@ straight lines can be measured so, and the rest is refused.
 from __future__ import annotations
 
 import functools
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -18,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from xplain.errors import InputError
+from xplain.errors import InputError, message_of
 from xplain.models import outputs
 from xplain.models.geometry import Geometry
 
@@ -26,7 +25,6 @@ Float32: TypeAlias = npt.NDArray[np.float32]
 Float64: TypeAlias = npt.NDArray[np.float64]
 Function: TypeAlias = Callable[[Any], Any]
 
-_ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")  # of an object in memory: another in each run
 TRIAL_SIZE = (250, 333)  # height and width
 _TRIALS = (TRIAL_SIZE, (61, 47), (47, 62), (480, 640), (400, 133))
 _SAME = 1e-3  # of a grey value: rounding in float32
@@ -85,7 +83,7 @@ def _called_on_array(function: Function, pixels: npt.NDArray[np.uint8], first: E
 def _failed(*errors: Exception) -> InputError:
     return InputError(
         "function must make an input of a PIL image, or of a uint8 array (height, width, 3), got "
-        + " and of the other ".join(f"{type(error).__name__}: {_ADDRESS.sub('', str(error))}" for error in errors)
+        + " and of the other ".join(f"{type(error).__name__}: {message_of(error)}" for error in errors)
         + "; wrap one that takes something else: xplain.Preprocess.from_callable(lambda photo: ...)"
     )
 
